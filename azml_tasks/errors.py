@@ -1,0 +1,80 @@
+"""Errors that a user can mend, as one tree.
+
+    AzmlError                  what a task prints as one sentence and exits with `exit_status`
+    ├── ProjectError           the project's files are wrong: every problem at once, a line each
+    ├── NotInstalledError      something that the command needs is missing on this machine
+    ├── LoginError             Azure did not accept, or could not be shown, who we are
+    ├── ServiceError           Azure refused or did not answer a request
+    └── RunError               a run failed, was cancelled or cannot be found
+
+Anything else that escapes is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in one place of a file.
+
+    `line` counts from 1; 0 means the file as a whole.
+    """
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.message}"
+
+
+class AzmlError(Exception):
+    """The base of every error that is not a bug of ours; its text is the whole message."""
+
+    exit_status: ClassVar[int] = 2
+
+
+class ProjectError(AzmlError):
+    """The project's files are wrong; carries every problem, ordered by place."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class NotInstalledError(AzmlError):
+    """Something that the command needs is not installed; the text says how to install it."""
+
+
+class LoginError(AzmlError):
+    """No way of logging in worked; the text says which were tried and what to set."""
+
+
+class ServiceError(AzmlError):
+    """Azure refused a request, or did not answer it."""
+
+
+class RunError(AzmlError):
+    """A run failed, was cancelled or cannot be found."""
+
+    exit_status: ClassVar[int] = 1
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` when a known name is close to `name`, else an empty text."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def listed(names: Iterable[str], last: str = "and") -> str:
+    """Join names as English does: `a`, `a and b`, `a, b and c`."""
+    items = list(names)
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
