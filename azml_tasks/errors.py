@@ -66,10 +66,15 @@ class RunError(AzmlError):
     exit_status: ClassVar[int] = 1
 
 
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is close enough to `name` to have been meant, if any."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` when a known name is close to `name`, else an empty text."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    close = closest(name, known)
+    return f"; did you mean '{close}'?" if close else ""
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:

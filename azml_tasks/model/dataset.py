@@ -1,0 +1,64 @@
+"""A dataset: files in a datastore, and what stands for them on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from azml_tasks.model.base import Model, Sequence
+from azml_tasks.model.names import DatastoreName, InputName
+
+ColumnType = Literal["string", "long", "float", "boolean", "datetime"]
+
+
+class Dataset(Model):
+    """A registered dataset; without `datastore_name` and `path` it is taken to exist in the workspace."""
+
+    datastore_name: DatastoreName | None = Field(None, description="The datastore that holds the files.")
+    path: str | Sequence[str] | None = Field(
+        None, description="Path in the datastore, or several; `*` and `**` are allowed."
+    )
+    local_path: str | None = Field(
+        None, description="The file or folder that stands for it on this machine, relative to this file."
+    )
+    type: Literal["tabular", "file"] = Field("tabular", description="Rows of a table, or files as they are.")
+    mode: Literal["direct", "mount", "download"] = Field(
+        "direct", description="What its argument gives the script: an id (direct) or a path (mount, download)."
+    )
+    format: Literal["delimited", "parquet"] = Field("delimited", description="What a tabular dataset's files are.")
+    separator: str | None = Field(None, description="Between the columns of a delimited file; by default a comma.")
+    set_column_types: Mapping[str, ColumnType] = Field({}, description="Column: its type, instead of a guess.")
+    support_multi_line: bool = Field(False, description="Whether quoted fields hold line breaks.")
+    version: Annotated[int, Field(ge=1)] | Literal["latest"] = Field(
+        "latest", description="A registered version, or `latest`."
+    )
+    name: InputName | None = Field(None, description="Its name in the run; by default the dataset's name.")
+    description: str | None = Field(None, description="Stored with the registered dataset.")
+    tags: Mapping[str, str] = Field({}, description="Stored with the registered dataset.")
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Dataset:
+        if (self.datastore_name is None) != (self.path is None):
+            raise ValueError("datastore_name and path go together: both say where the files lie")
+        if self.type == "tabular" and self.mode != "direct":
+            raise ValueError(f"mode: {self.mode} needs type: file (Azure mounts and downloads files, not tables)")
+        tabular_only = {"separator", "set_column_types", "support_multi_line", "format"} & self.model_fields_set
+        if self.type == "file" and tabular_only:
+            raise ValueError(f"{sorted(tabular_only)[0]} belongs to a tabular dataset; this one has type: file")
+        if self.format == "parquet" and {"separator", "support_multi_line"} & self.model_fields_set:
+            raise ValueError("separator and support_multi_line belong to format: delimited")
+        return self
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the file says where its data lie, so that it can be registered."""
+        return self.path is not None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Its paths in the datastore."""
+        if self.path is None:
+            return ()
+        return (self.path,) if isinstance(self.path, str) else self.path

@@ -1,0 +1,38 @@
+"""A blob datastore, and the secret that opens it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from azml_tasks.model.base import Model
+from azml_tasks.model.names import ContainerName, StorageAccountName
+
+
+def _only_a_variable(value: str) -> str:
+    if not re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", value):
+        # The value itself is not repeated: it may be the secret.
+        raise ValueError(
+            "a secret never stands in the file: write ${SOME_VARIABLE} and set it in the environment or .env"
+        )
+    return value
+
+
+SecretReference = Annotated[str, AfterValidator(_only_a_variable)]
+
+
+class Datastore(Model):
+    """A container of a storage account; without key or token the workspace's identity opens it."""
+
+    container_name: ContainerName = Field(description="The blob container.")
+    account_name: StorageAccountName = Field(description="The storage account.")
+    account_key: SecretReference | None = Field(None, description="`${VARIABLE}` that holds the account's key.")
+    sas_token: SecretReference | None = Field(None, description="`${VARIABLE}` that holds a SAS token.")
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Datastore:
+        if self.account_key and self.sas_token:
+            raise ValueError("give account_key or sas_token, not both")
+        return self

@@ -1,0 +1,127 @@
+"""Azure's naming rules, as annotated types.
+
+Sources: azureml-core (Datastore._client._validate_name, DataReference, Workspace name check), and the page
+"Naming rules and restrictions for Azure resources" (Microsoft.MachineLearningServices, Microsoft.Storage).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from azml_tasks.model.base import named
+
+WorkspaceName = Annotated[
+    str,
+    named(
+        "a workspace takes 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit",
+        r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}",
+    ),
+]
+ResourceGroupName = Annotated[
+    str,
+    named(
+        "a resource group takes 1 to 90 letters, digits, underscores, dashes, dots and parentheses, no dot last",
+        r"[-\w.()]{0,89}[-\w()]",
+    ),
+]
+ExperimentName = Annotated[
+    str,
+    named(
+        "an experiment takes 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit",
+        r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}",
+    ),
+]
+DatastoreName = Annotated[
+    str,
+    named("a datastore takes 1 to 255 letters, digits and underscores", r"[A-Za-z0-9_]{1,255}"),
+]
+DatasetName = Annotated[
+    str,
+    named(
+        "a dataset takes 1 to 255 letters, digits, underscores, dashes, dots and spaces",
+        r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,254}",
+    ),
+]
+EnvironmentName = Annotated[
+    str,
+    named(
+        "an environment takes 1 to 255 letters, digits, underscores, dashes and dots",
+        r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}",
+    ),
+]
+ComputeName = Annotated[
+    str,
+    named(
+        "a compute cluster takes 2 to 16 letters, digits and dashes, starts with a letter and does not end with a dash",
+        r"[A-Za-z][A-Za-z0-9-]{0,14}[A-Za-z0-9]",
+    ),
+]
+ContainerName = Annotated[
+    str,
+    named(
+        "a blob container takes 3 to 63 lower-case letters, digits and single dashes",
+        r"(?=.{3,63}$)(\$root|\$logs|\$web|[a-z0-9]+(-[a-z0-9]+)*)",
+    ),
+]
+StorageAccountName = Annotated[
+    str,
+    named("a storage account takes 3 to 24 lower-case letters and digits", r"[a-z0-9]{3,24}"),
+]
+VariableName = Annotated[
+    str,
+    named("an environment variable takes letters, digits and underscores", r"[A-Za-z_][A-Za-z0-9_]*"),
+]
+ParameterName = Annotated[
+    str,
+    named(
+        "a pipeline parameter takes letters, digits and underscores, and starts with a letter or an underscore",
+        r"[A-Za-z_][A-Za-z0-9_]*",
+    ),
+]
+StepKey = Annotated[
+    str,
+    named(
+        "a step takes up to 100 letters, digits, underscores, dashes, dots and spaces, "
+        "and starts with a letter, a digit or an underscore",
+        r"\w([\w. -]{0,98}[\w-])?",
+    ),
+]
+ArgumentName = Annotated[
+    str,
+    named("a folder argument starts with a dash and has no space, as in '--input-folder'", r"-[^\s=]+"),
+]
+
+# The SDK turns an input's name into an environment variable (azureml-core, dataset_consumption_config.py).
+_RESERVED_INPUTS = frozenset(("path", "user", "home", "shell", "pwd", "logname", "ld_library_path"))
+
+
+def input_name_problem(name: str) -> str | None:
+    """Return why `name` cannot be a dataset's name in the run, or None."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return (
+            f"{name!r} cannot be a dataset's name in the run: "
+            "it takes letters, digits and underscores, and no digit first"
+        )
+    if name.lower() in _RESERVED_INPUTS:
+        return f"{name!r} cannot be a dataset's name in the run: it would replace the variable {name.upper()}"
+    return None
+
+
+def _input_name(name: str) -> str:
+    problem = input_name_problem(name)
+    if problem:
+        raise ValueError(problem)
+    return name
+
+
+InputName = Annotated[str, AfterValidator(_input_name)]
+
+
+def identifier(*parts: str) -> str:
+    """Return an ASCII identifier made of the parts: `prepare`, `--output-folder` gives `prepare_output_folder`."""
+    words = (re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in parts)
+    joined = "_".join(word for word in words if word) or "_"
+    return f"_{joined}" if joined[0].isdigit() else joined

@@ -1,0 +1,154 @@
+"""A step: a script, what it is given, and what it leaves behind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from azml_tasks.model.base import Config, Model, Scalar, Sequence
+from azml_tasks.model.names import (
+    ArgumentName,
+    ComputeName,
+    DatastoreName,
+    StepKey,
+    VariableName,
+)
+
+
+class Destination(Model):
+    """Where an output is kept, instead of the workspace's own place."""
+
+    datastore_name: DatastoreName = Field(description="A datastore of this file or of the workspace.")
+    path: str | None = Field(
+        None, description="Folder in the datastore; `{run-id}` and `{output-name}` are filled in by Azure."
+    )
+
+
+class OutputFolder(Model):
+    """What becomes of one output folder of a step."""
+
+    destination: Destination | None = Field(None, description="Where the folder is kept.")
+    register_on_complete: str | None = Field(
+        None, description="Register the folder as a file dataset of this name when the step has completed."
+    )
+
+
+class StepTable(Model):
+    """A step's output folder, read as a table by another step."""
+
+    step: StepKey = Field(description="The step that writes the table.")
+    output: ArgumentName | None = Field(
+        None, description="Which of its output folders, where it has several: `--name`."
+    )
+    format: Literal["parquet", "delimited"] = Field(
+        "parquet", description="What its files are; parquet keeps the types, delimited gives all text."
+    )
+
+
+def _has_no_control(value: str) -> bool:
+    return not re.search(r"[\x00-\x1f]", value)
+
+
+class Step(Model):
+    """One Python script of the pipeline."""
+
+    script_name: str = Field(
+        description="The script, relative to script_directory; `.py` may be left out.", min_length=1
+    )
+    script_directory: str = Field(".", description="The folder of the script, relative to this file.", min_length=1)
+    step_name: str | None = Field(
+        None, description="The label that Azure shows; by default the step's key.", min_length=1
+    )
+    step_config: Config | None = Field(None, description="Hyperparameters; arrive as --config, a JSON object.")
+    input_datasets: Mapping[str, str | StepTable] = Field(
+        {},
+        description="Argument (`--new-data`) or bare name: the dataset that it reads, or `{step: ..., format: ...}` "
+        "for a step's output read as a table.",
+    )
+    input_folders: Mapping[ArgumentName, str] | None = Field(
+        None,
+        description="Argument: the step whose output folder it reads, or `step/--output` where that step has several. "
+        "By default --input-folder reads the step before; {} passes none.",
+    )
+    output_folders: Mapping[ArgumentName, OutputFolder] | None = Field(
+        None, description="The arguments that name an output folder. By default --output-folder; [] passes none."
+    )
+    arguments: Mapping[str, Scalar] | Sequence[Scalar] = Field(
+        (),
+        description="Further arguments, as a mapping or a list; `${{ parameters.name }}` takes a pipeline parameter.",
+    )
+    run_after: Sequence[str] = Field((), description="Steps that must have completed before this one starts.")
+    include: Sequence[str] = Field(
+        (), description="Further files of the snapshot: patterns such as `params.json` or `sql/**`."
+    )
+    snapshot: Literal["imports", "directory"] = Field(
+        "imports",
+        description="`imports`: the script and what it imports from the project; "
+        "`directory`: all of script_directory, less .amlignore.",
+    )
+    environment_variables: Mapping[VariableName, str] = Field({}, description="Variables set for the script.")
+    max_run_duration_seconds: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Stop the step after so many seconds."
+    )
+    allow_reuse: bool | None = Field(
+        None, description="Whether an earlier result may stand in when nothing has changed; by default yes."
+    )
+    compute_name: ComputeName | None = Field(None, description="The compute of this step; by default the pipeline's.")
+    env_name: str | None = Field(None, description="The environment of this step; by default the pipeline's.")
+
+    @field_validator("script_name")
+    @classmethod
+    def _with_suffix(cls, name: str) -> str:
+        return name if name.endswith(".py") else f"{name}.py"
+
+    @field_validator("output_folders", mode="before")
+    @classmethod
+    def _outputs_as_mapping(cls, value: object) -> object:
+        if isinstance(value, (list, tuple)):
+            if len(set(map(str, value))) < len(value):
+                raise ValueError("the same output folder stands twice in the list")
+            return {argument: {} for argument in value}
+        if isinstance(value, Mapping):
+            return {argument: {} if options is None else options for argument, options in value.items()}
+        return value
+
+    @field_validator("step_name")
+    @classmethod
+    def _one_line(cls, name: str | None) -> str | None:
+        if name is not None and not _has_no_control(name):
+            raise ValueError("a step's name is one line of text")
+        return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _other_kinds(cls, value: object) -> object:
+        """Say in a sentence that other kinds of v1 step are not for this file."""
+        if isinstance(value, Mapping):
+            for key, kind in _OTHER_KINDS.items():
+                if key in value:
+                    raise ValueError(
+                        f"'{key}' belongs to {kind}; this file describes PythonScriptSteps alone, "
+                        "so keep that step in a program of its own"
+                    )
+        return value
+
+
+# Keys by which people would ask for another kind of step.
+_OTHER_KINDS = {
+    "parallel_run_config": "ParallelRunStep",
+    "mini_batch_size": "ParallelRunStep",
+    "automl_config": "AutoMLStep",
+    "hyperdrive_config": "HyperDriveStep",
+    "estimator": "EstimatorStep",
+    "distributed_training": "MpiStep",
+    "node_count": "MpiStep",
+    "process_count_per_node": "MpiStep",
+    "notebook_run_config": "NotebookRunnerStep",
+    "command": "CommandStep",
+    "rscript_name": "RScriptStep",
+    "sql_script": "a database step",
+    "source_data_reference": "DataTransferStep",
+}

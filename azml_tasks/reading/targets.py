@@ -1,0 +1,44 @@
+"""Merge a target's keys over those of the file."""
+
+from __future__ import annotations
+
+from azml_tasks.errors import did_you_mean, listed
+from azml_tasks.reading.tree import Node, TreeError
+
+
+def apply_target(root: Node, target: str | None) -> Node:
+    """Return the tree without `targets`, the chosen target's keys merged over it.
+
+    Mappings merge key by key; everything else, lists too, is replaced. Raises TreeError for an unknown target.
+    """
+    assert isinstance(root.value, dict)
+    targets = root.value.get("targets")
+    known = targets.value if targets and isinstance(targets.value, dict) else {}
+    base = Node(
+        {key: node for key, node in root.value.items() if key != "targets"}, root.line, key_lines=root.key_lines
+    )
+    if target is None:
+        return base
+    if target not in known:
+        has = f"it has {listed(known)}" if known else "it has no targets"
+        raise TreeError(
+            root.key_lines.get("targets", 1),
+            f"'{target}' is not a target of this file: {has}" + did_you_mean(target, known),
+        )
+    return merge(base, known[target])
+
+
+def merge(base: Node, over: Node) -> Node:
+    """Return `base` with `over` deep-merged over it; each value keeps the line where it is written."""
+    if not isinstance(base.value, dict) or not isinstance(over.value, dict):
+        return over
+    values = dict(base.value)
+    lines = dict(base.key_lines)
+    for key, node in over.value.items():
+        if node.value is None:
+            # `schedule:` with nothing behind it takes the key away for this target.
+            values.pop(key, None)
+            continue
+        values[key] = merge(values[key], node) if key in values else node
+        lines[key] = over.key_lines[key]
+    return Node(values, over.line, key_lines=lines, size=base.size + over.size)

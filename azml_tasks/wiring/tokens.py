@@ -1,0 +1,79 @@
+"""The parts of a step's argument list that a backend turns into text or into the SDK's objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from azml_tasks.model import Destination
+from azml_tasks.model.base import Scalar
+
+
+@dataclass(frozen=True)
+class ConfigValue:
+    """The hyperparameters of a step, passed as one JSON object."""
+
+    step: str
+    value: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The JSON that follows --config."""
+        return json.dumps(self.value)
+
+
+@dataclass(frozen=True)
+class ParameterValue:
+    """A pipeline parameter as a whole argument."""
+
+    name: str
+    default: Scalar
+
+
+@dataclass(frozen=True)
+class Output:
+    """A folder that a step writes; `name` is what Azure calls it."""
+
+    step: str
+    argument: str
+    name: str
+    destination: Destination | None = None
+    register_on_complete: str | None = None
+
+
+@dataclass(frozen=True)
+class FolderInput:
+    """An argument that receives a folder which another step wrote."""
+
+    argument: str
+    output: Output
+    name: str
+
+
+@dataclass(frozen=True)
+class TableInput:
+    """Another step's output, read as `run.input_datasets[name]`."""
+
+    argument: str | None
+    output: Output
+    name: str
+    format: Literal["parquet", "delimited"]
+
+
+@dataclass(frozen=True)
+class DatasetInput:
+    """A dataset, read as `run.input_datasets[name]`.
+
+    Its argument's value is an id in direct mode, a path in the others.
+    """
+
+    argument: str | None
+    dataset: str
+    name: str
+    mode: Literal["direct", "mount", "download"]
+
+
+Token = str | ConfigValue | ParameterValue | Output | FolderInput | TableInput | DatasetInput
+Input = FolderInput | TableInput | DatasetInput

@@ -1,0 +1,249 @@
+"""Resolve every name by which steps refer to each other, to datasets and to parameters."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from azml_tasks.errors import did_you_mean, listed
+from azml_tasks.model import OutputFolder, Pipeline, Step, StepTable
+from azml_tasks.model.base import Scalar
+from azml_tasks.model.names import identifier, input_name_problem
+from azml_tasks.wiring.order import StepCycleError, in_order
+from azml_tasks.wiring.plan import Plan, StepPlan
+from azml_tasks.wiring.tokens import (
+    ConfigValue,
+    DatasetInput,
+    FolderInput,
+    Input,
+    Output,
+    ParameterValue,
+    TableInput,
+    Token,
+)
+
+INPUT_FOLDER = "--input-folder"
+OUTPUT_FOLDER = "--output-folder"
+_PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong at a place of the pipeline; `path` holds the keys that lead there."""
+
+    path: Path
+    message: str
+
+
+class WiringError(ValueError):
+    """The pipeline refers to something that is not there; carries every finding."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(finding.message for finding in findings))
+
+
+def plan(pipeline: Pipeline) -> Plan:
+    """Wire the pipeline.
+
+    Raises WiringError with every reference that leads nowhere, every name used twice, and the first cycle.
+    """
+    return _Wiring(pipeline).plan()
+
+
+class _Wiring:
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.findings: list[Finding] = []
+        self.keys = list(pipeline.steps)
+        self.before = dict(zip(self.keys[1:], self.keys, strict=False))
+        self.outputs = {key: self._outputs(key, step) for key, step in pipeline.steps.items()}
+
+    def plan(self) -> Plan:
+        self._check_keys()
+        steps = {key: self._step(key, step) for key, step in self.pipeline.steps.items()}
+        order: list[str] = []
+        try:
+            order = in_order({key: step.upstream for key, step in steps.items()})
+        except StepCycleError as cycle:
+            self._find(("steps", cycle.keys[0]), f"the steps wait for each other: {cycle}")
+        if self.findings:
+            raise WiringError(self.findings)
+        return Plan(self.pipeline, tuple(steps[key] for key in order))
+
+    def _find(self, path: Path, message: str) -> None:
+        self.findings.append(Finding(path, message))
+
+    def _check_keys(self) -> None:
+        seen: dict[str, str] = {}
+        for key in self.keys:
+            name = identifier(key).casefold()
+            if name in seen:
+                self._find(
+                    ("steps", key),
+                    f"steps '{seen[name]}' and '{key}' cannot be told apart in Azure's names and in folders",
+                )
+            seen.setdefault(name, key)
+
+    # Outputs
+
+    def _outputs(self, key: str, step: Step) -> dict[str, Output]:
+        if step.output_folders is not None:
+            folders = dict(step.output_folders)
+        elif key != self.keys[-1] or key in self._read_by_name():
+            folders = {OUTPUT_FOLDER: OutputFolder()}
+        else:
+            folders = {}
+        return {
+            argument: Output(
+                key, argument, identifier(key, argument), options.destination, options.register_on_complete
+            )
+            for argument, options in folders.items()
+        }
+
+    def _read_by_name(self) -> set[str]:
+        named: set[str] = set()
+        for step in self.pipeline.steps.values():
+            named.update(source.partition("/")[0] for source in (step.input_folders or {}).values())
+            named.update(value.step for value in step.input_datasets.values() if isinstance(value, StepTable))
+        return named
+
+    def _output(self, path: Path, reader: str, source: str, argument: str | None) -> Output | None:
+        """Find the output `argument` of step `source`, or its only one."""
+        if source not in self.outputs:
+            self._find(
+                path,
+                f"step '{reader}' reads the output of '{source}', which is not a step"
+                + did_you_mean(source, self.keys),
+            )
+            return None
+        outputs = self.outputs[source]
+        if argument is not None:
+            if argument not in outputs:
+                known = f"it has {listed(outputs)}" if outputs else "it has none"
+                self._find(
+                    path, f"step '{reader}' reads {argument} of '{source}', which is no output of that step: {known}"
+                )
+            return outputs.get(argument)
+        if len(outputs) == 1:
+            return next(iter(outputs.values()))
+        if outputs:
+            choices = listed((f"'{source}/{name}'" for name in outputs), "or")
+            self._find(path, f"step '{reader}' reads '{source}', which has several outputs: say {choices}")
+        else:
+            self._find(path, f"step '{reader}' reads the output of '{source}', which has none")
+        return None
+
+    # One step
+
+    def _step(self, key: str, step: Step) -> StepPlan:
+        folders = tuple(self._folder_inputs(key, step))
+        tables = tuple(self._dataset_inputs(key, step))
+        outputs = tuple(self.outputs[key].values())
+        argv: list[Token] = []
+        if step.step_config is not None:
+            argv += ["--config", ConfigValue(key, step.step_config)]
+        for item in (*tables, *folders, *outputs):
+            if item.argument is not None:
+                argv += [item.argument, item]
+        argv += self._arguments(key, step)
+        self._check_repeats(key, step, argv, (*tables, *folders))
+        upstream = dict.fromkeys(
+            item.output.step for item in (*tables, *folders) if isinstance(item, (FolderInput, TableInput))
+        )
+        upstream.update(dict.fromkeys(self._run_after(key, step)))
+        return StepPlan(key, step, tuple(argv), (*tables, *folders), outputs, tuple(upstream))
+
+    def _folder_inputs(self, key: str, step: Step) -> Iterator[FolderInput]:
+        if step.input_folders is None:
+            yield from self._default_input(key)
+            return
+        for argument, source in step.input_folders.items():
+            path = ("steps", key, "input_folders", argument)
+            name, _, output_argument = source.partition("/")
+            output = self._output(path, key, name, output_argument or None)
+            if output:
+                yield FolderInput(argument, output, identifier(key, argument))
+
+    def _default_input(self, key: str) -> Iterator[FolderInput]:
+        before = self.before.get(key)
+        if before is None:
+            return
+        outputs = list(self.outputs[before].values())
+        if len(outputs) == 1:
+            yield FolderInput(INPUT_FOLDER, outputs[0], identifier(key, INPUT_FOLDER))
+        elif outputs:
+            self._find(
+                ("steps", key),
+                f"step '{key}' follows '{before}', which has several outputs: say which with input_folders, "
+                f"such as {{{INPUT_FOLDER}: {before}/{outputs[0].argument}}}, or {{}} for none",
+            )
+
+    def _dataset_inputs(self, key: str, step: Step) -> Iterator[TableInput | DatasetInput]:
+        for written, value in step.input_datasets.items():
+            path = ("steps", key, "input_datasets", written)
+            argument = written if written.startswith("-") else None
+            if isinstance(value, StepTable):
+                name = identifier(written) if argument else written
+                output = self._output(path, key, value.step, value.output)
+                if output:
+                    yield TableInput(argument, output, name, value.format)
+                continue
+            declared = self.pipeline.datasets.get(value)
+            name = (declared.name if declared and declared.name else value) if argument else written
+            problem = input_name_problem(name)
+            if problem:
+                hint = "; give it another with `name` under datasets" if argument else ""
+                self._find(path, f"step '{key}': {problem}{hint}")
+            yield DatasetInput(argument, value, name, declared.mode if declared else "direct")
+
+    def _run_after(self, key: str, step: Step) -> Iterator[str]:
+        for place, other in enumerate(step.run_after):
+            if other in self.outputs:
+                yield other
+            else:
+                self._find(
+                    ("steps", key, "run_after", place),
+                    f"step '{key}' runs after '{other}', which is not a step" + did_you_mean(other, self.keys),
+                )
+
+    def _arguments(self, key: str, step: Step) -> Iterator[Token]:
+        if isinstance(step.arguments, tuple):
+            for place, value in enumerate(step.arguments):
+                yield self._argument(("steps", key, "arguments", place), value)
+            return
+        for name, value in step.arguments.items():
+            yield name
+            yield self._argument(("steps", key, "arguments", name), value)
+
+    def _argument(self, path: Path, value: Scalar) -> Token:
+        found = _PARAMETER.search(value) if isinstance(value, str) else None
+        if not found:
+            return str(value)
+        name = found[1]
+        if found[0] != value:
+            self._find(
+                path, f"${{{{ parameters.{name} }}}} must be the whole argument: Azure ML puts no text around it"
+            )
+        elif name not in self.pipeline.pipeline_parameters:
+            self._find(
+                path,
+                f"'{name}' is not among pipeline_parameters" + did_you_mean(name, self.pipeline.pipeline_parameters),
+            )
+        else:
+            return ParameterValue(name, self.pipeline.pipeline_parameters[name])
+        return ""
+
+    def _check_repeats(self, key: str, step: Step, argv: list[Token], inputs: tuple[Input, ...]) -> None:
+        # A list of arguments may repeat a name on purpose; what the file's keys name may not.
+        pairs = argv[: len(argv) - len(step.arguments)] if isinstance(step.arguments, tuple) else argv
+        for name, count in Counter(pairs[::2]).items():
+            if count > 1:
+                self._find(("steps", key), f"step '{key}' gets {name} twice")
+        for name, count in Counter(item.name for item in inputs).items():
+            if count > 1:
+                self._find(("steps", key), f"step '{key}' has two inputs named '{name}'")
