@@ -1,0 +1,64 @@
+"""The pytest fixture `azure`: import it in a conftest.py, with `azure_service` that it stands on.
+
+    from tests.service.fixture import azure, azure_service, sdk_warnings  # noqa: F401
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .environment import variables
+from .service import Service
+
+SDK_WARNINGS = (
+    "ignore::DeprecationWarning",
+    "ignore::PendingDeprecationWarning",
+    "ignore::FutureWarning",
+    "ignore::SyntaxWarning",
+    "ignore::UserWarning:azureml",
+    "ignore::UserWarning:paramiko",
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+"""What the SDK and its dependencies raise: deprecations on import, sessions that they do not close."""
+
+
+@pytest.fixture(scope="session")
+def azure_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Start the stand-in once for all tests."""
+    service = Service(tmp_path_factory.mktemp("azure"))
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def azure(
+    azure_service: Service, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    """Give an empty service that the SDK in this process and its children talks to.
+
+    Fails the test when a route was asked that the stand-in does not know.
+    """
+    azure_service.reset()
+    home = tmp_path_factory.mktemp("home")
+    for name, value in variables(azure_service, home).items():
+        monkeypatch.setenv(name, value)
+    forget_earlier_tests(home)
+    yield azure_service
+    azure_service.settle()
+    azure_service.verify()
+
+
+def forget_earlier_tests(home: Path) -> None:
+    """Make a loaded SDK look as in a new process: no cached clouds, discovery cached in this home."""
+    clouds = sys.modules.get("azureml._vendor.azure_cli_core.azureml_cloud")
+    if clouds is not None:
+        clouds._Clouds._clouds = None
+    discovery = sys.modules.get("azureml._base_sdk_common.service_discovery")
+    if discovery is not None:  # the default of a parameter, fixed when the module was imported
+        cache = str(home / ".azureml" / ".discovery")
+        discovery.CachedServiceDiscovery.__init__.__defaults__ = (cache,)
