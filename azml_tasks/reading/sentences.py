@@ -152,7 +152,7 @@ def _known_keys(path: Path, model: type[BaseModel]) -> list[str]:
     """Return the keys that the model takes at the path, following its annotations."""
     current: Any = model
     for part in path:
-        models = [found for found in _models(current, part)]
+        models = list(_models(current, part))
         if not models:
             return []
         current = models[0]

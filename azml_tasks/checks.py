@@ -1,0 +1,45 @@
+"""Check what pipeline.yaml says against the files that lie beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from azml_tasks.errors import Problem
+from azml_tasks.reading import Project
+from azml_tasks.snapshot import SnapshotBuilder, SnapshotError
+
+
+def file_problems(project: Project) -> list[Problem]:
+    """Return what is wrong with the files that the pipeline names: scripts, imports, data, conda files."""
+    return list(dict.fromkeys((*_snapshots(project), *_data(project), *_environment_files(project))))
+
+
+def _snapshots(project: Project) -> Iterator[Problem]:
+    builder = SnapshotBuilder(project.directory)
+    for key, step in project.pipeline.steps.items():
+        whole = step.snapshot == "directory"
+        try:
+            builder.build(step.script_directory, step.script_name, step.include, whole)
+        except SnapshotError as error:
+            for finding in error.findings:
+                wrong = finding.problem
+                if finding.key:
+                    message = f"step '{key}': {wrong.file}: {wrong.message}"
+                    yield project.problem(("steps", key, *finding.key), message)
+                else:
+                    yield wrong
+
+
+def _data(project: Project) -> Iterator[Problem]:
+    for name, dataset in project.pipeline.datasets.items():
+        local = dataset.local_path
+        if local is not None and "*" not in local and not (project.directory / local).exists():
+            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is no {local}")
+
+
+def _environment_files(project: Project) -> Iterator[Problem]:
+    for name, environment in project.pipeline.environments.items():
+        for key in ("conda_file", "dockerfile"):
+            file = getattr(environment, key)
+            if file is not None and not (project.directory / file).is_file():
+                yield project.problem(("environments", name, key), f"environment '{name}': there is no {file}")

@@ -1,0 +1,102 @@
+"""Add a step to the text of a pipeline.yaml, every other byte kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from azml_tasks.errors import Problem, ProjectError, did_you_mean
+from azml_tasks.reading.project import FILE_NAME
+from azml_tasks.reading.tree import Node, TreeError, parse_tree
+
+
+def add_step(text: str, key: str, fields: Sequence[str], after: str | None = None) -> str:
+    """Return the text with the step `key` added behind the step `after`, by default behind the last.
+
+    `fields` are the lines of the step, without their indentation. Raises ProjectError when the step is there
+    already, `after` is not, or `steps` is written in braces.
+    """
+    try:
+        root = parse_tree(text)
+    except TreeError as error:
+        raise ProjectError([Problem(FILE_NAME, error.line, error.message)]) from None
+    steps = _steps(root)
+    keys = list(steps.key_lines)
+    if key in steps.key_lines:
+        raise _problem(steps.key_lines[key], f"there is a step '{key}' already")
+    behind = after or keys[-1]
+    if behind not in steps.key_lines:
+        raise _problem(steps.line, f"'{behind}' is not a step{did_you_mean(behind, keys)}")
+    lines = text.splitlines(keepends=True)
+    start = steps.key_lines[behind] - 1
+    indent = _indent(lines[start])
+    inner = _inner_indent(lines, steps, indent)
+    ending = "\r\n" if lines[start].endswith("\r\n") else "\n"
+    place = _end_of_block(lines, start, len(indent))
+    if not lines[place - 1].endswith(("\n", "\r")):
+        lines[place - 1] += ending
+    lines[place:place] = [f"{indent}{key}:{ending}", *(f"{inner}{field}{ending}" for field in fields)]
+    edited = "".join(lines)
+    _check(root, edited, key)
+    return edited
+
+
+def _problem(line: int, message: str) -> ProjectError:
+    return ProjectError([Problem(FILE_NAME, line, message)])
+
+
+def _steps(root: Node) -> Node:
+    steps = root.value.get("steps") if isinstance(root.value, dict) else None
+    if steps is None or not isinstance(steps.value, dict) or not steps.value:
+        raise _problem(0, "has no steps to add one to")
+    assert isinstance(root.value, dict)
+    if root.key_lines["steps"] in steps.key_lines.values() or len(set(steps.key_lines.values())) < len(steps.value):
+        raise _problem(steps.line, "steps is written in braces; write a step a line, so that one can be added")
+    return steps
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" "))]
+
+
+def _inner_indent(lines: Sequence[str], steps: Node, indent: str) -> str:
+    """Return the indentation that the keys of the steps have in this file."""
+    assert isinstance(steps.value, dict)
+    for key, step in steps.value.items():
+        for line in step.key_lines.values():
+            if line > steps.key_lines[key]:
+                return _indent(lines[line - 1])
+    return indent + "  "
+
+
+def _end_of_block(lines: Sequence[str], start: int, width: int) -> int:
+    """Return the place behind the last line that belongs to the block which starts in line `start`."""
+    end = start + 1
+    for place in range(start + 1, len(lines)):
+        line = lines[place]
+        if not line.strip() or (line.lstrip().startswith("#") and len(_indent(line)) <= width):
+            continue
+        if len(_indent(line)) <= width:
+            break
+        end = place + 1
+    return end
+
+
+def _check(root: Node, edited: str, key: str) -> None:
+    """Make sure that nothing but the new step has changed."""
+    try:
+        after = _plain(parse_tree(edited))
+    except TreeError:
+        after = {"steps": {}}
+    after["steps"].pop(key, None)
+    if after != _plain(root):
+        raise _problem(0, f"the step '{key}' could not be added without changing something else; add it by hand")
+
+
+def _plain(node: Node) -> Any:
+    if isinstance(node.value, dict):
+        return {key: _plain(value) for key, value in node.value.items()}
+    if isinstance(node.value, list):
+        return [_plain(value) for value in node.value]
+    # As texts, because two readings of `.nan` are not equal as numbers.
+    return repr(node.value)

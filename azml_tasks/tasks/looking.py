@@ -1,0 +1,47 @@
+"""Tasks that look at the file and change nothing."""
+
+from __future__ import annotations
+
+from invoke import Context, Exit
+
+from azml_tasks.tasks.settings import load
+from azml_tasks.tasks.task import TARGET, task
+
+
+@task(help={"target": TARGET, "strict": "Take remarks for errors."})
+def validate(context: Context, target: str = "", strict: bool = False) -> None:
+    """Check all of pipeline.yaml, and the files it names, without Azure."""
+    from azml_tasks.checks import file_problems
+    from azml_tasks.errors import ProjectError, listed
+    from azml_tasks.reading.schema import write_schema
+
+    project = load(context, target)
+    write_schema(project.directory)
+    problems = file_problems(project)
+    if problems:
+        raise ProjectError(problems)
+    for note in project.notes:
+        print(f"{note.file}:{note.line}: {'' if strict else 'note: '}{note.message}")
+    if strict and project.notes:
+        raise Exit(code=2)
+    pipeline = project.pipeline
+    parts = [
+        _counted(len(pipeline.steps), "step"),
+        _counted(len(pipeline.datasets), "dataset"),
+        _counted(len(pipeline.environments), "environment"),
+        _counted(len(pipeline.computes), "compute"),
+    ]
+    print(f"{project.file.name} is fine: {listed(parts)}.")
+
+
+@task(help={"target": TARGET, "mermaid": "Print a Mermaid flowchart instead."})
+def graph(context: Context, target: str = "", mermaid: bool = False) -> None:
+    """Show which step reads what from which."""
+    from azml_tasks.diagram import as_mermaid, as_text
+
+    plan = load(context, target).plan
+    print(as_mermaid(plan) if mermaid else as_text(plan))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
