@@ -1,0 +1,19 @@
+"""The pipeline as a whole, by the commands that people type."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+
+
+def invoke(*arguments: str) -> int:
+    return subprocess.run([sys.executable, "-m", "invoke", *arguments], cwd=PROJECT).returncode
+
+
+def test_pipeline_yaml_is_right():
+    assert invoke("validate") == 0
+
+
+def test_the_pipeline_runs_on_this_machine():
+    assert invoke("run") == 0
