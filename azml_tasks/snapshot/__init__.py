@@ -1,0 +1,15 @@
+"""A step's snapshot: its script, what the script imports from the project, and what `include` adds."""
+
+from azml_tasks.snapshot.build import SnapshotBuilder, build_snapshot, hash_file
+from azml_tasks.snapshot.hint import missing_hint
+from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
+
+__all__ = [
+    "Finding",
+    "Snapshot",
+    "SnapshotBuilder",
+    "SnapshotError",
+    "build_snapshot",
+    "hash_file",
+    "missing_hint",
+]

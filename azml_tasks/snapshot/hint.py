@@ -1,0 +1,73 @@
+"""Say which `include` mends a step that did not find a file of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from azml_tasks.snapshot.modules import Located, Modules
+from azml_tasks.snapshot.snapshot import Snapshot
+
+_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_FILE = re.compile(r"^FileNotFoundError: .*?'([^'\n]+)'", re.MULTILINE)
+
+
+def missing_hint(
+    log_tail: str, snapshot: Snapshot, project_dir: str | Path, script_directory: str, working_directory: str | Path
+) -> str | None:
+    """Return a sentence when what the script did not find lies in the project, else None.
+
+    `log_tail` is the end of the step's log, where its traceback stands; the last error in it counts.
+    """
+    project = os.path.abspath(project_dir)
+    directory = os.path.normpath(os.path.join(project, script_directory))
+    modules = list(_MODULE.finditer(log_tail))
+    files = list(_FILE.finditer(log_tail))
+    if modules and (not files or modules[-1].start() > files[-1].start()):
+        return _about_module(modules[-1][1], snapshot, (directory, project))
+    if files:
+        return _about_file(files[-1][1], snapshot, (directory, project), os.path.abspath(working_directory))
+    return None
+
+
+def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, str]) -> str | None:
+    module = Modules(tuple(map(Located, dict.fromkeys(folders)))).find(name)
+    if module is None or (module.file and module.file.place in snapshot.files):
+        return None
+    place = module.folders[0].place if module.folders else module.file.place if module.file else ""
+    pattern = f"{place}/**" if module.folders else place
+    return (
+        f"module '{name}' is in the project, but nothing that the script imports names it: "
+        f"add `include: [{_quoted(pattern)}]` to the step"
+    )
+
+
+def _about_file(name: str, snapshot: Snapshot, folders: tuple[str, str], working_directory: str) -> str | None:
+    relative = os.path.relpath(os.path.join(working_directory, name), working_directory)
+    for folder in dict.fromkeys(folders):
+        path = os.path.normpath(os.path.join(folder, relative))
+        inside = os.path.relpath(path, folders[-1])
+        if not os.path.exists(path) or inside.split(os.sep)[0] in (os.curdir, os.pardir):
+            continue
+        place = os.path.relpath(path, folder).replace(os.sep, "/")
+        if place in snapshot.files:
+            return None  # It was there: the script looked from another working directory.
+        pattern = _pattern_for(path, folders)
+        opened = "" if pattern == place else f", and open it as '{pattern}'"
+        return (
+            f"'{name}' is in the project, but not in the step's snapshot: "
+            f"add `include: [{_quoted(pattern)}]` to the step{opened}"
+        )
+    return None
+
+
+def _pattern_for(path: str, folders: tuple[str, str]) -> str:
+    """Return the path relative to the innermost of the folders that holds it."""
+    directory, project = folders
+    base = directory if path.startswith(os.path.join(directory, "")) else project
+    return os.path.relpath(path, base).replace(os.sep, "/")
+
+
+def _quoted(pattern: str) -> str:
+    return f'"{pattern}"' if "*" in pattern or " " in pattern else pattern

@@ -1,0 +1,115 @@
+"""What a Python file imports, read from its syntax tree without running it."""
+
+from __future__ import annotations
+
+import ast
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# The deepest nesting of statements that CPython itself compiles is below this.
+_TOO_DEEP = "it is nested too deeply"
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: `from ..module import name` has level 2; `names` is empty for a plain `import module`."""
+
+    module: str
+    names: tuple[str, ...] = ()
+    level: int = 0
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """The imports of one file, or why it cannot be read; `line` counts from 1, 0 is the file as a whole.
+
+    `exports` holds the names in a literal `__all__`, which `from package import *` imports.
+    """
+
+    imports: tuple[Import, ...] = ()
+    exports: tuple[str, ...] = ()
+    error: str | None = None
+    line: int = 0
+
+
+class SourceFiles:
+    """Parsed files, each parsed again only when its size, time or inode has changed."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[str, tuple[tuple[int, ...], SourceFile]] = {}
+
+    def read(self, path: str) -> SourceFile:
+        """Return what the file imports.
+
+        Raises OSError.
+        """
+        status = os.stat(path)
+        signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        known = self._parsed.get(path)
+        if known is None or known[0] != signature:
+            with open(path, "rb") as file:
+                known = (signature, parse(file.read()))
+            self._parsed[path] = known
+        return known[1]
+
+
+def parse(source: bytes) -> SourceFile:
+    """Find every import of the source, wherever it stands, and those by a literal `import_module("name")`."""
+    try:
+        with warnings.catch_warnings():
+            # An invalid escape in the user's text is the user's affair, and under -W error would be a syntax error.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except SyntaxError as error:
+        return SourceFile(error=error.msg or "invalid syntax", line=error.lineno or 0)
+    except (ValueError, RecursionError, MemoryError) as error:
+        # Null bytes are a ValueError before Python 3.12; the parser's own stack overflow is a MemoryError.
+        return SourceFile(error=str(error) if isinstance(error, ValueError) else _TOO_DEEP)
+    found = [item for statement in _statements(tree) for item in _imported_by(statement)]
+    if b"import_module" in source or b"__import__" in source:
+        found += _dynamic(tree)
+    return SourceFile(tuple(dict.fromkeys(found)), _exports(tree))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Walk the statements alone: imports are statements, and most of a tree is expressions."""
+    blocks: list[list[ast.stmt]] = [tree.body]
+    while blocks:
+        for statement in blocks.pop():
+            yield statement
+            for field in ("body", "orelse", "finalbody"):
+                block = getattr(statement, field, None)
+                if block:
+                    blocks.append(block)
+            for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+                blocks.append(part.body)
+
+
+def _imported_by(statement: ast.stmt) -> Iterator[Import]:
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
+            yield Import(alias.name)
+    elif isinstance(statement, ast.ImportFrom):
+        yield Import(statement.module or "", tuple(alias.name for alias in statement.names), statement.level)
+
+
+def _dynamic(tree: ast.Module) -> Iterator[Import]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+            name = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            if called in ("import_module", "__import__") and isinstance(name, str) and not name.startswith("."):
+                yield Import(name)
+
+
+def _exports(tree: ast.Module) -> tuple[str, ...]:
+    names: list[str] = []
+    for statement in tree.body:
+        if isinstance(statement, (ast.Assign, ast.AugAssign)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
+                items = getattr(statement.value, "elts", [])
+                names += [item.value for item in items if isinstance(getattr(item, "value", None), str)]
+    return tuple(names)

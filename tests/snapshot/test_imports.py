@@ -1,0 +1,159 @@
+"""A snapshot holds the script and what it imports from the project."""
+
+from __future__ import annotations
+
+import pytest
+
+from azml_tasks.snapshot import build_snapshot
+
+
+def test_a_script_that_imports_nothing_of_the_project_is_alone(project):
+    folder = project({"steps/train.py": "import json\nimport pandas\n", "steps/other.py": "", "common.py": ""})
+
+    snapshot = build_snapshot(folder, "steps", "train.py")
+
+    assert dict(snapshot.files) == {"train.py": folder / "steps/train.py"}
+    assert snapshot.script == "train.py"
+    assert snapshot.outside == {"pandas"}
+
+
+def test_siblings_keep_their_place_and_modules_from_elsewhere_lie_at_the_root_by_their_import_path(project):
+    folder = project(
+        {
+            "steps/train.py": "import features.scale\nfrom shared.tables import read\nimport steps.names\n",
+            "steps/features/__init__.py": "",
+            "steps/features/scale.py": "",
+            "steps/features/unused.py": "",
+            "steps/names.py": "",
+            "shared/__init__.py": "",
+            "shared/tables.py": "from . import paths\n",
+            "shared/paths.py": "",
+        }
+    )
+
+    assert dict(build_snapshot(folder, "steps", "train.py").files) == {
+        "features/__init__.py": folder / "steps/features/__init__.py",
+        "features/scale.py": folder / "steps/features/scale.py",
+        "shared/__init__.py": folder / "shared/__init__.py",
+        "shared/paths.py": folder / "shared/paths.py",
+        "shared/tables.py": folder / "shared/tables.py",
+        "steps/names.py": folder / "steps/names.py",
+        "train.py": folder / "steps/train.py",
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pkg.mod",
+        "import os, pkg.mod as m",
+        "from pkg.mod import thing",
+        "from pkg import mod",
+        "from pkg import mod as m, other_name",
+        "from pkg import *",
+        "from pkg.mod import *",
+        "if True:\n    import pkg.mod",
+        "def f():\n    for x in y:\n        with z:\n            from pkg import mod",
+        "class A:\n    async def f(self):\n        async with z:\n            import pkg.mod",
+        "try:\n    import fast\nexcept ImportError:\n    import pkg.mod",
+        "try:\n    pass\nfinally:\n    import pkg.mod",
+        "while x:\n    pass\nelse:\n    import pkg.mod",
+        "match x:\n    case 1:\n        import pkg.mod",
+        "import importlib\nimportlib.import_module('pkg.mod')",
+        "from importlib import import_module as im, import_module\nm = [import_module('pkg.mod')]",
+        "__import__('pkg.mod')",
+    ],
+)
+def test_an_import_is_found_wherever_and_however_it_is_written(project, line):
+    folder = project({"train.py": line, "pkg/__init__.py": "__all__ = ['mod']\n", "pkg/mod.py": ""})
+
+    assert sorted(build_snapshot(folder, ".", "train.py").files) == ["pkg/__init__.py", "pkg/mod.py", "train.py"]
+
+
+def test_relative_imports_count_from_their_package_at_every_level(project):
+    folder = project(
+        {
+            "train.py": "import a.b.c",
+            "a/__init__.py": "",
+            "a/b/__init__.py": "from .d import x",
+            "a/b/c.py": "from ..e import x\nfrom ...f import too_high\nfrom . import g, no_module",
+            "a/b/d.py": "",
+            "a/b/g.py": "",
+            "a/e.py": "from .b import h",
+            "a/b/h.py": "",
+            "f.py": "",
+        }
+    )
+
+    assert sorted(build_snapshot(folder, ".", "train.py").files) == [
+        "a/__init__.py",
+        "a/b/__init__.py",
+        "a/b/c.py",
+        "a/b/d.py",
+        "a/b/g.py",
+        "a/b/h.py",
+        "a/e.py",
+        "train.py",
+    ]
+
+
+def test_modules_that_import_each_other_are_each_taken_once(project):
+    folder = project({"train.py": "import a", "a.py": "import b", "b.py": "import a\nimport train"})
+
+    assert sorted(build_snapshot(folder, ".", "train.py").files) == ["a.py", "b.py", "train.py"]
+
+
+def test_a_package_without_init_gives_its_modules_from_both_folders(project):
+    folder = project(
+        {"steps/train.py": "import ns.a\nimport ns.b\n", "steps/ns/a.py": "", "ns/b.py": "", "ns/c.py": ""}
+    )
+
+    assert sorted(build_snapshot(folder, "steps", "train.py").files) == ["ns/a.py", "ns/b.py", "train.py"]
+
+
+def test_a_project_file_shadows_the_standard_library_except_what_is_built_in(project):
+    folder = project({"train.py": "import statistics\nimport sys", "statistics.py": "", "sys.py": ""})
+
+    assert sorted(build_snapshot(folder, ".", "train.py").files) == ["statistics.py", "train.py"]
+
+
+def test_the_script_directory_wins_over_the_projects_root(project):
+    folder = project({"steps/train.py": "import common", "steps/common.py": "", "common/__init__.py": ""})
+
+    assert dict(build_snapshot(folder, "steps", "train.py").files) == {
+        "common.py": folder / "steps/common.py",
+        "train.py": folder / "steps/train.py",
+    }
+
+
+def test_a_script_in_a_subfolder_finds_its_neighbours_and_what_lies_at_the_root(project):
+    folder = project(
+        {
+            "code/training/train_aml.py": "from train import fit\nfrom util.names import x\n",
+            "code/training/train.py": "",
+            "code/util/__init__.py": "",
+            "code/util/names.py": "",
+        }
+    )
+
+    snapshot = build_snapshot(folder, "code", "training/train_aml.py")
+
+    assert snapshot.script == "training/train_aml.py"
+    assert sorted(snapshot.files) == [
+        "training/train.py",
+        "training/train_aml.py",
+        "util/__init__.py",
+        "util/names.py",
+    ]
+
+
+def test_an_invalid_escape_in_the_users_text_does_not_matter(project):
+    folder = project({"train.py": 'import a\nx = "\\d"\n', "a.py": ""})
+
+    assert sorted(build_snapshot(folder, ".", "train.py").files) == ["a.py", "train.py"]
+
+
+def test_a_script_in_another_encoding_is_read_as_python_reads_it(project):
+    folder = project({"train.py": "# coding: latin-1\nimport a  # \xe9".encode("latin-1"), "a.py": ""})
+
+    assert sorted(build_snapshot(folder, ".", "train.py").files) == ["a.py", "train.py"]

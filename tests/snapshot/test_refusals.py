@@ -1,0 +1,177 @@
+"""A snapshot that cannot be right is refused before anything is sent, each with its sentence."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from azml_tasks.errors import Problem
+from azml_tasks.snapshot import SnapshotError, build_snapshot
+
+PYTHON = platform.python_version()
+
+
+def refusal(*arguments, **options) -> str:
+    with pytest.raises(SnapshotError) as caught:
+        build_snapshot(*arguments, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("directory", "name", "message"),
+    [
+        ("steps", "trian.py", "steps/trian.py: there is no such script; did you mean 'train.py'?"),
+        ("steps", "report.py", "steps/report.py: there is no such script; did you mean 'other/report.py'?"),
+        ("steps", "nothing.py", "steps/nothing.py: there is no such script"),
+        ("steps", "folder.py", "steps/folder.py: there is no such script"),
+        (".", "train.py", "train.py: there is no such script; did you mean 'steps/train.py'?"),
+        ("step", "train.py", "step: there is no such script directory; did you mean 'steps'?"),
+        ("steps/train.py", "x.py", "steps/train.py: there is no such script directory"),
+        ("../steps", "train.py", "../steps: the script directory '../steps' lies outside the project"),
+        ("/etc", "train.py", "/etc: the script directory '/etc' lies outside the project"),
+        ("a/../..", "train.py", "a/../..: the script directory 'a/../..' lies outside the project"),
+        ("steps", "../other/report.py", "../other/report.py: the script lies outside its directory 'steps'"),
+        (".", "../x.py", "../x.py: the script lies outside the project"),
+        ("steps", "/etc/x.py", "/etc/x.py: the script lies outside its directory 'steps'"),
+        ("steps", "a\0b.py", "a\0b.py: the script lies outside its directory 'steps'"),
+    ],
+)
+def test_a_script_that_is_not_there_or_outside_the_project(project, directory, name, message):
+    folder = project({"steps/train.py": "", "other/report.py": "", "steps/folder.py/x": "", ".venv/nothing.py": ""})
+
+    assert refusal(folder, directory, name) == message
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "reason"),
+    [
+        ("import a\nx = (\n", 2, "'(' was never closed"),
+        ("def f(:\n", 1, "invalid syntax"),
+        ("if True:\nx = 1\n", 2, "expected an indented block after 'if' statement on line 1"),
+    ],
+)
+def test_a_syntax_error_is_named_with_its_place(project, source, line, reason):
+    folder = project({"train.py": source, "steps/main.py": "import broken", "steps/broken.py": source})
+
+    message = f"Python {PYTHON} cannot read this file: {reason}"
+    assert refusal(folder, ".", "train.py") == f"train.py:{line}: {message}"
+    assert refusal(folder, "steps", "main.py") == f"steps/broken.py:{line}: {message}"
+
+
+@pytest.mark.parametrize("source", [b"x = '\0'", b"\xff\xfe", b"(" * 100_000, b"x = " + b"-" * 100_000 + b"1"])
+def test_a_script_made_to_break_the_parser_is_a_problem_like_any_other(project, source):
+    folder = project({"train.py": source})
+
+    with pytest.raises(SnapshotError) as caught:
+        build_snapshot(folder, ".", "train.py")
+    (problem,) = caught.value.problems
+    assert problem.file == "train.py"
+    assert problem.message.startswith(f"Python {PYTHON} cannot read this file: ")
+
+
+def test_a_script_nested_just_under_the_parsers_limit_is_read(project):
+    source = "x = " + "(" * 90 + ")" * 90 + "\n" + "\n".join(" " * i + "if x:" for i in range(90)) + " import a"
+
+    folder = project({"train.py": source, "a.py": ""})
+
+    assert list(build_snapshot(folder, ".", "train.py").files) == ["a.py", "train.py"]
+
+
+def test_an_include_that_finds_nothing_or_leads_outside(project):
+    folder = project({"steps/train.py": "", "steps/x.pyc": ""})
+
+    with pytest.raises(SnapshotError) as caught:
+        build_snapshot(folder, "steps", "train.py", ["param.json", "../../x", "/etc/passwd", "*.sql", "*.pyc"])
+
+    assert [(finding.key, finding.problem) for finding in caught.value.findings] == [
+        (("include", 0), Problem("steps/train.py", 0, "'param.json' of its include finds no file")),
+        (("include", 1), Problem("steps/train.py", 0, "'../../x' of its include lies outside the project")),
+        (("include", 2), Problem("steps/train.py", 0, "'/etc/passwd' of its include lies outside the project")),
+        (("include", 3), Problem("steps/train.py", 0, "'*.sql' of its include finds no file")),
+        (("include", 4), Problem("steps/train.py", 0, "'*.pyc' of its include finds no file")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env.prod",
+        "key.pem",
+        "deep/server.PFX",
+        "id_rsa",
+        ".ssh/id_ed25519",
+        "storage.key",
+        "secrets.yaml",
+        "client_secret_1.json",
+        ".netrc",
+    ],
+)
+def test_a_file_that_looks_like_a_secret_is_refused(project, name):
+    folder = project({"train.py": "", name: "x"})
+
+    said = f"{name}: this looks like a secret, which is never sent: "
+    assert refusal(folder, ".", "train.py", [name]) == said + "narrow the include"
+    assert refusal(folder, ".", "train.py", whole_directory=True) == said + "name it in .amlignore"
+
+
+def test_dot_env_is_refused_when_named_and_left_out_of_a_directory(project):
+    folder = project({"train.py": "", ".env": "A=1"})
+
+    assert refusal(folder, ".", "train.py", [".env"]) == (
+        ".env: this looks like a secret, which is never sent: narrow the include"
+    )
+    assert list(build_snapshot(folder, ".", "train.py", whole_directory=True).files) == ["train.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".env.example", "KEY="),
+        ("ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
+        ("keys.csv", ""),
+        ("secrets.py", ""),
+        ("monkey.txt", ""),
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_taken(project, name, content):
+    folder = project({"train.py": "", name: content})
+
+    assert sorted(build_snapshot(folder, ".", "train.py", [name]).files) == sorted(["train.py", name])
+
+
+def test_a_certificate_beside_its_private_key_is_refused(project):
+    content = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN RSA PRIVATE KEY-----\n"
+    folder = project({"train.py": "", "both.pem": content})
+
+    assert refusal(folder, ".", "train.py", ["both.pem"]) == (
+        "both.pem: this looks like a secret, which is never sent: narrow the include"
+    )
+
+
+def test_more_than_2000_files_are_refused_with_where_most_of_them_lie(project):
+    files = {f"data/{n}": "" for n in range(1997)} | {"train.py": "", "a": "", "b/c": ""}
+    folder = project(files)
+    assert len(build_snapshot(folder, ".", "train.py", whole_directory=True).files) == 2000
+
+    (folder / "one-more").write_text("")
+
+    assert refusal(folder, ".", "train.py", whole_directory=True) == (
+        "train.py: its snapshot has 2,001 files and Azure ML takes 2,000; most lie in data/ (1,997), b/ (1)"
+    )
+
+
+def test_more_than_300_megabytes_are_refused_with_the_largest_files(project):
+    folder = project({"train.py": "", "notes.md": "x"})
+    for name, megabytes in (("model.bin", 200), ("data/a.csv", 99.5), ("data/b.csv", 0.5)):
+        (folder / name).parent.mkdir(exist_ok=True)
+        with open(folder / name, "wb") as file:
+            file.truncate(int(megabytes * 1024 * 1024))
+
+    assert refusal(folder, ".", "train.py", whole_directory=True) == (
+        "train.py: its snapshot has 300 MB and Azure ML takes 300 MB; "
+        "the largest: model.bin (200 MB), data/a.csv (99.5 MB), data/b.csv (0.5 MB)"
+    )
+
+    (folder / "notes.md").write_text("")
+    assert len(build_snapshot(folder, ".", "train.py", whole_directory=True).files) == 5
