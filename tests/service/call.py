@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -50,6 +50,14 @@ class Call:
         refusal = Refusal(status, "", "")
         refusal.answer = reply(document, status)
         raise refusal
+
+
+def page(call: Call, items: Sequence[Any], size_name: str = "pageSize") -> dict[str, Any]:
+    """Answer with one page of a list; the token of the next one is the index where it starts."""
+    query = call.request.query
+    start = int(query.get("continuationToken") or query.get("continuation") or 0)
+    stop = start + int(query.get(size_name) or 100)
+    return {"value": list(items[start:stop]), "continuationToken": str(stop) if stop < len(items) else None}
 
 
 def missing(what: str) -> Refusal:

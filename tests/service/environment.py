@@ -18,8 +18,9 @@ def variables(service: Service, home: Path) -> dict[str, str]:
     return {
         "HTTPS_PROXY": service.proxy.address,
         "https_proxy": service.proxy.address,
-        "NO_PROXY": "",
-        "no_proxy": "",
+        # The native reader of datasets takes the proxy for HTTPS only when this names something.
+        "NO_PROXY": "localhost,127.0.0.1",
+        "no_proxy": "localhost,127.0.0.1",
         "REQUESTS_CA_BUNDLE": bundle,
         "SSL_CERT_FILE": bundle,
         "CURL_CA_BUNDLE": bundle,

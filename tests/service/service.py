@@ -133,6 +133,8 @@ class Service:
             return reply(refusal_document("StandInBroken", trace), 500)
 
     def _record(self, request: Request, answer: Answer | None, route: Route | None) -> None:
+        if route is not None and route.name == "telemetry.take_telemetry":
+            return
         record = Record(
             request,
             answer.status if answer else 0,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from .identifiers import Identifiers, now, stable_id
 from .storage import Storage
@@ -41,17 +44,47 @@ class Datastore:
 
 
 @dataclass
+class SavedDataset:
+    """A definition without a name, as a pipeline's graph refers to it."""
+
+    id: str
+    kind: str
+    """'tabular' or 'file'."""
+    dataflow: str
+    """As the client sent it: JSON that holds YAML."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The YAML in the dataflow."""
+        return str(json.loads(self.dataflow)["meta"]["RsDataflow"])
+
+    @property
+    def definition(self) -> Any:
+        """The dataflow read: its paths and how the files there are read.
+
+        Columns are sorted by name where their types are set: the SDK writes them in random order.
+        """
+        definition = yaml.safe_load(self.text)
+        for step in definition.get("transformations") or []:
+            if isinstance(step, dict) and isinstance(step.get("convert_column_types"), list):
+                step["convert_column_types"].sort(key=lambda types: str(types["columns"]))
+        return definition
+
+
+@dataclass
 class DatasetVersion:
     """One version of a registered dataset."""
 
     version: int
-    definition: Mapping[str, Any]
-    """The data set as it was sent: dataflow, type, where it points at."""
-    dataflow: str
-    tags: Mapping[str, str]
+    saved: SavedDataset
+    tags: dict[str, str]
     description: str | None
-    saved_id: str
     created: str = field(default_factory=now)
+
+    @property
+    def definition(self) -> Any:
+        return self.saved.definition
 
 
 @dataclass
@@ -60,8 +93,6 @@ class Dataset:
 
     name: str
     id: str
-    kind: str
-    """'tabular' or 'file'."""
     versions: list[DatasetVersion] = field(default_factory=list)
 
     @property
@@ -129,7 +160,7 @@ class Workspace:
     datastores: dict[str, Datastore] = field(default_factory=dict)
     default_datastore: str = "workspaceblobstore"
     datasets: dict[str, Dataset] = field(default_factory=dict)
-    saved_datasets: dict[str, Document] = field(default_factory=dict)
+    saved_datasets: dict[str, SavedDataset] = field(default_factory=dict)
     """Definitions without a name, by their id."""
     computes: dict[str, Compute] = field(default_factory=dict)
     experiments: dict[str, Experiment] = field(default_factory=dict)

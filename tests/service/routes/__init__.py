@@ -1,7 +1,9 @@
-"""The operations of the service, a module for each part of it."""
+"""The operations of the service, a module for each part of it; importing this registers them all."""
 
 from __future__ import annotations
 
-from . import computes, datastores, deployments, environments, login, workspaces
+import importlib
+import pkgutil
 
-__all__ = ["computes", "datastores", "deployments", "environments", "login", "workspaces"]
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
