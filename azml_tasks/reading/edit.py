@@ -46,7 +46,7 @@ def _problem(line: int, message: str) -> ProjectError:
 
 
 def _steps(root: Node) -> Node:
-    steps = root.value.get("steps") if isinstance(root.value, dict) else None
+    steps: Node | None = root.value.get("steps") if isinstance(root.value, dict) else None
     if steps is None or not isinstance(steps.value, dict) or not steps.value:
         raise _problem(0, "has no steps to add one to")
     assert isinstance(root.value, dict)

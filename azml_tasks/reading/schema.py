@@ -37,7 +37,7 @@ def json_schema() -> dict[str, Any]:
 
 def _or_variable(field: dict[str, Any]) -> dict[str, Any]:
     """Take `${VARIABLE}` wherever a number or true and false are taken; the title, pydantic's own, goes."""
-    described = {name: field[name] for name in ("description", "default") if name in field}
+    described = {name: value for name, value in field.items() if name in ("description", "default")}
     rest = {name: value for name, value in field.items() if name not in ("description", "default", "title")}
     branches = rest.get("anyOf", [rest])
     types = {branch.get("type") for branch in branches}

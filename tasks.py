@@ -1,0 +1,110 @@
+"""The tasks of this repository: the demo, and exactly what CI runs.
+
+A generated project's tasks.py is another one: template/tasks.py.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from invoke import Context, Exit, task
+
+HERE = Path(__file__).parent
+DEMO = HERE / "build" / "demo" / "iris"
+# Where Microsoft publishes the SDK; elsewhere the tests of the Azure side are skipped.
+WITH_SDK = ("3.10", "3.11")
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+
+
+def _python(context: Context, *command: str | Path, cwd: Path = HERE) -> None:
+    """Run a Python command line with this interpreter, and end with its status when it fails."""
+    _run(context, sys.executable, *command, cwd=cwd)
+
+
+def _run(context: Context, *command: str | Path, cwd: Path = HERE) -> None:
+    import shlex
+
+    with context.cd(shlex.quote(str(cwd))):
+        done = context.run(shlex.join(map(str, command)), warn=True, pty=False)
+    if done is None or not done.ok:
+        raise Exit(code=done.exited if done else 1)
+
+
+@task
+def demo(context: Context) -> None:
+    """Scaffold a project, fill in a small model of Fisher's irises, and run its pipeline on this machine."""
+    shutil.rmtree(DEMO, ignore_errors=True)
+    answers = ["-d", f"requirement={HERE}", "-d", "project_name=iris", "-d", "datasets=iris", "-d", "ci=none"]
+    print("copier copy", HERE, DEMO.relative_to(HERE), flush=True)
+    _python(context, "-m", "copier", "copy", "--quiet", "--defaults", "--vcs-ref=HEAD", *answers, HERE, DEMO)
+    example = HERE / "docs" / "examples" / "iris"
+    print(
+        "cp -r docs/examples/iris/. build/demo/iris   # the user's own part: pipeline.yaml, steps/, data/", flush=True
+    )
+    shutil.rmtree(DEMO / "data")
+    shutil.copytree(example, DEMO, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".azml", "__pycache__"))
+    print("cd build/demo/iris && invoke run", flush=True)
+    _python(context, "-m", "invoke", "run", cwd=DEMO)
+    _python(context, "-m", "invoke", "runs.logs", "--step", "evaluate", cwd=DEMO)
+
+
+@task
+def check(context: Context) -> None:
+    """Lint and type-check."""
+    _python(context, "-m", "ruff", "check", ".")
+    _python(context, "-m", "ruff", "format", "--check", ".")
+    _python(context, "-m", "mypy")
+
+
+@task(
+    help={
+        "python": "Only this version, such as 3.12; by default every supported one that is found.",
+        "slow": "Also what takes minutes: kills at random moments, fuzzing, full disks.",
+    }
+)
+def test(context: Context, python: str = "", slow: bool = False) -> None:
+    """Run the tests on every supported Python found on this machine, each in a virtual environment of its own."""
+    found = {version: path for version in SUPPORTED if (path := _interpreter(version))}
+    if python:
+        found = {version: path for version, path in found.items() if version == python}
+        if not found:
+            raise Exit(f"Python {python} is not on this machine, or not supported ({', '.join(SUPPORTED)} are)")
+    for version, path in found.items():
+        print(f"\n# Python {version}", flush=True)
+        interpreter = _environment(context, version, path)
+        _run(context, interpreter, "-m", "pytest", "-n", "auto", *(["--slow"] if slow else []))
+
+
+@task
+def bench(context: Context) -> None:
+    """Measure start-up, scaffolding and local runs, as ratios against what a user would otherwise do."""
+    _python(context, "-m", "tests.bench")
+
+
+def _environment(context: Context, version: str, interpreter: str) -> Path:
+    """Make the virtual environment of the tests, or bring it up to date, and return its interpreter."""
+    folder = HERE / "build" / "venvs" / version
+    inside = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not inside.exists():
+        _run(context, interpreter, "-m", "venv", folder)
+    extras = "azure,dev" if version in WITH_SDK else "dev"
+    _run(context, inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f".[{extras}]")
+    return inside
+
+
+def _interpreter(version: str) -> str | None:
+    """Find a Python of this minor version: the one in use, one on PATH, or one of pyenv's."""
+    import subprocess
+
+    candidates = [sys.executable, shutil.which(f"python{version}")]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates += map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True))
+    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for candidate in filter(None, candidates):
+        answer = subprocess.run([candidate, "-c", ask], capture_output=True, text=True, check=False)
+        if answer.stdout.strip() == version:
+            return candidate
+    return None

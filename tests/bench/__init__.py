@@ -1,0 +1,1 @@
+"""What `invoke bench` measures: whole processes, as ratios against what a user would otherwise do."""

@@ -1,0 +1,66 @@
+"""Time two commands in turn, so that their ratio holds when the machine's speed drifts."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """A process to time; `before` prepares each run of it, outside the clock."""
+
+    name: str
+    argv: Sequence[str | Path]
+    cwd: Path
+    before: Callable[[], None] = lambda: None
+    env: dict[str, str] | None = None
+
+    def seconds(self) -> float:
+        """Run it once and return the wall time in seconds."""
+        self.before()
+        env = {**os.environ, **(self.env or {})}
+        start = time.perf_counter()
+        done = subprocess.run(list(map(str, self.argv)), cwd=self.cwd, env=env, capture_output=True, check=False)
+        taken = time.perf_counter() - start
+        if done.returncode:
+            raise SystemExit(f"{self.name} failed:\n{done.stdout.decode()}\n{done.stderr.decode()}")
+        return taken
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The medians of two commands, in seconds, and the median of the ratios pair by pair."""
+
+    what: str
+    ours: float
+    other: float
+    other_name: str
+    ratio: float
+    goal: float | None
+
+    def __str__(self) -> str:
+        goal = f"  (goal {self.goal:g})" if self.goal is not None else ""
+        return (
+            f"{self.what:<46} {self.ours:8.3f} s  {self.ratio:6.2f} x of {self.other_name} ({self.other:.3f} s){goal}"
+        )
+
+
+def compare(what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5) -> Ratio:
+    """Time the two in turn, after one run of each that is not counted."""
+    ours.seconds(), other.seconds()
+    pairs = [(ours.seconds(), other.seconds()) for _ in range(runs)]
+    median = statistics.median
+    return Ratio(
+        what,
+        median(a for a, _ in pairs),
+        median(b for _, b in pairs),
+        other.name,
+        median(a / b for a, b in pairs),
+        goal,
+    )
