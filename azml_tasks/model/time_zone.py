@@ -47,6 +47,9 @@ WINDOWS_NAMES = frozenset(
     (*(f"{' '.join(name.split())} Standard Time" for name in _STANDARD_TIMES.split(",")), *_OTHERS)
 )
 
+# tzlocal's table has an empty name too, for machines that state none.
+_WINDOWS_NAME_OF = {iana: windows for iana, windows in tz_win.items() if iana}
+
 # Windows keeps these two for old settings only; CLDR gives them no place, so nobody can say when they fire.
 _OBSOLETE = {"Kamchatka Standard Time": "Russia Time Zone 11", "Mid-Atlantic Standard Time": "UTC-02"}
 
@@ -61,7 +64,7 @@ def windows_time_zone(name: str) -> str:
     """
     if name in _OBSOLETE:
         raise ValueError(f"the time zone '{name}' is obsolete; use '{_OBSOLETE[name]}'")
-    windows = name if name in WINDOWS_NAMES else tz_win.get(name)
+    windows = name if name in WINDOWS_NAMES else _WINDOWS_NAME_OF.get(name)
     if windows in WINDOWS_NAMES:
         return windows
     raise ValueError(_refusal(name))
@@ -95,9 +98,8 @@ def _zone(iana: str) -> ZoneInfo:
 
 def _refusal(name: str) -> str:
     iana = win_tz.get(name, name)
-    # An empty name stands in tzlocal's table, for machines that state none.
-    if not name or (iana not in tz_win and iana not in available_timezones()):
-        known = [zone for zone in (*sorted(WINDOWS_NAMES - _OBSOLETE.keys()), *tz_win) if zone]
+    if iana not in _WINDOWS_NAME_OF and iana not in available_timezones():
+        known = (*sorted(WINDOWS_NAMES - _OBSOLETE.keys()), *_WINDOWS_NAME_OF)
         return f"'{name}' is no time zone that Windows or IANA names{did_you_mean(name, known)}"
     same = _same_clock(iana)
     if not same:
