@@ -36,7 +36,7 @@ def _problem(macro: str, name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader  # noqa: PLC0415  (only who writes a step pays for it)
+    from jinja2 import Environment, FileSystemLoader  # only who writes a step pays for it
 
     # The text is Python, not HTML: escaping would break it.
     return Environment(loader=FileSystemLoader(Path(__file__).parent), keep_trailing_newline=True)  # noqa: S701

@@ -1,0 +1,264 @@
+"""What the template writes for each set of answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import copier
+import pytest
+import yaml
+
+from azml_tasks.reading import load_project
+from azml_tasks.stub import render_stub
+from tests.template.conftest import Copy, contents
+
+FIFTY = [f"step_{number}" for number in range(1, 51)]
+DESCRIPTION = "A pipeline that runs on this machine and on Azure Machine Learning."
+GITHUB = {".github/workflows/pipeline.yml"}
+
+
+class Case(NamedTuple):
+    """Answers, and what they give: the slug, the steps, their datasets and the files of the CI service."""
+
+    answers: dict[str, str]
+    slug: str = "churn"
+    steps: list[str] = ["prepare", "train", "evaluate"]  # noqa: RUF012  (read only)
+    datasets: list[str] = ["sample"]  # noqa: RUF012
+    ci: set[str] = GITHUB
+
+    @property
+    def description(self) -> str:
+        return self.answers.get("description", DESCRIPTION)
+
+
+class Rendered(NamedTuple):
+    case: Case
+    project: Path
+
+
+CASES = {
+    "defaults": Case({}),
+    "one step": Case({"steps": "only"}, steps=["only"]),
+    "two steps": Case({"steps": "first,second"}, steps=["first", "second"]),
+    "fifty steps": Case({"steps": ",".join(FIFTY)}, steps=FIFTY),
+    "no dataset": Case({"datasets": ""}, datasets=[]),
+    "one step, no dataset": Case({"steps": "only", "datasets": " "}, steps=["only"], datasets=[]),
+    "three datasets": Case(
+        {"datasets": "customers, new_orders, Web"}, datasets=["customers", "new_orders", "Web"]
+    ),
+    "YAML's words": Case(
+        {"project_name": "no", "steps": "null,true,no,on,off,y", "datasets": "null,Yes,on,n"},
+        slug="no",
+        steps=["null", "true", "no", "on", "off", "y"],
+        datasets=["null", "Yes", "on", "n"],
+    ),
+    "words of the field": Case(
+        {"steps": "datasets, steps, run, main, model, data, tables, match, input_folder"},
+        steps=["datasets", "steps", "run", "main", "model", "data", "tables", "match", "input_folder"],
+    ),
+    "the names that Azure knows": Case(
+        {
+            "ws_name": "2-churn",
+            "resource_group": "(rg)",
+            "subscription_id": "12345678-90ab-cdef-1234-567890abcdef",
+        }
+    ),
+    "names that are numbers": Case(
+        {"project_name": "2024", "ws_name": "123", "resource_group": "1e3"}, slug="2024"
+    ),
+    "accents": Case(
+        {"project_name": "Prévision d'été", "description": "L'été à Zoë 😀"}, slug="prevision-d-ete"
+    ),
+    "quotes": Case(
+        {"project_name": """"churn" 'n' \\""", "description": """a "b" 'c' \\ \\n # d: e, [f] {g} & *h"""},
+        slug="churn-n",
+    ),
+    "variables": Case({"description": "$5 ${HOME} $$ ${{ parameters.a }}"}),
+    "Jinja": Case(
+        {"project_name": "{{ 7 * 7 }}{% raw %}", "description": "{# x #}{{ steps }}"}, slug="7-7-raw"
+    ),
+    "HTML": Case({"project_name": "<!-- churn", "description": "<script>"}),
+    "long names": Case(
+        {"steps": "s" * 64 + ", train", "datasets": "d" * 64}, steps=["s" * 64, "train"], datasets=["d" * 64]
+    ),
+    "Azure DevOps": Case({"ci": "azure-devops"}, ci={"azure-pipelines.yml"}),
+    "no service": Case({"ci": "none"}, ci=set()),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def rendered(
+    request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Rendered:
+    """Return a case and its project, which the tests only read."""
+    case = CASES[request.param]
+    project = tmp_path_factory.mktemp("rendered") / "churn"
+    copier.run_copy(str(template), project, case.answers, defaults=True, quiet=True)
+    return Rendered(case, project)
+
+
+def test_the_files_are_those_of_the_answers(rendered: Rendered):
+    case = rendered.case
+    assert set(contents(rendered.project)) == {
+        ".amlignore",
+        ".copier-answers.yml",
+        ".env.example",
+        ".gitignore",
+        "README.md",
+        "pipeline.yaml",
+        "pyproject.toml",
+        "tasks.py",
+        "tests/conftest.py",
+        "tests/test_pipeline.py",
+        "tests/test_steps.py",
+        *(f"steps/{step}.py" for step in case.steps),
+        *(f"data/{dataset}.csv" for dataset in case.datasets),
+        *case.ci,
+    }
+
+
+def test_pipeline_yaml_holds_the_answers(rendered: Rendered):
+    text = (rendered.project / "pipeline.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text) == expected_pipeline(rendered.case)
+    assert text.startswith("# yaml-language-server: $schema=.azml/pipeline.schema.json\n")
+
+
+def expected_pipeline(case: Case) -> dict:
+    answers, slug, datastore = case.answers, case.slug, case.slug.replace("-", "_") + "_blob"
+    pipeline = {
+        "backend": "local",
+        "ws_name": answers.get("ws_name", "${AZUREML_WORKSPACE_NAME}"),
+        "resource_group": answers.get("resource_group", "${AZURE_RESOURCE_GROUP}"),
+        "subscription_id": answers.get("subscription_id", "${AZURE_SUBSCRIPTION_ID}"),
+        "experiment_name": slug,
+        "env_name": f"{slug}-env",
+        "compute_name": "cpu-cluster",
+        "steps": {step: {"script_name": f"{step}.py", "script_directory": "steps"} for step in case.steps},
+        "environments": {f"{slug}-env": {"python_version": "3.10", "pip_packages": ["pandas"]}},
+        "computes": {"cpu-cluster": {"vm_size": "STANDARD_DS3_V2", "min_nodes": 0, "max_nodes": 2}},
+        "publish": {"name": slug, "description": case.description.replace("$", "$$")},
+        "schedule": {
+            "frequency": "Week",
+            "week_days": ["Monday"],
+            "time_of_day": "06:00",
+            "time_zone": "UTC",
+        },
+        "targets": {
+            "dev": {
+                "backend": "azure",
+                "experiment_name": f"{slug}-dev",
+                "publish": {"name": f"{slug}-dev"},
+                "schedule": {"enabled": False},
+            },
+            "prod": {"backend": "azure"},
+        },
+    }
+    pipeline["steps"][case.steps[0]]["step_config"] = {"max_rows": 1000}
+    if case.datasets:
+        pipeline["steps"][case.steps[0]]["input_datasets"] = {
+            "--" + dataset.replace("_", "-"): dataset for dataset in case.datasets
+        }
+        pipeline["datastores"] = {
+            datastore: {
+                "container_name": "raw",
+                "account_name": "${AZURE_STORAGE_ACCOUNT}",
+                "account_key": "${AZURE_STORAGE_KEY}",
+            }
+        }
+        pipeline["datasets"] = {
+            dataset: {
+                "datastore_name": datastore,
+                "path": f"{dataset}.csv",
+                "local_path": f"data/{dataset}.csv",
+            }
+            for dataset in case.datasets
+        }
+    return pipeline
+
+
+@pytest.mark.parametrize("target", [None, "dev", "prod"])
+def test_pipeline_yaml_is_valid_for_each_target(rendered: Rendered, target: str | None):
+    pipeline = load_project(rendered.project / "pipeline.yaml", target).pipeline
+    assert list(pipeline.steps) == rendered.case.steps
+    assert pipeline.publish.description == rendered.case.description
+
+
+def test_each_step_is_the_stub_and_the_first_reads_the_datasets(rendered: Rendered):
+    first, *others = rendered.case.steps
+    written = {file.stem: file.read_text(encoding="utf-8") for file in (rendered.project / "steps").iterdir()}
+    assert written == {
+        first: render_stub(first, rendered.case.datasets),
+        **{step: render_stub(step) for step in others},
+    }
+
+
+def test_the_project_passes_its_own_lint(rendered: Rendered):
+    assert ruff(rendered.project, "check") == ""
+
+
+def test_the_project_is_formatted(copy: Copy):
+    assert ruff(copy(), "format", "--check") == ""
+
+
+def ruff(project: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--quiet", "."]
+    done = subprocess.run(command, cwd=project, check=False, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def test_the_readme_carries_the_name_and_the_description(rendered: Rendered):
+    lines = (rendered.project / "README.md").read_text(encoding="utf-8").splitlines()
+    name = rendered.case.answers.get("project_name", "churn")
+    assert lines[0] == f"# {name.replace('<', '&lt;')}"
+    assert lines[2] == rendered.case.description.replace("<", "&lt;")
+
+
+def test_the_github_workflow_checks_each_change_and_puts_main_on_azure(copy: Copy):
+    workflow = read_yaml(copy(ci="github") / ".github/workflows/pipeline.yml")
+    check, deploy = workflow["jobs"]["check"], workflow["jobs"]["deploy"]
+    # YAML 1.1, which PyYAML reads, takes the key `on` for true.
+    assert workflow[True] == {"pull_request": None, "push": {"branches": ["main"]}}
+    assert [step["run"] for step in check["steps"] if "run" in step] == [
+        'pip install -e ".[dev]"',
+        "ruff check",
+        "invoke validate",
+        "invoke run",
+        "pytest",
+    ]
+    assert [step["run"] for step in deploy["steps"] if "run" in step] == [
+        'pip install -e ".[azure]"',
+        "invoke validate --target prod",
+        "invoke register --target prod",
+        "invoke schedule --target prod",
+    ]
+    assert deploy["needs"] == "check"
+    assert deploy["if"] == "github.event_name == 'push' && vars.AZURE_CLIENT_ID != ''"
+    assert deploy["permissions"] == {"contents": "read", "id-token": "write"}
+
+
+def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(copy: Copy):
+    pipeline = read_yaml(copy(ci="azure-devops") / "azure-pipelines.yml")
+    check, deploy = pipeline["stages"]
+    assert [step["script"] for step in check["jobs"][0]["steps"] if "script" in step] == [
+        'pip install -e ".[dev]"',
+        "ruff check",
+        "invoke validate",
+        "invoke run",
+        "pytest",
+    ]
+    (stage,) = deploy["${{ if ne(variables.serviceConnection, '') }}"]
+    steps = stage["jobs"][0]["strategy"]["runOnce"]["deploy"]["steps"]
+    assert [step["script"] for step in steps if "script" in step] == ['pip install -e ".[azure]"']
+    assert steps[-1]["inputs"]["inlineScript"].splitlines() == [
+        "set -e",
+        "invoke validate --target prod",
+        "invoke register --target prod",
+        "invoke schedule --target prod",
+    ]
+
+
+def read_yaml(file: Path) -> dict:
+    return yaml.safe_load(file.read_text(encoding="utf-8"))

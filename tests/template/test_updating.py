@@ -1,0 +1,201 @@
+"""`copier update`: the template's files follow it, the user's are left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import copier
+import pytest
+
+from tests.template.conftest import checkout, commit, contents, git
+
+ANSWERS = {
+    "project_name": "Churn",
+    "steps": "prepare, train, evaluate",
+    "datasets": "customers",
+    "ci": "none",
+}
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> Path:
+    """Return a repository that holds this template as v0.1.0."""
+    repository = checkout(tmp_path / "azml-tasks")
+    commit(repository, "The release", tag="v0.1.0")
+    return repository
+
+
+@pytest.fixture
+def project(releases: Path, tmp_path: Path) -> Path:
+    """Return a project made from v0.1.0, under git as its owner has it."""
+    folder = tmp_path / "churn"
+    copier.run_copy(str(releases), folder, ANSWERS, defaults=True, quiet=True, vcs_ref="v0.1.0")
+    commit(folder, "The project")
+    return folder
+
+
+def change_everything(repository: Path) -> None:
+    """Change every file of the template, add some, take some away; release it as v0.2.0."""
+    template = repository / "template"
+    for file in (*template.rglob("*"), repository / "azml_tasks" / "stub" / "step.py.jinja"):
+        if file.is_file() and not file.name.startswith("{{ _copier_conf"):
+            file.write_text(
+                f"# Changed in the template.\n{file.read_text(encoding='utf-8')}", encoding="utf-8"
+            )
+    (template / "data" / "NOTES.md").write_text("New beside the user's data.\n")
+    (template / "steps" / "shared.py").write_text("# New beside the user's steps.\n")
+    (template / "docs").mkdir()
+    (template / "docs" / "new.md").write_text("New.\n")
+    (template / ".amlignore").unlink()
+    (template / "tests" / "test_steps.py").rename(template / "tests" / "test_each_step.py")
+    questions = repository / "copier.yml"
+    text = questions.read_text(encoding="utf-8")
+    questions.write_text(text.replace("azml-tasks==", "azml-tasks>="), encoding="utf-8")
+    commit(repository, "The next release", tag="v0.2.0")
+
+
+def update(project: Path, **options: object) -> None:
+    copier.run_update(project, defaults=True, overwrite=True, quiet=True, **options)
+
+
+def users_own(path: str) -> bool:
+    return path == "pipeline.yaml" or path.startswith(("steps/", "data/"))
+
+
+def templates(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {path: content for path, content in files.items() if not users_own(path)}
+
+
+def users(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {path: content for path, content in files.items() if users_own(path)}
+
+
+def test_an_updated_project_equals_a_fresh_copy_in_all_that_the_template_owns(
+    releases: Path, project: Path, tmp_path: Path
+):
+    before = contents(project)
+    change_everything(releases)
+    fresh = tmp_path / "fresh"
+    copier.run_copy(str(releases), fresh, ANSWERS, defaults=True, quiet=True, vcs_ref="v0.2.0")
+
+    update(project)
+
+    after = contents(project)
+    assert templates(after) == templates(contents(fresh))
+    assert users(after) == users(before)
+    changed = {path for path, content in after.items() if content != before.get(path)}
+    assert changed == {
+        ".copier-answers.yml",
+        ".env.example",
+        ".gitignore",
+        "README.md",
+        "docs/new.md",
+        "pyproject.toml",
+        "tasks.py",
+        "tests/conftest.py",
+        "tests/test_each_step.py",
+        "tests/test_pipeline.py",
+    }
+    assert set(before) - set(after) == {".amlignore", "tests/test_steps.py"}
+
+
+def edit(project: Path) -> None:
+    (project / "pipeline.yaml").write_text("steps: {mine: {script_name: mine.py}}\n")
+    (project / "steps" / "prepare.py").write_text("print('mine')\n")
+    (project / "data" / "customers.csv").write_text("my,rows\n1,2\n")
+
+
+def rename(project: Path) -> None:
+    (project / "steps" / "train.py").rename(project / "steps" / "fit.py")
+    (project / "data" / "customers.csv").rename(project / "data" / "clients.csv")
+    (project / "pipeline.yaml").rename(project / "pipeline.yml")
+
+
+def delete(project: Path) -> None:
+    (project / "steps" / "evaluate.py").unlink()
+    (project / "data" / "customers.csv").unlink()
+
+
+def delete_all(project: Path) -> None:
+    for file in users(contents(project)):
+        (project / file).unlink()
+    (project / "steps").rmdir()
+    (project / "data").rmdir()
+
+
+def add(project: Path) -> None:
+    (project / "steps" / "shared.py").write_text("# The template of v0.2.0 has a file of this name too.\n")
+    (project / "data" / "customers.parquet").write_bytes(bytes(range(256)))
+    (project / "data" / "raw").mkdir()
+    (project / "data" / "raw" / "2024.csv").write_text("a\n1\n")
+
+
+@pytest.mark.parametrize("change", [edit, rename, delete, delete_all, add])
+def test_an_update_leaves_what_the_user_did_to_the_user_s_files(
+    releases: Path, project: Path, change: Callable[[Path], None]
+):
+    change(project)
+    commit(project, "My change")
+    before = contents(project)
+    folders_before = {path.name for path in project.iterdir() if path.is_dir()}
+    change_everything(releases)
+
+    update(project)
+
+    after = contents(project)
+    assert users(after) == users(before)
+    assert {path for path in after if path.endswith((".yml", ".rej", ".orig"))} == {
+        path for path in before if path.endswith(".yml")
+    }
+    assert {path.name for path in project.iterdir() if path.is_dir()} == folders_before | {"docs"}
+
+
+def test_an_update_merges_what_the_user_changed_in_the_template_s_files(releases: Path, project: Path):
+    tasks = project / "tasks.py"
+    tasks.write_text(tasks.read_text(encoding="utf-8") + "\n# Mine.\n", encoding="utf-8")
+    (project / "tests" / "conftest.py").unlink()
+    commit(project, "My change")
+    change_everything(releases)
+
+    update(project)
+
+    lines = tasks.read_text(encoding="utf-8").splitlines()
+    assert (lines[0], lines[-1]) == ("# Changed in the template.", "# Mine.")
+    assert not (project / "tests" / "conftest.py").exists()
+    assert git(project, "diff", "--name-only", "--diff-filter=U") == ""
+
+
+def test_an_update_to_the_same_release_changes_nothing(releases: Path, project: Path):
+    update(project)
+    assert git(project, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize(
+    ("at_first", "at_the_update", "afterwards"),
+    [
+        ({}, {}, "azml-tasks>=0.1.0"),
+        ({"requirement": "/src/one"}, {}, "azml-tasks @ file:///src/one"),
+        ({"requirement": "/src/one"}, {"requirement": "/src/two"}, "azml-tasks @ file:///src/two"),
+        ({}, {"requirement": "/src/two"}, "azml-tasks @ file:///src/two"),
+        ({"requirement": "/src/one"}, {"requirement": "azml-tasks>=0.1.0"}, "azml-tasks>=0.1.0"),
+    ],
+)
+def test_an_update_moves_the_requirement_unless_the_user_chose_another(
+    releases: Path, tmp_path: Path, at_first: dict[str, str], at_the_update: dict[str, str], afterwards: str
+):
+    project = tmp_path / "churn"
+    copier.run_copy(
+        str(releases), project, {**ANSWERS, **at_first}, defaults=True, quiet=True, vcs_ref="v0.1.0"
+    )
+    commit(project, "The project")
+    change_everything(releases)
+
+    update(project, data=at_the_update)
+    commit(project, "The update")
+    update(project)  # what was given once is kept
+
+    lines = (project / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    place = lines.index("dependencies = [")
+    assert lines[place : place + 4] == ["dependencies = [", f'  "{afterwards}",', '  "pandas>=2.2",', "]"]
+    assert git(project, "status", "--porcelain") == ""
