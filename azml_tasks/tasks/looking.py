@@ -25,12 +25,13 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     if strict and project.notes:
         raise Exit(code=2)
     pipeline = project.pipeline
-    parts = [
-        _counted(len(pipeline.steps), "step"),
-        _counted(len(pipeline.datasets), "dataset"),
-        _counted(len(pipeline.environments), "environment"),
-        _counted(len(pipeline.computes), "compute"),
-    ]
+    counts = {
+        "step": len(pipeline.steps),
+        "dataset": len(pipeline.datasets),
+        "environment": len(pipeline.environments),
+        "compute": len(pipeline.computes),
+    }
+    parts = [_counted(number, noun) for noun, number in counts.items() if number]
     print(f"{project.file.name} is fine: {listed(parts)}.")
 
 
