@@ -1,0 +1,198 @@
+"""Plan -> the SDK's steps: objects built by value, without a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azureml.core import Environment
+from azureml.core.runconfig import DockerConfiguration, RunConfiguration
+from azureml.data import OutputFileDatasetConfig
+from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
+from azureml.pipeline.core import PipelineParameter
+from azureml.pipeline.steps import PythonScriptStep
+
+from azml_tasks.model.names import identifier
+from azml_tasks.wiring import (
+    ConfigValue,
+    DatasetInput,
+    FolderInput,
+    Input,
+    Output,
+    ParameterValue,
+    Plan,
+    StepPlan,
+    TableInput,
+    Token,
+)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the steps need of a workspace, by the names that the file uses.
+
+    A compute is a ComputeTarget, or its name and type, with which the SDK need not look it up. Datastores are those
+    of the outputs' destinations.
+    """
+
+    environments: Mapping[str, Environment]
+    computes: Mapping[str, Any]
+    datasets: Mapping[str, Any]
+    datastores: Mapping[str, Any]
+
+
+def build_steps(
+    plan: Plan, resources: Resources, folders: Mapping[str, Path], reuse: Mapping[str, bool]
+) -> dict[str, PythonScriptStep]:
+    """Return the SDK's step for each step of the plan.
+
+    `folders` holds each step's staged snapshot, `reuse` whether an earlier result may stand in for it.
+    """
+    values = Values(plan, resources)
+    steps: dict[str, PythonScriptStep] = {}
+    for step in plan.steps:
+        compute = resources.computes[str(plan.pipeline.compute_of(step.step))]
+        steps[step.key] = PythonScriptStep(
+            name=step.label,
+            script_name=step.step.script_name,
+            source_directory=str(folders[step.key]),
+            arguments=values.arguments(step),
+            inputs=[values.value(item) for item in step.inputs if item.argument is None],
+            compute_target=compute,
+            runconfig=_run_configuration(plan, step, resources),
+            allow_reuse=reuse[step.key],
+        )
+        for key in _sequenced(step):
+            steps[step.key].run_after(steps[key])
+    return steps
+
+
+def _sequenced(step: StepPlan) -> Iterator[str]:
+    """Yield the steps that must come before without handing over data."""
+    by_data = {item.output.step for item in step.inputs if not isinstance(item, DatasetInput)}
+    yield from (key for key in step.upstream if key not in by_data)
+
+
+def _run_configuration(plan: Plan, step: StepPlan, resources: Resources) -> RunConfiguration:
+    configuration = RunConfiguration()
+    configuration.target = str(plan.pipeline.compute_of(step.step))
+    configuration.environment = resources.environments[str(plan.pipeline.env_of(step.step))]
+    # What the SDK itself takes for a cluster when it is given no configuration (_python_script_step_base.py).
+    configuration.docker = DockerConfiguration(use_docker=True)
+    configuration.environment_variables = dict(step.step.environment_variables)
+    configuration.max_run_duration_seconds = step.step.max_run_duration_seconds
+    return configuration
+
+
+class Values:
+    """The SDK's objects that stand for the tokens of a plan; one object for one thing, whoever refers to it."""
+
+    def __init__(self, plan: Plan, resources: Resources) -> None:
+        self._datasets = resources.datasets
+        self._names = config_parameters(plan)
+        self._parameters: dict[str, PipelineParameter] = {}
+        written = [output for step in plan.steps for output in step.outputs]
+        self._outputs = {output.name: _output(output) for output in written}
+        self._tables = {
+            (item.output.name, item.name): self._table(item)
+            for step in plan.steps
+            for item in step.inputs
+            if isinstance(item, TableInput)
+        }
+        # Last, because the SDK deep-copies whatever an output holds, and a datastore holds the whole connection.
+        for output in written:
+            if output.destination:
+                datastore = resources.datastores[output.destination.datastore_name]
+                self._outputs[output.name].destination = (datastore, output.destination.path)
+
+    def arguments(self, step: StepPlan) -> list[Any]:
+        """Return the arguments of the step as PythonScriptStep takes them, in a list of its own."""
+        return [self.value(token) for token in step.argv]
+
+    def value(self, token: Token) -> Any:
+        """Return what stands for the token."""
+        if isinstance(token, str):
+            return token
+        if isinstance(token, ConfigValue):
+            return self._parameter(self._names[token.step], token.text)
+        if isinstance(token, ParameterValue):
+            return self._parameter(token.name, token.default)
+        if isinstance(token, Output):
+            return self._outputs[token.name]
+        return self._input(token)
+
+    def _input(self, token: Input) -> DatasetConsumptionConfig:
+        if isinstance(token, FolderInput):
+            return self._outputs[token.output.name].as_input(token.name)
+        if isinstance(token, TableInput):
+            return self._tables[token.output.name, token.name]
+        return consumption(token, self._datasets[token.dataset])
+
+    def _table(self, token: TableInput) -> DatasetConsumptionConfig:
+        folder = self._outputs[token.output.name]
+        table = folder.read_parquet_files() if token.format == "parquet" else folder.read_delimited_files()
+        return table.as_input(token.name)
+
+    def _parameter(self, name: str, default: Any) -> PipelineParameter:
+        return self._parameters.setdefault(name, PipelineParameter(name, default))
+
+
+def consumption(token: DatasetInput, dataset: Any) -> DatasetConsumptionConfig:
+    """Return how a step reads a dataset."""
+    return DatasetConsumptionConfig(token.name, dataset, token.mode)
+
+
+def _output(output: Output) -> OutputFileDatasetConfig:
+    folder = OutputFileDatasetConfig(name=output.name)
+    if output.register_on_complete:
+        return folder.register_on_complete(output.register_on_complete)
+    return folder
+
+
+def config_parameters(plan: Plan) -> dict[str, str]:
+    """Return the pipeline parameter that carries each step's `--config`, by step.
+
+    As a parameter it can be given another value without a new module. Its name steps aside for the file's own.
+    """
+    names = {}
+    for step in plan.steps:
+        if step.step.step_config is not None:
+            name = identifier(step.key, "config")
+            while name in plan.pipeline.pipeline_parameters:
+                name += "_"
+            names[step.key] = name
+    return names
+
+
+def parameter_values(plan: Plan, changed: Plan) -> dict[str, str | int | float | bool]:
+    """Return the pipeline parameters by which `changed` differs from `plan`, with the values of `changed`."""
+    values: dict[str, str | int | float | bool] = {}
+    for key, name in config_parameters(plan).items():
+        before, after = (ConfigValue(key, one[key].step.step_config or {}) for one in (plan, changed))
+        if before.text != after.text:
+            values[name] = after.text
+    for name, value in changed.pipeline.pipeline_parameters.items():
+        if value != plan.pipeline.pipeline_parameters[name]:
+            values[name] = value
+    return values
+
+
+def reuse_in_a_run(plan: Plan) -> dict[str, bool]:
+    """Say of each step whether a run may take an earlier result for it: yes unless the file says no."""
+    return {step.key: step.step.allow_reuse is not False for step in plan.steps}
+
+
+def reuse_when_published(plan: Plan) -> dict[str, bool]:
+    """Say of each step whether a published pipeline may take an earlier result for it.
+
+    Reuse compares a dataset's definition, never its data, and is fixed at publishing: a step that reads a dataset,
+    and what follows from it, would do nothing ever again. So it is off there unless the file says `true`.
+    """
+    fresh: set[str] = set()
+    for step in plan.steps:
+        reads = any(isinstance(item, DatasetInput) for item in step.inputs)
+        if (reads or fresh.intersection(step.upstream)) and step.step.allow_reuse is not True:
+            fresh.add(step.key)
+    return {key: allowed and key not in fresh for key, allowed in reuse_in_a_run(plan).items()}
