@@ -105,11 +105,7 @@ def _refusal(name: str) -> str:
     if not same:
         return f"Azure ML has no name for the time zone '{name}', nor for one with the same time; use 'UTC'"
     names = listed([f"'{zone}'" for zone in same], "or")
-    return f"Azure ML has no name for the time zone '{name}'; use {names}, which {_keep(same)} the same time"
-
-
-def _keep(zones: list[str]) -> str:
-    return "keep" if len(zones) > 1 else "keeps"
+    return f"Azure ML has no name for the time zone '{name}'; use {names} for the same time"
 
 
 def _same_clock(iana: str) -> list[str]:
