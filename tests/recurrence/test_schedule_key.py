@@ -284,11 +284,6 @@ def test_what_a_variable_will_fill_in_is_left_for_then() -> None:
         ),
         ({"on_blob_change": {}}, "on_blob_change.datastore_name", "Field required"),
         (
-            {"on_blob_change": {"datastore_name": "churn-blob"}},
-            "on_blob_change.datastore_name",
-            "'churn-blob' is no valid name: a datastore takes 1 to 255 letters, digits and underscores",
-        ),
-        (
             {"on_blob_change": {"datastore_name": "b", "polling_interval": 0.5}},
             "on_blob_change.polling_interval",
             "polling_interval is a whole number from 1, not 0.5",
