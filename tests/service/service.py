@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from . import artifacts
 from . import routes as _all_routes  # noqa: F401 - importing them registers them
 from .authority import Authority
 from .call import Call, answer_of
 from .faults import Fault
+from .graphs import SubmittedStep, steps_of
 from .message import Answer, Record, Refusal, Request, refusal_document, reply
+from .pipeline_state import PipelineRun, Published
+from .progress import OnSubmit, Progress
 from .proxy import Proxy
 from .routing import LOCATION, Route, routes
+from .run_state import COMPLETED, Run
 from .state import State, Workspace
 from .traffic import Traffic
 
@@ -24,7 +29,7 @@ WORKSPACE = "churn-ws"
 
 _CONTENTS = (
     "environments datastores datasets computes experiments snapshots modules graphs runs pipeline_runs published "
-    "endpoints schedules models artifacts secrets"
+    "endpoints schedules models secrets"
 )
 _SCOPE_NAMES = ("subscription", "group", "workspace")
 
@@ -52,6 +57,7 @@ class Service:
             self.unknown: list[Record] = []
             self.broken: list[str] = []
             self._faults: list[Fault] = []
+            self.progress = Progress(self.state, self._lock, self._execute)
             self.workspace = self.state.add_workspace(SUBSCRIPTION, GROUP, WORKSPACE, LOCATION)
 
     def close(self) -> None:
@@ -78,6 +84,59 @@ class Service:
         """Break the connection of the next requests that match, before or after they took effect."""
         return self.fail(method, path, status=0, times=times, before_effect=before_effect, skip=skip)
 
+    @property
+    def on_submit(self) -> OnSubmit:
+        """What becomes of a submitted pipeline: "finish" (at once), "execute" (the scripts), "hold"."""
+        return self.progress.on_submit
+
+    @on_submit.setter
+    def on_submit(self, value: OnSubmit) -> None:
+        self.progress.on_submit = value
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """Steps that are to fail when they "finish", with the message of their error."""
+        return self.progress.failing
+
+    @property
+    def submitted(self) -> list[PipelineRun]:
+        """The pipeline runs that were submitted, oldest first."""
+        return [run for run in self.workspace.pipeline_runs.values() if run.submitted]
+
+    def steps(self, of: PipelineRun | Published | str | None = None) -> dict[str, SubmittedStep]:
+        """Read the steps of a run or published pipeline (or its id) by name; by default of the last run."""
+        with self._lock:
+            if isinstance(of, str):
+                of = self.workspace.pipeline_runs.get(of) or self.workspace.published[of]
+            graph = (of or self.submitted[-1]).graph
+            return steps_of(self.workspace, self.workspace.graphs[graph])
+
+    def step_runs(self, run: PipelineRun | None = None) -> dict[str, Run]:
+        """Give the runs of the steps that started, by the step's name; by default of the last run."""
+        with self._lock:
+            return self.progress.step_runs(self.workspace, run or self.submitted[-1])
+
+    def end_step(
+        self,
+        name: str,
+        status: str = COMPLETED,
+        message: str | None = None,
+        log: bytes = b"",
+        run: PipelineRun | None = None,
+    ) -> None:
+        """End a step of a run that is held, which starts those that waited for it."""
+        self.progress.end_step(self.workspace, run or self.submitted[-1], name, status, message, log)
+
+    def finish(self, run: PipelineRun | None = None) -> None:
+        """End a run that is held."""
+        self.progress.finish(self.workspace, run or self.submitted[-1])
+
+    def artifacts(self, run: Run | str) -> dict[str, bytes]:
+        """Read the files that a run has: outputs, logs, uploads."""
+        found = self.workspace.runs[run] if isinstance(run, str) else run
+        with self._lock:
+            return dict(artifacts.find(self.state, self.workspace, found.container))
+
     def put_blob(self, account: str, container: str, path: str, content: bytes) -> None:
         """Put a blob into a storage account, which is made as needed."""
         with self._lock:
@@ -96,6 +155,10 @@ class Service:
 
     def settle(self) -> None:
         """Wait for what still runs on its own."""
+        self.progress.settle()
+
+    def _execute(self, workspace: Workspace, run: PipelineRun) -> None:
+        raise NotImplementedError
 
     def verify(self) -> None:
         """Raise AssertionError when something was asked that the stand-in does not know, or it broke."""

@@ -13,7 +13,7 @@ from .identifiers import Identifiers, now, stable_id
 from .storage import Storage
 
 if TYPE_CHECKING:
-    from .pipeline_state import Endpoint, Module, PipelineRun, Published, Schedule
+    from .pipeline_state import Endpoint, Graph, Module, PipelineRun, Published, Schedule
     from .run_state import Run
 
 Document = dict[str, Any]
@@ -132,6 +132,7 @@ class Snapshot:
     files: Mapping[str, bytes]
     tree: Document
     """The Merkle tree that the client sent."""
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -165,10 +166,8 @@ class Workspace:
     computes: dict[str, Compute] = field(default_factory=dict)
     experiments: dict[str, Experiment] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
-    snapshot_blobs: dict[str, bytes] = field(default_factory=dict)
-    """Uploaded files of snapshots, by the hash of their content."""
     modules: dict[str, Module] = field(default_factory=dict)
-    graphs: dict[str, Document] = field(default_factory=dict)
+    graphs: dict[str, Graph] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     """Every run by its id: pipelines, steps, and the children that scripts make."""
     pipeline_runs: dict[str, PipelineRun] = field(default_factory=dict)
@@ -176,8 +175,6 @@ class Workspace:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
-    artifacts: dict[str, dict[str, bytes]] = field(default_factory=dict)
-    """Container ('dcid.<run id>') -> path -> content."""
     secrets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

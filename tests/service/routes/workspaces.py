@@ -83,9 +83,9 @@ def discover(call: Call, identifier: str) -> Any:
     names = (
         "api apiserver artifact assetstore catalog compute data datastore experimentation environment "
         "execution history hyperdrive inferencing jasmine metrics modelmanagement modelregistry onboarding "
-        "pipelines rp registry sdk snapshot content studio ui"
+        "pipelines rp registry sdk snapshot content ui"
     )
-    return dict.fromkeys(names.split(), f"https://{REGION}")
+    return {**dict.fromkeys(names.split(), f"https://{REGION}"), "studio": "https://ml.azure.com"}
 
 
 @routes.on("GET", ARM, "/subscriptions/{subscription}/resourcegroups/{group}")
