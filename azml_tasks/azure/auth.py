@@ -1,0 +1,197 @@
+"""Log in to Azure, through azure-identity.
+
+`auth: automatic`, the default, takes the first of these that this machine has:
+
+1. a service principal with a secret: AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or
+   AZUREML_SERVICE_PRINCIPAL_TENANT_ID, AZUREML_SERVICE_PRINCIPAL_ID and AZUREML_SERVICE_PRINCIPAL_PASSWORD;
+2. a service principal with a federated identity, that is without a secret: AZURE_TENANT_ID and AZURE_CLIENT_ID, and
+   AZURE_FEDERATED_TOKEN_FILE, a GitHub job with `permissions: id-token: write`, or the variables of an Azure Pipelines
+   task with a service connection and SYSTEM_ACCESSTOKEN;
+3. a managed identity, where IDENTITY_ENDPOINT or MSI_ENDPOINT is set;
+4. the Azure CLI's login (`az login`);
+5. a browser, or a code to type into one: only at a terminal, and never when CI or TF_BUILD is set.
+
+`auth: {method: ..., tenant_id: ...}` names one of them; `service_principal` is 1 and 2, and `managed_identity` asks a
+virtual machine's own service too. A service principal that is refused ends the search: another identity is not what
+was asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azml_tasks.azure.failures import hidden, said_by
+from azml_tasks.azure.federation import federated_credential
+from azml_tasks.errors import LoginError, listed
+from azml_tasks.model import Auth
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, TokenCredential
+
+# A token is renewed so many seconds before it ends, so that none ends on the way.
+_EARLY = 300
+_SECRET_VARIABLES = (
+    ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"),
+    (
+        "AZUREML_SERVICE_PRINCIPAL_TENANT_ID",
+        "AZUREML_SERVICE_PRINCIPAL_ID",
+        "AZUREML_SERVICE_PRINCIPAL_PASSWORD",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of logging in; `make` is None where this machine lacks something, which `lacks` says.
+
+    A `binding` way that is refused ends the search for one that works.
+    """
+
+    name: str
+    make: Callable[[], TokenCredential] | None = None
+    lacks: str = ""
+    binding: bool = False
+
+
+class Tokens:
+    """Tokens of the first way that works; each is kept until it has five minutes left."""
+
+    def __init__(self, ways: Sequence[Way], clock: Callable[[], float] = time.time) -> None:
+        self._ways = ways
+        self._clock = clock
+        self._chosen: tuple[Way, TokenCredential] | None = None
+        self._kept: dict[str, AccessToken] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, resource: str) -> str:
+        """Return a token for a resource, such as `https://management.core.windows.net/`.
+
+        Raises LoginError.
+        """
+        with self._lock:
+            kept = self._kept.get(resource)
+            if kept is None or kept.expires_on - self._clock() < _EARLY:
+                kept = self._kept[resource] = self._fetch(f"{resource}/.default")
+            return str(kept.token)
+
+    def __deepcopy__(self, memo: Any) -> Tokens:
+        # The SDK copies objects that hold the workspace, and with it this.
+        return self
+
+    def _fetch(self, scope: str) -> AccessToken:
+        from azure.core.exceptions import ClientAuthenticationError
+
+        tried = []
+        for way in [self._chosen[0]] if self._chosen else self._ways:
+            if way.make is None:
+                tried.append((way.name, way.lacks))
+                continue
+            try:
+                credential = self._chosen[1] if self._chosen else way.make()
+                token = credential.get_token(scope)
+            except ClientAuthenticationError as error:  # CredentialUnavailableError among them
+                tried.append((way.name, _refusal(error)))
+                if way.binding:
+                    break
+                continue
+            self._chosen = way, credential
+            return token
+        raise LoginError(_nothing_worked(tried))
+
+
+def login(auth: Auth, variables: Mapping[str, str], at_terminal: bool | None = None) -> Tokens:
+    """Return the source of tokens that `auth` and the variables describe; nothing is asked yet.
+
+    `at_terminal` says whether somebody can be asked; by default it is found out.
+    """
+    if at_terminal is None:
+        at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    tenant = auth.tenant_id
+    ways = {
+        "service_principal": [_secret(tenant, variables), _federated(tenant, variables)],
+        "managed_identity": [_managed_identity(variables)],
+        "cli": [_cli(tenant)],
+        "interactive": [_interactive(tenant, variables, at_terminal)],
+    }
+    if auth.method != "automatic":
+        return Tokens(ways[auth.method])
+    if not any(variables.get(name) for name in ("IDENTITY_ENDPOINT", "MSI_ENDPOINT")):
+        ways["managed_identity"] = [Way("managed identity", lacks="IDENTITY_ENDPOINT and MSI_ENDPOINT are not set")]
+    return Tokens([way for group in ways.values() for way in group])
+
+
+def _secret(tenant: str | None, variables: Mapping[str, str]) -> Way:
+    lacks = []
+    for names in _SECRET_VARIABLES:
+        values = [variables.get(name) for name in names]
+        tenant_id, client_id, secret = tenant or values[0], values[1], values[2]
+        if tenant_id and client_id and secret:
+            name = f"service principal of {names[1]}"
+            return Way(name, lambda t=tenant_id, c=client_id, s=secret: _with_secret(t, c, s), binding=True)  # type: ignore[misc]
+        missing = [name for name, value in zip(names, (tenant_id, *values[1:]), strict=True) if not value]
+        lacks.append(missing)
+    # Of the two sets of names, the one that lacks less is the one that was meant.
+    missing = min(lacks, key=len)
+    return Way("service principal", lacks=f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} not set")
+
+
+def _with_secret(tenant_id: str, client_id: str, secret: str) -> TokenCredential:
+    from azure.identity import ClientSecretCredential
+
+    return ClientSecretCredential(tenant_id, client_id, secret)
+
+
+def _federated(tenant: str | None, variables: Mapping[str, str]) -> Way:
+    found = federated_credential(tenant, variables)
+    if isinstance(found, str):
+        return Way("federated identity", lacks=found)
+    return Way("federated identity", found, binding=True)
+
+
+def _managed_identity(variables: Mapping[str, str]) -> Way:
+    def make() -> TokenCredential:
+        from azure.identity import ManagedIdentityCredential
+
+        return ManagedIdentityCredential(client_id=variables.get("AZURE_CLIENT_ID"))
+
+    return Way("managed identity", make)
+
+
+def _cli(tenant: str | None) -> Way:
+    def make() -> TokenCredential:
+        from azure.identity import AzureCliCredential
+
+        return AzureCliCredential(tenant_id=tenant or "", process_timeout=60)
+
+    return Way("Azure CLI", make)
+
+
+def _interactive(tenant: str | None, variables: Mapping[str, str], at_terminal: bool) -> Way:
+    for name in ("CI", "TF_BUILD"):
+        if variables.get(name, "").lower() not in ("", "0", "false"):
+            return Way("browser", lacks=f"{name} is set, so nobody is asked")
+    if not at_terminal:
+        return Way("browser", lacks="there is no terminal, so nobody is asked")
+
+    def make() -> TokenCredential:
+        from azml_tasks.azure.interactive import InteractiveLogin
+
+        return InteractiveLogin(tenant)
+
+    return Way("browser", make)
+
+
+def _refusal(error: Exception) -> str:
+    # Microsoft Entra ends its sentence with identifiers that help nobody at a terminal.
+    return hidden(said_by(str(error)).partition(" Trace ID:")[0]).rstrip(".")
+
+
+def _nothing_worked(tried: Sequence[tuple[str, str]]) -> str:
+    lines = [f"  {name}: {reason}" for name, reason in tried]
+    advice = "Set the variables of a service principal, or run `az login`; `auth:` in pipeline.yaml names one way."
+    return "\n".join(["Azure was not shown who we are. Tried in this order:", *lines, advice])

@@ -1,0 +1,175 @@
+"""One connection to a workspace for the whole process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from azml_tasks.azure.calls import service_calls
+from azml_tasks.azure.failures import is_missing
+from azml_tasks.errors import ProjectError, ServiceError, did_you_mean, listed
+from azml_tasks.model import Auth
+from azml_tasks.reading.project import Project
+
+if TYPE_CHECKING:
+    from azureml.core import Workspace
+    from azureml.core.authentication import AbstractAuthentication
+
+_NEEDED = ("ws_name", "resource_group", "subscription_id")
+# Where the original wrapper created a workspace whose resource group was missing.
+_LOCATION = "eastus"
+_SUBSCRIPTIONS = "https://management.azure.com/subscriptions?api-version=2022-12-01"
+
+_lock = threading.RLock()
+_logins: dict[Auth, AbstractAuthentication] = {}
+_open: dict[tuple[str, ...], Workspace] = {}
+
+
+def connect(project: Project) -> Workspace:
+    """Return the workspace that the project names, opened once in this process.
+
+    Raises ProjectError for keys that are missing, LoginError, and ServiceError for a workspace that is not there: none
+    is ever created.
+    """
+    project.require(*_NEEDED, "auth")
+    pipeline = project.pipeline
+    missing = [
+        project.problem((key,), f"Azure needs {key}, and the file has none")
+        for key in _NEEDED
+        if not getattr(pipeline, key)
+    ]
+    if missing:
+        raise ProjectError(missing)
+    return open_workspace(
+        str(pipeline.ws_name),
+        str(pipeline.resource_group),
+        str(pipeline.subscription_id),
+        auth=pipeline.auth,
+        variables=project.variables,
+    )
+
+
+def open_workspace(
+    name: str,
+    resource_group: str,
+    subscription_id: str,
+    auth: Auth | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Workspace:
+    """Return a workspace, opened once in this process.
+
+    Raises LoginError, and ServiceError that names what is there when the workspace is not.
+    """
+    auth = auth or Auth()
+    key = (subscription_id.lower(), resource_group.lower(), name.lower(), auth.method, auth.tenant_id or "")
+    with _lock:
+        if key not in _open:
+            with service_calls(f"opening the workspace '{name}'"):
+                _open[key] = _get(name, resource_group, subscription_id, _login(auth, variables or os.environ))
+        return _open[key]
+
+
+def connect_or_create(
+    name: str,
+    resource_group: str,
+    subscription_id: str,
+    auth: Auth | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Workspace:
+    """Return a workspace, created when it is missing; so is its resource group, in the region eastus.
+
+    For the wrapper API alone, which promises it. Raises LoginError, ServiceError.
+    """
+    try:
+        return open_workspace(name, resource_group, subscription_id, auth, variables)
+    except MissingWorkspaceError:
+        with _lock, service_calls(f"creating the workspace '{name}'"):
+            _create(name, resource_group, subscription_id, _login(auth or Auth(), variables or os.environ))
+        return open_workspace(name, resource_group, subscription_id, auth, variables)
+
+
+def forget_connections() -> None:
+    """Let go of every workspace and login, so that the next use opens them anew."""
+    with _lock:
+        _open.clear()
+        _logins.clear()
+
+
+class MissingWorkspaceError(ServiceError):
+    """There is no such workspace; the text names those that there are."""
+
+
+def _login(auth: Auth, variables: Mapping[str, str]) -> AbstractAuthentication:
+    from azureml.core.authentication import TokenAuthentication
+
+    from azml_tasks.azure.auth import login
+
+    if auth not in _logins:
+        _logins[auth] = TokenAuthentication(login(auth, variables))
+    return _logins[auth]
+
+
+def _get(name: str, group: str, subscription: str, login: AbstractAuthentication) -> Workspace:
+    from azureml.core import Workspace
+    from azureml.exceptions import ProjectSystemException, UserErrorException
+
+    try:
+        return Workspace.get(name, auth=login, subscription_id=subscription, resource_group=group)
+    except ProjectSystemException as error:
+        if not is_missing(error):
+            raise
+        raise MissingWorkspaceError(_what_there_is(name, group, subscription, login)) from None
+    except UserErrorException:
+        others = _subscriptions(login)
+        if subscription.lower() in others:
+            raise
+        raise ServiceError(_no_subscription(subscription, others)) from None
+
+
+def _create(name: str, group: str, subscription: str, login: AbstractAuthentication) -> None:
+    from azureml.core import Workspace
+    from azureml.exceptions import WorkspaceException
+
+    where = {"subscription_id": subscription, "resource_group": group, "auth": login, "show_output": False}
+    try:
+        Workspace.create(name, create_resource_group=False, exist_ok=True, **where)
+    except WorkspaceException:  # there is no such group
+        Workspace.create(name, create_resource_group=True, location=_LOCATION, exist_ok=True, **where)
+
+
+def _what_there_is(name: str, group: str, subscription: str, login: AbstractAuthentication) -> str:
+    """Say which workspaces there are instead, in the group or else in the subscription."""
+    from azureml.core import Workspace
+
+    there = {
+        workspace.name: workspace.resource_group
+        for found in Workspace.list(subscription, auth=login).values()
+        for workspace in found
+    }
+    here = [other for other, its_group in there.items() if its_group.lower() == group.lower()]
+    text = f"there is no workspace '{name}' in the resource group '{group}'"
+    if here:
+        return f"{text}, which has {listed(map(repr, here))}{did_you_mean(name, here)}"
+    if there:
+        others = (f"'{other}' in '{its_group}'" for other, its_group in there.items())
+        return f"{text}; the subscription has {listed(others)}{did_you_mean(name, there)}"
+    return f"{text}, nor in all of the subscription {subscription}"
+
+
+def _subscriptions(login: AbstractAuthentication) -> dict[str, str]:
+    """Return the subscriptions that we may see: id in lower case, display name."""
+    import requests
+
+    response = requests.get(_SUBSCRIPTIONS, headers=login.get_authentication_header(), timeout=60)
+    response.raise_for_status()
+    return {item["subscriptionId"].lower(): item["displayName"] for item in response.json()["value"]}
+
+
+def _no_subscription(wanted: str, others: Mapping[str, str]) -> str:
+    for identifier, name in others.items():
+        if name.lower() == wanted.lower():
+            return f"subscription_id takes the id, not the name: '{wanted}' is {identifier}"
+    there = listed(f"{identifier} ({name})" for identifier, name in others.items()) or "none"
+    return f"this login has no access to the subscription {wanted}; it has access to {there}"

@@ -1,0 +1,154 @@
+"""Look whether a POST whose answer was lost took effect.
+
+`LOOKUPS` says, by the path of the POST, how: each look-up asks the service with requests that change nothing, and
+returns the answer that the SDK would have had, or None when nothing was made and the POST may be repeated. A route
+that makes something twice and is not listed here is repeated only where it cannot have taken effect.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+
+class Repeat(enum.Enum):
+    """What is known of a request's repetition, without looking."""
+
+    FREELY = "it has the same effect however often it is sent"
+    WHEN_NOT_TAKEN = "it may make something twice, and there is no way to see whether it has"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A POST that was sent, and a way to ask the same service about it."""
+
+    request: requests.PreparedRequest
+    send: Callable[[requests.PreparedRequest], requests.Response]
+
+    @property
+    def address(self) -> str:
+        """The POST's address without its query."""
+        return (self.request.url or "").partition("?")[0]
+
+    @property
+    def body(self) -> Any:
+        """What was posted, parsed."""
+        body = self.request.body
+        return json.loads(body) if isinstance(body, (bytes, str)) and body else None
+
+    def get(self, address: str) -> Any:
+        """Return the JSON at an address, asked for with the POST's own login, or None where there is nothing."""
+        request = requests.Request("GET", address, headers=_without_body(self.request.headers)).prepare()
+        response = self.send(request)
+        if response.status_code == 404:
+            return None
+        response.raise_for_status()
+        return response.json()
+
+    def answer(self, document: Any, status: int = 200) -> requests.Response:
+        """Return an answer as the service would have given it."""
+        response = requests.Response()
+        response.status_code = status
+        response.url = self.request.url or ""
+        response.request = self.request
+        response.headers["Content-Type"] = "application/json"
+        response.encoding = "utf-8"
+        response.raw = io.BytesIO(json.dumps(document).encode())
+        return response
+
+
+Look = Callable[[Exchange], "requests.Response | None"]
+
+
+def repeat_of(request: requests.PreparedRequest) -> Repeat | Look:
+    """Return how a request may be repeated after a failure."""
+    if request.method != "POST":
+        return Repeat.FREELY
+    address = (request.url or "").partition("?")[0]
+    for pattern, repeat in LOOKUPS:
+        if pattern.search(address):
+            return repeat
+    return Repeat.WHEN_NOT_TAKEN
+
+
+def _without_body(headers: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in headers.items() if not name.lower().startswith(("content-", "transfer-"))}
+
+
+def _same_address(exchange: Exchange) -> requests.Response | None:
+    """Find what the client itself named: it is read where it was posted."""
+    found = exchange.get(exchange.address)
+    return None if found is None else exchange.answer(found)
+
+
+def _datastore(exchange: Exchange) -> requests.Response | None:
+    """Find a datastore by its name, with the place and the secret that were sent; the POST's answer is empty.
+
+    Where the service hides the secret the POST is repeated, and refused as a second one when the first took effect.
+    """
+    sent = exchange.body
+    found = exchange.get(f"{exchange.address}/{quote(sent['name'])}")
+    if found is None or _storage(found) != _storage(sent):
+        return None
+    return exchange.answer(None)
+
+
+def _storage(datastore: Mapping[str, Any]) -> tuple[Any, ...]:
+    section = datastore["azureStorageSection"]
+    secret = section.get("credential") or section.get("accountKey") or section.get("sasToken")
+    return section.get("accountName"), section.get("containerName"), secret
+
+
+def _dataset(exchange: Exchange) -> requests.Response | None:
+    """Find a dataset by its name; the newest version is ours when it has the definition that was sent."""
+    sent = exchange.body
+    found = exchange.get(f"{exchange.address}/query/name={quote(sent['name'], safe='')}")
+    if found is None or found["latest"]["dataflow"] != sent["latest"]["dataflow"]:
+        return None
+    return exchange.answer(found)
+
+
+def _module(exchange: Exchange) -> requests.Response | None:
+    """Find a step's module by its hash, as the SDK does before it makes one."""
+    fingerprint = exchange.body.get("IdentifierHash")
+    found = exchange.get(f"{exchange.address}/Hash/{fingerprint}") if fingerprint else None
+    return None if found is None else exchange.answer(found["Data"])
+
+
+def _submitted(exchange: Exchange) -> requests.Response | None:
+    """See whether a run that was made before has started."""
+    base, _, identifier = exchange.address.partition("/Submit/")
+    found = exchange.get(f"{base}/{identifier}") or {}
+    status = (found.get("Status") or {}).get("StatusCode")
+    return None if status in (None, "0", "NotStarted") else exchange.answer(None)
+
+
+def _path(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern + "$", re.IGNORECASE)
+
+
+LOOKUPS: list[tuple[re.Pattern[str], Repeat | Look]] = [
+    # Logging in, and questions that are asked by POST.
+    (_path(r"/oauth2(/v2\.0)?/token"), Repeat.FREELY),
+    (_path(r"/list\w*Keys"), Repeat.FREELY),
+    (_path(r":query"), Repeat.FREELY),
+    (_path(r"/Graph/(AllNodes|Node|Shareable)/\w+"), Repeat.FREELY),
+    (_path(r"/PipelineRuns/[^/]+/Outputs"), Repeat.FREELY),
+    # What the client gives the identifier of, or whose content is its identifier.
+    (_path(r"/snapshots/[^/]+(/zip)?"), Repeat.FREELY),
+    (_path(r"/saveddatasets"), Repeat.FREELY),
+    # What is made with an identifier of the service's.
+    (_path(r"/datastore/v1\.0/.*/datastores"), _datastore),
+    (_path(r"/dataset/v1\.0/.*/datasets"), _dataset),
+    (_path(r"/history/v1\.0/.*/experiments/[^/:]+"), _same_address),
+    (_path(r"/pipelines/v1\.0/.*/Modules"), _module),
+    (_path(r"/pipelines/v1\.0/.*/PipelineRuns/Submit/[^/]+"), _submitted),
+]

@@ -1,0 +1,234 @@
+"""Bear with a service that fails now and then, under the SDK and without its doing anything twice.
+
+Every request of the SDK goes through `requests`. While `steady()` is active, each of its sessions sends through
+one adapter of ours, which
+
+- repeats a request that met a 408, 429, 500, 502, 503, 504 or 530, a dropped connection or a timeout, and waits as
+  `Retry-After` says or twice as long each time;
+- repeats a POST, by which alone things are made twice, only after it has looked whether the first one took effect
+  (`lookups.py` knows how, route by route); one that cannot be looked up is repeated when it cannot have taken effect
+  (429, 503, no connection), and else fails and says so;
+- keeps connections open from one request to the next, where the SDK opens nine in ten anew.
+
+When patience ends it raises ServiceError, which the SDK's own retries, slower and blind, do not take for a fault.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ProxyError, SSLError, Timeout
+from requests.exceptions import ConnectionError as Disconnected
+from requests.utils import rewind_body
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.util import Retry
+
+from azml_tasks.azure.failures import said_by
+from azml_tasks.azure.lookups import Exchange, Repeat, repeat_of
+from azml_tasks.errors import ServiceError
+
+FAULTS = frozenset((408, 429, 500, 502, 503, 504, 530))
+_CONNECTIONS = 32
+# To connect, and between two bytes of an answer; the SDK often sets none and would wait for ever.
+_TIMEOUT_SECONDS = (20, 300)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to bear with a failing request; times in seconds.
+
+    The first repetition comes at once, the others after `wait`, twice that and so on. `longest_wait` bounds one
+    wait, also one that the service asks for by `Retry-After`.
+    """
+
+    tries: int = 6
+    wait: float = 1
+    longest_wait: float = 60
+
+
+@contextlib.contextmanager
+def steady(patience: Patience | None = None) -> Iterator[None]:
+    """Send every request of this process through our adapter for as long as the block runs.
+
+    Blocks nest; the outermost one's patience counts.
+    """
+    with _scope.entered(patience or Patience()):
+        yield
+
+
+def close_connections() -> None:
+    """Close what is kept open from one request to the next."""
+    _scope.adapter.close()
+
+
+class SteadyAdapter(HTTPAdapter):
+    """Repeat what failed, when that makes nothing twice."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS)
+        self.patience = Patience()
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """Send a request until it is answered.
+
+        Raises ServiceError when patience ends first, or when it is not known whether the request took effect.
+        """
+        how = {"stream": stream, "timeout": timeout or _TIMEOUT_SECONDS, "verify": verify, "cert": cert}
+
+        def send_once(request: requests.PreparedRequest) -> requests.Response:
+            response = super(SteadyAdapter, self).send(request, proxies=proxies, **how)
+            if "json" in response.headers.get("Content-Type", ""):
+                _ = response.content  # a connection that breaks within the answer is one to be repeated, too
+            return response
+
+        def ask(request: requests.PreparedRequest) -> requests.Response:
+            return self.send(request, proxies=proxies, **how)
+
+        return _Sending(request, send_once, ask, self.patience).until_answered()
+
+
+@dataclass
+class _Sending:
+    """One request and its repetitions."""
+
+    request: requests.PreparedRequest
+    send_once: Callable[[requests.PreparedRequest], requests.Response]
+    ask: Callable[[requests.PreparedRequest], requests.Response]
+    patience: Patience
+    tries: int = 0
+    waits: Retry = field(init=False)
+
+    def __post_init__(self) -> None:
+        longest = self.patience.longest_wait
+        self.waits = Retry(self.patience.tries - 1, backoff_factor=self.patience.wait / 2, backoff_max=longest)
+
+    def until_answered(self) -> requests.Response:
+        while True:
+            fault = self._try()
+            if isinstance(fault, requests.Response) and fault.status_code not in FAULTS:
+                return self._understood(fault)
+            self._wait(fault)
+            found = self._look(fault)
+            if found is not None:
+                return found
+
+    def _try(self) -> requests.Response | Exception:
+        self.tries += 1
+        if self.tries > 1 and hasattr(self.request.body, "seek"):
+            rewind_body(self.request)
+        try:
+            return self.send_once(self.request)
+        except SSLError:  # a certificate that is not trusted now is not trusted later either
+            raise
+        except (Disconnected, Timeout, ChunkedEncodingError) as error:
+            return error
+
+    def _understood(self, response: requests.Response) -> requests.Response:
+        if self.tries > 1 and self.request.method == "DELETE" and response.status_code == 404:
+            return Exchange(self.request, self.ask).answer(None)  # deleted by a try whose answer was lost
+        return response
+
+    def _wait(self, fault: requests.Response | Exception) -> None:
+        """Wait before the next try.
+
+        Raises ServiceError when there is to be none.
+        """
+        if self.waits.total == 0:
+            raise ServiceError(f"{self._named} failed {self.tries} times, the last time with {_told(fault)}")
+        if not isinstance(fault, requests.Response):
+            self.waits = self.waits.increment(self.request.method, self.request.url)
+            self.waits.sleep()
+            return
+        asked = self.waits.get_retry_after(fault.raw)
+        if asked is not None and asked > self.patience.longest_wait:
+            raise ServiceError(f"{self._named} failed with {_told(fault)}; Azure asks to wait {asked:.0f} seconds")
+        fault.close()
+        self.waits = self.waits.increment(self.request.method, self.request.url, response=fault.raw)
+        self.waits.sleep(fault.raw)
+
+    def _look(self, fault: requests.Response | Exception) -> requests.Response | None:
+        """Return the answer that was lost, or None when the request is to be sent again.
+
+        Raises ServiceError when that cannot be told.
+        """
+        repeat = repeat_of(self.request)
+        if repeat is Repeat.FREELY or _never_arrived(fault):
+            return None
+        if callable(repeat):
+            return repeat(Exchange(self.request, self.ask))
+        if isinstance(fault, requests.Response) and fault.status_code == 503:
+            return None
+        raise ServiceError(
+            f"{self._named} failed with {_told(fault)}; it is not known whether it took effect, so look before "
+            "you try again"
+        )
+
+    @property
+    def _named(self) -> str:
+        address = (self.request.url or "").partition("?")[0]  # what follows may hold a signature
+        return f"{self.request.method} {address}"
+
+
+def _told(fault: requests.Response | Exception) -> str:
+    if isinstance(fault, requests.Response):
+        return f"{fault.status_code} {fault.reason}: {said_by(fault.content)}".rstrip(": ")
+    return "no answer in time" if isinstance(fault, Timeout) else "a dropped connection"
+
+
+def _never_arrived(fault: requests.Response | Exception) -> bool:
+    if isinstance(fault, requests.Response):
+        return fault.status_code == 429
+    cause = fault.args[0] if fault.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    return isinstance(fault, (ConnectTimeout, ProxyError)) or isinstance(reason, NewConnectionError)
+
+
+class _Scope:
+    """The blocks that are open, in whichever thread, and the adapter that they share."""
+
+    def __init__(self) -> None:
+        self.adapter = SteadyAdapter()
+        self._lock = threading.Lock()
+        self._depth = 0
+
+    @contextlib.contextmanager
+    def entered(self, patience: Patience) -> Iterator[None]:
+        with self._lock:
+            if self._depth == 0:
+                self.adapter.patience = patience
+                requests.Session.get_adapter = self._get_adapter  # type: ignore[method-assign]
+            self._depth += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._depth -= 1
+                if self._depth == 0:
+                    requests.Session.get_adapter = _get_adapter  # type: ignore[method-assign]
+
+    @property
+    def _get_adapter(self) -> Callable[..., Any]:
+        def get_adapter(session: requests.Session, url: str) -> Any:
+            own = _get_adapter(session, url)
+            # What somebody mounted for a purpose stays; Azure speaks HTTPS alone.
+            return self.adapter if isinstance(own, HTTPAdapter) and url.lower().startswith("https:") else own
+
+        return get_adapter
+
+
+_get_adapter = requests.Session.get_adapter
+_scope = _Scope()
