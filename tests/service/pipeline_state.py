@@ -87,3 +87,49 @@ class Published:
     continue_on_failure: bool = False
     active: bool = True
     created: str = field(default_factory=now)
+
+
+@dataclass
+class Endpoint:
+    """A name for a published pipeline that stays while its versions change."""
+
+    id: str
+    name: str
+    description: str
+    versions: dict[str, str]
+    """Version -> published pipeline."""
+    default: str
+    active: bool = True
+    created: str = field(default_factory=now)
+
+
+@dataclass
+class Schedule:
+    """When a published pipeline or an endpoint is run; by time, or when blobs change."""
+
+    id: str
+    name: str
+    pipeline: str | None
+    endpoint: str | None
+    recurrence: Document | None
+    """Frequency, Interval, StartTime, TimeZone, Schedule; None for one that watches blobs."""
+    trigger: Document | None
+    """DataStoreName, PollingInterval, PathOnDataStore, DataPathParameterName."""
+    submission: Document
+    """What each run is started with (`PipelineSubmissionInfo`)."""
+    active: bool = True
+    created: str = field(default_factory=now)
+    runs: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        return "Recurrence" if self.trigger is None else "DataStore"
+
+    @property
+    def experiment(self) -> str:
+        return str(self.submission["ExperimentName"])
+
+    @property
+    def description(self) -> str | None:
+        value = self.submission.get("Description")
+        return None if value is None else str(value)

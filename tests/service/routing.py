@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .message import Answer, Request
+from .message import Request
 
 ARM = "management.azure.com"
 LOGIN = "login.microsoftonline.com"
 LOCATION = "eastus"
 REGION = f"{LOCATION}.api.azureml.ms"
 """The one host behind which all data-plane services of the region stand."""
-CATALOG = "catalog.cortanaanalytics.com"
 ANY_STORAGE = "*.blob.core.windows.net"
 
 _SCOPE = (
@@ -35,6 +34,8 @@ class Route:
     handler: Handler
     polling: bool
     """Whether clients ask this again and again while they wait, so that tests count it apart."""
+    public: bool
+    """Whether it is answered without a login."""
 
     @property
     def name(self) -> str:
@@ -55,14 +56,14 @@ class Routes:
         return iter(self._routes)
 
     def on(
-        self, method: str, host: str, template: str, *, polling: bool = False
+        self, method: str, host: str, template: str, *, polling: bool = False, public: bool = False
     ) -> Callable[[Handler], Handler]:
         """Register the decorated function for the requests that match."""
         path = _pattern(template.replace("{ws}", _SCOPE))
         host_pattern = re.compile(re.escape(host).replace(r"\*", r"[^.]+"), re.IGNORECASE)
 
         def register(handler: Handler) -> Handler:
-            self._routes.append(Route(method, host_pattern, path, handler, polling))
+            self._routes.append(Route(method, host_pattern, path, handler, polling, public))
             return handler
 
         return register
@@ -89,4 +90,3 @@ def _pattern(template: str) -> re.Pattern[str]:
 routes = Routes()
 """All operations; the modules of `tests.service.routes` fill it when they are imported."""
 
-__all__ = ["ANY_STORAGE", "ARM", "CATALOG", "LOCATION", "LOGIN", "REGION", "Answer", "Route", "Routes", "routes"]

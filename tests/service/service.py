@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from . import artifacts
-from . import routes as _all_routes  # noqa: F401 - importing them registers them
 from .authority import Authority
 from .call import Call, answer_of
 from .faults import Fault
 from .graphs import SubmittedStep, steps_of
 from .message import Answer, Record, Refusal, Request, refusal_document, reply
-from .pipeline_state import PipelineRun, Published
+from .pipeline_state import PipelineRun, Published, Schedule
 from .progress import OnSubmit, Progress
 from .proxy import Proxy
+from .routes import schedules
 from .routing import LOCATION, Route, routes
 from .run_state import COMPLETED, Run
 from .state import State, Workspace
@@ -131,6 +131,12 @@ class Service:
         """End a run that is held."""
         self.progress.finish(self.workspace, run or self.submitted[-1])
 
+    def fire(self, schedule: Schedule, path: str | None = None) -> str:
+        """Let a schedule start its run now, `path` being the blob that changed; gives the run's id."""
+        names = dict(zip(_SCOPE_NAMES, self.workspace.key, strict=True))
+        with self._lock:
+            return schedules.fire(Call(Request("POST", "", "", {}, {}, b""), self, names), schedule, path)
+
     def artifacts(self, run: Run | str) -> dict[str, bytes]:
         """Read the files that a run has: outputs, logs, uploads."""
         found = self.workspace.runs[run] if isinstance(run, str) else run
@@ -185,6 +191,8 @@ class Service:
         if found is None:
             return reply(refusal_document("NotFound", f"no such route: {request.method} {request.path}"), 404)
         route, names = found
+        if not route.public and not request.headers.get("authorization", "").startswith("Bearer "):
+            return reply(refusal_document("AuthenticationFailed", "Authentication failed."), 401)
         scope = {name: names.pop(name) for name in _SCOPE_NAMES if name in names}
         try:
             return answer_of(route.handler(Call(request, self, scope), **names))

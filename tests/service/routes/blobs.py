@@ -16,8 +16,8 @@ BLOB = "/{container}/{path:path}"
 _VERSION = {"x-ms-version": "2021-08-06", "x-ms-request-id": "00000000-0000-0000-0000-000000000000"}
 
 
-@routes.on("GET", ANY_STORAGE, "/{container}")
-@routes.on("HEAD", ANY_STORAGE, "/{container}")
+@routes.on("GET", ANY_STORAGE, "/{container}", public=True)
+@routes.on("HEAD", ANY_STORAGE, "/{container}", public=True)
 def get_container(call: Call, container: str) -> Answer:
     blobs = _container(call, container)
     if call.request.query.get("comp") != "list":
@@ -25,7 +25,7 @@ def get_container(call: Call, container: str) -> Answer:
     return Answer(200, _listing(call, container, blobs), {**_VERSION, "Content-Type": "application/xml"})
 
 
-@routes.on("PUT", ANY_STORAGE, "/{container}")
+@routes.on("PUT", ANY_STORAGE, "/{container}", public=True)
 def create_container(call: Call, container: str) -> Answer:
     if call.state.storage.container(_account(call), container) is not None:
         _refuse(409, "ContainerAlreadyExists")
@@ -33,13 +33,13 @@ def create_container(call: Call, container: str) -> Answer:
     return Answer(201, b"", _VERSION)
 
 
-@routes.on("HEAD", ANY_STORAGE, BLOB)
+@routes.on("HEAD", ANY_STORAGE, BLOB, public=True)
 def head_blob(call: Call, container: str, path: str) -> Answer:
     blob = _blob(call, container, path)
     return Answer(200, b"", {**_headers(blob), "Content-Length": str(len(blob.content))})
 
 
-@routes.on("GET", ANY_STORAGE, BLOB)
+@routes.on("GET", ANY_STORAGE, BLOB, public=True)
 def get_blob(call: Call, container: str, path: str) -> Answer:
     blob = _blob(call, container, path)
     wanted = call.request.headers.get("x-ms-range") or call.request.headers.get("range")
@@ -54,7 +54,7 @@ def get_blob(call: Call, container: str, path: str) -> Answer:
     return Answer(206, blob.content[first : last + 1], headers)
 
 
-@routes.on("PUT", ANY_STORAGE, BLOB)
+@routes.on("PUT", ANY_STORAGE, BLOB, public=True)
 def put_blob(call: Call, container: str, path: str) -> Answer:
     """Write a blob, one of its blocks, or the list of blocks that makes it whole."""
     blobs = _container(call, container)
@@ -75,7 +75,7 @@ def put_blob(call: Call, container: str, path: str) -> Answer:
     return Answer(201, b"", {**_VERSION, "ETag": blobs[path].etag, "Last-Modified": blobs[path].modified})
 
 
-@routes.on("DELETE", ANY_STORAGE, BLOB)
+@routes.on("DELETE", ANY_STORAGE, BLOB, public=True)
 def delete_blob(call: Call, container: str, path: str) -> Answer:
     _blob(call, container, path)
     del _container(call, container)[path]

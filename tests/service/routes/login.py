@@ -27,7 +27,7 @@ def token(**claims: Any) -> str:
     return ".".join([*encoded, "c2lnbmF0dXJl"])
 
 
-@routes.on("GET", ARM, "/metadata/endpoints")
+@routes.on("GET", ARM, "/metadata/endpoints", public=True)
 def cloud_metadata(call: Call) -> Any:
     return [
         {
@@ -60,8 +60,8 @@ def cloud_metadata(call: Call) -> Any:
     ]
 
 
-@routes.on("GET", LOGIN, "/{tenant}/v2.0/.well-known/openid-configuration")
-@routes.on("GET", LOGIN, "/{tenant}/.well-known/openid-configuration")
+@routes.on("GET", LOGIN, "/{tenant}/v2.0/.well-known/openid-configuration", public=True)
+@routes.on("GET", LOGIN, "/{tenant}/.well-known/openid-configuration", public=True)
 def openid(call: Call, tenant: str) -> Any:
     return {
         "token_endpoint": f"https://{LOGIN}/{tenant}/oauth2/v2.0/token",
@@ -71,7 +71,7 @@ def openid(call: Call, tenant: str) -> Any:
     }
 
 
-@routes.on("GET", LOGIN, "/common/discovery/instance")
+@routes.on("GET", LOGIN, "/common/discovery/instance", public=True)
 def instance(call: Call) -> Any:
     return {
         "tenant_discovery_endpoint": f"https://{LOGIN}/{TENANT}/v2.0/.well-known/openid-configuration",
@@ -81,7 +81,7 @@ def instance(call: Call) -> Any:
     }
 
 
-@routes.on("POST", LOGIN, "/{tenant}/oauth2/v2.0/token")
+@routes.on("POST", LOGIN, "/{tenant}/oauth2/v2.0/token", public=True)
 def issue_token(call: Call, tenant: str) -> Any:
     form = {name: values[0] for name, values in parse_qs(call.request.body.decode()).items()}
     if form.get("grant_type") != "client_credentials":
@@ -99,8 +99,8 @@ def issue_token(call: Call, tenant: str) -> Any:
     }
 
 
-@routes.on("GET", "loopback", "/msi/token")
-@routes.on("POST", "loopback", "/msi/token")
+@routes.on("GET", "loopback", "/msi/token", public=True)
+@routes.on("POST", "loopback", "/msi/token", public=True)
 def managed_identity_token(call: Call) -> Any:
     resource = call.request.query.get("resource", "")
     return {

@@ -11,9 +11,9 @@ HOST = "dc.services.visualstudio.com"
 REGIONAL = "*.in.applicationinsights.azure.com"
 
 
-@routes.on("POST", HOST, "/v2/track")
-@routes.on("POST", REGIONAL, "/v2/track")
-@routes.on("POST", REGIONAL, "/v2.1/track")
+@routes.on("POST", HOST, "/v2/track", public=True)
+@routes.on("POST", REGIONAL, "/v2/track", public=True)
+@routes.on("POST", REGIONAL, "/v2.1/track", public=True)
 def take_telemetry(call: Call) -> Any:
     count = len(call.json) if call.request.body[:1] == b"[" else call.request.body.count(b"\n") + 1
     return {"itemsReceived": count, "itemsAccepted": count, "errors": []}

@@ -76,7 +76,7 @@ def delete_workspace(call: Call) -> Any:
     del call.state.workspaces[call.workspace.key]
 
 
-@routes.on("GET", REGION, "/discovery/workspaces/{identifier}")
+@routes.on("GET", REGION, "/discovery/workspaces/{identifier}", public=True)
 def discover(call: Call, identifier: str) -> Any:
     if all(workspace.id != identifier for workspace in call.state.workspaces.values()):
         raise missing(f"Workspace {identifier}")
