@@ -178,6 +178,7 @@ def _pipeline_status(run: Run) -> str:
 
 
 def _task_status(run: Run) -> Document:
+    reused = run.properties.get("azureml.reusedrunid")
     return {
         "StatusCode": _pipeline_status(run),
         "StatusDetail": None,
@@ -185,7 +186,7 @@ def _task_status(run: Run) -> Document:
         "StartTime": run.started,
         "EndTime": run.ended,
         "RunId": run.id,
-        "ReuseInfo": None,
+        "ReuseInfo": {"RunId": reused} if reused else None,
     }
 
 
