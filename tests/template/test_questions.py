@@ -63,13 +63,14 @@ def test_defaults_are_kept_in_the_answers_file(copy: Copy, template: Path):
     }
 
 
-STEP_RULE = (
-    "cannot name a step: the name is also that of its script, so it takes up to 64 lower-case letters, "
-    "digits and underscores, a letter first"
+STEP_RULE = "cannot name a step: a to z, digits and _ only, a letter first (it names a Python file too)"
+DATASET_RULE = "cannot name a dataset: letters, digits and _ only, a letter first (Azure's rule for a run)"
+WORKSPACE_RULE = "A workspace takes 3 to 33 letters, digits, _ and -, a letter or a digit first"
+GROUP_RULE = "A resource group takes 1 to 90 letters, digits, _, -, ., ( and ), no dot last"
+SUBSCRIPTION_RULE = (
+    "A subscription looks like 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)"
 )
-DATASET_RULE = (
-    "cannot name a dataset: in a run it takes up to 64 letters, digits and underscores, a letter first"
-)
+REQUIREMENT_RULE = "The requirement is `azml-tasks==X.Y.Z`, an absolute path of a folder, or an address such as git+https://..."
 
 
 @pytest.mark.parametrize(
@@ -89,62 +90,46 @@ DATASET_RULE = (
         ("steps", "prépare", f"'prépare' {STEP_RULE}"),
         ("steps", "_private", f"'_private' {STEP_RULE}"),
         ("steps", "{{ 7 * 7 }}", f"'{{{{ 7 * 7 }}}}' {STEP_RULE}"),
-        ("steps", "s" * 65, f"'{'s' * 65}' {STEP_RULE}"),
+        ("steps", "s" * 65, f"'{'s' * 65}' cannot name a step: it has 65 characters, and 64 are the most"),
         (
             "steps",
             "prepare, class",
-            "'class' cannot name a step: it is a word of the Python language, so nothing could import class.py",
+            "'class' cannot name a step: it is a word of Python, so nothing could import class.py",
         ),
         (
             "steps",
             "json, train",
-            "'json' cannot name a step: json.py would hide the module json from the scripts beside it",
+            "'json' cannot name a step: json.py would hide the module json from the other steps",
         ),
         (
             "steps",
             "pandas",
-            "'pandas' cannot name a step: pandas.py would hide the module pandas from the scripts beside it",
+            "'pandas' cannot name a step: pandas.py would hide the module pandas from the other steps",
         ),
-        ("steps", "con", "'con' cannot name a step: Windows takes con.py for a device, not a file"),
-        ("steps", "train, train", "'train' stands twice: each step needs a name and a file of its own"),
+        ("steps", "con", "'con' cannot name a step: Windows takes con.py for a device"),
+        ("steps", "train, train", "'train' stands twice: each step has a file of its own"),
         ("datasets", "new-data", f"'new-data' {DATASET_RULE}"),
         ("datasets", "../x", f"'../x' {DATASET_RULE}"),
         ("datasets", "1st", f"'1st' {DATASET_RULE}"),
+        (
+            "datasets",
+            "d" * 65,
+            f"'{'d' * 65}' cannot name a dataset: it has 65 characters, and 64 are the most",
+        ),
         ("datasets", "Path", "'Path' cannot name a dataset: in a run it would replace the variable PATH"),
         (
             "datasets",
             "output_folder",
-            "'output_folder' cannot name a dataset: the argument --output-folder of a step is something else already",
+            "'output_folder' cannot name a dataset: a step's argument --output-folder is something else",
         ),
-        ("datasets", "NUL", "'NUL' cannot name a dataset: Windows takes NUL.csv for a device, not a file"),
-        ("datasets", "a, A", "'A' stands twice: each dataset needs a name and a file of its own"),
-        (
-            "ws_name",
-            "ws",
-            "A workspace takes 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit",
-        ),
-        (
-            "ws_name",
-            "-workspace",
-            "A workspace takes 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit",
-        ),
-        (
-            "resource_group",
-            "group.",
-            "A resource group takes 1 to 90 letters, digits, underscores, dashes, dots and parentheses, no dot last",
-        ),
-        (
-            "subscription_id",
-            "my subscription",
-            "A subscription id has 32 hexadecimal digits, as in 12345678-90ab-cdef-1234-567890abcdef "
-            "(`az account show` prints yours)",
-        ),
-        (
-            "requirement",
-            "../azml-tasks",
-            "The requirement is `azml-tasks==X.Y.Z`, an absolute path of a folder, "
-            "or an address such as git+https://...",
-        ),
+        ("datasets", "NUL", "'NUL' cannot name a dataset: Windows takes NUL.csv for a device"),
+        ("datasets", "a, A", "'A' stands twice: each dataset has a file of its own"),
+        ("ws_name", "ws", WORKSPACE_RULE),
+        ("ws_name", "-workspace", WORKSPACE_RULE),
+        ("resource_group", "group.", GROUP_RULE),
+        ("subscription_id", "my subscription", SUBSCRIPTION_RULE),
+        ("requirement", "../azml-tasks", REQUIREMENT_RULE),
+        ("requirement", "azml-tasks-fork==1", REQUIREMENT_RULE),
     ],
 )
 def test_a_wrong_answer_is_refused_with_the_reason(copy: Copy, question: str, answer: str, sentence: str):

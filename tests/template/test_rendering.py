@@ -260,5 +260,28 @@ def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(cop
     ]
 
 
+@pytest.mark.parametrize(
+    ("ci", "file", "schema"),
+    [
+        ("github", ".github/workflows/pipeline.yml", ["vendor.github-workflows"]),
+        (
+            "azure-devops",
+            "azure-pipelines.yml",
+            [
+                "vendor.azure-pipelines",
+                "--data-transform",
+                "azure-pipelines",
+                "--regex-variant",
+                "nonunicode",
+            ],
+        ),
+    ],
+)
+def test_the_service_s_file_follows_the_service_s_schema(copy: Copy, ci: str, file: str, schema: list[str]):
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, str(copy(ci=ci) / file)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "ok -- validation done\n")
+
+
 def read_yaml(file: Path) -> dict:
     return yaml.safe_load(file.read_text(encoding="utf-8"))
