@@ -83,19 +83,13 @@ def open_workspace() -> Any:
     return Workspace.get(WORKSPACE, subscription_id=SUBSCRIPTION, resource_group=GROUP)
 
 
-def prepare_workspace(azure: Service, ws: Any) -> None:
+def prepare_workspace(azure: Service) -> None:
     """Register what the example needs: datastore, dataset, compute, environment."""
-    from azureml.core import ComputeTarget, Dataset, Datastore, Environment
-    from azureml.core.compute import AmlCompute
-
     azure.put_blob("churnstore", "raw", "customers.csv", CUSTOMERS)
-    store = Datastore.register_azure_blob_container(ws, "churn_blob", "raw", "churnstore", account_key="a2V5")
-    table = Dataset.Tabular.from_delimited_files(path=[(store, "customers.csv")])
-    table.register(ws, "customers")
-    ComputeTarget.create(
-        ws, "cpu-cluster", AmlCompute.provisioning_configuration(vm_size="STANDARD_DS3_V2", max_nodes=2)
-    )
-    Environment("churn-env").register(ws)
+    azure.add_datastore("churn_blob", "raw", "churnstore")
+    azure.add_table("customers", "churn_blob", "customers.csv", {"id": "int", "age": "int"})
+    azure.add_compute("cpu-cluster")
+    azure.add_environment("churn-env")
 
 
 def build_pipeline(ws: Any, folder: Path, *, allow_reuse: bool = True) -> Any:

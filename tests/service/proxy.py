@@ -149,6 +149,10 @@ class _Connection(BaseHTTPRequestHandler):
         )
 
     def _body(self) -> bytes:
+        # A client behind a proxy sends headers and body apart and waits for the first to be
+        # acknowledged (urllib3 leaves Nagle's algorithm on for proxies): 40 ms unless said so.
+        if hasattr(socket, "TCP_QUICKACK"):
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return b"".join(self._chunks())
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))

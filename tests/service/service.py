@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import artifacts
+from . import artifacts, seeding
 from .authority import Authority
 from .call import Call, answer_of
 from .faults import Fault
@@ -142,6 +142,30 @@ class Service:
         found = self.workspace.runs[run] if isinstance(run, str) else run
         with self._lock:
             return dict(artifacts.find(self.state, self.workspace, found.container))
+
+    def add_environment(self, name: str, pip_packages: Sequence[str] = ("azureml-defaults",)) -> None:
+        """Register an environment's next version, as if it had been there before."""
+        seeding.add_environment(self.workspace, name, pip_packages)
+
+    def add_datastore(
+        self, name: str, container: str = "raw", account: str = "churnstore", key: str | None = "a2V5"
+    ) -> None:
+        """Register a blob datastore; key None for identity."""
+        seeding.add_datastore(self.workspace, name, container, account, key)
+
+    def add_compute(
+        self, name: str, vm_size: str = "STANDARD_DS3_V2", min_nodes: int = 0, max_nodes: int = 2
+    ) -> None:
+        """Make a cluster."""
+        seeding.add_compute(self.workspace, name, vm_size, min_nodes, max_nodes)
+
+    def add_table(self, name: str, datastore: str, path: str, column_types: Mapping[str, str]) -> None:
+        """Register the next version of a table over CSV files; types are 'int', 'float', 'string' ..."""
+        seeding.add_dataset(self.workspace, name, datastore, path, column_types)
+
+    def add_files(self, name: str, datastore: str, path: str) -> None:
+        """Register the next version of a dataset of files."""
+        seeding.add_dataset(self.workspace, name, datastore, path, None)
 
     def put_blob(self, account: str, container: str, path: str, content: bytes) -> None:
         """Put a blob into a storage account, which is made as needed."""

@@ -16,8 +16,8 @@ pytest.importorskip("azureml.pipeline.steps")
 
 @pytest.fixture
 def ws(azure: Service) -> Any:
+    prepare_workspace(azure)
     ws = open_workspace()
-    prepare_workspace(azure, ws)
     azure.requests.clear()
     return ws
 

@@ -34,7 +34,7 @@ def put_compute(call: Call, name: str) -> Answer:
     body = call.json
     if body["properties"].get("computeType") not in ("AmlCompute", "ComputeInstance"):
         raise Refusal(400, "BadRequest", "The stand-in knows AmlCompute and ComputeInstance only.")
-    document = _document(call.workspace, name, body)
+    document = compute_document(call.workspace, name, body)
     call.workspace.computes[name] = Compute(name, document)
     return _begun(call, document, 201)
 
@@ -84,7 +84,8 @@ def _begun(call: Call, document: Document, status: int) -> Answer:
     return reply(document, status, Azure_AsyncOperation=address)
 
 
-def _document(workspace: Workspace, name: str, body: Document) -> Document:
+def compute_document(workspace: Workspace, name: str, body: Document) -> Document:
+    """Write a compute as ARM does, from what was sent."""
     sent = body["properties"]
     settings = dict(sent.get("properties") or {})
     defaults = {"maxNodeCount": 1, "minNodeCount": 0, "nodeIdleTimeBeforeScaleDown": "PT120S"}

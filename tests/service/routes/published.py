@@ -126,11 +126,12 @@ def list_pipelines_of_endpoint(call: Call, identifier: str) -> Any:
 
 
 @routes.on("POST", REGION, BASE + "/PipelineRuns/PipelineEndpointSubmit/Id/{identifier}")
-def submit_endpoint(call: Call, identifier: str) -> Any:
+@routes.on("POST", REGION, BASE + "/PipelineRuns/PipelineEndpointSubmit/Id/{identifier}/{version}")
+def submit_endpoint(call: Call, identifier: str, version: str = "") -> Any:
     """Run the default or a given version; this is also the endpoint's REST endpoint."""
     check(PIPELINES, "PipelineSubmissionInfo", call.json)
     endpoint = find_endpoint(call.workspace, identifier)
-    version = call.request.query.get("pipelineVersion") or endpoint.default
+    version = version or call.request.query.get("pipelineVersion") or endpoint.default
     if version not in endpoint.versions:
         raise Refusal(400, "BadArgument", f"The endpoint has no version {version}.")
     run = start(call, _find(call.workspace, endpoint.versions[version]), call.json, endpoint=endpoint.id)
