@@ -1,0 +1,217 @@
+"""Datastores: on this machine each is a folder."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import sys
+
+from .context import did_you_mean, here
+from .errors import UserErrorException
+from .refusals import refuses
+
+_DEFAULT = "workspaceblobstore"
+# What every workspace has without declaring it.
+_OF_EVERY_WORKSPACE = (_DEFAULT, "workspacefilestore", "workspaceartifactstore", "workspaceworkingdirectory")
+
+
+@refuses(
+    "register_azure_blob_container",
+    "register_azure_file_share",
+    "register_azure_data_lake",
+    "register_azure_data_lake_gen2",
+    "register_azure_sql_database",
+    "register_azure_postgre_sql",
+    "register_azure_my_sql",
+    "register_dbfs",
+    "register_hdfs",
+)
+class Datastore:
+    """Looks datastores up by name."""
+
+    def __new__(cls, workspace, name=None):
+        """Return the datastore of a name, or the default one; never an instance of this class."""
+        return Datastore.get_default(workspace) if name is None else Datastore.get(workspace, name)
+
+    def __init__(self, workspace, name=None):
+        """Take what the SDK's takes; `__new__` has made something else."""
+
+    @staticmethod
+    def get(workspace, datastore_name):
+        """Return the datastore of a name that pipeline.yaml declares or every workspace has."""
+        context = here("a Datastore")
+        if datastore_name not in context.datastores and datastore_name not in _OF_EVERY_WORKSPACE:
+            known = [*context.datastores, *_OF_EVERY_WORKSPACE]
+            raise UserErrorException(
+                f"there is no datastore {datastore_name!r}: pipeline.yaml does not declare it"
+                f"{did_you_mean(datastore_name, known)}"
+            )
+        described = context.datastores.get(datastore_name, {})
+        root = described.get("root") or os.path.join(context.state_dir, "datastores", datastore_name)
+        return AzureBlobDatastore(
+            workspace,
+            datastore_name,
+            described.get("container_name") or "local",
+            described.get("account_name") or "local",
+            _root=root,
+        )
+
+    @staticmethod
+    def get_default(workspace):
+        """Return the workspace's default datastore."""
+        return Datastore.get(workspace, _DEFAULT)
+
+
+def datastores(workspace) -> dict:
+    """Return the declared datastores and the default one, by name."""
+    names = {*here("workspace.datastores").datastores, _DEFAULT}
+    return {name: Datastore.get(workspace, name) for name in sorted(names)}
+
+
+@refuses("set_as_default", "unregister", "as_mount", "as_download", "as_upload")
+class AzureBlobDatastore:
+    """A datastore whose blobs are the files of a folder."""
+
+    def __init__(self, workspace, name, container_name, account_name, _root):
+        self.workspace = workspace
+        self.name = name
+        self.datastore_type = "AzureBlob"
+        self.container_name = container_name
+        self.account_name = account_name
+        self.protocol = "https"
+        self.endpoint = "core.windows.net"
+        self.credential_type = "None"
+        self.sas_token = None
+        self.account_key = None
+        self.root = _root
+
+    def path(self, path=None, data_reference_name=None):
+        """Return a reference to a path of the datastore."""
+        return DataReference(self, data_reference_name, path)
+
+    def upload(self, src_dir, target_path=None, overwrite=False, show_progress=True):
+        """Copy a folder's files into the datastore; those that are there stay unless overwrite."""
+        src_dir = src_dir.rstrip("/\\")
+        if not os.path.isdir(src_dir):
+            raise UserErrorException(f"cannot upload {src_dir!r}: it is not a folder")
+        files = [os.path.join(folder, name) for folder, _, names in os.walk(src_dir) for name in names]
+        return self._upload(files, src_dir, target_path, overwrite, show_progress)
+
+    def upload_files(self, files, relative_root=None, target_path=None, overwrite=False, show_progress=True):
+        """Copy files into the datastore, under the names they have from `relative_root` on."""
+        for file in files:
+            if not os.path.isfile(file):
+                raise UserErrorException(f"cannot upload {file!r}: it is not a file")
+            if relative_root not in (None, "/") and relative_root not in file:
+                raise UserErrorException(f"cannot upload {file!r}: it does not lie in relative_root {relative_root!r}")
+        root = relative_root or os.path.commonpath([os.path.dirname(os.path.abspath(file)) for file in files])
+        return self._upload(files, root, target_path, overwrite, show_progress)
+
+    def download(self, target_path, prefix=None, overwrite=False, show_progress=True):
+        """Copy the files whose names start with the prefix to a folder; returns how many were copied."""
+        import shutil
+
+        count = 0
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                source = os.path.join(folder, name)
+                blob = os.path.relpath(source, self.root)
+                target = os.path.join(target_path, blob)
+                if not blob.replace(os.sep, "/").startswith(prefix or "") or (os.path.exists(target) and not overwrite):
+                    continue
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copyfile(source, target)
+                count += 1
+        return count
+
+    def local_path(self, path: str | None) -> str:
+        """Return where a path of the datastore lies on this machine. Raises when it leads out of the datastore."""
+        cleaned = posixpath.normpath((path or "").replace("\\", "/").lstrip("/") or ".")
+        if cleaned == ".." or cleaned.startswith("../"):
+            raise UserErrorException(f"the path {path!r} leads out of the datastore {self.name!r}")
+        return os.path.normpath(os.path.join(self.root, cleaned))
+
+    def _upload(self, files, root, target_path, overwrite, show_progress):
+        import re
+        import shutil
+
+        # The SDK cuts leading slashes and dots off a target path.
+        target_path = re.sub(r"^(\.*[/\\])*", "", target_path or "")
+        count = 0
+        for file in files:
+            relative = file.lstrip("/") if root == "/" else os.path.relpath(file, root)
+            target = self.local_path(posixpath.join(target_path, relative.replace(os.sep, "/")))
+            if os.path.exists(target) and not overwrite:
+                continue
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(file, target)
+            count += 1
+        if show_progress:
+            print(f"Uploaded {count} files", file=sys.stderr)
+        return DataReference(self, path_on_datastore=target_path)
+
+    def __repr__(self):
+        return f"AzureBlobDatastore(name={self.name!r}, container_name={self.container_name!r})"
+
+
+class DataReference:
+    """A path of a datastore."""
+
+    def __init__(
+        self,
+        datastore,
+        data_reference_name=None,
+        path_on_datastore=None,
+        mode="mount",
+        path_on_compute=None,
+        overwrite=False,
+    ):
+        self.datastore = datastore
+        self.data_reference_name = data_reference_name or datastore.name
+        self.path_on_datastore = path_on_datastore
+        self.mode = mode
+        self.path_on_compute = path_on_compute
+        self.overwrite = overwrite
+
+    def path(self, path=None, data_reference_name=None):
+        """Return a reference to a path below this one."""
+        joined = posixpath.join(self.path_on_datastore or "", path or "")
+        return DataReference(self.datastore, data_reference_name, joined or None)
+
+    def as_mount(self):
+        """Return itself: on this machine the files are there."""
+        return self
+
+    def as_download(self, path_on_compute=None, overwrite=False):
+        """Return itself: on this machine the files are there."""
+        return self
+
+    def as_upload(self, path_on_compute=None, overwrite=False):
+        """Return itself: on this machine the files are there."""
+        return self
+
+    def __str__(self):
+        return self.datastore.local_path(self.path_on_datastore)
+
+    __repr__ = __str__
+
+
+class DataPath:
+    """A path of a datastore, as datasets are made from."""
+
+    def __init__(self, datastore=None, path_on_datastore=None, name=None):
+        if datastore is None:
+            raise ValueError("a DataPath needs a datastore")
+        self._datastore = datastore
+        self._path_on_datastore = path_on_datastore
+        self._name = name or datastore.name
+
+    @property
+    def datastore_name(self):
+        """The datastore's name."""
+        return self._datastore.name
+
+    @property
+    def path_on_datastore(self):
+        """The path in the datastore."""
+        return self._path_on_datastore

@@ -1,0 +1,124 @@
+"""File datasets: files as they are."""
+
+from __future__ import annotations
+
+import os
+
+from . import sources
+from .dataset import AbstractDataset
+from .errors import UserErrorException
+from .refusals import refuses
+
+
+@refuses("as_mount", "as_download", "as_hdfs", "as_cache", "hydrate", "file_metadata", "filter")
+class FileDataset(AbstractDataset):
+    """Files in a folder, and which of them."""
+
+    def to_path(self):
+        """Return the files' names, `/` first, as they lie below the dataset's folder."""
+        return ["/" + relative.replace(os.sep, "/") for _, relative in self._pairs()]
+
+    def download(self, target_path=None, overwrite=False, ignore_not_found=False):
+        """Copy the files to a folder, by default a temporary one; returns their paths."""
+        import shutil
+
+        target_path = os.path.abspath(target_path or _temporary())
+        copies = [(source, os.path.join(target_path, relative)) for source, relative in self._pairs()]
+        for _, copy in copies:
+            if os.path.exists(copy) and not overwrite:
+                raise UserErrorException(f"{copy} exists already; pass overwrite=True, or another target_path")
+        for source, copy in copies:
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            shutil.copyfile(source, copy)
+        return [copy for _, copy in copies]
+
+    def mount(self, mount_point=None, **kwargs):
+        """Return a context in which the files lie at the mount point, by default a temporary folder."""
+        return MountContext(self._pairs(), mount_point)
+
+    def take(self, count):
+        """Keep the first files."""
+        return self._with("take", count)
+
+    def skip(self, count):
+        """Leave out the first files."""
+        return self._with("skip", count)
+
+    def take_sample(self, probability, seed=None):
+        """Keep each file with a probability."""
+        return self._with("sample", probability, _seed(seed), True)
+
+    def random_split(self, percentage, seed=None):
+        """Return two datasets: about this share of the files, and the others."""
+        seed = _seed(seed)
+        return self._with("sample", percentage, seed, True), self._with("sample", percentage, seed, False)
+
+    def _pairs(self) -> list[tuple[str, str]]:
+        """Return the files' paths, each with its path below the dataset's folder."""
+        folder = sources.base(self._definition["paths"])
+        pairs = [(path, os.path.relpath(path, folder)) for path in self._files()]
+        for name, *arguments in self._definition.get("steps", []):
+            pairs = _STEPS[name](pairs, *arguments)
+        return pairs
+
+
+class MountContext:
+    """Files that lie at a folder while the context is open."""
+
+    def __init__(self, pairs: list[tuple[str, str]], mount_point: str | None) -> None:
+        self._pairs = pairs
+        self.mount_point = os.path.abspath(mount_point or _temporary())
+        self._links: list[str] = []
+
+    def start(self) -> None:
+        """Put the files there, as links where the system has them."""
+        if os.path.isdir(self.mount_point) and os.listdir(self.mount_point):
+            raise UserErrorException(f"the mount point {self.mount_point} is not empty")
+        for source, relative in self._pairs:
+            link = os.path.join(self.mount_point, relative)
+            os.makedirs(os.path.dirname(link), exist_ok=True)
+            try:
+                os.symlink(os.path.abspath(source), link)
+            except OSError:  # Windows, without the right to make links
+                import shutil
+
+                shutil.copyfile(source, link)
+            self._links.append(link)
+
+    def stop(self) -> None:
+        """Take the files away from there."""
+        while self._links:
+            os.unlink(self._links.pop())
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc_details):
+        self.stop()
+
+
+def _sample(pairs: list, probability: float, seed: int, kept: bool) -> list:
+    import random
+
+    chance = random.Random(seed)  # noqa: S311 - a sample, no secret
+    return [pair for pair in pairs if (chance.random() < probability) == kept]
+
+
+def _seed(seed: int | None) -> int:
+    import random
+
+    return random.randrange(2**31) if seed is None else seed  # noqa: S311 - a sample, no secret
+
+
+def _temporary() -> str:
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="azml-")
+
+
+_STEPS = {
+    "take": lambda pairs, count: pairs[:count],
+    "skip": lambda pairs, count: pairs[count:],
+    "sample": _sample,
+}

@@ -1,0 +1,346 @@
+"""Models: a versioned registry of files in the project."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import re
+
+from . import registry
+from .context import did_you_mean, here
+from .dataset import AbstractDataset
+from .errors import ModelNotFoundException, ModelPathNotFoundException, UserErrorException, WebserviceException
+from .refusals import refuses
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
+
+
+@refuses("deploy", "package", "profile", "print_configuration", "get_sas_urls", "serialize", "deserialize")
+class Model:
+    """A registered model: the latest version of its name, or the one that is asked for."""
+
+    class Framework:
+        """What a model was made with."""
+
+        CUSTOM = "Custom"
+        TENSORFLOW = "TensorFlow"
+        SCIKITLEARN = "ScikitLearn"
+        ONNX = "Onnx"
+        TFKERAS = "TfKeras"
+        PYTORCH = "PyTorch"
+        MULTI = "Multi"
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the SDK's signature
+        self,
+        workspace,
+        name=None,
+        id=None,  # noqa: A002
+        tags=None,
+        properties=None,
+        version=None,
+        run_id=None,
+        model_framework=None,
+        expand=True,
+        **kwargs,
+    ):
+        entry = kwargs.get("_entry")
+        if entry is None:
+            if not name and not id:
+                raise WebserviceException("a model is looked up by its name or its id")
+            entry = _find(name, id, tags, properties, version, run_id, model_framework)
+        self._fill(workspace, entry)
+
+    def _fill(self, workspace, entry: registry.Entry) -> None:
+        described = entry.described
+        self._entry = entry
+        self.workspace = workspace
+        self.name = entry.name
+        self.version = entry.version
+        self.id = f"{entry.name}:{entry.version}"
+        self.url = f"aml://asset/{self.id}"
+        self.created_by = None
+        self.created_time = datetime.datetime.fromisoformat(described["created_time"])
+        self.description = described.get("description")
+        self.tags = described.get("tags") or {}
+        self.properties = described.get("properties") or {}
+        self.model_framework = described.get("model_framework")
+        self.model_framework_version = described.get("model_framework_version")
+        self.experiment_name = described.get("experiment_name")
+        self.run_id = described.get("run_id")
+        self.mime_type = "application/x-python"
+        self.unpack = False
+        self.parent_id = None
+        self.derived_model_ids = []
+        self.resource_configuration = None
+
+    @property
+    def run(self):
+        """The run that registered the model, or None."""
+        if self.run_id is None:
+            return None
+        from .run import Run
+
+        try:
+            return Run.get(self.workspace, self.run_id)
+        except UserErrorException:  # of a run that was deleted since
+            return None
+
+    @property
+    def datasets(self):
+        """The datasets that the model was registered with, by scenario."""
+        found: dict[str, list] = {}
+        for scenario, saved_id in self._entry.described.get("datasets") or []:
+            try:
+                found.setdefault(scenario, []).append(AbstractDataset.get_by_id(self.workspace, saved_id))
+            except UserErrorException:  # of a dataset that is declared no more
+                continue
+        return found
+
+    @property
+    def sample_input_dataset(self):
+        """The dataset that shows the model's input, or None."""
+        return self._sample("sample_input_dataset")
+
+    @property
+    def sample_output_dataset(self):
+        """The dataset that shows the model's output, or None."""
+        return self._sample("sample_output_dataset")
+
+    @staticmethod
+    def register(  # noqa: PLR0913, PLR0917 - the SDK's signature
+        workspace,
+        model_path,
+        model_name,
+        tags=None,
+        properties=None,
+        description=None,
+        datasets=None,
+        model_framework=None,
+        model_framework_version=None,
+        child_paths=None,
+        sample_input_dataset=None,
+        sample_output_dataset=None,
+        resource_configuration=None,
+    ):
+        """Register a file or folder of this machine as the next version of a model."""
+        if not os.path.exists(model_path):
+            raise WebserviceException(f"cannot register the model {model_name!r}: there is nothing at {model_path!r}")
+        for child in child_paths or ():
+            if not os.path.exists(os.path.join(model_path, child)):
+                raise WebserviceException(
+                    f"cannot register the model {model_name!r}: there is no {child!r} in {model_path!r}"
+                )
+        described = _described(
+            model_name,
+            tags=tags,
+            properties=properties,
+            description=description,
+            datasets=datasets,
+            model_framework=model_framework,
+            model_framework_version=model_framework_version,
+            sample_input_dataset=sample_input_dataset,
+            sample_output_dataset=sample_output_dataset,
+        )
+        print(f"Registering model {model_name}")
+        entry = registry.add(here("Model.register").models_dir, model_name, model_path, described, child_paths)
+        return Model(workspace, _entry=entry)
+
+    @staticmethod
+    def get_model_path(model_name, version=None, _workspace=None):
+        """Return the path of a copy of a model's files, under azureml-models/ in the working directory."""
+        if version is not None and not isinstance(version, int):
+            raise WebserviceException("the version of a model is a whole number")
+        if here("Model.get_model_path") and not _exists(model_name, version) and os.path.exists(model_name):
+            return model_name  # the SDK too falls back on a path of the working directory
+        try:
+            model = Model(_workspace, model_name, version=version)
+        except WebserviceException as error:
+            raise ModelNotFoundException(error.message) from None
+        return model.download(os.path.join("azureml-models", model.name, str(model.version)), exist_ok=True)
+
+    @staticmethod
+    def list(  # noqa: PLR0913, PLR0917 - the SDK's signature
+        workspace,
+        name=None,
+        tags=None,
+        properties=None,
+        run_id=None,
+        latest=False,
+        dataset_id=None,
+        expand=True,
+        page_count=255,
+        model_framework=None,
+    ):
+        """Return the models that fit, the newest first."""
+        if tags is not None and not isinstance(tags, list):
+            raise UserErrorException(f"tags is a list such as ['key', ['key2', 'value']], not a {type(tags).__name__}")
+        entries = registry.entries(here("Model.list").models_dir, name)
+        if latest:
+            newest = {entry.name: entry for entry in reversed(entries)}
+            entries = [entry for entry in entries if newest[entry.name] is entry]
+        return [
+            Model(workspace, _entry=entry)
+            for entry in entries
+            if _fits(entry, tags, properties, run_id, model_framework, dataset_id)
+        ]
+
+    def download(self, target_dir=".", exist_ok=False, exists_ok=None):
+        """Copy the model's file or folder to a folder; returns the copy's path."""
+        return self._entry.copy_to(target_dir, exist_ok if exists_ok is None else exists_ok)
+
+    def delete(self):
+        """Delete this version; its number is not used again."""
+        self._entry.delete()
+
+    def update(
+        self,
+        tags=None,
+        description=None,
+        sample_input_dataset=None,
+        sample_output_dataset=None,
+        resource_configuration=None,
+    ):
+        """Replace the tags, the description or the samples."""
+        changed = {"tags": _texts(tags) if tags else None, "description": description}
+        for key, sample in (
+            ("sample_input_dataset", sample_input_dataset),
+            ("sample_output_dataset", sample_output_dataset),
+        ):
+            changed[key] = _dataset_id(sample) if sample is not None else None
+        self._change(**{key: value for key, value in changed.items() if value})
+
+    def update_tags_properties(self, add_tags=None, remove_tags=None, add_properties=None):
+        """Add and remove tags, add properties; a property keeps its first value."""
+        taken = sorted({*self.properties} & {*(add_properties or {})})
+        if taken:
+            raise WebserviceException(
+                f"the model has the properties {', '.join(taken)} already, and they cannot change"
+            )
+        removed = [remove_tags] if isinstance(remove_tags, str) else remove_tags or []
+        tags = {**self.tags, **_texts(add_tags or {})}
+        self._change(
+            tags={key: value for key, value in tags.items() if key not in removed},
+            properties={**self.properties, **_texts(add_properties or {})},
+        )
+
+    def add_tags(self, tags):
+        """Add tags."""
+        self.update_tags_properties(add_tags=tags)
+
+    def remove_tags(self, tags):
+        """Remove tags by their keys."""
+        self.update_tags_properties(remove_tags=tags)
+
+    def add_properties(self, properties):
+        """Add properties."""
+        self.update_tags_properties(add_properties=properties)
+
+    def add_dataset_references(self, datasets):
+        """Say which datasets the model was used with."""
+        known = self._entry.described.get("datasets") or []
+        self._change(datasets=[*known, *_references(datasets)])
+
+    def _change(self, **changed: object) -> None:
+        self._fill(self.workspace, self._entry.changed(changed))
+
+    def _sample(self, key: str):
+        saved_id = self._entry.described.get(key)
+        return AbstractDataset.get_by_id(self.workspace, saved_id) if saved_id else None
+
+    def __repr__(self):
+        return (
+            f"Model(workspace={self.workspace!r}, name={self.name}, id={self.id}, version={self.version}, "
+            f"tags={self.tags}, properties={self.properties})"
+        )
+
+
+def register_from_run(run, model_name: str, model_path: str | None, **more) -> Model:
+    """Register a file or folder of a run; raises ModelPathNotFoundException when the run has none of that name."""
+    more.pop("resource_configuration", None)
+    described = _described(model_name, **more, run_id=run.id, experiment_name=run.experiment.name)
+    path = run._folder.artifacts.find(model_path or model_name)
+    if path is None:
+        names = ", ".join(run.get_file_names()) or "none"
+        raise ModelPathNotFoundException(
+            f"the run has no file {model_path or model_name!r} to register; it has: {names}"
+        )
+    entry = registry.add(here("run.register_model").models_dir, model_name, path, described)
+    return Model(run.experiment.workspace, _entry=entry)
+
+
+def _described(model_name: str, **more) -> dict:
+    if not _NAME.fullmatch(model_name):
+        raise WebserviceException(
+            f"{model_name!r} is no name for a model: it takes letters, digits, dashes, periods and underscores, "
+            "starts with a letter or digit and has 255 characters at most"
+        )
+    if more.get("model_framework_version") is not None and more.get("model_framework") is None:
+        raise WebserviceException("model_framework_version needs a model_framework")
+    for key in ("tags", "properties"):
+        if more.get(key) and not isinstance(more[key], dict):
+            raise WebserviceException(f"{key} of a model are a dict")
+        more[key] = _texts(more.get(key) or {})
+    more["datasets"] = _references(more.get("datasets") or [])
+    for key in ("sample_input_dataset", "sample_output_dataset"):
+        more[key] = _dataset_id(more[key]) if more.get(key) is not None else None
+    return more
+
+
+def _references(datasets) -> list[list]:
+    return [[scenario, _dataset_id(dataset)] for scenario, dataset in datasets]
+
+
+def _dataset_id(dataset) -> str:
+    if not isinstance(dataset, AbstractDataset):
+        raise WebserviceException(f"a model is registered with datasets, not with a {type(dataset).__name__}")
+    if dataset.id is None:
+        from .dataset import definition_id
+
+        return definition_id(dataset._definition)
+    return dataset.id
+
+
+def _texts(pairs: dict) -> dict[str, str | None]:
+    """Return tags or properties as the service keeps them: as texts."""
+    plain = json.loads(json.dumps(pairs))
+    return {key: v if isinstance(v, (str, type(None))) else json.dumps(v) for key, v in plain.items()}
+
+
+def _find(name, model_id, tags, properties, version, run_id, framework) -> registry.Entry:
+    if model_id:
+        name, _, number = str(model_id).partition(":")
+        version = number or version
+    entries = registry.entries(here("a Model").models_dir)
+    for entry in entries:
+        is_it = entry.name == name and (version is None or str(entry.version) == str(version))
+        if is_it and _fits(entry, tags, properties, run_id, framework):
+            return entry
+    wanted = f"{name!r}, version {version}," if version is not None else repr(name)
+    hint = did_you_mean(name, {entry.name for entry in entries})
+    raise WebserviceException(f"ModelNotFound: there is no model {wanted} in this project's registry{hint}")
+
+
+def _exists(name: str, version: int | None) -> bool:
+    entries = registry.entries(here("a Model").models_dir, name)
+    return any(version in (None, entry.version) for entry in entries)
+
+
+def _fits(entry: registry.Entry, tags, properties, run_id, framework, dataset_id=None) -> bool:
+    described = entry.described
+    return (
+        _has(described.get("tags") or {}, tags)
+        and _has(described.get("properties") or {}, properties)
+        and run_id in (None, described.get("run_id"))
+        and framework in (None, described.get("model_framework"))
+        and (dataset_id is None or dataset_id in [found for _, found in described.get("datasets") or []])
+    )
+
+
+def _has(pairs: dict, wanted) -> bool:
+    """Say whether pairs hold what the SDK's list names: a key, or a key and its value."""
+    for item in wanted or ():
+        key, *value = [item] if isinstance(item, str) else item
+        if key not in pairs or (value and pairs[key] != value[0]):
+            return False
+    return True

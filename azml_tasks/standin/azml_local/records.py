@@ -1,0 +1,112 @@
+"""What a script records, a JSON object a line, so that a kill at any moment leaves every finished line readable."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+
+# Values that the script read as secrets: whatever it records, they are not written.
+_secrets: set[str] = set()
+_HIDDEN = "***"
+
+
+def hide(secret: str) -> None:
+    """Keep this value out of every record that this process writes from now on."""
+    if secret:
+        _secrets.add(secret)
+
+
+def now() -> str:
+    """Return the time in UTC, to the microsecond, as ISO 8601 writes it."""
+    seconds = time.time()
+    fraction = int(seconds % 1 * 1_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{fraction:06d}Z"
+
+
+def append(path: str, record: dict) -> None:
+    """Add one record to a file of records, in one write, so that forked children do not mix their lines."""
+    line = (_text(record) + "\n").encode()
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        if size:
+            # A full disk can leave half a line: the next record starts on a line of its own.
+            os.lseek(descriptor, size - 1, os.SEEK_SET)
+            if os.read(descriptor, 1) != b"\n":
+                line = b"\n" + line
+        while line:
+            line = line[os.write(descriptor, line) :]
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str) -> list[dict]:
+    """Return the whole records of a file; a line that was cut off is left out."""
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    records = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records
+
+
+def write(path: str, value: dict) -> None:
+    """Replace a JSON file in one step: a reader sees the old text or the new, never a part."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    partial = f"{path}.{os.getpid()}.{time.monotonic_ns()}"
+    with open(partial, "w", encoding="utf-8") as file:
+        file.write(_text(value) + "\n")
+    os.replace(partial, path)
+
+
+def load(path: str) -> dict:
+    """Return a JSON file's object; an empty one when there is no such file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {}
+
+
+def _text(value: dict) -> str:
+    return json.dumps(_writable(value), allow_nan=False)
+
+
+def _writable(value):
+    """Return the value as JSON can hold it: NaN and the infinities by name, secrets hidden."""
+    if isinstance(value, dict):
+        return {_writable(str(key)): _writable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_writable(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _non_finite(value)
+    if isinstance(value, int):
+        return value
+    return _without_secrets(str(value))
+
+
+def _non_finite(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def _without_secrets(text: str) -> str:
+    for secret in _secrets:
+        # A secret of a letter or two is hidden where it stands alone: it is in every other word.
+        if text == secret or len(secret) > 3:
+            text = text.replace(secret, _HIDDEN)
+    return text

@@ -1,0 +1,187 @@
+"""The real Azure ML SDK, loaded beside the stand-in when a script needs a name that the stand-in has not.
+
+Scripts and the SDK's own modules then see different things under one name, `azureml.core.run` say: the script the
+stand-in, the SDK its own. A module of the stand-in therefore holds none of its names; `names()` makes its
+`__getattr__`, which looks who asks. Replacing the SDK's modules instead breaks those that are imported later
+and derive from its classes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+from .context import is_in_run
+
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_INSTALL = 'pip install "azml-tasks[azure]"'
+# What the SDK's own packages hold, beside those of the extra: each with what installs it.
+_OTHER = {
+    "azureml.accel": "azureml-accel-models",
+    "azureml.automl.runtime": "azureml-automl-runtime",
+    "azureml.contrib": "azureml-contrib-services",
+    "azureml.datadrift": "azureml-datadrift",
+    "azureml.dataprep": "azureml-dataprep",
+    "azureml.explain": "azureml-explain-model",
+    "azureml.fsspec": "azureml-fsspec",
+    "azureml.interpret": "azureml-interpret",
+    "azureml.mlflow": "azureml-mlflow",
+    "azureml.opendatasets": "azureml-opendatasets",
+    "azureml.responsibleai": "azureml-responsibleai",
+    "azureml.tensorboard": "azureml-tensorboard",
+    "azureml.train.automl.runtime": "azureml-train-automl-runtime",
+    "azureml.widgets": "azureml-widgets",
+}
+
+_modules: dict[str, object] = {}  # the SDK's own modules that the stand-in has a namesake of
+_is_loading = False
+
+
+def is_installed() -> bool:
+    """Say whether the SDK is installed in this environment."""
+    return any(os.path.isfile(os.path.join(path, "core", "__init__.py")) for path in paths())
+
+
+def paths(package: str = "azureml") -> list[str]:
+    """Return the folders of a package of the SDK, the stand-in's own not among them."""
+    folders = [os.path.join(path or os.curdir, *package.split(".")) for path in sys.path if not _is_own(path)]
+    return [folder for folder in folders if os.path.isdir(folder)]
+
+
+def names(module: str, own: dict[str, str]):
+    """Return the `__getattr__` of a module of the stand-in.
+
+    `own` maps the names that a local run provides to the modules of this package that define them.
+    """
+
+    def __getattr__(name: str):  # noqa: N807 - it becomes the module's
+        if name in own and not _asked_by_sdk() and (is_in_run() or not is_installed()):
+            return getattr(importlib.import_module(f"{__package__}.{own[name]}"), name)
+        if name == "__all__":
+            return list(own)
+        if name.startswith("__"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return attribute(module, name)
+
+    return __getattr__
+
+
+def attribute(module: str, name: str):
+    """Return a name of the SDK; raises ImportError with what to install when it is not installed."""
+    if not is_installed():
+        # `from azureml.core import authentication` looks for an attribute before it looks for a module.
+        if name[:1].islower() and not name.startswith("_"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        raise ImportError(absent(f"{module}.{name}"))
+    return getattr(real(module), name)
+
+
+def real(module: str):
+    """Return the SDK's own module of a name that the stand-in has too."""
+    load()
+    if module not in _modules:
+        _modules[module] = _imported([module])[module]
+    return _modules[module]
+
+
+def load() -> None:
+    """Import the SDK's core once; within a run, its `Run.get_context` then returns the local run."""
+    if _modules:
+        return
+    _modules.update(_imported(["azureml", "azureml.core", "azureml.core.run", "azureml.data", "azureml.exceptions"]))
+    _extend_paths()
+    if is_in_run():
+        from .run import Run
+
+        def get_context(cls, allow_offline=True, used_for_context_manager=False, **kwargs):
+            return Run.get_context(allow_offline, used_for_context_manager, **kwargs)
+
+        _modules["azureml.core.run"].Run.get_context = classmethod(get_context)
+
+
+def absent(what: str) -> str:
+    """Return the sentence that says how to install what the stand-in has not."""
+    package = _package(what)
+    sentence = f"{what} is not part of a local run; install it: {f'pip install {package}' if package else _INSTALL}"
+    return sentence if sys.version_info < (3, 12) else f"{sentence} (needs Python 3.10 or 3.11)"
+
+
+def _package(what: str) -> str | None:
+    """Return what installs a module that the extra does not."""
+    return next((package for name, package in _OTHER.items() if f"{what}.".startswith(f"{name}.")), None)
+
+
+class Finder:
+    """Sees imports under `azureml` before anyone else: loads the SDK for what the stand-in has not."""
+
+    @staticmethod
+    def find_spec(name: str, path=None, target=None):
+        """Find nothing, so that the import goes on, or raise what says how to install the module."""
+        if _is_loading or not name.startswith("azureml.") or _is_stand_in(name):
+            return
+        parent, _, last = name.rpartition(".")
+        folders = [os.path.join(folder, last) for folder in paths(parent)]
+        is_there = any(os.path.isdir(folder) or _is_module(folder) for folder in folders)
+        if not is_there and (_package(name) or not is_installed()):
+            raise ModuleNotFoundError(absent(name))
+        if is_installed():
+            load()
+        _extend_paths()
+
+
+def _is_stand_in(name: str) -> bool:
+    folder = os.path.join(_HERE, *name.split("."))
+    return os.path.isfile(folder + ".py") or os.path.isdir(folder)
+
+
+def _is_module(path: str) -> bool:
+    import glob
+
+    return bool(glob.glob(glob.escape(path) + ".*"))
+
+
+def _is_own(path: str) -> bool:
+    return os.path.abspath(path or os.curdir) == _HERE
+
+
+def _is_namesake(name: str) -> bool:
+    return name == "azureml" or (name.startswith("azureml.") and _is_stand_in(name))
+
+
+def _imported(wanted: list[str]) -> dict[str, object]:
+    """Import modules of the SDK while the stand-in is out of the way; returns the SDK's namesakes of it."""
+    global _is_loading  # noqa: PLW0603 - one process, one import system
+    set_aside = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_namesake(name)}
+    sys.modules.update(_modules)
+    path = sys.path[:]
+    sys.path[:] = [entry for entry in path if not _is_own(entry)]
+    _is_loading = True
+    try:
+        for name in wanted:
+            importlib.import_module(name)
+        return {name: sys.modules[name] for name in list(sys.modules) if _is_namesake(name)}
+    finally:
+        _is_loading = False
+        sys.path[:] = path
+        for name in list(sys.modules):
+            if _is_namesake(name):
+                del sys.modules[name]
+        sys.modules.update(set_aside)
+
+
+def _extend_paths() -> None:
+    """Let the stand-in's packages find those modules of the SDK that they have not."""
+    for name, module in list(sys.modules.items()):
+        if _is_namesake(name) and hasattr(module, "__path__"):
+            module.__path__ += [folder for folder in paths(name) if folder not in module.__path__]
+
+
+def _asked_by_sdk() -> bool:
+    """Say whether the code that asks for a name is the SDK's, which must get its own."""
+    if not _modules:
+        return False
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("importlib."):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__", "").startswith("azureml.")

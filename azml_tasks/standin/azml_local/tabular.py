@@ -1,0 +1,171 @@
+"""Tabular datasets: rows that are read when a frame is asked for."""
+
+from __future__ import annotations
+
+from .dataset import AbstractDataset
+from .errors import DatasetTimestampMissingError, UserErrorException
+from .refusals import refuses
+
+
+@refuses(
+    "to_dask_dataframe", "partition_by", "submit_profile_run", "get_profile", "get_profile_runs", "download", "mount"
+)
+class TabularDataset(AbstractDataset):
+    """A table in one or more files, and what is done with its rows."""
+
+    def to_pandas_dataframe(self, on_error="null", out_of_range_datetime="null"):
+        """Return the rows as a pandas frame, indexed by the timestamp column where there is one."""
+        from . import frames, rows
+
+        steps = self._definition.get("steps", [])
+        limit = steps[0][1] if steps and steps[0][0] == "take" else None
+        frame = frames.read(self._files(), self._definition["reading"], limit)
+        frame = rows.apply(frame, steps)
+        timestamp = self._definition.get("timestamp")
+        if timestamp is not None and not frame.empty:
+            frame = frame.set_index(timestamp, drop=False).rename_axis(None)
+        return frame
+
+    def to_spark_dataframe(self):
+        """Return the rows as a Spark frame."""
+        try:
+            from pyspark.sql import SparkSession
+        except ImportError:
+            raise ImportError("this step reads a table as a Spark frame; install pyspark") from None
+        return SparkSession.builder.getOrCreate().createDataFrame(self.to_pandas_dataframe())
+
+    def take(self, count):
+        """Keep the first rows."""
+        return self._with("take", _count(count))
+
+    def skip(self, count):
+        """Leave out the first rows."""
+        return self._with("skip", _count(count))
+
+    def take_sample(self, probability, seed=None):
+        """Keep each row with a probability."""
+        return self._with("sample", probability, _seed(seed))
+
+    def random_split(self, percentage, seed=None):
+        """Return two datasets: about this share of the rows, and the others."""
+        seed = _seed(seed)
+        return self._with("sample", percentage, seed), self._with("sample_rest", percentage, seed)
+
+    def keep_columns(self, columns, validate=False):
+        """Keep columns by name, in the order of the table."""
+        names = _names(columns)
+        kept = self._with("keep_columns", names)
+        if validate:
+            frame = kept.take(1).to_pandas_dataframe()
+            if frame.empty:
+                raise UserErrorException(f"the dataset has no data in the columns {', '.join(names)}")
+        return kept._with_timestamps_among(lambda column: column in names)
+
+    def drop_columns(self, columns):
+        """Leave out columns by name."""
+        names = _names(columns)
+        return self._with("drop_columns", names)._with_timestamps_among(lambda column: column not in names)
+
+    def filter(self, expression):
+        """Keep the rows for which an expression such as `dataset["age"] > 30` holds."""
+        from .rows import Expression
+
+        if not isinstance(expression, Expression):
+            raise UserErrorException('filter takes an expression such as dataset["age"] > 30')
+        return self._with("filter", expression.tree)
+
+    def __getitem__(self, key):
+        """Return a column, to be compared in a filter."""
+        from .rows import Expression
+
+        return Expression(["column", key])
+
+    @property
+    def timestamp_columns(self):
+        """The names of the timestamp column and the coarser one; None for one that is not set."""
+        return self._definition.get("timestamp"), self._definition.get("partition_timestamp")
+
+    def with_timestamp_columns(self, timestamp=None, partition_timestamp=None, validate=False, **kwargs):
+        """Say which columns hold the time of a row, for the time filters."""
+        timestamp = timestamp or kwargs.get("fine_grain_timestamp")
+        partition_timestamp = partition_timestamp or kwargs.get("coarse_grain_timestamp")
+        if partition_timestamp and not timestamp:
+            raise UserErrorException("partition_timestamp needs a timestamp column")
+        if timestamp and timestamp == partition_timestamp:
+            raise UserErrorException("timestamp and partition_timestamp are two columns")
+        return self._create({**self._definition, "timestamp": timestamp, "partition_timestamp": partition_timestamp})
+
+    def time_before(self, end_time, include_boundary=True, validate=True):
+        """Keep the rows up to a time."""
+        return self._between("time_before", None, end_time, include_boundary)
+
+    def time_after(self, start_time, include_boundary=True, validate=True):
+        """Keep the rows from a time on."""
+        return self._between("time_after", start_time, None, include_boundary)
+
+    def time_between(self, start_time, end_time, include_boundary=True, validate=True):
+        """Keep the rows from one time to another."""
+        return self._between("time_between", start_time, end_time, include_boundary)
+
+    def time_recent(self, time_delta, include_boundary=True, validate=True):
+        """Keep the rows of the last days, hours or so."""
+        from datetime import datetime
+
+        return self._between("time_recent", datetime.now() - time_delta, None, include_boundary)
+
+    def to_csv_files(self, separator=","):
+        """Return the rows as a file dataset of one CSV file."""
+        return _written("part-00000.csv", lambda path: self._plain_frame().to_csv(path, index=False, sep=separator))
+
+    def to_parquet_files(self):
+        """Return the rows as a file dataset of one parquet file."""
+        return _written("part-00000.parquet", lambda path: self._plain_frame().to_parquet(path, index=False))
+
+    def _plain_frame(self):
+        return self.to_pandas_dataframe().reset_index(drop=True)
+
+    def _between(self, method: str, start, end, include_boundary: bool) -> TabularDataset:
+        from .rows import second
+
+        timestamp, coarse = self.timestamp_columns
+        if timestamp is None:
+            raise DatasetTimestampMissingError(f"{method} needs timestamp columns; name them by with_timestamp_columns")
+        filtered = self
+        for column in (coarse, timestamp):
+            if column is not None:
+                filtered = filtered._with("time", column, second(start), second(end, up=True), include_boundary)
+        return filtered
+
+    def _with_timestamps_among(self, is_kept) -> TabularDataset:
+        timestamp, coarse = self.timestamp_columns
+        timestamp = timestamp if timestamp and is_kept(timestamp) else None
+        coarse = coarse if timestamp and coarse and is_kept(coarse) else None
+        return self._create({**self._definition, "timestamp": timestamp, "partition_timestamp": coarse})
+
+
+def _written(name: str, write):
+    import os
+    import tempfile
+
+    from .files import FileDataset
+
+    path = os.path.join(tempfile.mkdtemp(prefix="azml-"), name)
+    write(path)
+    return FileDataset._create({"kind": "file", "paths": [path], "steps": []})
+
+
+def _names(columns) -> list[str]:
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
+def _count(count: int) -> int:
+    if count < 0:
+        raise ValueError("count must be a positive integer")
+    return count
+
+
+def _seed(seed: int | None) -> int:
+    """Return the seed; one of its own for a dataset whose script gave none, so that two splits fit together."""
+    import random
+
+    return random.randrange(2**31) if seed is None else seed  # noqa: S311 - a sample, no secret

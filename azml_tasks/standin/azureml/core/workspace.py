@@ -1,0 +1,7 @@
+"""The names that scripts import from azureml.core.workspace."""
+
+from __future__ import annotations
+
+from azml_local.sdk import names
+
+__getattr__ = names(__name__, {"Workspace": "workspace"})

@@ -1,0 +1,7 @@
+"""The names that scripts import from azureml.data.azure_storage_datastore."""
+
+from __future__ import annotations
+
+from azml_local.sdk import names
+
+__getattr__ = names(__name__, {"AzureBlobDatastore": "datastore"})

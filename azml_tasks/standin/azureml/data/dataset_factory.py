@@ -1,0 +1,9 @@
+"""The names that scripts import from azureml.data.dataset_factory."""
+
+from __future__ import annotations
+
+from azml_local.sdk import names
+
+__getattr__ = names(
+    __name__, {"DataType": "factory", "FileDatasetFactory": "factory", "TabularDatasetFactory": "factory"}
+)
