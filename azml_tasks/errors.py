@@ -13,9 +13,16 @@ Anything else that escapes is a bug of ours and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
+
+# Controls, line and paragraph ends, and the marks that turn the direction of writing: a problem is one line, and what a
+# file holds does not act on the terminal that shows it.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST_NAME = 100
+MOST_LINES = 200
 
 
 @dataclass(frozen=True, order=True)
@@ -31,7 +38,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.message}"
+        return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], f"{place}: {self.message}")
 
 
 class AzmlError(Exception):
@@ -41,11 +48,18 @@ class AzmlError(Exception):
 
 
 class ProjectError(AzmlError):
-    """The project's files are wrong; carries every problem, ordered by place."""
+    """The project's files are wrong; carries every problem, ordered by place.
+
+    The text shows a line for each, up to MOST_LINES: a file with more has one thing wrong many times.
+    """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems))
-        super().__init__("\n".join(map(str, self.problems)))
+        lines = [str(problem) for problem in self.problems[:MOST_LINES]]
+        more = len(self.problems) - len(lines)
+        if more:
+            lines.append(f"and {more} more {'problem' if more == 1 else 'problems'}")
+        super().__init__("\n".join(lines))
 
 
 class NotInstalledError(AzmlError):
@@ -68,7 +82,12 @@ class RunError(AzmlError):
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is close enough to `name` to have been meant, if any."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+    if len(name) > _LONGEST_NAME:
+        # Comparing takes time in the square of the length, and nobody mistypes so long a name.
+        return None
+    by_lower_case = {other.lower(): other for other in known}
+    found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
+    return by_lower_case[found[0]] if found else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

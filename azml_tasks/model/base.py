@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -15,7 +15,25 @@ Scalar = str | bool | int | float
 Sequence = Annotated[tuple[T, ...], Field(strict=False)]
 Config = Mapping[str, Any]
 
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}")
+# A variable with a default never stays unresolved.
+_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+
+
+class InvalidNameError(ValueError):
+    """A name that breaks one of Azure's rules; `rule` is that rule as a sentence."""
+
+    def __init__(self, name: str, rule: str) -> None:
+        self.name = name
+        self.rule = rule
+        super().__init__(f"{name!r} is not a valid name: {rule}")
+
+
+class MisfitError(ValueError):
+    """Keys of one mapping that do not fit together; `key` is the one to look at."""
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(message)
 
 
 class Model(BaseModel):
@@ -34,20 +52,8 @@ def named(rule: str, pattern: str) -> AfterValidator:
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
-        if not is_unresolved(value) and not compiled.fullmatch(value):
-            raise ValueError(f"{value!r} is no valid name: {rule}")
-        return value
-
-    return AfterValidator(check)
-
-
-def refuse(*checks: tuple[Callable[[Any], bool], str]) -> AfterValidator:
-    """Refuse a value that any of the checks finds, with its sentence."""
-
-    def check(value: Any) -> Any:
-        for found, sentence in checks:
-            if found(value):
-                raise ValueError(sentence)
+        if not compiled.fullmatch(value) and not is_unresolved(value):
+            raise InvalidNameError(value, rule)
         return value
 
     return AfterValidator(check)

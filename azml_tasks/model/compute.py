@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from azml_tasks.model.base import Model
+from azml_tasks.model.base import MisfitError, Model
 
 
 class Compute(Model):
@@ -25,5 +25,5 @@ class Compute(Model):
     @model_validator(mode="after")
     def _in_order(self) -> Compute:
         if self.min_nodes > self.max_nodes:
-            raise ValueError(f"min_nodes ({self.min_nodes}) is more than max_nodes ({self.max_nodes})")
+            raise MisfitError("min_nodes", f"min_nodes ({self.min_nodes}) is more than max_nodes ({self.max_nodes})")
         return self

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from azml_tasks.model.base import Model, Sequence
+from azml_tasks.model.base import MisfitError, Model, Sequence
 from azml_tasks.model.names import DatastoreName, InputName
 
 ColumnType = Literal["string", "long", "float", "boolean", "datetime"]
@@ -17,7 +17,7 @@ class Dataset(Model):
     """A registered dataset; without `datastore_name` and `path` it is taken to exist in the workspace."""
 
     datastore_name: DatastoreName | None = Field(None, description="The datastore that holds the files.")
-    path: str | Sequence[str] | None = Field(
+    path: str | Annotated[Sequence[str], Field(min_length=1)] | None = Field(
         None, description="Path in the datastore, or several; `*` and `**` are allowed."
     )
     local_path: str | None = Field(
@@ -41,14 +41,18 @@ class Dataset(Model):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Dataset:
         if (self.datastore_name is None) != (self.path is None):
-            raise ValueError("datastore_name and path go together: both say where the files lie")
+            given, missing = ("path", "datastore_name") if self.path is not None else ("datastore_name", "path")
+            raise MisfitError(given, f"{given} needs {missing} beside it: both say where the files lie")
         if self.type == "tabular" and self.mode != "direct":
-            raise ValueError(f"mode: {self.mode} needs type: file (Azure mounts and downloads files, not tables)")
-        tabular_only = {"separator", "set_column_types", "support_multi_line", "format"} & self.model_fields_set
-        if self.type == "file" and tabular_only:
-            raise ValueError(f"{sorted(tabular_only)[0]} belongs to a tabular dataset; this one has type: file")
-        if self.format == "parquet" and {"separator", "support_multi_line"} & self.model_fields_set:
-            raise ValueError("separator and support_multi_line belong to format: delimited")
+            raise MisfitError(
+                "mode", f"mode: {self.mode} needs type: file; Azure mounts and downloads files, not tables"
+            )
+        for key in ("format", "separator", "set_column_types", "support_multi_line"):
+            if self.type == "file" and key in self.model_fields_set:
+                raise MisfitError(key, f"{key} belongs to a tabular dataset; this one has type: file")
+        for key in ("separator", "support_multi_line"):
+            if self.format == "parquet" and key in self.model_fields_set:
+                raise MisfitError(key, f"{key} belongs to delimited files; this dataset has format: parquet")
         return self
 
     @property

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from azml_tasks.model.base import Model
+from azml_tasks.model.base import MisfitError, Model
 from azml_tasks.model.names import ContainerName, StorageAccountName
 
+_REFERENCE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"
 
-def _only_a_variable(value: str) -> str:
-    if not re.fullmatch(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", value):
+
+def _only_a_variable(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(_REFERENCE, value):
         # The value itself is not repeated: it may be the secret.
         raise ValueError(
             "a secret never stands in the file: write ${SOME_VARIABLE} and set it in the environment or .env"
@@ -20,7 +22,11 @@ def _only_a_variable(value: str) -> str:
     return value
 
 
-SecretReference = Annotated[str, AfterValidator(_only_a_variable)]
+SecretReference = Annotated[
+    str,
+    BeforeValidator(_only_a_variable),
+    WithJsonSchema({"type": "string", "pattern": f"^{_REFERENCE}$"}),
+]
 
 
 class Datastore(Model):
@@ -34,5 +40,5 @@ class Datastore(Model):
     @model_validator(mode="after")
     def _one_secret(self) -> Datastore:
         if self.account_key and self.sas_token:
-            raise ValueError("give account_key or sas_token, not both")
+            raise MisfitError("sas_token", "give account_key or sas_token, not both")
         return self

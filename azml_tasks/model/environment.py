@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import Field, field_validator, model_validator
 
-from azml_tasks.model.base import Model, Sequence
+from azml_tasks.model.base import MisfitError, Model, Sequence
 from azml_tasks.model.names import VariableName
 
 
@@ -31,7 +31,9 @@ class Environment(Model):
     @model_validator(mode="after")
     def _one_source(self) -> Environment:
         if self.conda_file and (self.pip_packages or self.conda_packages or self.python_version):
-            raise ValueError("conda_file holds all packages and the Python version; leave the other keys out")
+            raise MisfitError(
+                "conda_file", "conda_file holds all packages and the Python version; leave the others out"
+            )
         if self.base_image and self.dockerfile:
-            raise ValueError("give base_image or dockerfile, not both")
+            raise MisfitError("dockerfile", "give base_image or dockerfile, not both")
         return self

@@ -7,6 +7,7 @@ Sources: azureml-core (Datastore._client._validate_name, DataReference, Workspac
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -89,10 +90,10 @@ StepKey = Annotated[
         r"\w([\w. -]{0,98}[\w-])?",
     ),
 ]
-ArgumentName = Annotated[
-    str,
-    named("a folder argument starts with a dash and has no space, as in '--input-folder'", r"-[^\s=]+"),
-]
+_ARGUMENT_RULE = "an argument starts with a dash and has no space and no '=', as in '--input-folder'"
+ArgumentName = Annotated[str, named(_ARGUMENT_RULE, r"-[^\s=]+")]
+# An argument, or a name in the run that comes without one.
+InputKey = Annotated[str, named(_ARGUMENT_RULE, r"-[^\s=]+|([^-][\s\S]*)?")]
 
 # The SDK turns an input's name into an environment variable (azureml-core, dataset_consumption_config.py).
 _RESERVED_INPUTS = frozenset(("path", "user", "home", "shell", "pwd", "logname", "ld_library_path"))
@@ -103,7 +104,7 @@ def input_name_problem(name: str) -> str | None:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         return (
             f"{name!r} cannot be a dataset's name in the run: "
-            "it takes letters, digits and underscores, and no digit first"
+            "such a name takes letters, digits and underscores, and no digit first"
         )
     if name.lower() in _RESERVED_INPUTS:
         return f"{name!r} cannot be a dataset's name in the run: it would replace the variable {name.upper()}"
@@ -119,9 +120,19 @@ def _input_name(name: str) -> str:
 
 InputName = Annotated[str, AfterValidator(_input_name)]
 
+_OTHERS = re.compile(r"[^A-Za-z0-9]+")
+
 
 def identifier(*parts: str) -> str:
-    """Return an ASCII identifier made of the parts: `prepare`, `--output-folder` gives `prepare_output_folder`."""
-    words = (re.sub(r"[^A-Za-z0-9]+", "_", part).strip("_") for part in parts)
-    joined = "_".join(word for word in words if word) or "_"
+    """Return an ASCII identifier made of the parts: `prepare`, `--output-folder` gives `prepare_output_folder`.
+
+    Letters lose their accents, what is left between letters and digits becomes an underscore.
+    """
+    joined = "_".join(filter(None, map(_word, parts))) or "_"
     return f"_{joined}" if joined[0].isdigit() else joined
+
+
+def _word(part: str) -> str:
+    if not part.isascii():
+        part = "".join(letter for letter in unicodedata.normalize("NFKD", part) if not unicodedata.combining(letter))
+    return _OTHERS.sub("_", part).strip("_")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from azml_tasks.model.auth import Auth
+from azml_tasks.model.auth import Auth, Method
 from azml_tasks.model.base import Model, Scalar
 from azml_tasks.model.compute import Compute
 from azml_tasks.model.dataset import Dataset
@@ -53,6 +53,11 @@ class Pipeline(Model):
     publish: Publish | None = Field(None, description="How `invoke publish` publishes the pipeline.")
     schedule: Schedule | None = Field(None, description="When `invoke schedule` has it run.")
     auth: Auth = Field(Auth(), description="How to log in to Azure.")
+
+    @field_validator("auth", mode="before", json_schema_input_type=Auth | Method)
+    @classmethod
+    def _a_method_alone(cls, value: object) -> object:
+        return {"method": value} if isinstance(value, str) else value
 
     def env_of(self, step: Step) -> str | None:
         """Return the name of the environment that the step runs in, if any is named."""

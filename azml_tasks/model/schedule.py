@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from azml_tasks.errors import did_you_mean, listed
-from azml_tasks.model.base import Model, Sequence, is_unresolved
+from azml_tasks.model.base import MisfitError, Model, Sequence, is_unresolved
 from azml_tasks.model.names import DatastoreName
 from azml_tasks.model.time_zone import windows_time_zone
 
@@ -183,22 +183,24 @@ class Schedule(Model):
                 raise ValueError(f"a schedule needs a frequency ({listed(FREQUENCIES, 'or')}) or on_blob_change")
             return self
         if self.frequency is not None:
-            raise ValueError("a schedule has a frequency or on_blob_change, not both")
+            raise MisfitError("on_blob_change", "a schedule has a frequency or on_blob_change, not both")
         stray = [name for name in ("start_time", "week_days", "hours", "minutes", "time_of_day") if getattr(self, name)]
         if self.interval != 1:
             stray.insert(0, "interval")
         if stray:
             verb = "goes" if len(stray) == 1 else "go"
-            raise ValueError(f"{listed(stray)} {verb} with a frequency, not with on_blob_change")
+            raise MisfitError(stray[0], f"{listed(stray)} {verb} with a frequency, not with on_blob_change")
         return self
 
     @model_validator(mode="after")
     def _a_whole_time(self) -> Schedule:
         if bool(self.hours) != bool(self.minutes):
             stated, missing = ("hours", "minutes") if self.hours else ("minutes", "hours")
-            raise ValueError(f"{stated} needs {missing} beside it, or the service takes them from the first run")
+            message = f"{stated} needs {missing} beside it, or the service takes them from the first run"
+            raise MisfitError(stated, message)
         if self.week_days and not (self.hours or self.time_of_day or self.start_time):
-            raise ValueError("week_days needs a time beside it: time_of_day, hours and minutes, or start_time")
+            message = "week_days needs a time beside it: time_of_day, hours and minutes, or start_time"
+            raise MisfitError("week_days", message)
         return self
 
     @property

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from azml_tasks.model.base import Config, Model, Scalar, Sequence
 from azml_tasks.model.names import (
     ArgumentName,
     ComputeName,
     DatastoreName,
+    InputKey,
     StepKey,
     VariableName,
 )
@@ -48,8 +49,8 @@ class StepTable(Model):
     )
 
 
-def _has_no_control(value: str) -> bool:
-    return not re.search(r"[\x00-\x1f]", value)
+# What the file may say for `output_folders`; the model holds the mapping.
+_OutputFolders = Mapping[ArgumentName, OutputFolder | None] | Sequence[ArgumentName] | None
 
 
 class Step(Model):
@@ -63,7 +64,7 @@ class Step(Model):
         None, description="The label that Azure shows; by default the step's key.", min_length=1
     )
     step_config: Config | None = Field(None, description="Hyperparameters; arrive as --config, a JSON object.")
-    input_datasets: Mapping[str, str | StepTable] = Field(
+    input_datasets: Mapping[InputKey, str | StepTable] = Field(
         {},
         description="Argument (`--new-data`) or bare name: the dataset that it reads, or `{step: ..., format: ...}` "
         "for a step's output read as a table.",
@@ -104,40 +105,30 @@ class Step(Model):
     def _with_suffix(cls, name: str) -> str:
         return name if name.endswith(".py") else f"{name}.py"
 
-    @field_validator("output_folders", mode="before")
+    @field_validator("output_folders", mode="before", json_schema_input_type=_OutputFolders)
     @classmethod
     def _outputs_as_mapping(cls, value: object) -> object:
-        if isinstance(value, (list, tuple)):
-            if len(set(map(str, value))) < len(value):
-                raise ValueError("the same output folder stands twice in the list")
+        if isinstance(value, (list, tuple)) and all(isinstance(argument, str) for argument in value):
+            for argument, count in Counter(value).items():
+                if count > 1:
+                    raise ValueError(f"output_folders: {argument} stands twice in the list")
             return {argument: {} for argument in value}
         if isinstance(value, Mapping):
             return {argument: {} if options is None else options for argument, options in value.items()}
-        return value
+        if value is not None:
+            raise ValueError("output_folders: expected arguments, such as [--train-folder, --test-folder]")
+        return None
 
     @field_validator("step_name")
     @classmethod
     def _one_line(cls, name: str | None) -> str | None:
-        if name is not None and not _has_no_control(name):
-            raise ValueError("a step's name is one line of text")
+        if name is not None and not name.isprintable():
+            raise ValueError("step_name is one line of text")
         return name
 
-    @model_validator(mode="before")
-    @classmethod
-    def _other_kinds(cls, value: object) -> object:
-        """Say in a sentence that other kinds of v1 step are not for this file."""
-        if isinstance(value, Mapping):
-            for key, kind in _OTHER_KINDS.items():
-                if key in value:
-                    raise ValueError(
-                        f"'{key}' belongs to {kind}; this file describes PythonScriptSteps alone, "
-                        "so keep that step in a program of its own"
-                    )
-        return value
 
-
-# Keys by which people would ask for another kind of step.
-_OTHER_KINDS = {
+# Keys by which people would ask for another kind of v1 step, none of which is a key of this file.
+OTHER_KINDS = {
     "parallel_run_config": "ParallelRunStep",
     "mini_batch_size": "ParallelRunStep",
     "automl_config": "AutoMLStep",

@@ -10,18 +10,21 @@ from azml_tasks.wiring import Finding
 
 Path = tuple[str | int, ...]
 
+_MOST_SUGGESTIONS = 100
+
 
 def missing_declarations(pipeline: Pipeline) -> Iterator[Finding]:
     """Find what the local backend cannot do without: a declared dataset with a local_path."""
     if pipeline.backend != "local":
         return
-    for path, step, name in _dataset_uses(pipeline):
+    for count, (path, step, name) in enumerate(_dataset_uses(pipeline)):
         declared = pipeline.datasets.get(name)
         if declared is None:
+            meant = did_you_mean(name, pipeline.datasets) if count < _MOST_SUGGESTIONS else ""
             yield Finding(
                 path,
                 f"step '{step}' reads the dataset '{name}', which is not under datasets: "
-                f"a local run needs its local_path{did_you_mean(name, pipeline.datasets)}",
+                f"a local run needs its local_path{meant}",
             )
         elif declared.local_path is None:
             yield Finding(("datasets", name), f"dataset '{name}' has no local_path, which a local run needs")
@@ -36,15 +39,16 @@ def notes_of(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def _notes(uses: Iterable[tuple[Path, str, str]], noun: str, declared: Iterable[str]) -> Iterator[Finding]:
-    declared = list(declared)
-    seen = set()
+    known = dict.fromkeys(declared)
+    seen: set[str] = set()
     for path, _, name in uses:
-        if name not in declared and name not in seen:
+        if name not in known and name not in seen:
+            # Suggestions cost time, and nobody reads hundreds. A version says that it was not mistyped.
+            meant = did_you_mean(name, known) if len(seen) < _MOST_SUGGESTIONS and "@" not in name else ""
             seen.add(name)
             yield Finding(
                 path,
-                f"the {noun} '{name}' is not declared in this file, so it is taken to exist in the workspace"
-                + did_you_mean(name, declared),
+                f"the {noun} '{name}' is not declared in this file, so it is taken to exist in the workspace{meant}",
             )
 
 

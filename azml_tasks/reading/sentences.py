@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from azml_tasks.errors import closest, did_you_mean, listed
-
-Path = tuple[str | int, ...]
+from azml_tasks.errors import closest, listed
+from azml_tasks.model.base import InvalidNameError, MisfitError
+from azml_tasks.model.step import OTHER_KINDS
+from azml_tasks.reading.tree import Path
 
 _EXPECTED = {
     "string_type": "text",
@@ -25,6 +26,7 @@ _EXPECTED = {
     "tuple_type": "a list",
     "list_type": "a list",
 }
+_ONE_VALUE = frozenset(("text", "a whole number", "a number", "true or false"))
 _NOUNS = {
     "steps": "step",
     "environments": "environment",
@@ -32,16 +34,20 @@ _NOUNS = {
     "datasets": "dataset",
     "computes": "compute",
 }
+# Suggestions cost time, and nobody reads hundreds.
+_MOST_SUGGESTIONS = 100
 
 
 @dataclass(frozen=True)
 class Located:
     """An error of pydantic's, with the part of its place that exists in the data.
 
-    `unions` holds the places on the way where pydantic tried the branches of a union.
+    `unions` holds the places on the way where pydantic tried the branches of a union. The error is about all that
+    lies at `about`, which for keys that do not fit together is the mapping that they stand in.
     """
 
     path: Path
+    about: Path
     error: ErrorDetails
     unions: tuple[Path, ...] = ()
 
@@ -68,7 +74,17 @@ def _locate(error: ErrorDetails, data: Any) -> Located:
             path.append(part)
         elif part != "[key]":
             unions.append(tuple(path))
-    return Located(tuple(path), error, tuple(unions))
+    about = tuple(path)
+    own = _own(error)
+    if isinstance(own, MisfitError):
+        path.append(own.key)
+    return Located(tuple(path), about, error, tuple(unions))
+
+
+def _own(error: ErrorDetails) -> Exception | None:
+    """Return the error that a validator of ours raised, if it was one."""
+    found: Exception | None = error.get("ctx", {}).get("error")
+    return found
 
 
 def sentences(located: Iterable[Located], model: type[BaseModel]) -> dict[Path, str]:
@@ -76,12 +92,14 @@ def sentences(located: Iterable[Located], model: type[BaseModel]) -> dict[Path, 
     groups: dict[Path, list[ErrorDetails]] = {}
     for item in located:
         groups.setdefault(item.path, []).append(item.error)
-    meant = {(*path[:-1], _meant(path, model)) for path, errors in groups.items() if _is(errors, "extra_forbidden")}
+    unknown = [path for path, errors in groups.items() if _is(errors, "extra_forbidden")]
+    meant = {path: closest(str(path[-1]), _known_keys(path[:-1], model)) for path in unknown[:_MOST_SUGGESTIONS]}
+    # A mistyped key says what was meant; that the key meant is missing follows from it.
+    found = {(*path[:-1], key) for path, key in meant.items()}
     return {
-        path: _sentence(path, errors, model)
+        path: _unknown_key(path, meant.get(path)) if _is(errors, "extra_forbidden") else _sentence(path, errors)
         for path, errors in groups.items()
-        # A mistyped key says what was meant; that the key meant is missing follows from it.
-        if not (_is(errors, "missing") and path in meant)
+        if not (_is(errors, "missing") and path in found)
     }
 
 
@@ -89,27 +107,48 @@ def _is(errors: list[ErrorDetails], kind: str) -> bool:
     return errors[0]["type"] == kind
 
 
-def _meant(path: Path, model: type[BaseModel]) -> str | None:
-    return closest(str(path[-1]), _known_keys(path[:-1], model))
-
-
-def _sentence(path: Path, errors: list[ErrorDetails], model: type[BaseModel]) -> str:
+def _unknown_key(path: Path, meant: str | None) -> str:
     owner, key = described(path)
     prefix = f"{owner}: " if owner else ""
-    first = errors[0]
-    kind = first["type"]
-    if kind == "extra_forbidden":
-        known = _known_keys(path[:-1], model)
-        return f"{prefix}'{path[-1]}' is not a key here{did_you_mean(str(path[-1]), known)}"
-    if kind == "missing":
+    name = str(path[-1])
+    if owner.startswith("step ") and key in OTHER_KINDS:
+        return (
+            f"{prefix}'{key}' belongs to {OTHER_KINDS[key]}; this file describes PythonScriptSteps alone, "
+            "so keep that step in a program of its own"
+        )
+    inside = key[: -len(name)].rstrip(".")
+    place = f"of {inside}" if inside else "here"
+    return f"{prefix}'{name}' is not a key {place}" + (f"; did you mean '{meant}'?" if meant else "")
+
+
+def _sentence(path: Path, errors: list[ErrorDetails]) -> str:
+    owner, key = described(path)
+    prefix = f"{owner}: " if owner else ""
+    if _is(errors, "missing"):
         inside, _, name = key.rpartition(".")
         return f"{prefix}{inside} has no {name}" if inside else f"{owner or 'the file'} has no {name}"
-    own = next((error for error in errors if error["type"] == "value_error"), None)
+    own = next((error for error in errors if _own(error)), None)
     if own:
-        return f"{prefix}{own['ctx']['error']}"
-    label = f"{key}: " if key else ""
-    expected = list(dict.fromkeys(_expected(error) for error in errors))
-    return f"{prefix}{label}expected {listed(expected, 'or')}, found {_found(first['input'])}"
+        return _validators_sentence(path, own)
+    label = f"{prefix}{key}: " if key else prefix
+    value = errors[0]["input"]
+    if any(error["type"] == "too_short" for error in errors):
+        return f"{label}expected at least one, found none"
+    expected = dict.fromkeys(_expected(error) for error in errors)
+    if expected.keys() >= _ONE_VALUE:
+        return f"{label}expected a single value, found {shown(value)}"
+    return f"{label}expected {listed(expected, 'or')}, found {shown(value)}{_hint(expected, value)}"
+
+
+def _validators_sentence(path: Path, error: ErrorDetails) -> str:
+    own = _own(error)
+    if not isinstance(own, InvalidNameError):
+        owner, _ = described(path)
+        return f"{owner}: {own}" if owner else str(own)
+    # A key that is no name is a fault of the mapping that it stands in.
+    is_key = error["loc"][-1] == "[key]" and path[-1] == own.name
+    owner, key = described(path[:-1] if is_key else path)
+    return "".join(f"{part}: " for part in (owner, key) if part) + str(own)
 
 
 def _expected(error: ErrorDetails) -> str:
@@ -118,25 +157,35 @@ def _expected(error: ErrorDetails) -> str:
     if kind == "literal_error":
         return str(context["expected"])
     if kind == "greater_than_equal":
-        return f"{context['ge']} or more"
+        return f"at least {context['ge']}"
     if kind == "string_too_short":
         return "some text"
-    if kind == "too_short":
-        return "at least one"
     return _EXPECTED.get(kind, error["msg"])
 
 
-def _found(value: Any) -> str:
+def _hint(expected: Iterable[str], value: Any) -> str:
+    if "text" in expected and isinstance(value, (bool, int, float)):
+        return "; put it in quotes"
+    if "a list" in expected and isinstance(value, str):
+        return f"; write [{value}]" if len(value) <= _LONGEST_SHOWN else ""
+    return ""
+
+
+_LONGEST_SHOWN = 60
+
+
+def shown(value: Any) -> str:
+    """Say in a word or two what stands in the file."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return "a mapping" if value else "none"
+        return "a mapping" if value else "an empty mapping"
     if isinstance(value, (list, tuple)):
         return "a list"
     text = f"'{value}'" if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
 
 def described(path: Path) -> tuple[str, str]:
@@ -145,7 +194,8 @@ def described(path: Path) -> tuple[str, str]:
         owner, rest = f"{_NOUNS[str(path[0])]} '{path[1]}'", path[2:]
     else:
         owner, rest = "", path
-    return owner, ".".join(str(part) for part in rest)
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+    return owner, key.removeprefix(".")
 
 
 def _known_keys(path: Path, model: type[BaseModel]) -> list[str]:
@@ -156,7 +206,9 @@ def _known_keys(path: Path, model: type[BaseModel]) -> list[str]:
         if not models:
             return []
         current = models[0]
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+    models = _inside(current)
+    keys = list(models[0].model_fields) if models else []
+    return keys if path else [*keys, "targets"]
 
 
 def _models(current: Any, part: str | int) -> list[Any]:

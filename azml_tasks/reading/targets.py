@@ -14,9 +14,7 @@ def apply_target(root: Node, target: str | None) -> Node:
     assert isinstance(root.value, dict)
     targets = root.value.get("targets")
     known = targets.value if targets and isinstance(targets.value, dict) else {}
-    base = Node(
-        {key: node for key, node in root.value.items() if key != "targets"}, root.line, key_lines=root.key_lines
-    )
+    base = Node({key: node for key, node in root.value.items() if key != "targets"}, root.line, root.key_lines)
     if target is None:
         return base
     if target not in known:
@@ -25,7 +23,8 @@ def apply_target(root: Node, target: str | None) -> Node:
             root.key_lines.get("targets", 1),
             f"'{target}' is not a target of this file: {has}" + did_you_mean(target, known),
         )
-    return merge(base, known[target])
+    over = known[target]
+    return base if over.value is None else merge(base, over)
 
 
 def merge(base: Node, over: Node) -> Node:
@@ -41,4 +40,4 @@ def merge(base: Node, over: Node) -> Node:
             continue
         values[key] = merge(values[key], node) if key in values else node
         lines[key] = over.key_lines[key]
-    return Node(values, over.line, key_lines=lines, size=base.size + over.size)
+    return Node(values, over.line, lines)

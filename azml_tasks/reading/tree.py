@@ -6,20 +6,27 @@ in C, ends the process at some 40,000 nested brackets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import yaml
 
 from azml_tasks.reading.scalars import plain_scalar
+from azml_tasks.reading.syntax import place_and_sentence
 
 MOST_DEPTH = 100
 MOST_NODES = 200_000
 MOST_BYTES = 5_000_000
+LONGEST_KEY = 500
+
+Path = tuple[str | int, ...]
 
 _MAP_TAG = "tag:yaml.org,2002:map"
 _SEQ_TAG = "tag:yaml.org,2002:seq"
 _STR_TAG = "tag:yaml.org,2002:str"
+
+# What YAML takes as an escape and nothing else can: a program's argument, a path or a file's text.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -33,49 +40,61 @@ class TreeError(ValueError):
         super().__init__(message)
 
 
-@dataclass
 class Node:
     """A value and the line where it starts.
 
     `value` is a scalar, a list of nodes, or a mapping of key to node; `key_lines` holds the lines of a mapping's keys.
+    `plain` tells a scalar without quotes, `size` how many values the node holds with itself, `height` how deep they
+    are nested.
     """
 
-    value: object
-    line: int
-    plain: bool = False
-    key_lines: dict[str, int] = field(default_factory=dict)
-    size: int = 1
+    __slots__ = ("height", "key_lines", "line", "plain", "size", "value")
+
+    def __init__(self, value: object, line: int, key_lines: dict[str, int] | None = None, plain: bool = False) -> None:
+        self.value = value
+        self.line = line
+        self.key_lines = _NO_KEYS if key_lines is None else key_lines
+        self.plain = plain
+        self.size = 1
+        self.height = 0
+
+    def hold(self, inner: Node) -> None:
+        """Count a value that the node holds."""
+        self.size += inner.size
+        if inner.height >= self.height:
+            self.height = inner.height + 1
+
+    def line_of(self, path: Path) -> int:
+        """Return the line of the deepest key along the path that is there."""
+        node, line = self, self.line
+        for part in path:
+            if isinstance(node.value, dict) and part in node.value:
+                line = node.key_lines[str(part)]
+                node = node.value[part]
+            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.line
+        return line
+
+
+_NO_KEYS: dict[str, int] = {}
 
 
 def parse_tree(text: str) -> Node:
     """Read one YAML document.
 
     Raises TreeError for what is no YAML, a key that stands twice, a tag, nesting deeper than MOST_DEPTH,
-    and aliases that unfold to more than MOST_NODES values.
+    and more than MOST_NODES values, which aliases unfold to or which the text holds.
     """
     try:
         return _Composer(text).document()
     except yaml.MarkedYAMLError as error:
-        raise TreeError(_line_of(error), _sentence(text, error)) from None
+        raise TreeError(*place_and_sentence(text, error)) from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise TreeError(line, f"the character {error.character!r} is not allowed in YAML") from None
-
-
-def _line_of(error: yaml.MarkedYAMLError) -> int:
-    mark = error.problem_mark or error.context_mark
-    return mark.line + 1 if mark else 1
-
-
-def _sentence(text: str, error: yaml.MarkedYAMLError) -> str:
-    lines = text.splitlines()
-    line = _line_of(error)
-    indent = lines[line - 1][: -len(lines[line - 1].lstrip()) or None] if 0 < line <= len(lines) else ""
-    if "\t" in indent or (error.problem and "'\\t'" in error.problem):
-        return "YAML takes no tabs for indentation; use spaces"
-    problem = error.problem or "this is no YAML"
-    context = f" {error.context}" if error.context else ""
-    return f"this is no YAML: {problem}{context}"
+        found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
+        character = found[0] if found else error.character
+        raise TreeError(line, f"holds the character {character!r}, which YAML does not take") from None
 
 
 class _Composer:
@@ -83,6 +102,7 @@ class _Composer:
         self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=_Loader)
         self.anchors: dict[str, Node] = {}
         self.depth = 0
+        self.values = 0
 
     def document(self) -> Node:
         root = Node(None, 1)
@@ -99,18 +119,36 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             return self._anchored(event, self._scalar(event))
         if isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self.anchors:
-                raise TreeError(_line(event), f"*{event.anchor} refers to an anchor that is not defined above")
-            return self.anchors[event.anchor]
+            return self._unfolded(event)
         assert isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent))
         self.depth += 1
-        if self.depth > MOST_DEPTH:
-            raise TreeError(_line(event), f"nested more than {MOST_DEPTH} deep")
+        self._check_depth(event, self.depth)
         node = self._mapping(event) if isinstance(event, yaml.MappingStartEvent) else self._sequence(event)
         self.depth -= 1
-        if node.size > MOST_NODES:
-            raise TreeError(node.line, f"holds more than {MOST_NODES:,} values (aliases counted as often as used)")
         return self._anchored(event, node)
+
+    def _unfolded(self, event: yaml.AliasEvent) -> Node:
+        if event.anchor not in self.anchors:
+            raise TreeError(
+                _line(event),
+                f"*{event.anchor}: no &{event.anchor} stands above; put a text that starts with * in quotes",
+            )
+        node = self.anchors[event.anchor]
+        self._check_depth(event, self.depth + node.height)
+        self._count(event, node.size)
+        return node
+
+    def _check_depth(self, event: yaml.Event, depth: int) -> None:
+        if depth > MOST_DEPTH:
+            raise TreeError(_line(event), f"nested more than {MOST_DEPTH} deep, which no pipeline needs")
+
+    def _count(self, event: yaml.Event, values: int) -> None:
+        self.values += values
+        if self.values > MOST_NODES:
+            raise TreeError(
+                _line(event),
+                f"the file holds more than {MOST_NODES:,} values, each alias counted as what it stands for",
+            )
 
     def _anchored(self, event: yaml.NodeEvent, node: Node) -> Node:
         if event.anchor:
@@ -119,33 +157,43 @@ class _Composer:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
         if event.tag not in (None, "!", _STR_TAG):
-            raise TreeError(_line(event), f"the tag {event.tag} is not taken; write the value plainly")
-        # The C parser gives '' for the style of a plain scalar, the Python one None.
-        plain = not event.style and event.tag is None
-        return Node(plain_scalar(event.value) if plain else event.value, _line(event), plain)
+            raise _tagged(event)
+        self._count(event, 1)
+        value = event.value
+        if not event.style and event.tag is None:
+            # The C parser gives '' for the style of a plain scalar, the Python one None.
+            return Node(plain_scalar(value), _line(event), plain=True)
+        if found := _NO_TEXT.search(value):
+            raise TreeError(_line(event), f"the escape for {found[0]!r} stands for no character of a text")
+        return Node(value, _line(event))
 
     def _sequence(self, start: yaml.SequenceStartEvent) -> Node:
-        _check_tag(start, _SEQ_TAG)
+        if start.tag not in (None, "!", _SEQ_TAG):
+            raise _tagged(start)
+        self._count(start, 1)
         items: list[Node] = []
         node = Node(items, _line(start))
         for event in self.events:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
-            items.append(self._node(event))
-            node.size += items[-1].size
+            item = self._node(event)
+            items.append(item)
+            node.hold(item)
         return node
 
     def _mapping(self, start: yaml.MappingStartEvent) -> Node:
-        _check_tag(start, _MAP_TAG)
+        if start.tag not in (None, "!", _MAP_TAG):
+            raise _tagged(start)
+        self._count(start, 1)
         items: dict[str, Node] = {}
-        node = Node(items, _line(start))
+        node = Node(items, _line(start), {})
         merged: list[Node] = []
         for event in self.events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             key = self._key(event)
             value = self._node(next(self.events))
-            node.size += value.size
+            node.hold(value)
             if key == "<<" and isinstance(event, yaml.ScalarEvent) and not event.style:
                 merged.append(value)
                 continue
@@ -165,7 +213,10 @@ class _Composer:
             raise TreeError(_line(event), "a key is one word or text, not a list or a mapping")
         node = self._anchored(event, self._scalar(event))
         # A key is a name: `no`, `on`, `null` and `1` are the texts that stand there.
-        return event.value if not isinstance(node.value, str) else node.value
+        key = str(event.value)
+        if len(key) > LONGEST_KEY:
+            raise TreeError(node.line, f"a key of {len(key):,} characters; keys are names, of {LONGEST_KEY} at most")
+        return key
 
 
 def _merge(node: Node, value: Node) -> None:
@@ -181,9 +232,9 @@ def _merge(node: Node, value: Node) -> None:
                 node.key_lines[key] = source.key_lines[key]
 
 
-def _check_tag(event: yaml.CollectionStartEvent, usual: str) -> None:
-    if event.tag not in (None, "!", usual):
-        raise TreeError(_line(event), f"the tag {event.tag} is not taken; write the value plainly")
+def _tagged(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> TreeError:
+    tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
+    return TreeError(_line(event), f"the tag {tag} is not taken; leave it out, or quote a text that starts with !")
 
 
 def _line(event: yaml.Event) -> int:

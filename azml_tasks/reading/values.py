@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from azml_tasks.reading.scalars import plain_scalar
-from azml_tasks.reading.tree import Node
+from azml_tasks.reading.tree import Node, Path
 from azml_tasks.reading.variables import VariableError, resolve
 from azml_tasks.secrets import is_secret_name
 
-Path = tuple[str | int, ...]
-
+# Azure's own, unless `$$` makes the dollar a plain one.
+_PARAMETER = re.compile(r"(?<!\$)\$\{\{")
 _SECRET_KEYS = frozenset(("account_key", "sas_token"))
 
 
@@ -29,14 +30,15 @@ class Missing:
 class Values:
     """The data of a tree, and what was found on the way.
 
-    `texts` holds, for a value typed after its variables were filled in, the same value as text.
+    `findings` hold the places whose text is no use; they keep it as it is written. A value with variables is text
+    when it stands in quotes, else what it looks like; `otherwise` holds the other of the two.
     """
 
     root: Node
     variables: Mapping[str, str]
-    findings: list[tuple[int, str]] = field(default_factory=list)
+    findings: list[tuple[Path, str]] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
-    texts: dict[Path, str] = field(default_factory=dict)
+    otherwise: dict[Path, Any] = field(default_factory=dict)
     data: Any = None
 
     def __post_init__(self) -> None:
@@ -44,43 +46,38 @@ class Values:
 
     def line(self, path: Path) -> int:
         """Return the line of the deepest key along the path that the file holds."""
-        node, line = self.root, self.root.line
-        for part in path:
-            if isinstance(node.value, dict) and part in node.value:
-                line = node.key_lines[str(part)]
-                node = node.value[part]
-            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
-                line = node.line
-            else:
-                continue
-        return line
+        return self.root.line_of(path)
 
     def _value(self, node: Node, path: Path) -> Any:
-        if isinstance(node.value, dict):
-            return {key: self._value(item, (*path, key)) for key, item in node.value.items()}
-        if isinstance(node.value, list):
-            return [self._value(item, (*path, place)) for place, item in enumerate(node.value)]
-        if isinstance(node.value, str) and "$" in node.value and not _is_secret(path):
-            return self._text(node, path)
-        return node.value
+        value = node.value
+        if isinstance(value, dict):
+            return {key: self._value(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._value(item, (*path, place)) for place, item in enumerate(value)]
+        if isinstance(value, str) and "$" in value and not _is_secret(path):
+            return self._text(node, value, path)
+        return value
 
-    def _text(self, node: Node, path: Path) -> Any:
-        assert isinstance(node.value, str)
+    def _text(self, node: Node, text: str, path: Path) -> Any:
+        if _PARAMETER.search(text) and path[:1] + path[2:3] != ("steps", "arguments"):
+            self.findings.append((path, "${{ ... }} stands for a pipeline parameter, which only arguments take"))
+            return text
         try:
-            resolved = resolve(node.value, self.variables)
+            resolved = resolve(text, self.variables)
         except VariableError as error:
-            self.findings.append((node.line, str(error)))
-            return node.value
-        for variable in filter(is_secret_name, resolved.used):
-            self.findings.append((node.line, _secret_sentence(variable)))
-        self.missing += (
-            Missing(path, node.line, variable) for variable in resolved.missing if not is_secret_name(variable)
-        )
-        if not node.plain or not resolved.used or resolved.missing:
+            self.findings.append((path, str(error)))
+            return text
+        secrets = [variable for variable in resolved.used if is_secret_name(variable)]
+        if secrets:
+            # Left as it is written, so that no later sentence can show the secret.
+            self.findings += ((path, _secret_sentence(variable)) for variable in secrets)
+            return text
+        self.missing += (Missing(path, node.line, variable) for variable in resolved.missing)
+        if not resolved.used or resolved.missing:
             return resolved.text
-        self.texts[path] = resolved.text
-        return plain_scalar(resolved.text)
+        typed = plain_scalar(resolved.text)
+        value, self.otherwise[path] = (typed, resolved.text) if node.plain else (resolved.text, typed)
+        return value
 
 
 def _secret_sentence(variable: str) -> str:

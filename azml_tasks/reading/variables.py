@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from azml_tasks.errors import Problem, ProjectError
+
 # `${{ ... }}` is Azure's own, for pipeline parameters, and stays as it is.
 _PATTERN = re.compile(r"\$\$|\$\{(?!\{)(?P<body>[^}]*)(?P<end>\}?)")
 _BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?", re.DOTALL)
@@ -27,19 +29,27 @@ class Resolved:
 
 
 def read_variables(directory: Path) -> dict[str, str]:
-    """Return the environment's variables, over those of `.env` in the directory."""
+    """Return the environment's variables, over those of `.env` in the directory.
+
+    Raises ProjectError when that cannot be read.
+    """
     file = directory / ".env"
     if not file.is_file():
         return dict(os.environ)
     from dotenv import dotenv_values
 
-    # Without `$` in front of a value's variables being filled in: a secret may hold one.
-    values = dotenv_values(file, interpolate=False, encoding="utf-8")
+    try:
+        # No `$` in a value means a variable here: a secret may hold one. Editors may put a byte-order mark first.
+        values = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
+    except OSError as error:
+        raise ProjectError([Problem(file.name, 0, f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise ProjectError([Problem(file.name, 0, "is not UTF-8; save the file in that encoding")]) from None
     return {**{name: value for name, value in values.items() if value is not None}, **os.environ}
 
 
 def resolve(text: str, variables: Mapping[str, str]) -> Resolved:
-    """Fill in the variables of a text; those that are not set stay as they are written.
+    """Fill in the variables of a text; those that are not set, or empty, stay as they are written.
 
     As in a shell, `${VAR:-default}` takes the default when VAR is unset or empty. Raises VariableError.
     """
@@ -50,18 +60,23 @@ def resolve(text: str, variables: Mapping[str, str]) -> Resolved:
         if match[0] == "$$":
             return "$"
         body = _BODY.fullmatch(match["body"])
-        if not body or not match["end"]:
-            raise VariableError(
-                f"{match[0]!r} is no variable: write ${{NAME}} or ${{NAME:-default}}, and $$ for a dollar"
-            )
+        if not body or not match["end"] or "${" in match["body"]:
+            raise VariableError(_no_variable(match[0]))
         name, default = body["name"], body["default"]
         used.append(name)
         found = variables.get(name)
+        if found:
+            return found
         if default is not None:
-            return found or default
-        if found is None:
-            missing.append(name)
-            return match[0]
-        return found
+            return str(default)
+        missing.append(name)
+        return match[0]
 
     return Resolved(_PATTERN.sub(value, text), tuple(used), tuple(missing))
+
+
+def _no_variable(written: str) -> str:
+    shown = written if len(written) <= 40 else f"{written[:37]}..."
+    if "${" in written[2:]:
+        return f"'{shown}': a default holds no variable of its own"
+    return f"'{shown}' is no variable: write ${{NAME}} or ${{NAME:-default}}, and $$ for a dollar"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from azml_tasks.errors import did_you_mean, listed
 from azml_tasks.model import OutputFolder, Pipeline, Step, StepTable
@@ -26,6 +27,7 @@ from azml_tasks.wiring.tokens import (
 
 INPUT_FOLDER = "--input-folder"
 OUTPUT_FOLDER = "--output-folder"
+_MOST_SUGGESTIONS = 100
 _PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
 
 Path = tuple[str | int, ...]
@@ -78,6 +80,10 @@ class _Wiring:
     def _find(self, path: Path, message: str) -> None:
         self.findings.append(Finding(path, message))
 
+    def _meant(self, name: str, known: Iterable[str]) -> str:
+        # Suggestions cost time, and nobody reads hundreds.
+        return did_you_mean(name, known) if len(self.findings) < _MOST_SUGGESTIONS else ""
+
     def _check_keys(self) -> None:
         seen: dict[str, str] = {}
         for key in self.keys:
@@ -85,7 +91,7 @@ class _Wiring:
             if name in seen:
                 self._find(
                     ("steps", key),
-                    f"steps '{seen[name]}' and '{key}' cannot be told apart in Azure's names and in folders",
+                    f"steps '{seen[name]}' and '{key}' cannot be told apart in Azure's names or in folders",
                 )
             seen.setdefault(name, key)
 
@@ -117,8 +123,7 @@ class _Wiring:
         if source not in self.outputs:
             self._find(
                 path,
-                f"step '{reader}' reads the output of '{source}', which is not a step"
-                + did_you_mean(source, self.keys),
+                f"step '{reader}' reads the output of '{source}', which is not a step" + self._meant(source, self.keys),
             )
             return None
         outputs = self.outputs[source]
@@ -208,7 +213,7 @@ class _Wiring:
             else:
                 self._find(
                     ("steps", key, "run_after", place),
-                    f"step '{key}' runs after '{other}', which is not a step" + did_you_mean(other, self.keys),
+                    f"step '{key}' runs after '{other}', which is not a step" + self._meant(other, self.keys),
                 )
 
     def _arguments(self, key: str, step: Step) -> Iterator[Token]:
@@ -221,29 +226,32 @@ class _Wiring:
             yield self._argument(("steps", key, "arguments", name), value)
 
     def _argument(self, path: Path, value: Scalar) -> Token:
-        found = _PARAMETER.search(value) if isinstance(value, str) else None
-        if not found:
+        if not isinstance(value, str) or "${{" not in value:
             return str(value)
-        name = found[1]
-        if found[0] != value:
-            self._find(
-                path, f"${{{{ parameters.{name} }}}} must be the whole argument: Azure ML puts no text around it"
-            )
-        elif name not in self.pipeline.pipeline_parameters:
-            self._find(
-                path,
-                f"'{name}' is not among pipeline_parameters" + did_you_mean(name, self.pipeline.pipeline_parameters),
-            )
+        step = f"step '{path[1]}'"
+        parameters = self.pipeline.pipeline_parameters
+        found = _PARAMETER.search(value)
+        if not found:
+            self._find(path, f"{step}: '{value}' is no pipeline parameter; write ${{{{ parameters.NAME }}}}")
+        elif found[0] != value:
+            self._find(path, f"{step}: {found[0]} must be the whole argument: Azure ML puts no text around it")
+        elif found[1] not in parameters:
+            meant = self._meant(found[1], parameters)
+            self._find(path, f"{step}: '{found[1]}' is not among pipeline_parameters{meant}")
         else:
-            return ParameterValue(name, self.pipeline.pipeline_parameters[name])
+            return ParameterValue(found[1], parameters[found[1]])
         return ""
 
     def _check_repeats(self, key: str, step: Step, argv: list[Token], inputs: tuple[Input, ...]) -> None:
         # A list of arguments may repeat a name on purpose; what the file's keys name may not.
         pairs = argv[: len(argv) - len(step.arguments)] if isinstance(step.arguments, tuple) else argv
-        for name, count in Counter(pairs[::2]).items():
-            if count > 1:
-                self._find(("steps", key), f"step '{key}' gets {name} twice")
-        for name, count in Counter(item.name for item in inputs).items():
-            if count > 1:
-                self._find(("steps", key), f"step '{key}' has two inputs named '{name}'")
+        for name in _repeated(pairs[::2]):
+            self._find(("steps", key), f"step '{key}' gets {name} twice")
+        for name in _repeated(item.name for item in inputs):
+            self._find(("steps", key), f"step '{key}' has two inputs that a run knows as '{name}'")
+        for name in _repeated(item.name.lower() for item in self.outputs[key].values()):
+            self._find(("steps", key), f"step '{key}' has two outputs that Azure ML knows as '{name}'")
+
+
+def _repeated(items: Iterable[Any]) -> list[Any]:
+    return [item for item, count in Counter(items).items() if count > 1]

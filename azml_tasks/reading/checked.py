@@ -1,0 +1,199 @@
+"""One reading of the file: the data of its tree, the pipeline that it makes, and all that is wrong with it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from azml_tasks.model import Pipeline
+from azml_tasks.reading.references import missing_declarations
+from azml_tasks.reading.sentences import Located, described, locate, sentences
+from azml_tasks.reading.tree import Node, Path
+from azml_tasks.reading.values import Missing, Values
+from azml_tasks.wiring import Finding, WiringError, plan
+
+# What a run on any backend needs; variables elsewhere are only needed by Azure.
+_ALWAYS_NEEDED = frozenset(
+    (
+        "backend",
+        "experiment_name",
+        "description",
+        "tags",
+        "pipeline_parameters",
+        "steps",
+        "datasets",
+        "continue_on_step_failure",
+    )
+)
+# What the wiring looks at.
+_WIRED = frozenset(("steps", "datasets", "pipeline_parameters"))
+# Stands where the file has nothing of use, so that the rest can be checked.
+_PLACEHOLDER = "missing"
+_STEP = {"script_name": _PLACEHOLDER}
+# Taking out what is wrong can uncover something else, but not for ever.
+_MOST_ROUNDS = 5
+
+Remark = tuple[int, str]
+
+
+class Checked:
+    """A tree that was checked.
+
+    `remarks` say what is wrong, each with its line. `pipeline` is what the tree makes; with remarks, what is left of
+    it when the wrong parts are taken out, and None when nothing is. With `like`, another tree that was checked, only
+    the sections that differ from it are.
+    """
+
+    def __init__(self, root: Node, variables: Mapping[str, str], like: Checked | None = None) -> None:
+        assert isinstance(root.value, dict)
+        self.root = root
+        self.differs = _differing(root, like.root) if like else frozenset(root.value)
+        self.like = like
+        sections = {key: node for key, node in root.value.items() if key in self.differs}
+        self.values = Values(Node(sections, root.line, root.key_lines), variables)
+        self.pipeline: Pipeline | None = None
+        self.remarks: list[Remark] = [(self._line(path), message) for path, message in self.values.findings]
+        self._damaged = _Places()
+        self._useless = {path for path, _ in self.values.findings} | {item.path for item in self.values.missing}
+        self._check()
+
+    def _line(self, path: Path) -> int:
+        return self.root.line_of(path)
+
+    def _check(self) -> None:
+        self._build(self.values.data)
+        if self.like is None:
+            needed = [item for item in self.values.missing if item.path[0] in _ALWAYS_NEEDED]
+            self.remarks += ((item.line, sentence) for item, sentence in unset(needed))
+        elif self.pipeline is not None:
+            self.pipeline = _merged(self.like.pipeline, self.pipeline, self.differs)
+        if self.pipeline is None:
+            return
+        self.remarks += (
+            (self._line(finding.path), finding.message)
+            for finding in self._references()
+            if not self._damaged.touch(finding.path)
+        )
+
+    def _build(self, data: dict[str, Any]) -> None:
+        """Make the pipeline, taking out what pydantic refuses until it is content."""
+        if self.like is not None and "steps" not in self.differs:
+            data = {**data, "steps": {_PLACEHOLDER: _STEP}}
+        for _ in range(_MOST_ROUNDS):
+            try:
+                self.pipeline = Pipeline.model_validate(data)
+            except ValidationError as error:
+                located = locate(error.errors(include_url=False), data)
+            else:
+                return
+            if data is self.values.data:
+                data = copy.deepcopy(data)
+            if not self._read_otherwise(data, located):
+                self._say(located)
+                self._take_out(data, located)
+
+    def _read_otherwise(self, data: dict[str, Any], located: Iterable[Located]) -> bool:
+        """Take a variable's value as text where a text is wanted, as a number where that is; say whether any was."""
+        paths = {item.path for item in located if item.path in self.values.otherwise}
+        for path in paths:
+            _put(data, path, self.values.otherwise.pop(path))
+        return bool(paths)
+
+    def _say(self, located: Iterable[Located]) -> None:
+        # What follows from an earlier remark, or from a variable that is not set, is not said.
+        new = [
+            item for item in located if not self._damaged.touch(item.about) and not _within(item.path, self._useless)
+        ]
+        self.remarks += ((self._line(path), sentence) for path, sentence in sentences(new, Pipeline).items())
+
+    def _take_out(self, data: dict[str, Any], located: Iterable[Located]) -> None:
+        for item in located:
+            self._damaged.add(item.path)
+            if item.path == ("steps",):
+                data["steps"] = {_PLACEHOLDER: _STEP}
+            elif len(item.path) == 2 and item.path[0] in ("steps", "datasets"):
+                # Other steps may refer to it, so the key stays.
+                _put(data, item.path, _STEP if item.path[0] == "steps" else {})
+            elif item.error["type"] == "missing" or isinstance(item.path[-1], int):
+                _put(data, item.path, _PLACEHOLDER)
+            else:
+                _drop(data, item.path)
+
+    def _references(self) -> Iterator[Finding]:
+        assert self.pipeline is not None
+        if self.like is None or self.differs & _WIRED:
+            try:
+                plan(self.pipeline)
+            except WiringError as error:
+                yield from error.findings
+        if self.like is None or self.differs & (_WIRED | {"backend"}):
+            yield from missing_declarations(self.pipeline)
+
+
+def unset(missing: Iterable[Missing]) -> Iterator[tuple[Missing, str]]:
+    """Say, once for each line, which variables have to be set."""
+    seen = set()
+    for item in missing:
+        if (item.line, item.variable) not in seen:
+            seen.add((item.line, item.variable))
+            owner, key = described(item.path)
+            prefix = f"{owner}: " if owner else ""
+            yield item, f"{prefix}{key} needs {item.variable}; set it in the environment or in .env"
+
+
+class _Places:
+    """Paths in the data, and whether another lies above or below one of them."""
+
+    def __init__(self) -> None:
+        self._paths: set[Path] = set()
+        self._above: set[Path] = set()
+
+    def add(self, path: Path) -> None:
+        self._paths.add(path)
+        self._above.update(path[:length] for length in range(len(path)))
+
+    def touch(self, path: Path) -> bool:
+        return path in self._above or _within(path, self._paths)
+
+
+def _within(path: Path, paths: set[Path]) -> bool:
+    return any(path[:length] in paths for length in range(len(path) + 1))
+
+
+def _differing(root: Node, other: Node) -> frozenset[str]:
+    assert isinstance(root.value, dict)
+    assert isinstance(other.value, dict)
+    keys = {*root.value, *other.value}
+    # A target's tree shares the nodes that the target leaves alone.
+    return frozenset(key for key in keys if root.value.get(key) is not other.value.get(key))
+
+
+def _merged(whole: Pipeline | None, part: Pipeline, sections: frozenset[str]) -> Pipeline | None:
+    if whole is None:
+        return None
+    fields = sections & set(Pipeline.model_fields)
+    return whole.model_copy(update={name: getattr(part, name) for name in fields})
+
+
+def _put(data: Any, path: Path, value: Any) -> None:
+    holder = _holder(data, path)
+    if holder is not None:
+        holder[path[-1]] = value
+
+
+def _drop(data: Any, path: Path) -> None:
+    holder = _holder(data, path)
+    if holder is not None:
+        holder.pop(path[-1], None)
+
+
+def _holder(data: Any, path: Path) -> Any:
+    """Return what the last part of the path is in; None when it was taken out with something above it."""
+    for part in path[:-1]:
+        if isinstance(data, dict) and part not in data:
+            return None
+        data = data[part]
+    return data
