@@ -84,8 +84,8 @@ def status_of(error: BaseException) -> int | None:
 
 def is_missing(error: BaseException) -> bool:
     """Say whether an error means that what was asked for is not there."""
-    text = str(error)
-    return status_of(error) == 404 or "not found" in text.lower() or "Cannot find" in text
+    text = str(error).lower()
+    return status_of(error) == 404 or any(said in text for said in ("not found", "cannot find", "could not find"))
 
 
 def said_by(answer: bytes | str) -> str:
@@ -154,7 +154,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         yield current
-        current = getattr(current, "inner_exception", None) or current.__cause__
+        inner = getattr(current, "inner_exception", None)  # msrest's is the answer's document, no exception
+        current = inner if isinstance(inner, BaseException) else current.__cause__
 
 
 def _ours_within(error: BaseException) -> AzmlError | None:

@@ -14,7 +14,7 @@ from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
 from azureml.pipeline.core import PipelineParameter
 from azureml.pipeline.steps import PythonScriptStep
 
-from azml_tasks.model.names import identifier
+from azml_tasks.azure.parameters import config_parameters
 from azml_tasks.wiring import (
     ConfigValue,
     DatasetInput,
@@ -149,50 +149,3 @@ def _output(output: Output) -> OutputFileDatasetConfig:
     if output.register_on_complete:
         return folder.register_on_complete(output.register_on_complete)
     return folder
-
-
-def config_parameters(plan: Plan) -> dict[str, str]:
-    """Return the pipeline parameter that carries each step's `--config`, by step.
-
-    As a parameter it can be given another value without a new module. Its name steps aside for the file's own.
-    """
-    names = {}
-    for step in plan.steps:
-        if step.step.step_config is not None:
-            name = identifier(step.key, "config")
-            while name in plan.pipeline.pipeline_parameters:
-                name += "_"
-            names[step.key] = name
-    return names
-
-
-def parameter_values(plan: Plan, changed: Plan) -> dict[str, str | int | float | bool]:
-    """Return the pipeline parameters by which `changed` differs from `plan`, with the values of `changed`."""
-    values: dict[str, str | int | float | bool] = {}
-    for key, name in config_parameters(plan).items():
-        before, after = (ConfigValue(key, one[key].step.step_config or {}) for one in (plan, changed))
-        if before.text != after.text:
-            values[name] = after.text
-    for name, value in changed.pipeline.pipeline_parameters.items():
-        if value != plan.pipeline.pipeline_parameters[name]:
-            values[name] = value
-    return values
-
-
-def reuse_in_a_run(plan: Plan) -> dict[str, bool]:
-    """Say of each step whether a run may take an earlier result for it: yes unless the file says no."""
-    return {step.key: step.step.allow_reuse is not False for step in plan.steps}
-
-
-def reuse_when_published(plan: Plan) -> dict[str, bool]:
-    """Say of each step whether a published pipeline may take an earlier result for it.
-
-    Reuse compares a dataset's definition, never its data, and is fixed at publishing: a step that reads a dataset,
-    and what follows from it, would do nothing ever again. So it is off there unless the file says `true`.
-    """
-    fresh: set[str] = set()
-    for step in plan.steps:
-        reads = any(isinstance(item, DatasetInput) for item in step.inputs)
-        if (reads or fresh.intersection(step.upstream)) and step.step.allow_reuse is not True:
-            fresh.add(step.key)
-    return {key: allowed and key not in fresh for key, allowed in reuse_in_a_run(plan).items()}

@@ -1,0 +1,50 @@
+"""Put a pipeline together: its snapshots staged, its steps in the SDK's Pipeline."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azureml.pipeline.core import Pipeline
+
+from azml_tasks.azure.staging import stage
+from azml_tasks.azure.steps import Resources, build_steps
+from azml_tasks.snapshot import Snapshot
+from azml_tasks.wiring import Plan
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A pipeline that is ready to be sent; `nodes` maps the nodes of its graph to the keys of the steps."""
+
+    pipeline: Pipeline
+    nodes: Mapping[str, str]
+
+
+@contextlib.contextmanager
+def assembled(
+    ws: Any, plan: Plan, snapshots: Mapping[str, Snapshot], resources: Resources, reuse: Mapping[str, bool]
+) -> Iterator[Assembly]:
+    """Give the pipeline for as long as the block runs; its staged files are gone after that."""
+    with tempfile.TemporaryDirectory(prefix="azml-") as folder:
+        folders = {
+            step.key: stage(snapshots[step.key], Path(folder, str(place))) for place, step in enumerate(plan.steps)
+        }
+        steps = build_steps(plan, resources, folders, reuse)
+        with silently():
+            pipeline = Pipeline(ws, list(steps.values()), description=plan.pipeline.description)
+        # The graph has its nodes in the order of the steps, each of which follows all that it needs.
+        nodes = (node.node_id for node in pipeline.graph.module_nodes)
+        yield Assembly(pipeline, dict(zip(nodes, steps, strict=True)))
+
+
+@contextlib.contextmanager
+def silently() -> Iterator[None]:
+    """Keep what the SDK prints from the user, who is told in our words."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

@@ -1,0 +1,107 @@
+"""Send a pipeline, and follow its run to the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azml_tasks.azure.assembly import assembled, silently
+from azml_tasks.azure.failures import translated
+from azml_tasks.azure.logs import ending_of_log
+from azml_tasks.azure.progress import follow
+from azml_tasks.azure.records import RunRecord, StepRecord
+from azml_tasks.azure.reuse import reuse_in_a_run
+from azml_tasks.azure.steps import Resources
+from azml_tasks.azure.watch import Watch
+from azml_tasks.errors import RunError, listed
+from azml_tasks.snapshot import Snapshot
+from azml_tasks.wiring import Plan
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A run that Azure has taken: its PipelineRun, its record so far, and the steps behind the graph's nodes."""
+
+    run: Any
+    record: RunRecord
+    nodes: Mapping[str, str]
+
+
+def submit(
+    ws: Any,
+    plan: Plan,
+    snapshots: Mapping[str, Snapshot],
+    resources: Resources,
+    experiment: str,
+    *,
+    parameters: Mapping[str, Any],
+    force: bool = False,
+) -> Submitted:
+    """Send the pipeline and start a run of it; `parameters` have other values than their defaults."""
+    with (
+        translated("submitting the pipeline"),
+        assembled(ws, plan, snapshots, resources, reuse_in_a_run(plan)) as assembly,
+        silently(),
+    ):
+        # Not Experiment.submit, which asks first whether the experiment is there; the service makes it.
+        run = assembly.pipeline.submit(
+            experiment,
+            pipeline_parameters=dict(parameters) or None,
+            continue_on_step_failure=plan.pipeline.continue_on_step_failure,
+            regenerate_outputs=force,
+        )
+        if plan.pipeline.tags:
+            run.set_tags(dict(plan.pipeline.tags))
+    record = RunRecord(
+        id=run.id,
+        experiment=experiment,
+        status="waiting",
+        url=run.get_portal_url(),
+        started=time.time(),
+        steps=tuple(StepRecord(step.key) for step in plan.steps),
+        parameters=dict(parameters),
+        tags=dict(plan.pipeline.tags),
+    )
+    return Submitted(run, record, assembly.nodes)
+
+
+def watched(submitted: Submitted, watch: Watch) -> RunRecord:
+    """Follow a run to its end.
+
+    Raises RunError when it fails or is cancelled, and when Ctrl-C ends the watching.
+    """
+    try:
+        with translated("following the run"):
+            record = follow(submitted.run, submitted.record, submitted.nodes, watch.listener, watch.pace)
+    except KeyboardInterrupt:
+        raise _interrupted(submitted, watch.asks_to_cancel) from None
+    if record.status != "completed":
+        raise RunError(_ending(submitted.run, record))
+    return record
+
+
+def _interrupted(submitted: Submitted, asks_to_cancel: Callable[[], bool] | None) -> RunError:
+    identifier = submitted.run.id
+    if asks_to_cancel is not None and asks_to_cancel():
+        with translated(f"cancelling the run {identifier}"):
+            submitted.run.cancel()
+        return RunError(f"Azure ML was asked to cancel the run {identifier}")
+    return RunError(
+        f"no longer watching; the run {identifier} goes on: `invoke runs.show --run {identifier}` shows it, "
+        f"`invoke runs.cancel --run {identifier}` stops it"
+    )
+
+
+def _ending(run: Any, record: RunRecord) -> str:
+    """Say how a run that did not complete ended, with what its failed step printed last."""
+    if record.status == "cancelled":
+        return f"the run {record.id} was cancelled\n{record.url}"
+    failed = [step for step in record.steps if step.status == "failed"]
+    named = listed(f"'{step.key}'" for step in failed)
+    sentence = f"the run {record.id} failed" + (
+        f" in step {named}" if len(failed) == 1 else f" in steps {named}" if failed else ""
+    )
+    logs = [ending_of_log(run.experiment, step) for step in failed]
+    return "\n\n".join(filter(None, [sentence, *logs, record.url]))

@@ -1,0 +1,47 @@
+"""Run a project's pipeline on Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from azml_tasks.azure.calls import service_calls
+from azml_tasks.azure.events import RunStarted
+from azml_tasks.azure.parameters import parameter_values
+from azml_tasks.azure.records import RunRecord
+from azml_tasks.azure.snapshots import take_snapshots
+from azml_tasks.azure.watch import Watch
+from azml_tasks.overrides import override
+from azml_tasks.reading import Project
+from azml_tasks.wiring import plan as plan_of
+
+
+def run(
+    project: Project,
+    ws: Any,
+    *,
+    experiment: str | None = None,
+    settings: Iterable[str] = (),
+    force: bool = False,
+    wait: bool = True,
+    watch: Watch | None = None,
+) -> RunRecord:
+    """Run a project's pipeline in the workspace and return the record of the run.
+
+    `settings` are overrides (`train.lr=0.1`), and `force` runs every step anew. Unless `wait` is false the run is
+    followed to its end. Raises RunError when the run fails, and ProjectError, OverrideError or ServiceError when it
+    cannot be started.
+    """
+    watch = watch or Watch()
+    changed = plan_of(override(project.pipeline, settings))
+    parameters = parameter_values(project.plan, changed)
+    snapshots = take_snapshots(project.plan, project.directory, project.problem)
+    with service_calls("running the pipeline"):
+        from azml_tasks.azure.launch import submit, watched
+        from azml_tasks.azure.resources import find_resources
+
+        resources = find_resources(ws, project.plan)
+        named = experiment or project.pipeline.experiment
+        submitted = submit(ws, project.plan, snapshots, resources, named, parameters=parameters, force=force)
+        watch.listener(RunStarted(submitted.record, tuple(step.key for step in project.plan.steps)))
+        return watched(submitted, watch) if wait else submitted.record

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.azure.projects import line_of_steps, write_project
+
+pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python 3.11 or earlier")
+
+from azml_tasks.azure.submission import run
+from azml_tasks.azure.watch import Pace, Watch
+from azml_tasks.errors import ProjectError, RunError, ServiceError
+from tests.azure.workspace import opened, stocked
+from tests.service.graphs import FromStep, ParameterOf, ToOutput
+
+FAST = Pace(first=0.01, longest=0.01)
+
+
+def run_it(project: Any, ws: Any, listener: Any = lambda event: None, **more: Any) -> Any:
+    return run(project, ws, watch=Watch(listener, FAST), **more)
+
+
+def told_by(event: Any) -> str:
+    who = getattr(event, "step", None)
+    return f"{type(event).__name__} {who.key} {who.status}" if who else f"{type(event).__name__} {event.run.status}"
+
+
+def test_three_steps_arrive_wired_so_that_each_reads_its_predecessors_folder(azure, tmp_path):
+    run_it(write_project(tmp_path, line_of_steps(3)), stocked(azure))
+
+    assert {name: step.arguments for name, step in azure.steps().items()} == {
+        "s1": ("--config", ParameterOf("s1_config"), "--output-folder", ToOutput("s1_output_folder")),
+        "s2": (
+            "--config",
+            ParameterOf("s2_config"),
+            "--input-folder",
+            FromStep("s1", "s1_output_folder", "s2_input_folder"),
+            "--output-folder",
+            ToOutput("s2_output_folder"),
+        ),
+        "s3": (
+            "--config",
+            ParameterOf("s3_config"),
+            "--input-folder",
+            FromStep("s2", "s2_output_folder", "s3_input_folder"),
+        ),
+    }
+
+
+def test_ten_steps_arrive_with_one_edge_and_their_own_file_each(azure, tmp_path):
+    run_it(write_project(tmp_path, line_of_steps(10)), stocked(azure))
+
+    assert {name: (step.upstream, dict(step.files)) for name, step in azure.steps().items()} == {
+        "s1": ((), {"s1.py": b"print('s1.py')\n"}),
+        **{f"s{n}": ((f"s{n - 1}",), {f"s{n}.py": f"print('s{n}.py')\n".encode()}) for n in range(2, 11)},
+    }
+
+
+def test_ten_steps_take_at_most_97_requests_at_first_and_57_unchanged(azure, tmp_path):
+    project = write_project(tmp_path, line_of_steps(10))
+    stocked(azure)
+    counts = []
+    for _ in range(2):
+        azure.requests.clear()
+        run_it(project, opened())
+        counts.append(len(azure.requests.without_polling()))
+
+    # 163 is what the original wrapper sends for ten steps with a directory each.
+    assert counts[0] <= 0.6 * 163, azure.requests
+    assert counts[1] <= 0.35 * 163, azure.requests
+
+
+def test_an_unchanged_pipeline_makes_nothing_and_editing_a_step_makes_its_module_alone(azure, tmp_path):
+    project = write_project(tmp_path, line_of_steps(3))
+    ws = stocked(azure)
+    run_it(project, ws)
+    assert (len(azure.modules), len(azure.snapshots)) == (3, 3)
+
+    events: list[Any] = []
+    run_it(project, ws, events.append)
+
+    assert (len(azure.modules), len(azure.snapshots)) == (3, 3)
+    assert [told_by(event) for event in events] == [
+        "RunStarted waiting",
+        "StepReused s1 reused",
+        "StepReused s2 reused",
+        "StepReused s3 reused",
+        "RunFinished completed",
+    ]
+
+    (tmp_path / "steps/s2.py").write_text("print('edited')\n", encoding="utf-8")
+    events.clear()
+    run_it(project, ws, events.append)
+
+    assert [module.name for module in list(azure.modules.values())[3:]] == ["s2"]
+    assert [told_by(event) for event in events[1:-1]] == [
+        "StepReused s1 reused",
+        "StepFinished s2 completed",
+        "StepFinished s3 completed",
+    ]
+
+
+def test_steps_of_the_same_content_share_a_snapshot(azure, tmp_path):
+    project = write_project(
+        tmp_path,
+        """
+        env_name: env
+        compute_name: cpu
+        steps:
+          one: {script_name: same.py}
+          two: {script_name: same.py}
+          three: {script_name: same.py}
+        """,
+    )
+
+    run_it(project, stocked(azure))
+
+    assert len(azure.modules) == 3
+    assert len(azure.snapshots) == 1
+
+
+def test_settings_are_parameters_of_the_run_and_make_no_module(azure, tmp_path):
+    text = "pipeline_parameters: {alpha: 1}\n" + line_of_steps(2).replace(
+        "{n: 2}", "{n: 2}, arguments: {--alpha: '${{ parameters.alpha }}'}"
+    )
+    project = write_project(tmp_path, text)
+    ws = stocked(azure)
+    run_it(project, ws)
+
+    record = run_it(project, ws, settings=["s2.n=5", "alpha=3"])
+
+    assert len(azure.modules) == 2
+    assert [run.parameters for run in azure.submitted] == [{}, {"s2_config": '{"n": 5}', "alpha": "3"}]
+    assert record.parameters == {"s2_config": '{"n": 5}', "alpha": 3}
+    assert azure.steps()["s2"].parameters == {"s2_config": "s2_config", "alpha": "alpha"}
+
+
+def test_force_runs_every_step_anew(azure, tmp_path):
+    project = write_project(tmp_path, line_of_steps(2))
+    ws = stocked(azure)
+    run_it(project, ws)
+
+    events: list[Any] = []
+    run_it(project, ws, events.append, force=True)
+
+    assert {name: step.regenerate for name, step in azure.steps().items()} == {"s1": True, "s2": True}
+    assert [told_by(event) for event in events[1:-1]] == ["StepFinished s1 completed", "StepFinished s2 completed"]
+
+
+def test_what_the_file_says_of_a_run_arrives_with_it(azure, tmp_path):
+    extra = "experiment_name: churn\ndescription: Weekly\ntags: {owner: me}\ncontinue_on_step_failure: true\n"
+    project = write_project(tmp_path, line_of_steps(1, extra))
+
+    record = run_it(project, stocked(azure))
+
+    sent = azure.submitted[-1]
+    assert (sent.experiment, sent.description, sent.continue_on_failure) == ("churn", "Weekly", True)
+    assert azure.runs[record.id].tags == {"owner": "me"}
+    assert record.tags == {"owner": "me"}
+
+
+def test_a_run_in_another_experiment(azure, tmp_path):
+    record = run_it(write_project(tmp_path, line_of_steps(1)), stocked(azure), experiment="trial")
+
+    assert record.experiment == azure.runs[record.id].experiment == "trial"
+    assert record.url.startswith(f"https://ml.azure.com/runs/{record.id}?")
+
+
+def test_not_waiting_returns_at_once(azure, tmp_path):
+    azure.on_submit = "hold"
+    events: list[Any] = []
+
+    record = run_it(write_project(tmp_path, line_of_steps(2)), stocked(azure), events.append, wait=False)
+
+    assert record.status == "waiting"
+    assert [told_by(event) for event in events] == ["RunStarted waiting"]
+    assert [asked.route for asked in azure.requests if asked.polling] == []
+    azure.finish()
+
+
+def test_steps_are_told_as_they_start_and_end(azure, tmp_path):
+    azure.on_submit = "hold"
+    told: list[str] = []
+
+    def tell(event: Any) -> None:
+        told.append(told_by(event))
+        if told[-1] in ("StepStarted s1 running", "StepStarted s2 running"):
+            azure.end_step(event.step.key)
+
+    run_it(write_project(tmp_path, line_of_steps(2)), stocked(azure), tell)
+
+    assert told == [
+        "RunStarted waiting",
+        "StepStarted s1 running",
+        "StepFinished s1 completed",
+        "StepStarted s2 running",
+        "StepFinished s2 completed",
+        "RunFinished completed",
+    ]
+
+
+def test_a_failed_run_names_its_step_and_ends_with_its_log(azure, tmp_path):
+    azure.on_submit = "hold"
+    told: list[str] = []
+    log = b"".join(b"line %d\n" % number for number in range(1, 41))
+
+    def tell(event: Any) -> None:
+        told.append(told_by(event))
+        if told[-1] == "StepStarted s2 running":
+            azure.end_step("s2", "Failed", "boom", log)
+        elif told[-1] == "StepStarted s1 running":
+            azure.end_step("s1")
+
+    with pytest.raises(RunError) as caught:
+        run_it(write_project(tmp_path, line_of_steps(3)), stocked(azure), tell)
+
+    identifier = azure.submitted[-1].id
+    last = "\n".join(f"    line {number}" for number in range(11, 41))
+    text, _, address = str(caught.value).rpartition("\n\n")
+    assert text == f"the run {identifier} failed in step 's2'\n\nThe end of user_logs/std_log.txt of step 's2':\n{last}"
+    assert address.startswith(f"https://ml.azure.com/runs/{identifier}?")
+    assert caught.value.exit_status == 1
+    assert told[-3:] == ["StepFinished s2 failed", "StepSkipped s3 skipped", "RunFinished failed"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (True, "Azure ML was asked to cancel the run {run}"),
+        (
+            False,
+            "no longer watching; the run {run} goes on: `invoke runs.show --run {run}` shows it, "
+            "`invoke runs.cancel --run {run}` stops it",
+        ),
+        (
+            None,
+            "no longer watching; the run {run} goes on: `invoke runs.show --run {run}` shows it, "
+            "`invoke runs.cancel --run {run}` stops it",
+        ),
+    ],
+)
+def test_ctrl_c_cancels_when_asked_to_and_else_says_how_to_go_on(azure, tmp_path, answer, sentence):
+    azure.on_submit = "hold"
+
+    def interrupt(event: Any) -> None:
+        if told_by(event) == "StepStarted s1 running":
+            raise KeyboardInterrupt
+
+    watch = Watch(interrupt, FAST, None if answer is None else lambda: answer)
+    with pytest.raises(RunError) as caught:
+        run(write_project(tmp_path, line_of_steps(2)), stocked(azure), watch=watch)
+
+    identifier = azure.submitted[-1].id
+    assert str(caught.value) == sentence.replace("{run}", identifier)
+    assert azure.runs[identifier].status == ("Canceled" if answer else "Running")
+
+
+def test_a_run_that_somebody_cancels_is_an_error_that_says_so(azure, tmp_path):
+    azure.on_submit = "hold"
+
+    def cancel(event: Any) -> None:
+        if told_by(event) == "StepStarted s1 running":
+            azure.progress.cancel(azure.workspace, azure.submitted[-1])
+
+    with pytest.raises(RunError, match=r"^the run [-\w]+ was cancelled\nhttps://ml\.azure\.com/runs/"):
+        run_it(write_project(tmp_path, line_of_steps(2)), stocked(azure), cancel)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (
+            "compute_name: cpu",
+            "compute_name: cpuu",
+            "the workspace 'churn-ws' has no compute 'cpuu': it has cpu; did you mean 'cpu'?",
+        ),
+        (
+            "script_name: s1.py,",
+            "script_name: s1.py, input_datasets: {--data: customers},",
+            "the workspace 'churn-ws' has no dataset 'customers': it has none; `invoke register-csv` makes it from "
+            "pipeline.yaml",
+        ),
+        (
+            "script_name: s1.py,",
+            "script_name: s1.py, output_folders: {--o: {destination: {datastore_name: elsewhere}}},",
+            "the workspace 'churn-ws' has no datastore 'elsewhere': it has workspaceblobstore, workspaceartifactstore "
+            "and workspacefilestore; `invoke register-datastore` makes it from pipeline.yaml",
+        ),
+    ],
+)
+def test_what_the_workspace_lacks_is_named_before_anything_is_sent(azure, tmp_path, old, new, sentence):
+    project = write_project(tmp_path, line_of_steps(2).replace(old, new))
+
+    with pytest.raises(ServiceError) as caught:
+        run_it(project, stocked(azure))
+
+    assert str(caught.value) == sentence
+    assert len(azure.snapshots) == len(azure.modules) == len(azure.submitted) == 0
+
+
+def test_files_that_are_missing_are_all_named_before_azure_is_asked(azure, tmp_path):
+    project = write_project(tmp_path, line_of_steps(3))
+    ws = stocked(azure)
+    (tmp_path / "steps/s1.py").unlink()
+    (tmp_path / "steps/s3.py").unlink()
+
+    with pytest.raises(ProjectError) as caught:
+        run_it(project, ws)
+
+    assert str(caught.value) == (
+        "pipeline.yaml:4: step 's1': steps/s1.py: there is no such script\n"
+        "pipeline.yaml:6: step 's3': steps/s3.py: there is no such script"
+    )
+    assert list(azure.requests) == []
