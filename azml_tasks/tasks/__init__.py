@@ -8,7 +8,9 @@ from __future__ import annotations
 from invoke import Collection
 
 from azml_tasks.tasks import looking
+from azml_tasks.tasks.doctor import doctor
 from azml_tasks.tasks.new_step import new_step
+from azml_tasks.tasks.run import run
 
-namespace = Collection(looking.validate, looking.graph, new_step)
+namespace = Collection(run, looking.validate, looking.graph, new_step, doctor)
 namespace.configure({"azml": {"target": ""}})

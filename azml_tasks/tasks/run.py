@@ -1,0 +1,106 @@
+"""The task that runs the pipeline."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from invoke import Context
+
+from azml_tasks.tasks.settings import is_dry, load
+from azml_tasks.tasks.task import TARGET, task
+
+if TYPE_CHECKING:
+    from azml_tasks.reading import Project
+
+
+@task(
+    iterable=["set"],
+    help={
+        "target": TARGET,
+        "set": "Another value for this run: STEP.KEY=VALUE for a hyperparameter, NAME=VALUE for a pipeline parameter.",
+        "from-step": "Run this step and what follows it; what lies before is taken from the last run (local).",
+        "only": "Run this step alone, on what the last run left (local).",
+        "experiment": "File the run under this experiment.",
+        "force": "Run every step anew, whatever could be reused.",
+        "wait": "--no-wait returns as soon as Azure has taken the run.",
+    },
+)
+def run(
+    context: Context,
+    target: str = "",
+    set: Sequence[str] | None = None,  # noqa: A002  (the flag is --set)
+    from_step: str = "",
+    only: str = "",
+    experiment: str = "",
+    force: bool = False,
+    wait: bool = True,
+) -> None:
+    """Run the pipeline, on this machine or on Azure ML, as pipeline.yaml says."""
+    from azml_tasks.errors import AzmlError
+    from azml_tasks.reading.schema import write_schema
+
+    project = load(context, target)
+    settings = list(set or ())
+    write_schema(project.directory)
+    where = _where(project)
+    if is_dry(context):
+        _announce(project, settings, only, where)
+    elif project.pipeline.backend == "local":
+        print(where, flush=True)
+        _run_here(project, settings, from_step=from_step, only=only, experiment=experiment, force=force)
+    elif from_step or only:
+        raise AzmlError(
+            "--from-step and --only are for local runs; on Azure ML, steps that have not changed are reused by themselves"
+        )
+    else:
+        print(where, flush=True)
+        _run_on_azure(project, settings, experiment=experiment, force=force, wait=wait)
+
+
+def _where(project: Project) -> str:
+    target = f", target {project.target}" if project.target else ""
+    if project.pipeline.backend == "local":
+        return f"{project.file.name} on this machine (backend local{target})"
+    return f"{project.file.name} in the workspace {project.pipeline.ws_name} (backend azure{target})"
+
+
+def _announce(project: Project, settings: Sequence[str], only: str, where: str) -> None:
+    from azml_tasks.overrides import override
+
+    override(project.pipeline, settings)
+    steps = [only] if only else [step.key for step in project.plan.steps]
+    print(f"would run {', '.join(steps)} of {where}")
+
+
+def _run_here(
+    project: Project, settings: Sequence[str], *, from_step: str, only: str, experiment: str, force: bool
+) -> None:
+    from azml_tasks.local.outcome import raise_for_status
+    from azml_tasks.local.progress import progress_on
+    from azml_tasks.local.runner import run_pipeline
+    from azml_tasks.overrides import override
+    from azml_tasks.wiring import plan
+
+    pipeline = override(project.pipeline, settings)
+    progress = progress_on(sys.stdout)
+    record = run_pipeline(
+        plan(pipeline) if settings else project.plan,
+        project.directory,
+        experiment=experiment or None,
+        parameters=pipeline.pipeline_parameters,
+        from_step=from_step or None,
+        only=only or None,
+        force=force,
+        on_event=progress,
+        tick=progress.tick,
+    )
+    raise_for_status(record)
+
+
+def _run_on_azure(project: Project, settings: Sequence[str], *, experiment: str, force: bool, wait: bool) -> None:
+    from azml_tasks.azure.connection import connect
+    from azml_tasks.azure.submission import run as run_on_azure
+
+    run_on_azure(project, connect(project), experiment=experiment or None, settings=settings, force=force, wait=wait)
