@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.azure.projects import line_of_steps, write_project
+
+pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python 3.11 or earlier")
+
+from azml_tasks.azure.runs import cancel_run, find_run, list_runs, read_logs
+from azml_tasks.azure.submission import run
+from azml_tasks.errors import RunError, listed
+from tests.azure.workspace import stocked
+
+LOGGING = """
+    from azureml.core import Run
+    run = Run.get_context()
+    run.log("rows", 3)
+    for loss in (0.5, 0.25):
+        run.log("loss", loss)
+    print("trained")
+    run.complete()
+"""
+
+
+@pytest.fixture
+def ws(azure: Any) -> Any:
+    return stocked(azure)
+
+
+def submitted(project: Any, ws: Any, **more: Any) -> str:
+    return run(project, ws, wait=False, **more).id
+
+
+def test_an_experiment_that_is_not_there_has_no_runs_and_is_not_made_by_looking(azure, ws):
+    assert list_runs(ws, "churn") == []
+    with pytest.raises(RunError, match=r"^nothing has been run in the experiment 'churn' yet; `invoke run` does$"):
+        find_run(ws, "churn")
+    assert list(azure.experiments) == []
+
+
+def test_runs_are_listed_newest_first_and_the_newest_is_shown(azure, ws, tmp_path):
+    project = write_project(tmp_path, line_of_steps(2, "tags: {owner: me}\n"))
+    first = submitted(project, ws, settings=["s1.n=7"])
+    azure.on_submit = "hold"
+    second = submitted(project, ws)
+    submitted(project, ws, experiment="other")
+
+    found = list_runs(ws, "pipeline")
+    assert [(run.id, run.experiment, run.status, run.tags) for run in found] == [
+        (second, "pipeline", "running", {"owner": "me"}),
+        (first, "pipeline", "completed", {"owner": "me"}),
+    ]
+    assert found[1].parameters == {"s1_config": '{"n": 7}', "s2_config": '{"n": 2}'}
+    assert found[1].finished >= found[1].started > 0
+    assert found[0].finished is None
+    assert list_runs(ws, "pipeline", limit=1) == found[:1]
+
+    shown = find_run(ws, "pipeline")
+    assert (shown.id, [(step.key, step.status) for step in shown.steps]) == (second, [("s1", "running")])
+    assert [(step.key, step.status) for step in find_run(ws, "pipeline", first).steps] == [
+        ("s1", "completed"),
+        ("s2", "completed"),
+    ]
+    azure.finish(azure.submitted[1])
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(azure, ws, tmp_path):
+    project = write_project(tmp_path, line_of_steps(1))
+    ids = [submitted(project, ws) for _ in range(3)]
+
+    assert find_run(ws, "pipeline", ids[0][:13]).id == ids[0]
+    for wanted in (ids[0][:-1] + "x", "nothing"):
+        with pytest.raises(RunError) as caught:
+            find_run(ws, "pipeline", wanted)
+        assert str(caught.value) == (
+            f"the experiment 'pipeline' has no run '{wanted}'; `invoke runs.list` shows those there are"
+        )
+
+
+def test_several_runs_of_the_same_beginning_are_named(azure, ws, tmp_path):
+    project = write_project(tmp_path, line_of_steps(1))
+    ids = [submitted(project, ws) for _ in range(17)]
+    beginning = next(one for one in "0123456789abcdef" if sum(other.startswith(one) for other in ids) > 1)
+
+    with pytest.raises(RunError) as caught:
+        find_run(ws, "pipeline", beginning)
+
+    same = [identifier for identifier in reversed(ids) if identifier.startswith(beginning)]
+    assert str(caught.value) == f"several runs begin with '{beginning}': {listed(same)}"
+
+
+def test_what_scripts_logged_and_printed_on_the_cluster_is_shown(azure, ws, tmp_path):
+    azure.on_submit = "execute"
+    project = write_project(tmp_path, line_of_steps(2), {"steps/s2.py": LOGGING})
+    submitted(project, ws)
+    azure.settle()
+
+    assert [(step.key, step.status, step.metrics()) for step in find_run(ws, "pipeline").steps] == [
+        ("s1", "completed", []),
+        (
+            "s2",
+            "completed",
+            [
+                {"name": "rows", "kind": "scalar", "value": 3},
+                {"name": "loss", "kind": "list", "value": [0.5, 0.25]},
+            ],
+        ),
+    ]
+    assert [(log.step.key, log.name, log.text) for log in read_logs(ws, "pipeline")] == [
+        ("s1", "user_logs/std_log.txt", "s1.py\n"),
+        ("s2", "user_logs/std_log.txt", "trained\n"),
+    ]
+    assert [log.text for log in read_logs(ws, "pipeline", step="s2")] == ["trained\n"]
+    with pytest.raises(RunError, match=r"has no step 's3': it has started s1 and s2$"):
+        read_logs(ws, "pipeline", step="s3")
+
+
+def test_a_reused_step_says_whose_result_it_has_and_shows_that_log(azure, ws, tmp_path):
+    azure.on_submit = "execute"
+    project = write_project(tmp_path, line_of_steps(1))
+    submitted(project, ws)
+    azure.settle()
+    first = find_run(ws, "pipeline").steps[0]
+    submitted(project, ws)
+    azure.settle()
+
+    again = find_run(ws, "pipeline").steps[0]
+
+    assert (again.status, again.producer) == ("reused", first.run_id)
+    assert [log.text for log in read_logs(ws, "pipeline")] == ["s1.py\n"]
+
+
+def test_a_failed_step_says_why(azure, ws, tmp_path):
+    azure.failing["s1"] = "The disk is full."
+    submitted(write_project(tmp_path, line_of_steps(2)), ws)
+
+    found = find_run(ws, "pipeline")
+
+    assert (found.status, [(step.key, step.status, step.message) for step in found.steps]) == (
+        "failed",
+        [("s1", "failed", "The disk is full.")],
+    )
+
+
+def test_a_run_that_goes_on_is_cancelled_and_one_that_is_over_is_not(azure, ws, tmp_path):
+    azure.on_submit = "hold"
+    identifier = submitted(write_project(tmp_path, line_of_steps(2)), ws)
+
+    assert cancel_run(ws, "pipeline").id == identifier
+    assert azure.runs[identifier].status == "Canceled"
+    with pytest.raises(RunError, match=f"^the run {identifier} is over: it was cancelled$"):
+        cancel_run(ws, "pipeline", identifier[:8])
