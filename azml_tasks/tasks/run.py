@@ -52,7 +52,7 @@ def run(
         _run_here(project, settings, from_step=from_step, only=only, experiment=experiment, force=force)
     elif from_step or only:
         raise AzmlError(
-            "--from-step and --only are for local runs; on Azure ML, steps that have not changed are reused by themselves"
+            "--from-step and --only are for local runs; on Azure ML, steps that have not changed are reused anyway"
         )
     else:
         print(where, flush=True)

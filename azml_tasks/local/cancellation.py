@@ -1,0 +1,31 @@
+"""Stop a run from another terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from azml_tasks.errors import RunError
+from azml_tasks.local.record import RunRecord
+from azml_tasks.local.runs import find_run
+
+
+def cancel_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
+    """Tell the runner of a run to stop its steps, as Ctrl-C in its terminal does, and return the run's record.
+
+    Raises RunError when there is no such run or it is over.
+    """
+    record = find_run(project_dir, wanted)
+    if record.status != "running" or record.process is None:
+        raise RunError(f"the run {record.id} is over: it {_ENDINGS.get(record.status, 'ended')}")
+    os.kill(record.process.pid, signal.SIGTERM)
+    return record
+
+
+_ENDINGS = {
+    "completed": "completed",
+    "failed": "failed",
+    "cancelled": "was cancelled",
+    "interrupted": "was interrupted",
+}

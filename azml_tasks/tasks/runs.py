@@ -1,0 +1,159 @@
+"""Tasks that look at the runs of either backend."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from invoke import Context, Exit
+
+from azml_tasks.tasks.settings import is_dry, load
+from azml_tasks.tasks.task import TARGET, task
+
+if TYPE_CHECKING:
+    from azml_tasks.azure import records as azure_records
+    from azml_tasks.local import record as local_record
+    from azml_tasks.reading import Project
+
+    RunRecord = local_record.RunRecord | azure_records.RunRecord
+    StepRecord = local_record.StepRecord | azure_records.StepRecord
+
+RUN = "The run's id, or how it begins; by default the newest."
+
+
+@task(name="list", help={"target": TARGET, "most": "How many to show.", "experiment": "Of this experiment (Azure)."})
+def list_(context: Context, target: str = "", most: int = 20, experiment: str = "") -> None:
+    """List the runs, the newest first."""
+    project = load(context, target)
+    if project.pipeline.backend == "azure":
+        from azml_tasks.azure.connection import connect
+        from azml_tasks.azure.runs import list_runs as list_on_azure
+
+        records: Iterable[RunRecord] = list_on_azure(connect(project), experiment or project.pipeline.experiment, most)
+    else:
+        from azml_tasks.local.runs import list_runs
+
+        records = list_runs(project.directory)[:most]
+    rows = [(run.id, run.status, _date(run.started), _span(run.seconds), run.experiment) for run in records]
+    if not rows:
+        raise Exit("nothing has been run here yet; `invoke run` does", code=1)
+    print("\n".join(_table([("RUN", "STATUS", "STARTED", "TIME", "EXPERIMENT"), *rows])))
+
+
+@task(help={"target": TARGET, "run": RUN})
+def show(context: Context, target: str = "", run: str = "") -> None:
+    """Show a run: its steps, how they ended, and what they logged."""
+    project = load(context, target)
+    record = _find(project, run)
+    print(f"run {record.id} of experiment {record.experiment}: {record.status}, {_span(record.seconds)}")
+    if record.started:
+        print(f"started {_date(record.started)}")
+    url = getattr(record, "url", "")
+    if url:
+        print(url)
+    for name, value in record.parameters.items():
+        print(f"parameter {name} = {value}")
+    rows = [(step.key, step.status, _span(step.seconds), step.message or step.reason) for step in record.steps]
+    print("\n".join(_table([("STEP", "STATUS", "TIME", "WHY"), *rows])))
+    for step in record.steps:
+        for name, value in _metrics(step).items():
+            print(f"{step.key}: {name} = {value}")
+
+
+@task(help={"target": TARGET, "run": RUN, "step": "Of this step alone; by default of all."})
+def logs(context: Context, target: str = "", run: str = "", step: str = "") -> None:
+    """Print what the scripts of a run printed."""
+    for key, pieces in _logs(load(context, target), run or None, step or None):
+        if not step:
+            print(f"--- {key}")
+        for piece in pieces:
+            sys.stdout.write(piece)
+
+
+@task(help={"target": TARGET, "run": RUN})
+def cancel(context: Context, target: str = "", run: str = "") -> None:
+    """Stop a run."""
+    project = load(context, target)
+    if is_dry(context):
+        record = _find(project, run)
+        print(f"would cancel {record.id}, which is {record.status}")
+    elif project.pipeline.backend == "azure":
+        from azml_tasks.azure.connection import connect
+        from azml_tasks.azure.runs import cancel_run
+
+        record = cancel_run(connect(project), project.pipeline.experiment, run or None)
+        print(f"Azure ML was asked to cancel {record.id}")
+    else:
+        from azml_tasks.local.cancellation import cancel_run as cancel_here
+
+        print(f"{cancel_here(project.directory, run or None).id} was told to stop")
+
+
+@task(help={"keep": "How many of the newest runs to keep."})
+def prune(context: Context, keep: int = 5) -> None:
+    """Clear away local runs, but for the newest and what they reuse."""
+    from azml_tasks.local.runs import prune as prune_here
+
+    dry = is_dry(context)
+    gone = prune_here(load(context).directory, keep=keep, dry=dry)
+    for run_id in gone:
+        print(f"{'would clear' if dry else 'cleared'} {run_id}")
+    if not gone:
+        print(f"there are no more than {keep} runs; nothing to clear")
+
+
+def _find(project: Project, wanted: str) -> RunRecord:
+    if project.pipeline.backend == "azure":
+        from azml_tasks.azure.connection import connect
+        from azml_tasks.azure.runs import find_run as find_on_azure
+
+        return find_on_azure(connect(project), project.pipeline.experiment, wanted or None)
+    from azml_tasks.local.runs import find_run
+
+    return find_run(project.directory, wanted or None)
+
+
+def _logs(project: Project, wanted: str | None, step: str | None) -> Iterator[tuple[str, Iterable[str]]]:
+    """Find the logs of a run's steps, in pieces."""
+    if project.pipeline.backend == "azure":
+        from azml_tasks.azure.connection import connect
+        from azml_tasks.azure.runs import read_logs
+
+        for log in read_logs(connect(project), project.pipeline.experiment, wanted, step):
+            yield log.step.key, [log.text]
+        return
+    from azml_tasks.errors import RunError, did_you_mean
+    from azml_tasks.local.logs import read_log
+    from azml_tasks.local.runs import find_run
+
+    record = find_run(project.directory, wanted)
+    keys = [one.key for one in record.steps]
+    if step is not None and step not in keys:
+        raise RunError(f"the run {record.id} has no step '{step}'{did_you_mean(step, keys)}")
+    for one in record.steps:
+        if step in (None, one.key):
+            yield one.key, read_log(one)
+
+
+def _metrics(step: StepRecord) -> Mapping[str, object]:
+    """Return the last value that was logged under each name."""
+    return {str(metric["name"]): metric["value"] for metric in step.metrics()}
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _date(seconds: float | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
+
+
+def _span(seconds: float | None) -> str:
+    from azml_tasks.local.progress import seconds_text
+
+    return seconds_text(seconds) if seconds is not None else ""
