@@ -38,7 +38,7 @@ class FromStep:
     mode: str = "mount"
     table: bool = False
     """Whether the output is read as a table."""
-    transformations: str | None = field(default=None, compare=False)
+    transformations: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class ToOutput:
     path: str | None = None
     mode: str = "mount"
     register_as: str | None = None
+    transformations: str | None = field(default=None, compare=False, repr=False)
+    """How the registered output is read as a table, None for files."""
 
 
 @dataclass(frozen=True)
@@ -244,12 +246,14 @@ class _Reader:
         for item in node.get("ModuleOutputSettings") or []:
             if item["Name"] == RUN_AFTER:
                 continue
+            registration = item.get("DatasetRegistration") or {}
             yield ToOutput(
                 item["Name"],
                 item.get("DataStoreName") or self._workspace.default_datastore,
                 (item.get("DatasetOutputOptions") or {}).get("PathOnDatastore"),
                 item.get("DataStoreMode") or "mount",
-                (item.get("DatasetRegistration") or {}).get("Name"),
+                registration.get("Name"),
+                registration.get("AdditionalTransformations"),
             )
 
     @staticmethod

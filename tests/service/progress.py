@@ -102,14 +102,14 @@ class Progress:
         name: str,
         status: str = COMPLETED,
         message: str | None = None,
-        log: bytes = b"",
+        log: bytes | None = None,
     ) -> None:
         """End a started step and start what waited for it."""
         with self._lock:
             step = self.step_runs(workspace, run)[name]
             if step.status in ENDED:
                 return
-            if log:
+            if log is not None:
                 artifacts.put(self._state, workspace, step.container, artifacts.LOG, log)
             step.end(status, message)
             if status == COMPLETED:

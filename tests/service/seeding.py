@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .routes.computes import compute_document
 from .state import Compute, Dataset, DatasetVersion, Datastore, SavedDataset, Workspace, storage_document
+from .tables import dataflow, read_delimited
 
 
 def add_environment(workspace: Workspace, name: str, pip_packages: Sequence[str]) -> None:
@@ -51,33 +52,12 @@ def add_dataset(
 ) -> None:
     """Register the next version of a dataset, of the CSV files at a path; files when without types."""
     dataset = workspace.datasets.setdefault(name, Dataset(name, workspace.identifiers.new("dataset")))
-    base = workspace.scope.removeprefix("/").replace("resourceGroups", "resourcegroups")
-    base = base.replace("/providers/Microsoft.MachineLearningServices", "")
-    pattern = json.dumps(f"azureml://{base}/datastores/{datastore}/paths/{path}")
-    text = f"---\ntype: mltable\npaths:\n  - pattern: {pattern}\n"
+    transformations: list[Mapping[str, Any]] | None = None
     if column_types is not None:
-        text += _READ_DELIMITED
-        for column, kind in column_types.items():
-            text += f"      - columns: {column}\n        column_type: {kind}\n"
-        text += 'metadata:\n  infer_column_types: "False"\n'
-    dataflow = json.dumps({"blocks": [], "meta": {"RsDataflow": text}})
+        types = [{"columns": column, "column_type": kind} for column, kind in column_types.items()]
+        transformations = [read_delimited(), {"convert_column_types": types}]
+    text = dataflow(workspace, datastore, path, transformations)
     kind = "file" if column_types is None else "tabular"
-    saved = SavedDataset(workspace.identifiers.new("saved dataset"), kind, dataflow)
+    saved = SavedDataset(workspace.identifiers.new("saved dataset"), kind, text)
     workspace.saved_datasets[saved.id] = saved
     dataset.versions.append(DatasetVersion(len(dataset.versions) + 1, saved, {}, None))
-
-
-_READ_DELIMITED = """\
-transformations:
-  - read_delimited:
-      path_column: Path
-      include_path_column: false
-      encoding: utf8
-      support_multi_line: false
-      delimiter: ","
-      empty_as_string: false
-      partition_size: 20971520
-      header: all_files_same_headers
-      infer_column_types: false
-  - convert_column_types:
-"""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import artifacts, seeding
+from . import artifacts, execution, seeding
 from .authority import Authority
 from .call import Call, answer_of
 from .faults import Fault
@@ -19,7 +19,7 @@ from .progress import OnSubmit, Progress
 from .proxy import Proxy
 from .routes import schedules
 from .routing import LOCATION, Route, routes
-from .run_state import COMPLETED, Run
+from .run_state import COMPLETED, FAILED, Run
 from .state import State, Workspace
 from .traffic import Traffic
 
@@ -43,21 +43,21 @@ class Service:
 
     def __init__(self, folder: Path) -> None:
         self.authority = Authority(folder)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._count = 0
         self.reset()
         self.proxy = Proxy(self.authority, self._respond)
 
     def reset(self) -> None:
         """Forget everything; the identifiers of the new state differ from those of the old one."""
-        with self._lock:
+        with self.lock:
             self._count += 1
             self.state = State(seed=str(self._count))
             self.requests = Traffic()
             self.unknown: list[Record] = []
             self.broken: list[str] = []
             self._faults: list[Fault] = []
-            self.progress = Progress(self.state, self._lock, self._execute)
+            self.progress = Progress(self.state, self.lock, self._execute)
             self.workspace = self.state.add_workspace(SUBSCRIPTION, GROUP, WORKSPACE, LOCATION)
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class Service:
     ) -> Fault:
         """Make the next requests that match fail; see `Fault`. Status 0 drops the connection."""
         fault = Fault(method, path, status, retry_after, times, before_effect, skip)
-        with self._lock:
+        with self.lock:
             self._faults.append(fault)
         return fault
 
@@ -105,7 +105,7 @@ class Service:
 
     def steps(self, of: PipelineRun | Published | str | None = None) -> dict[str, SubmittedStep]:
         """Read the steps of a run or published pipeline (or its id) by name; by default of the last run."""
-        with self._lock:
+        with self.lock:
             if isinstance(of, str):
                 of = self.workspace.pipeline_runs.get(of) or self.workspace.published[of]
             graph = (of or self.submitted[-1]).graph
@@ -113,7 +113,7 @@ class Service:
 
     def step_runs(self, run: PipelineRun | None = None) -> dict[str, Run]:
         """Give the runs of the steps that started, by the step's name; by default of the last run."""
-        with self._lock:
+        with self.lock:
             return self.progress.step_runs(self.workspace, run or self.submitted[-1])
 
     def end_step(
@@ -121,7 +121,7 @@ class Service:
         name: str,
         status: str = COMPLETED,
         message: str | None = None,
-        log: bytes = b"",
+        log: bytes | None = None,
         run: PipelineRun | None = None,
     ) -> None:
         """End a step of a run that is held, which starts those that waited for it."""
@@ -134,13 +134,17 @@ class Service:
     def fire(self, schedule: Schedule, path: str | None = None) -> str:
         """Let a schedule start its run now, `path` being the blob that changed; gives the run's id."""
         names = dict(zip(_SCOPE_NAMES, self.workspace.key, strict=True))
-        with self._lock:
+        with self.lock:
             return schedules.fire(Call(Request("POST", "", "", {}, {}, b""), self, names), schedule, path)
+
+    def execute(self, run: PipelineRun | None = None) -> None:
+        """Really run the scripts of a run that is held; by default of the last run."""
+        self._execute(self.workspace, run or self.submitted[-1])
 
     def artifacts(self, run: Run | str) -> dict[str, bytes]:
         """Read the files that a run has: outputs, logs, uploads."""
         found = self.workspace.runs[run] if isinstance(run, str) else run
-        with self._lock:
+        with self.lock:
             return dict(artifacts.find(self.state, self.workspace, found.container))
 
     def add_environment(self, name: str, pip_packages: Sequence[str] = ("azureml-defaults",)) -> None:
@@ -169,12 +173,12 @@ class Service:
 
     def put_blob(self, account: str, container: str, path: str, content: bytes) -> None:
         """Put a blob into a storage account, which is made as needed."""
-        with self._lock:
+        with self.lock:
             self.state.storage.put(account, container, path, content)
 
     def blob(self, account: str, container: str, path: str) -> bytes:
         """Read a blob; raises KeyError where there is none."""
-        with self._lock:
+        with self.lock:
             return self.state.storage.read(account, container, path)
 
     def __getattr__(self, name: str) -> Any:
@@ -188,7 +192,12 @@ class Service:
         self.progress.settle()
 
     def _execute(self, workspace: Workspace, run: PipelineRun) -> None:
-        raise NotImplementedError
+        try:
+            execution.execute(self, workspace, run)
+        except Exception:
+            self.broken.append(traceback.format_exc())
+            with self.lock:
+                workspace.runs[run.id].end(FAILED, "The stand-in broke.")
 
     def verify(self) -> None:
         """Raise AssertionError when something was asked that the stand-in does not know, or it broke."""
@@ -196,7 +205,7 @@ class Service:
         assert not lines, "\n".join(lines)
 
     def _respond(self, request: Request) -> Answer | None:
-        with self._lock:
+        with self.lock:
             fault = next(self._striking(request), None)
             found = routes.find(request)
             if fault is not None and fault.before_effect:
@@ -244,5 +253,5 @@ class Service:
         self, name: str, group: str = GROUP, subscription: str = SUBSCRIPTION, location: str = LOCATION
     ) -> Workspace:
         """Create a further workspace."""
-        with self._lock:
+        with self.lock:
             return self.state.add_workspace(subscription, group, name, location)
