@@ -31,13 +31,13 @@ def add_step(text: str, key: str, fields: Sequence[str], after: str | None = Non
     start = steps.key_lines[behind] - 1
     indent = _indent(lines[start])
     inner = _inner_indent(lines, steps, indent)
-    ending = "\r\n" if lines[start].endswith("\r\n") else "\n"
-    place = _end_of_block(lines, start, len(indent))
-    if not lines[place - 1].endswith(("\n", "\r")):
+    ending = _ending(lines[start]) or "\n"
+    place = _end_of_block(lines, start, _next_key(root, steps, start, len(lines)), len(indent))
+    if not _ending(lines[place - 1]):
         lines[place - 1] += ending
     lines[place:place] = [f"{indent}{key}:{ending}", *(f"{inner}{field}{ending}" for field in fields)]
     edited = "".join(lines)
-    _check(root, edited, key)
+    _check(root, edited, key, behind)
     return edited
 
 
@@ -51,12 +51,18 @@ def _steps(root: Node) -> Node:
         raise _problem(0, "has no steps to add one to")
     assert isinstance(root.value, dict)
     if root.key_lines["steps"] in steps.key_lines.values() or len(set(steps.key_lines.values())) < len(steps.value):
-        raise _problem(steps.line, "steps is written in braces; write a step a line, so that one can be added")
+        raise _problem(
+            steps.line, "steps is written in braces; give each step lines of its own, so that one can be added"
+        )
     return steps
 
 
 def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip(" "))]
+
+
+def _ending(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
 
 
 def _inner_indent(lines: Sequence[str], steps: Node, indent: str) -> str:
@@ -69,27 +75,37 @@ def _inner_indent(lines: Sequence[str], steps: Node, indent: str) -> str:
     return indent + "  "
 
 
-def _end_of_block(lines: Sequence[str], start: int, width: int) -> int:
-    """Return the place behind the last line that belongs to the block which starts in line `start`."""
-    end = start + 1
-    for place in range(start + 1, len(lines)):
+def _next_key(root: Node, steps: Node, start: int, last: int) -> int:
+    """Return the first line behind `start` that holds a key of the file or of a step, or the file's end."""
+    behind = (line - 1 for line in (*root.key_lines.values(), *steps.key_lines.values()) if line - 1 > start)
+    return min(behind, default=last)
+
+
+def _end_of_block(lines: Sequence[str], start: int, end: int, width: int) -> int:
+    """Return the place behind the last of the lines that belongs to the block which starts in line `start`.
+
+    A comment belongs to it when it is indented more than the block's key.
+    """
+    for place in range(end - 1, start, -1):
         line = lines[place]
-        if not line.strip() or (line.lstrip().startswith("#") and len(_indent(line)) <= width):
-            continue
-        if len(_indent(line)) <= width:
-            break
-        end = place + 1
-    return end
+        is_comment = line.lstrip().startswith("#") and len(_indent(line)) <= width
+        if line.strip() and not is_comment and not line.startswith(("...", "---")):
+            return place + 1
+    return start + 1
 
 
-def _check(root: Node, edited: str, key: str) -> None:
-    """Make sure that nothing but the new step has changed."""
+def _check(root: Node, edited: str, key: str, behind: str) -> None:
+    """Make sure that the new step stands where it should, and nothing else has changed."""
+    before = _plain(root)
     try:
         after = _plain(parse_tree(edited))
     except TreeError:
         after = {"steps": {}}
+    keys = list(before["steps"])
+    keys.insert(keys.index(behind) + 1, key)
+    stands = list(after["steps"]) == keys
     after["steps"].pop(key, None)
-    if after != _plain(root):
+    if after != before or not stands:
         raise _problem(0, f"the step '{key}' could not be added without changing something else; add it by hand")
 
 

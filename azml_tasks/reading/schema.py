@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,45 +14,95 @@ from azml_tasks.model import Pipeline
 # Where the first line of a generated pipeline.yaml points the editor to.
 SCHEMA_FILE = Path(".azml", "pipeline.schema.json")
 
-_VARIABLE = {"type": "string", "pattern": r"^\$\{.+\}$"}
-_NOT_TEXT = frozenset(("integer", "number", "boolean"))
+Schema = dict[str, Any]
+
+_VARIABLE: Schema = {"type": "string", "pattern": r"^\$\{.+\}$"}
+_NULL: Schema = {"type": "null"}
+_ABOUT = ("description", "default", "examples")
+_PARTIAL = "Partial"
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> Schema:
     """Return the schema (JSON Schema 2020-12), made from the model."""
-    schema = Pipeline.model_json_schema()
-    properties = dict(schema["properties"])
-    schema["properties"]["targets"] = {
-        "type": "object",
-        "description": "NAME: keys that are merged over the above by --target NAME.",
-        "additionalProperties": {"type": "object", "properties": properties, "additionalProperties": False},
+    made = Pipeline.model_json_schema()
+    definitions = {name: _with_variables(part) for name, part in made.pop("$defs").items()}
+    whole = _with_variables(made)
+    partial = {f"{_PARTIAL}{name}": _partial(part) for name, part in {**definitions, "Pipeline": whole}.items()}
+    target = {"anyOf": [_partial_reference("Pipeline"), _NULL]}
+    whole["properties"]["targets"] = {
+        "anyOf": [{"type": "object", "additionalProperties": target}, _NULL],
+        "description": "NAME: keys that are merged over the above by --target NAME; one without a value is taken away.",
     }
-    for part in (schema, *schema["$defs"].values()):
-        part["properties"] = {name: _or_variable(field) for name, field in part["properties"].items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": f"azml-tasks {azml_tasks.__version__}",
-        **schema,
+        **whole,
         "title": "pipeline.yaml",
+        "$defs": {**definitions, **partial},
     }
 
 
-def _or_variable(field: dict[str, Any]) -> dict[str, Any]:
-    """Take `${VARIABLE}` wherever a number or true and false are taken; the title, pydantic's own, goes."""
-    described = {name: value for name, value in field.items() if name in ("description", "default")}
-    rest = {name: value for name, value in field.items() if name not in ("description", "default", "title")}
+def _with_variables(schema: Schema) -> Schema:
+    """Take `${VARIABLE}` wherever something other than any text is taken; the title, pydantic's own, goes."""
+    schema = _inside({key: value for key, value in schema.items() if key != "title"}, _with_variables)
+    if _is_value(schema):
+        about = {key: schema.pop(key) for key in _ABOUT if key in schema}
+        return {**about, "anyOf": [schema, _VARIABLE]}
+    if "anyOf" in schema:
+        branches = [branch if _is_value(branch) else _with_variables(branch) for branch in schema["anyOf"]]
+        is_open = any(map(_is_value, branches)) and {"type": "string"} not in branches
+        schema["anyOf"] = [*branches, _VARIABLE] if is_open else branches
+    return schema
+
+
+def _is_value(schema: Schema) -> bool:
+    """Say whether the schema takes single values, and not any text."""
+    return schema.get("type") in ("integer", "number", "boolean") or "enum" in schema or "const" in schema
+
+
+def _partial(schema: Schema) -> Schema:
+    """Take a part of what the schema takes: a target holds what it changes, and nothing for what it takes away."""
+    if "$ref" in schema:
+        return _partial_reference(schema["$ref"].rpartition("/")[2])
+    left_out = ("required", "minProperties", "default")
+    part = _inside({key: value for key, value in schema.items() if key not in left_out}, _partial)
+    if "anyOf" in part:
+        part["anyOf"] = [_partial(branch) for branch in part["anyOf"]]
+    if "properties" in part:
+        part["properties"] = {name: _or_null(field) for name, field in part["properties"].items()}
+    if isinstance(part.get("additionalProperties"), dict):
+        part["additionalProperties"] = _or_null(part["additionalProperties"])
+    return part
+
+
+def _or_null(schema: Schema) -> Schema:
+    about = {key: value for key, value in schema.items() if key in _ABOUT}
+    rest = {key: value for key, value in schema.items() if key not in _ABOUT}
     branches = rest.get("anyOf", [rest])
-    types = {branch.get("type") for branch in branches}
-    if types & _NOT_TEXT and "string" not in types:
-        return {**described, "anyOf": [*branches, _VARIABLE]}
-    return {**described, **rest}
+    return {**about, "anyOf": branches if _NULL in branches else [*branches, _NULL]}
+
+
+def _partial_reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{_PARTIAL}{name}"}
+
+
+def _inside(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    """Change the schemas of a mapping's or a list's values."""
+    schema = dict(schema)
+    if "properties" in schema:
+        schema["properties"] = {name: change(field) for name, field in schema["properties"].items()}
+    for key in ("additionalProperties", "items"):
+        if isinstance(schema.get(key), dict):
+            schema[key] = change(schema[key])
+    return schema
 
 
 def write_schema(directory: Path) -> None:
     """Put the schema of this release into the project's `.azml`, unless it lies there already."""
     file = directory / SCHEMA_FILE
-    text = json.dumps(json_schema(), indent=1) + "\n"
-    if file.is_file() and file.read_text(encoding="utf-8") == text:
-        return
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    raw = (json.dumps(json_schema(), indent=1) + "\n").encode()
+    # A convenience of editors: a folder that cannot be written does without.
+    with contextlib.suppress(OSError):
+        if not file.is_file() or file.read_bytes() != raw:
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(raw)
