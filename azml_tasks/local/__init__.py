@@ -1,0 +1,12 @@
+"""The local backend: a pipeline's steps as processes of this machine, recorded under .azml.
+
+    runner        run_pipeline: the steps in parallel, each when those before it have completed
+    attempt       one step: what it depends on, its process, what it leaves behind
+    preparation   snapshots and earlier results, settled before anything starts
+    fingerprint, results, content    when an earlier result stands in for a step
+    processes, forkserver/           how processes are started and ended
+    record, runs, outcome            what is known of a run afterwards
+    events, progress                 what is shown while it goes on
+
+Nothing is imported here, so that looking at a run does not cost what running one does.
+"""

@@ -112,7 +112,7 @@ class _Assembly:
         self._builder = builder
         self._script = script
         self._files: dict[str, str] = {}
-        self._outside: frozenset[str] = frozenset()
+        self._imported: frozenset[str] = frozenset()
         self.findings: list[Finding] = []
 
     def add_imports(self) -> None:
@@ -123,7 +123,7 @@ class _Assembly:
             if source.error:
                 message = f"Python {platform.python_version()} cannot read this file: {source.error}"
                 self._find((), file.path, message, source.line)
-        self._outside = frozenset(closure.outside - sys.stdlib_module_names)
+        self._imported = frozenset(closure.outside)
 
     def add_included(self, patterns: Sequence[str]) -> None:
         """Add the files that the patterns find, and what the Python files among them import."""
@@ -165,7 +165,8 @@ class _Assembly:
             script=self._script.file.place,
             files=MappingProxyType({place: Path(self._files[place]) for place in places}),
             hashes=MappingProxyType(hashes),
-            outside=self._outside,
+            outside=self._imported - sys.stdlib_module_names,
+            standard=self._imported & sys.stdlib_module_names,
         )
 
     def _closure(self, file: Located) -> Closure:

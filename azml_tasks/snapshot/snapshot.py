@@ -15,15 +15,16 @@ from azml_tasks.errors import Problem, ProjectError
 class Snapshot:
     """Files by their posix path under the root, which is the step's working directory.
 
-    `hashes` maps the same paths to the SHA-256 of each content, `script` is the path of the script, and
-    `outside` names the top-level modules that the files import and the project does not have, the standard
-    library left out.
+    `hashes` maps the same paths to the SHA-256 of each content and `script` is the path of the script. `outside`
+    names the top-level modules that the files import and the project does not have, `standard` those among the
+    imported that belong to the standard library.
     """
 
     script: str
     files: Mapping[str, Path]
     hashes: Mapping[str, str]
     outside: frozenset[str]
+    standard: frozenset[str]
 
     @cached_property
     def digest(self) -> str:

@@ -1,0 +1,304 @@
+"""One step of a run: what it depends on, how it is started, what it leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give, local_path
+from azml_tasks.local.content import Contents
+from azml_tasks.local.context import context_of
+from azml_tasks.local.environment import base_environment, definition_of, needed_secrets
+from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
+from azml_tasks.local.files import read_json, remove_tree, write_json
+from azml_tasks.local.fingerprint import Fingerprint, differences
+from azml_tasks.local.layout import Layout, StepPlaces
+from azml_tasks.local.objects import Objects
+from azml_tasks.local.processes import Ended, Launch
+from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.results import Result, Results
+from azml_tasks.snapshot import Snapshot, missing_hint
+from azml_tasks.wiring.tokens import DatasetInput
+
+if TYPE_CHECKING:
+    from azml_tasks.wiring import Plan, StepPlan
+
+# The folders of the working directory that belong to the run, as on Azure.
+_COLLECTED = ("outputs", "logs")
+# Variables that an interpreter or a library reads once, so that a process which is warm already would miss them.
+_READ_AT_START = (
+    *("PYTHON", "LD_", "LC_", "LANG", "TZ", "MALLOC_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "BLIS_", "MKL_"),
+    *("NUMEXPR_", "NPY_", "NUMPY_", "PANDAS_", "SCIPY_", "SKLEARN_", "JOBLIB_", "ARROW_"),
+)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Why a step was stopped, and what that makes of it."""
+
+    status: Literal["failed", "cancelled"]
+    message: str
+
+
+class InputMissingError(Exception):
+    """A dataset's local data are not there; the text is a sentence."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether an earlier result stands in for a step, and why or why not."""
+
+    result: Result | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """All that the steps of one run share; `outer` is the environment of the process that runs it."""
+
+    layout: Layout
+    plan: Plan
+    run: RunRecord
+    contents: Contents
+    outer: Mapping[str, str] = field(repr=False)
+    warm: bool = True
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The environment of every step before its own variables."""
+        return base_environment(self.plan.pipeline, self.layout.project, self.outer)
+
+    @cached_property
+    def results(self) -> Results:
+        """The results that may be reused."""
+        return Results(self.layout, self.contents)
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The contents of snapshots."""
+        return Objects(self.layout.objects)
+
+
+class Attempt:
+    """One step of one run, from the decision to its record.
+
+    `upstream` holds the records of all steps that it follows.
+    """
+
+    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, upstream: Mapping[str, StepRecord]) -> None:
+        self._site = site
+        self._plan = plan
+        self._snapshot = snapshot
+        self._upstream = upstream
+        self._places = site.run.places.step(plan.key)
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """What the step's result depends on.
+
+        Raises InputMissingError, OSError.
+        """
+        pipeline = self._site.plan.pipeline
+        reads_from = {item.output.step for item in self._plan.inputs if not isinstance(item, DatasetInput)}
+        return Fingerprint(
+            script=self._snapshot.script,
+            files=dict(self._snapshot.hashes),
+            argv=fixed_arguments(self._plan, self._site.run.parameters),
+            inputs=self._inputs(),
+            environment=definition_of(pipeline, self._plan.step, self._site.layout.project),
+            after={key: record.producer for key, record in sorted(self._upstream.items()) if key not in reads_from},
+        )
+
+    def decide(self, forced: bool) -> Decision:
+        """Say whether an earlier result of the step stands in.
+
+        Raises InputMissingError, OSError.
+        """
+        results, key = self._site.results, self._plan.key
+        if forced:
+            return Decision(None, "it was asked for")
+        if self._plan.step.allow_reuse is False:
+            return Decision(None, "allow_reuse is false")
+        found = results.find(key, self.fingerprint.digest)
+        damage = results.damage(found) if found else None
+        if found and not damage:
+            results.touch(key, found)
+            return Decision(found, f"reused from {found.run_id}")
+        latest = results.latest(key)
+        if damage:
+            return Decision(None, damage)
+        if latest is None:
+            return Decision(None, "it has no finished result yet")
+        return Decision(None, differences(latest.fingerprint, self.fingerprint) or "its earlier result is gone")
+
+    def launch(self) -> Launch:
+        """Prepare the step's folders and files and return the process to start.
+
+        Raises OSError, ChangedError.
+        """
+        site, places = self._site, self._places
+        self._site.objects.stage(self._snapshot, places.work)
+        given = self._give()
+        for folder in given.outputs.values():
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
+        script = places.work / self._snapshot.script
+        path = tuple(dict.fromkeys((str(script.parent), str(places.work))))
+        variables = self._variables
+        environment = {**site.environment, **variables, "AZML_RUN_CONTEXT": str(places.context)}
+        environment |= needed_secrets(self._snapshot, given.argv, site.outer)
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [*path[1:], site.environment["PYTHONPATH"], *filter(None, [variables.get("PYTHONPATH")])]
+        )
+        return Launch(
+            id=self._plan.key,
+            python=sys.executable,
+            argv=(os.path.normpath(self._snapshot.script), *given.argv),
+            cwd=str(places.work),
+            environment=environment,
+            path=path,
+            log=str(places.log),
+            warm=site.warm and not any(name.startswith(_READ_AT_START) for name in variables),
+        )
+
+    def started(self, reason: str) -> StepRecord:
+        """Return the record of the step as it starts."""
+        return StepRecord(
+            key=self._plan.key,
+            places=self._places,
+            status="running",
+            reason=reason,
+            started=time.time(),
+            argv=(self._snapshot.script, *self._give().argv),
+            producer=self._site.run.id,
+        )
+
+    def reused(self, result: Result, reason: str) -> StepRecord:
+        """Return the record of the step when that result stands in."""
+        return StepRecord(
+            key=self._plan.key,
+            places=result.places,
+            status="reused",
+            reason=reason,
+            outputs=result.outputs,
+            producer=result.run_id,
+        )
+
+    def finish(self, record: StepRecord, ended: Ended, stopped: Stopped | None = None) -> StepRecord:
+        """Collect what the step left and return its final record; keep its result when it is good.
+
+        Raises OSError.
+        """
+        record = replace(record, finished=time.time(), exit_code=ended.exit_code)
+        _collect(self._places)
+        said = read_json(self._places.root / "status.json") or {}
+        if stopped:
+            # Whatever its exit status: a script that ends well when it is told to stop has not done its work.
+            return replace(record, status=stopped.status, message=stopped.message)
+        if ended.exit_code is None:
+            return replace(record, status="failed", message=f"it could not be started: {ended.message}")
+        if ended.exit_code != 0:
+            return self._failed(record, ended.exit_code)
+        if said.get("status", "Completed") not in ("Completed", "Running"):
+            return replace(record, status="failed", message=_own_verdict(said))
+        record = self._completed(record)
+        with contextlib.suppress(OSError):
+            remove_tree(self._places.work)
+        return record
+
+    def _completed(self, record: StepRecord) -> StepRecord:
+        results = self._site.results
+        outputs = {output.name: results.digest(self._places.output(output.name)) for output in self._plan.outputs}
+        record = replace(record, status="completed", outputs=outputs)
+        result = Result(
+            run_id=self._site.run.id,
+            places=self._places,
+            fingerprint=self.fingerprint,
+            outputs=outputs,
+            artifacts=results.digest(self._places.artifacts),
+            observed=results.observe(self._places),
+        )
+        # The record first: a result that is found always has one.
+        record.save(self._site.run.places)
+        if self._inputs() == self.fingerprint.inputs:
+            results.keep(self._plan.key, result)
+        return record
+
+    def _failed(self, record: StepRecord, exit_code: int) -> StepRecord:
+        project = self._site.layout.project
+        tail = log_tail(self._places.log)
+        shown = with_source_paths(shown_part(tail), self._places.work, self._snapshot.files, project)
+        hint = missing_hint(tail, self._snapshot, project, self._plan.step.script_directory, self._places.work)
+        return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint or "")
+
+    @property
+    def _variables(self) -> dict[str, str]:
+        """The variables that the file sets for the step."""
+        pipeline, step = self._site.plan.pipeline, self._plan.step
+        declared = pipeline.environments.get(pipeline.env_of(step) or "")
+        return {**(declared.environment_variables if declared else {}), **step.environment_variables}
+
+    def _give(self) -> Given:
+        written = {
+            (key, name): record.places.output(name) for key, record in self._upstream.items() for name in record.outputs
+        }
+        own = {output.name: self._places.output(output.name) for output in self._plan.outputs}
+        folders = Folders(self._site.layout.project, written, own)
+        return give(self._plan, self._site.plan.pipeline, self._site.run.parameters, folders)
+
+    def _inputs(self) -> dict[str, dict[str, Any]]:
+        """Return each input's content and the way it is read.
+
+        Raises InputMissingError, OSError.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for item in self._plan.inputs:
+            if isinstance(item, DatasetInput):
+                found[item.name] = self._dataset(item)
+                continue
+            digest = self._upstream[item.output.step].outputs[item.output.name]
+            found[item.name] = {"content": digest, "format": getattr(item, "format", "folder")}
+        return found
+
+    def _dataset(self, item: DatasetInput) -> dict[str, Any]:
+        site = self._site
+        dataset = site.plan.pipeline.datasets[item.dataset]
+        path = local_path(dataset, site.layout.project)
+        digest = site.contents.digest_pattern(site.layout.project, os.path.relpath(path, site.layout.project))
+        if digest is None:
+            raise InputMissingError(f"the data of dataset '{item.dataset}' are not there: {dataset.local_path}")
+        definition = dataset.model_dump(
+            mode="json",
+            include={"type", "mode", "format", "separator", "set_column_types", "support_multi_line"},
+        )
+        return {"content": digest, **definition}
+
+
+def _collect(places: StepPlaces) -> None:
+    """Move what the script wrote under outputs/ and logs/ to the files of its run.
+
+    Raises OSError.
+    """
+    for name in _COLLECTED:
+        source, target = places.work / name, places.artifacts / name
+        if not source.is_dir():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+        else:
+            os.rename(source, target)
+
+
+def _own_verdict(said: Mapping[str, Any]) -> str:
+    details = said.get("error_details") or said.get("message")
+    verdict = f"the script called run.{'cancel' if 'ancel' in str(said['status']) else 'fail'}()"
+    return f"{verdict}: {details}" if details else verdict

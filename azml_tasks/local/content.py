@@ -1,0 +1,121 @@
+"""Digests of files and folders, by content; a file whose stat is as it was is not read again."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from azml_tasks.local.files import read_json, write_json
+from azml_tasks.snapshot import hash_file
+
+_VERSION = 1
+# A file written this short a time (seconds) before it was hashed may change again without a new time stamp.
+_SETTLED = 2.0
+# More known files than this are cut down to those still there when the file of hashes is written.
+_MANY = 20_000
+
+_Signature = tuple[int, int, int, int]
+
+
+class Contents:
+    """Hashes files by content, and remembers them in a file from run to run.
+
+    Size, times of change (both kinds, in nanoseconds) and inode only decide whether a file is read again.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[str, tuple[_Signature, str]] = {}
+        self._changed = False
+        saved = read_json(file) or {}
+        if saved.get("version") == _VERSION:
+            self._known = {path: ((a, b, c, d), digest) for path, (a, b, c, d, digest) in saved["files"].items()}
+
+    def hash_file(self, path: str) -> str:
+        """Return the SHA-256 of the file's content.
+
+        Raises OSError.
+        """
+        return self._hash(path, os.stat(path))
+
+    def save(self) -> None:
+        """Write what is known, over what another run may have written meanwhile.
+
+        Raises OSError.
+        """
+        if not self._changed:
+            return
+        if len(self._known) > _MANY:
+            self._known = {path: known for path, known in self._known.items() if os.path.exists(path)}
+        files = {path: (*signature, digest) for path, (signature, digest) in self._known.items()}
+        write_json(self._file, {"version": _VERSION, "files": files})
+        self._changed = False
+
+    def digest(self, path: str | Path) -> str:
+        """Return the digest of a file's content, or of a folder's: every file's path in it and content.
+
+        Raises OSError.
+        """
+        if not os.path.isdir(path):
+            return self.hash_file(os.fspath(path))
+        return self._digest_of(self._walk(os.fspath(path), "", frozenset()))
+
+    def digest_pattern(self, folder: str | Path, pattern: str) -> str | None:
+        """Return the digest of the files that a glob pattern finds, or of the one path; None when there is none.
+
+        Raises OSError.
+        """
+        spelled = os.path.join(folder, pattern)
+        if os.path.exists(spelled):
+            return self.digest(spelled)
+        found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
+        files = [(name, os.path.join(folder, name)) for name in found]
+        lines = [f"{name}\0{self.hash_file(path)}" for name, path in files if os.path.isfile(path)]
+        return self._digest_of(iter(lines)) if lines else None
+
+    def _hash(self, path: str, status: os.stat_result) -> str:
+        signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        known = self._known.get(path)
+        if known is not None and known[0] == signature:
+            return known[1]
+        now = time.time()
+        digest = hash_file(path)
+        if max(status.st_mtime, status.st_ctime) + _SETTLED < now:
+            self._known[path] = (signature, digest)
+            self._changed = True
+        return digest
+
+    def _digest_of(self, lines: Iterator[str]) -> str:
+        total = hashlib.sha256()
+        for line in lines:
+            total.update(line.encode("utf-8", "surrogateescape") + b"\n")
+        return total.hexdigest()
+
+    def _walk(self, folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+        """Yield a line for each file, in the order of names; empty folders count, links are followed."""
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        if not ordered:
+            yield f"{prefix}\0empty"
+        for entry in ordered:
+            name = f"{prefix}{entry.name}"
+            try:
+                status = entry.stat()
+            except FileNotFoundError:
+                yield f"{name}\0link to {os.readlink(entry.path)}"
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield f"{name}\0{self._hash(entry.path, status)}"
+            elif stat.S_ISDIR(status.st_mode):
+                here = (status.st_dev, status.st_ino)
+                if here in above:
+                    yield f"{name}\0loop"
+                else:
+                    yield from self._walk(entry.path, f"{name}/", above | {here})
+            else:
+                yield f"{name}\0{stat.S_IFMT(status.st_mode)}"

@@ -1,0 +1,72 @@
+"""The description of its run that a step's process reads, in the form that the stand-in for azureml expects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from azml_tasks.local.arguments import Given, dataset_id, local_path
+
+if TYPE_CHECKING:
+    from azml_tasks.local.layout import Layout
+    from azml_tasks.local.record import RunRecord
+    from azml_tasks.model import Dataset, Pipeline
+    from azml_tasks.wiring import StepPlan
+
+VERSION = 1
+
+
+def context_of(run: RunRecord, plan: StepPlan, pipeline: Pipeline, layout: Layout, given: Given) -> dict[str, Any]:
+    """Return the context of one step; paths are absolute."""
+    places = run.places.step(plan.key)
+    return {
+        "version": VERSION,
+        "run_id": run.id,
+        "step": plan.key,
+        "step_name": plan.label,
+        "step_run_id": f"{run.id}_{places.root.name}",
+        "experiment": run.experiment,
+        "tags": dict(pipeline.tags),
+        "parameters": dict(run.parameters),
+        "project_dir": str(layout.project),
+        "run_dir": str(run.places.root),
+        "step_dir": str(places.root),
+        "artifacts_dir": str(places.artifacts),
+        "models_dir": str(layout.models),
+        "env_file": str(layout.project / ".env"),
+        "workspace": {
+            "name": pipeline.ws_name,
+            "resource_group": pipeline.resource_group,
+            "subscription_id": pipeline.subscription_id,
+        },
+        "environment_name": pipeline.env_of(plan.step),
+        "compute_name": pipeline.compute_of(plan.step),
+        "datastores": {
+            name: {
+                "container_name": store.container_name,
+                "account_name": store.account_name,
+                "root": str(layout.datastores / name),
+            }
+            for name, store in pipeline.datastores.items()
+        },
+        "datasets": {
+            name: _described(name, dataset, layout)
+            for name, dataset in pipeline.datasets.items()
+            if dataset.local_path is not None
+        },
+        "inputs": dict(given.inputs),
+        "outputs": dict(given.outputs),
+    }
+
+
+def _described(name: str, dataset: Dataset, layout: Layout) -> dict[str, Any]:
+    return {
+        "id": dataset_id(name),
+        "type": dataset.type,
+        "format": dataset.format,
+        "separator": dataset.separator or ",",
+        "set_column_types": dict(dataset.set_column_types),
+        "support_multi_line": dataset.support_multi_line,
+        "mode": dataset.mode,
+        "local_path": str(local_path(dataset, layout.project)),
+        "version": dataset.version if isinstance(dataset.version, int) else 1,
+    }

@@ -1,0 +1,116 @@
+"""The environment that a step's process gets, and what of it counts when a result is reused."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from azml_tasks.secrets import is_secret_name
+
+if TYPE_CHECKING:
+    from azml_tasks.model import Pipeline, Step
+    from azml_tasks.snapshot import Snapshot
+
+STANDIN = Path(__file__).resolve().parent.parent / "standin"
+_REQUIREMENT_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment less what a step must not see.
+
+    Left out are secrets, by their names or because a datastore of the pipeline opens with them, and the entries
+    of PYTHONPATH that lie in the project: what the snapshot lacks would be found there, and not on a cluster.
+    """
+    references = (store.account_key or store.sas_token for store in pipeline.datastores.values())
+    secret = {reference[2:-1] for reference in references if reference}
+    kept = {name: value for name, value in outer.items() if name not in secret and not is_secret_name(name)}
+    path = [entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and not _is_in(entry, project)]
+    kept["PYTHONPATH"] = os.pathsep.join([str(STANDIN), *path])
+    kept["PYTHONUNBUFFERED"] = "1"
+    kept["PYTHONIOENCODING"] = "utf-8"
+    # A cluster has no display: a plot that is shown there is not waited for.
+    kept.setdefault("MPLBACKEND", "Agg")
+    return kept
+
+
+def needed_secrets(snapshot: Snapshot, argv: Iterable[str], outer: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets of this process's environment that the step's files ask for by name.
+
+    `run.get_secret("db-key")` finds DB_KEY in .env by itself; where there is no .env, as in CI, it can only come
+    from here, and no other step sees it.
+    """
+    secrets = {name: value for name, value in outer.items() if is_secret_name(name)}
+    if not secrets:
+        return {}
+    sources = [path.read_bytes() for place, path in snapshot.files.items() if place.endswith(".py")]
+    if not any(b"get_secret" in source for source in sources):
+        return {}
+    text = b"\n".join(sources).decode("utf-8", "replace") + "\n" + "\n".join(argv)
+    text = text.upper().replace("-", "_")
+    return {name: value for name, value in secrets.items() if name.upper() in text}
+
+
+def definition_of(pipeline: Pipeline, step: Step, project: Path) -> dict[str, Any]:
+    """Return what of the step's environment a reused result must agree with, as JSON has it.
+
+    That is the definition in the file, the contents of the files it names, the variables, the version of Python and
+    the installed versions of the packages that it asks for by name.
+    """
+    name = pipeline.env_of(step)
+    declared = pipeline.environments.get(name) if name else None
+    definition: Any = name
+    packages: dict[str, str] = {}
+    variables = dict(step.environment_variables)
+    if declared is not None:
+        definition = declared.model_dump(mode="json", exclude_defaults=True, exclude={"environment_variables"})
+        for key in ("conda_file", "dockerfile"):
+            if key in definition:
+                definition[key] = (project / definition[key]).read_text(encoding="utf-8", errors="replace")
+        variables = {**declared.environment_variables, **variables}
+        packages = _installed(declared.pip_packages)
+    return {
+        "python": platform.python_version(),
+        "definition": definition,
+        "packages": packages,
+        "variables": variables,
+    }
+
+
+def _installed(requirements: Iterable[str]) -> dict[str, str]:
+    versions = _distributions()
+    names = (match[1] for match in map(_REQUIREMENT_NAME.match, requirements) if match)
+    return {name: versions.get(_normal(name), "") for name in sorted(names)}
+
+
+@cache
+def _distributions() -> dict[str, str]:
+    """Return the versions of all that is installed, by normalised name.
+
+    Read from the names of the metadata folders: importlib.metadata opens every one.
+    """
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or os.curdir)
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith(".dist-info"):
+                distribution, _, version = name.removesuffix(".dist-info").partition("-")
+                found.setdefault(_normal(distribution), version)
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _is_in(path: str, folder: Path) -> bool:
+    path = os.path.abspath(path)
+    return path == str(folder) or path.startswith(os.path.join(folder, ""))

@@ -1,0 +1,68 @@
+"""What to show of a step that failed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+_TAIL_BYTES = 64 * 1024
+_MOST_LINES = 40
+_LINES_WITHOUT_TRACEBACK = 10
+_HEADER = "Traceback (most recent call last):"
+_CHAINED = ("another exception occurred:", "direct cause of the following exception:")
+_FRAME = re.compile(r'^(\s*File ")([^"]+)(", line \d+)', re.MULTILINE)
+
+
+def log_tail(log: Path) -> str:
+    """Return the end of a log, of which no more than a fixed part is read; empty when there is none."""
+    try:
+        with open(log, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            data = file.read()
+    except OSError:
+        return ""
+    if size > _TAIL_BYTES:
+        data = data.partition(b"\n")[2]
+    return data.decode("utf-8", "replace")
+
+
+def shown_part(tail: str) -> str:
+    """Return the last traceback of a log with what it arose from, or its last lines when it has none."""
+    start = tail.rfind(_HEADER)
+    if start < 0:
+        return "\n".join(tail.rstrip().splitlines()[-_LINES_WITHOUT_TRACEBACK:])
+    while tail[:start].rstrip().endswith(_CHAINED):
+        start = tail.rfind(_HEADER, 0, start)
+    lines = tail[start:].rstrip().splitlines()
+    if len(lines) > _MOST_LINES:
+        lines = [lines[0], "  ...", *lines[2 - _MOST_LINES :]]
+    return "\n".join(lines)
+
+
+def with_source_paths(text: str, work: Path, files: Mapping[str, Path], project: Path) -> str:
+    """Return a traceback that names the project's files in place of their staged copies."""
+
+    def source(match: re.Match[str]) -> str:
+        path = os.path.relpath(match[2], work).replace(os.sep, "/")
+        if path not in files:
+            return match[0]
+        return f"{match[1]}{os.path.relpath(files[path], project)}{match[3]}"
+
+    return _FRAME.sub(source, text)
+
+
+def exit_message(exit_code: int) -> str:
+    """Say how a process ended."""
+    if exit_code >= 0:
+        return f"exit status {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    if name == "SIGKILL":
+        return "it was killed (SIGKILL), perhaps for want of memory"
+    return f"it was ended by {name}"

@@ -1,0 +1,271 @@
+"""Start steps from a small, warm process of their own, so that none of them waits for an interpreter.
+
+A program, run by the local backend on Linux as `python server.py <socket> <modules> <modules>`. It imports nothing
+of the package, has one thread, and forks a child for each step. The child runs the script as `python script.py`
+would, or becomes a new interpreter where the step asks for one. Whatever the steps start in the background ends with
+them, and all of it ends when the process at the other end of the socket is gone.
+
+The modules of the first list are imported before anything is started, and those of the second if a fork is safe
+after them. Over the socket go JSON objects, a line each. To here: {"start": id, ...}, {"kill": id, "signal": n}.
+From here: {"started": id, "pid": n}, {"ended": id, "status": n, "cpu": s, "memory": kB}
+with the status as `waitpid` gives it, and {"refused": id, "reason": text}.
+"""
+
+from __future__ import annotations
+
+import sys
+
+_BARE = frozenset(sys.modules)
+
+import azml_script  # type: ignore[import-not-found]  # noqa: E402
+
+# The folder of this file is no place for a step to import from.
+del sys.path[0]
+
+import contextlib  # noqa: E402
+import gc  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import select  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+import time  # noqa: E402
+
+if False:  # typing takes longer to import than a step to start
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LONGEST_WAIT = 2.0
+_NOT_STARTED = 70
+
+
+def _prctl() -> Callable[..., int]:
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None, use_errno=True).prctl
+    except (ImportError, OSError, AttributeError):
+        return lambda *arguments: 0  # Without it orphans of orphans may outlive the run.
+
+
+class Server:
+    """The process that starts steps; `running` maps the pids of their first processes to ids."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.prctl = _prctl()
+        self.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self.running: dict[int, str] = {}
+        self.pid = os.getpid()
+        self._received = b""
+        self._woken, wake = socket.socketpair()
+        self._wake = wake
+        for end in (self._woken, wake):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        self.preloaded = {name.partition(".")[0] for name in set(sys.modules) - _BARE}
+
+    def serve(self) -> None:
+        """Do what the other end asks for until it is gone, then end everything that was started."""
+        try:
+            while self._take_requests():
+                ready, _, _ = select.select([self.connection, self._woken], [], [])
+                if self._woken in ready:
+                    self._woken.recv(4096)
+                    self._reap()
+        finally:
+            self._end_everything()
+
+    def _take_requests(self) -> bool:
+        """Act on every request that has arrived whole; say whether the other end is still there."""
+        while True:
+            try:
+                data = self.connection.recv(65536, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return True
+            except ConnectionError:
+                return False
+            if not data:
+                return False
+            *lines, self._received = (self._received + data).split(b"\n")
+            for line in lines:
+                self._act(json.loads(line))
+
+    def _act(self, request: dict[str, Any]) -> None:
+        if "start" in request:
+            self._start(request)
+        elif "kill" in request:
+            for pid, identifier in self.running.items():
+                if identifier == request["kill"]:
+                    _kill_group(pid, request["signal"])
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        # When nobody listens any more, the next read ends everything.
+        with contextlib.suppress(ConnectionError):
+            self.connection.sendall(json.dumps(message).encode() + b"\n")
+
+    # Steps
+
+    def _is_shadowed(self, folders: list[str]) -> bool:
+        """Say whether a file in these folders hides a module that is already imported here."""
+        for folder in folders:
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                continue
+            for name in names:
+                stem, dot, suffix = name.partition(".")
+                if stem in self.preloaded and (not dot or suffix.endswith(("py", "so"))):
+                    return True
+        return False
+
+    def _start(self, step: dict[str, Any]) -> None:
+        is_warm = step["warm"] and not self._is_shadowed(step["path"])
+        try:
+            log = os.open(step["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    self._become(step, log, is_warm)
+            finally:
+                os.close(log)
+        except OSError as error:
+            self._tell({"refused": step["start"], "reason": str(error)})
+            return
+        self.running[pid] = step["start"]
+        self._tell({"started": step["start"], "pid": pid})
+
+    def _become(self, step: dict[str, Any], log: int, is_warm: bool) -> NoReturn:
+        """Turn this forked process into the step."""
+        status = _NOT_STARTED
+        try:
+            os.setsid()
+            self.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != self.pid:
+                os._exit(status)  # The server died before that took effect.
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for end in (self.connection, self._woken, self._wake):
+                end.close()
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.close(log)
+            os.chdir(step["cwd"])
+            if is_warm:
+                status = azml_script.run_script(step["argv"], step["path"], step["env"])
+            else:
+                signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+                os.execve(step["python"], [step["python"], *step["argv"]], step["env"])  # noqa: S606 - no shell
+        except BaseException as error:
+            # Not the script's doing: that is caught where the script runs.
+            os.write(2, f"the step could not be started: {error}\n".encode())
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        """Tell of every step whose first process has ended, after ending what that left behind."""
+        while True:
+            try:
+                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if found is None:
+                return
+            pid = found.si_pid
+            if pid in self.running:
+                # Until the first process is waited for, its number, which is its group's, belongs to nobody else.
+                _kill_group(pid, signal.SIGKILL)
+                _, status, usage = os.wait4(pid, 0)
+                _wait_for_group(pid)
+                ended = {"ended": self.running.pop(pid), "status": status}
+                self._tell({**ended, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss})
+            else:
+                os.waitpid(pid, 0)
+
+    def _end_everything(self) -> None:
+        for pid in self.running:
+            _kill_group(pid, signal.SIGKILL)
+        # What left its group has become a child of this process when its parent died.
+        deadline = time.monotonic() + _LONGEST_WAIT
+        while time.monotonic() < deadline:
+            for child in _children():
+                _kill(child)
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            time.sleep(0.002)
+
+
+def _kill_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        # Before its setsid a child has no group yet.
+        _kill(group, number)
+
+
+def _kill(pid: int, number: int = signal.SIGKILL) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _wait_for_group(group: int) -> None:
+    """Wait until the killed processes of a group are gone, so that none of them still writes."""
+    deadline = time.monotonic() + _LONGEST_WAIT
+    while time.monotonic() < deadline:
+        try:
+            if os.waitpid(-group, os.WNOHANG)[0] == 0:
+                time.sleep(0.001)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    own, found = os.getpid(), []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+            if parent == own:
+                found.append(int(name))
+    return found
+
+
+def preload(light: str, heavy: str) -> None:
+    """Import modules, listed with commas; begin again without the heavy ones if no fork is safe after them."""
+    for name in filter(None, f"{light},{heavy}".split(",")):
+        # Whatever a module does, the step that imports it sees for itself.
+        with contextlib.suppress(Exception):
+            __import__(name)
+    if heavy and _threads_after_a_fork() > 1:
+        os.set_inheritable(int(sys.argv[1]), True)
+        os.execv(sys.executable, [sys.executable, __file__, sys.argv[1], light, ""])  # noqa: S606 - no shell
+    # What is here already is never garbage: collecting in a child would only copy its pages.
+    gc.collect()
+    gc.freeze()
+
+
+def _threads_after_a_fork() -> int:
+    """Fork once and return how many threads this process then has.
+
+    Libraries that can be forked end their threads first and start them again when they are next used (OpenBLAS does);
+    with more than one left, a lock could be held for ever in the children.
+    """
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return len(os.listdir("/proc/self/task"))
+
+
+if __name__ == "__main__":
+    preload(*sys.argv[2:])
+    Server(socket.socket(fileno=int(sys.argv[1]))).serve()

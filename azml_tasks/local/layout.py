@@ -1,0 +1,157 @@
+"""Where the local backend keeps things: the folder .azml of a project, which may be deleted at any time.
+
+.azml/
+├── runs/<run id>/              one run: run.json, parent/, steps/<step>/
+│   └── steps/<step>/           record.json, context.json, log.txt, metrics.jsonl, outputs/, artifacts/, work/
+├── objects/                    contents of snapshots, by their SHA-256
+├── reuse/<step>/               finished results of a step, by fingerprint
+├── hashes.json                 contents already hashed, by the file's stat
+├── models/  datastores/        what scripts register and upload
+└── envs/                       virtual environments
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+# Room for suffixes below the 255 bytes that file systems take.
+_LONGEST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The places of one project; `project` is an absolute path."""
+
+    project: Path
+
+    @classmethod
+    def of(cls, project_dir: str | Path) -> Layout:
+        """Return the layout of the project in that folder."""
+        return cls(Path(os.path.abspath(project_dir)))
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder .azml."""
+        return self.project / ".azml"
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all runs."""
+        return self.root / "runs"
+
+    @property
+    def objects(self) -> Path:
+        """The folder of snapshot contents."""
+        return self.root / "objects"
+
+    @property
+    def reuse(self) -> Path:
+        """The folder of reusable results."""
+        return self.root / "reuse"
+
+    @property
+    def hashes(self) -> Path:
+        """The file of known content hashes."""
+        return self.root / "hashes.json"
+
+    @property
+    def models(self) -> Path:
+        """The folder that stands for the workspace's models."""
+        return self.root / "models"
+
+    @property
+    def datastores(self) -> Path:
+        """The folder that stands for the workspace's datastores."""
+        return self.root / "datastores"
+
+    @property
+    def environments(self) -> Path:
+        """The folder of virtual environments."""
+        return self.root / "envs"
+
+    def run(self, run_id: str) -> RunPlaces:
+        """Return the places of one run."""
+        return RunPlaces(self.runs / run_id)
+
+    def results_of(self, step: str) -> Path:
+        """Return the folder of a step's reusable results."""
+        return self.reuse / folder_name(step)
+
+
+@dataclass(frozen=True)
+class RunPlaces:
+    """The places of one run."""
+
+    root: Path
+
+    @property
+    def record(self) -> Path:
+        """The run's record."""
+        return self.root / "run.json"
+
+    @property
+    def parent(self) -> Path:
+        """What the steps record on their parent, the pipeline's run."""
+        return self.root / "parent"
+
+    @property
+    def steps(self) -> Path:
+        """The folder of the steps."""
+        return self.root / "steps"
+
+    def step(self, key: str) -> StepPlaces:
+        """Return the places of one step."""
+        return StepPlaces(self.steps / folder_name(key))
+
+
+@dataclass(frozen=True)
+class StepPlaces:
+    """The places of one step of one run."""
+
+    root: Path
+
+    @property
+    def record(self) -> Path:
+        """The step's record."""
+        return self.root / "record.json"
+
+    @property
+    def context(self) -> Path:
+        """What the step's process is told about its run."""
+        return self.root / "context.json"
+
+    @property
+    def log(self) -> Path:
+        """All that the step's processes print, as bytes."""
+        return self.root / "log.txt"
+
+    @property
+    def work(self) -> Path:
+        """The working directory, a staged copy of the snapshot."""
+        return self.root / "work"
+
+    @property
+    def artifacts(self) -> Path:
+        """The files that belong to the step's run: uploads, `outputs/`, `logs/`."""
+        return self.root / "artifacts"
+
+    def output(self, name: str) -> Path:
+        """Return the folder that stands for an output."""
+        return self.root / "outputs" / name
+
+
+def folder_name(key: str) -> str:
+    """Return the name of a step's folder: its key, cut where a file system would not take it.
+
+    Keys that differ only by case or punctuation never meet in one pipeline (wiring refuses them).
+    """
+    name = re.sub(r"[^\w.-]", "_", key)
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    return f"{name.encode()[:_LONGEST_NAME].decode(errors='ignore')}-{digest}"

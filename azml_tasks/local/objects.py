@@ -1,0 +1,74 @@
+"""The contents of snapshots, kept by their SHA-256, so that a run is of the files as they were when it began."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from itertools import count
+from pathlib import Path
+
+from azml_tasks.snapshot import Snapshot
+
+_CHUNK = 1 << 20
+_serial = count()
+
+
+class ChangedError(Exception):
+    """A file changed between being hashed and being kept."""
+
+
+class Objects:
+    """A folder of contents."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep the content of every file of the snapshot.
+
+        Raises ChangedError, OSError.
+        """
+        for place, digest in snapshot.hashes.items():
+            if not os.path.exists(self._path(digest)):
+                self._add(snapshot.files[place], digest)
+
+    def stage(self, snapshot: Snapshot, folder: Path) -> None:
+        """Write the snapshot's files into a new folder, as copies that may be changed.
+
+        Raises ChangedError, OSError.
+        """
+        folder.mkdir(parents=True)
+        made = {""}
+        for place, digest in snapshot.hashes.items():
+            parent = place.rpartition("/")[0]
+            if parent not in made:
+                (folder / parent).mkdir(parents=True, exist_ok=True)
+                made.add(parent)
+            source, target = self._path(digest), folder / place
+            try:
+                shutil.copyfile(source, target)
+            except FileNotFoundError:
+                # The folder of contents may be deleted at any time.
+                self._add(snapshot.files[place], digest)
+                shutil.copyfile(source, target)
+
+    def _path(self, digest: str) -> str:
+        return os.path.join(self._folder, digest[:2], digest[2:])
+
+    def _add(self, source: Path, digest: str) -> None:
+        path = self._path(digest)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        partial = f"{path}.{os.getpid()}.{next(_serial)}.partial"
+        total = hashlib.sha256()
+        try:
+            with open(source, "rb") as reader, open(partial, "xb") as writer:
+                while chunk := reader.read(_CHUNK):
+                    total.update(chunk)
+                    writer.write(chunk)
+            if total.hexdigest() != digest:
+                raise ChangedError(str(source))
+            os.replace(partial, path)
+        finally:
+            if os.path.exists(partial):
+                os.unlink(partial)

@@ -1,0 +1,51 @@
+"""What is said at the end of a run that did not complete."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from azml_tasks.errors import RunError, listed
+from azml_tasks.local.record import RunRecord, StepRecord
+
+
+def raise_for_status(run: RunRecord) -> None:
+    """Raise RunError, which tells all that helps, unless the run completed."""
+    if run.status != "completed":
+        raise RunError(failure_text(run))
+
+
+def failure_text(run: RunRecord) -> str:
+    """Return what to say of a run that did not complete: what failed and why, what was skipped, how to go on."""
+    parts = [_step_text(step) for step in run.steps if step.status == "failed"]
+    cancelled = [step.key for step in run.steps if step.status in ("cancelled", "interrupted")]
+    if run.status == "cancelled":
+        parts.append(f"run {run.id} was stopped" + (f" while {_were('running', cancelled)}" if cancelled else ""))
+    elif cancelled:
+        parts.append(f"run {run.id} was interrupted while {_were('running', cancelled)}")
+    skipped = [step.key for step in run.steps if step.status == "skipped"]
+    if skipped:
+        parts.append(f"skipped: {listed(skipped)}")
+    parts.append("`invoke run` goes on from there: steps that have completed are reused")
+    return "\n".join(parts)
+
+
+def _step_text(step: StepRecord) -> str:
+    lines = [f"step '{step.key}' failed: {step.message}"]
+    if step.detail:
+        lines.append("\n".join(f"  {line}" if line else "" for line in step.detail.splitlines()))
+    if step.hint:
+        lines.append(step.hint)
+    if step.places.log.exists():
+        lines.append(f"its log: {_from_here(step.places.log)}")
+    return "\n".join(lines)
+
+
+def _were(what: str, keys: list[str]) -> str:
+    return f"{listed(keys)} {'was' if len(keys) == 1 else 'were'} {what}"
+
+
+def _from_here(path: Path) -> str:
+    """Return the path from the current folder when it lies below, else the whole of it."""
+    relative = os.path.relpath(path)
+    return relative if not relative.startswith(os.pardir) else str(path)

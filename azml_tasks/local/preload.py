@@ -1,0 +1,53 @@
+"""Which modules are worth importing once for all steps of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from azml_tasks.local.environment import STANDIN
+from azml_tasks.snapshot import Snapshot
+
+# Modules of the standard library that keep nothing of the process they are imported in, neither its folder, its
+# environment, its arguments nor its number. (`random` draws a new seed in a fork by itself.)
+# fmt: off
+_LIGHT = frozenset(
+    (
+        "__future__", "abc", "argparse", "array", "ast", "base64", "binascii", "bisect", "bz2", "calendar",
+        "collections", "concurrent", "configparser", "contextlib", "copy", "csv", "dataclasses", "datetime",
+        "decimal", "difflib", "email", "enum", "fnmatch", "fractions", "functools", "glob", "gzip",
+        "hashlib", "heapq", "hmac", "html", "http", "importlib", "inspect", "io", "itertools", "json",
+        "keyword", "logging", "lzma", "math", "mimetypes", "numbers", "operator", "os", "pathlib", "pickle",
+        "pkgutil", "platform", "posixpath", "pprint", "queue", "random", "re", "secrets", "shlex", "shutil",
+        "socket", "sqlite3", "ssl", "stat", "statistics", "string", "struct", "subprocess", "sys",
+        "tarfile", "tempfile", "textwrap", "threading", "time", "timeit", "tokenize", "traceback", "types",
+        "typing", "unicodedata", "urllib", "uuid", "warnings", "weakref", "xml", "zipfile", "zlib",
+    )
+)
+# fmt: on
+# Large ones that were found to be safe to fork after, which the fork server checks again (see forkserver/server.py).
+_HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow")
+# What argparse imports at its first use.
+_AT_FIRST_USE = {"argparse": ("gettext", "locale", "shutil")}
+# `import azureml.core` is how scripts begin; it is the stand-in, first on the steps' path, which puts off its imports.
+_STANDIN = "azureml"
+
+
+@dataclass(frozen=True)
+class Preload:
+    """Modules to import before any step is started; the heavy ones only if a fork is safe after them."""
+
+    light: tuple[str, ...] = ()
+    heavy: tuple[str, ...] = ()
+
+
+def modules_to_preload(snapshots: Iterable[Snapshot]) -> Preload:
+    """Return what at least two of the steps import, and what any of them imports of the stand-in."""
+    counted = Counter(name for snapshot in snapshots for name in (*snapshot.outside, *snapshot.standard))
+    shared = {name for name, count in counted.items() if count > 1}
+    light = sorted(shared & _LIGHT)
+    light += [name for module in light for name in _AT_FIRST_USE.get(module, ())]
+    if _STANDIN in counted:
+        light += ["azureml.core", *(f"azml_local.{file.stem}" for file in sorted(STANDIN.glob("azml_local/*.py")))]
+    return Preload(tuple(light), tuple(name for name in _HEAVY if name in shared))

@@ -1,0 +1,76 @@
+"""What is settled before a run begins: the results it starts from, and the files that its steps run from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from azml_tasks.errors import Problem, ProjectError, RunError
+from azml_tasks.local.content import Contents
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.objects import ChangedError, Objects
+from azml_tasks.local.record import StepRecord
+from azml_tasks.local.results import Results
+from azml_tasks.local.selection import Selection
+from azml_tasks.snapshot import Snapshot, SnapshotBuilder, SnapshotError
+from azml_tasks.wiring.tokens import DatasetInput
+
+if TYPE_CHECKING:
+    from azml_tasks.wiring import Plan, StepPlan
+
+_MOST_TRIES = 3
+
+
+def given_steps(plan: Plan, selection: Selection, results: Results) -> dict[str, StepRecord]:
+    """Return the records of the steps whose last results are taken as they are.
+
+    Raises RunError when one that is read has none, or a damaged one.
+    """
+    found = {}
+    for key in selection.given:
+        reader = next((step.key for step in plan.steps if step.key in selection.steps and _reads(step, key)), None)
+        result = results.latest(key)
+        damage = results.damage(result) if result else "it has no finished result"
+        if result and not damage:
+            reason = f"not asked for; its result of {result.run_id} is taken"
+            found[key] = StepRecord(
+                key, result.places, "reused", reason, outputs=result.outputs, producer=result.run_id
+            )
+        elif reader:
+            raise RunError(
+                f"step '{reader}' reads what '{key}' wrote, and {damage}: "
+                f"run everything with `invoke run`, or from there with `--from-step {key}`"
+            )
+    return found
+
+
+def take_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: Contents) -> dict[str, Snapshot]:
+    """Return the snapshots of the steps, their contents kept, so that later edits do not reach the run.
+
+    Raises ProjectError with everything that is wrong with any of them, OSError.
+    """
+    for _ in range(_MOST_TRIES):
+        builder = SnapshotBuilder(layout.project, contents.hash_file)
+        snapshots: dict[str, Snapshot] = {}
+        problems: list[Problem] = []
+        for key in steps:
+            step = plan[key].step
+            try:
+                whole = step.snapshot == "directory"
+                snapshots[key] = builder.build(step.script_directory, step.script_name, step.include, whole)
+            except SnapshotError as error:
+                problems += error.problems
+        if problems:
+            raise ProjectError(dict.fromkeys(problems))
+        try:
+            for snapshot in snapshots.values():
+                Objects(layout.objects).keep(snapshot)
+        except ChangedError as error:
+            changed = str(error)
+        else:
+            return snapshots
+    raise RunError(f"{changed} changes all the time: a run needs its files to stay as they are for a moment")
+
+
+def _reads(step: StepPlan, key: str) -> bool:
+    return any(not isinstance(item, DatasetInput) and item.output.step == key for item in step.inputs)

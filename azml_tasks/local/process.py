@@ -1,0 +1,76 @@
+"""Tell whether the process that wrote a record is still there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process: its number, and when it started, since numbers are used again.
+
+    `started` is empty where the system does not tell.
+    """
+
+    pid: int
+    started: str
+
+    @classmethod
+    def own(cls) -> ProcessIdentity:
+        """Return the identity of this process."""
+        return cls(os.getpid(), _start_of(os.getpid()))
+
+    @classmethod
+    def from_json(cls, value: Any) -> ProcessIdentity | None:
+        """Return the identity that a record holds, or None."""
+        if isinstance(value, dict) and isinstance(value.get("pid"), int):
+            return cls(value["pid"], str(value.get("started", "")))
+        return None
+
+    def is_alive(self) -> bool:
+        """Say whether this very process still runs."""
+        return _exists(self.pid) and _start_of(self.pid) == self.started
+
+
+@cache
+def _boot() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _start_of(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            # Field 22, in clock ticks since the machine started; the name before it may hold anything but ")".
+            ticks = file.read().rpartition(b")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+    return f"{_boot()}/{ticks.decode()}"
+
+
+def _exists(pid: int) -> bool:
+    if sys.platform == "win32":
+        import ctypes
+
+        query_limited_information = 0x1000
+        handle = ctypes.windll.kernel32.OpenProcess(query_limited_information, False, pid)
+        if not handle:
+            return False
+        still_active, code = 259, ctypes.c_ulong()
+        ctypes.windll.kernel32.GetExitCodeProcess(handle, ctypes.byref(code))
+        ctypes.windll.kernel32.CloseHandle(handle)
+        return code.value == still_active
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,249 @@
+"""The processes of steps: started, signalled and waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from azml_tasks.errors import RunError
+from azml_tasks.local.preload import Preload
+
+_SERVER = Path(__file__).resolve().parent / "forkserver" / "server.py"
+_LONGEST_WAIT = 0.5
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A step's process to be. `argv` starts with the script, `path` holds the folders first on its import path.
+
+    A warm one runs in a fork of a process that has imported common modules, else a new interpreter is started.
+    """
+
+    id: str
+    python: str
+    argv: tuple[str, ...]
+    cwd: str
+    environment: Mapping[str, str] = field(repr=False)
+    path: tuple[str, ...]
+    log: str
+    warm: bool
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process has ended; `exit_code` is negative when a signal ended it, None when it could not be started.
+
+    `message` says why it could not.
+    """
+
+    id: str
+    exit_code: int | None
+    message: str = ""
+
+
+class Processes(Protocol):
+    """A way of running steps as processes."""
+
+    def start(self, launch: Launch) -> None:
+        """Start a step; to be called from the main thread."""
+
+    def signal(self, identifier: str, number: int) -> None:
+        """Send a signal to all processes of a step, as far as the system can."""
+
+    def wait(self, timeout: float | None) -> list[Ended]:
+        """Return what has ended, waiting for it up to so many seconds, or until `wake`."""
+
+    def wake(self) -> None:
+        """End a `wait` early; a signal handler may call it."""
+
+    def close(self) -> None:
+        """Kill whatever still runs."""
+
+
+class ForkServer:
+    """Processes that are forked from a warm server; they end when this process does, however it ends. Linux only."""
+
+    def __init__(self, environment: Mapping[str, str], log: Path, preload: Preload) -> None:
+        self._log = log
+        self._socket, theirs = socket.socketpair()
+        self._woken, self._wake = socket.socketpair()
+        self._woken.setblocking(False)
+        self._wake.setblocking(False)
+        modules = (",".join(preload.light), ",".join(preload.heavy))
+        with theirs, open(log, "ab") as output:
+            self._server = subprocess.Popen(
+                [sys.executable, str(_SERVER), str(theirs.fileno()), *modules],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(environment),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._socket, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._received = b""
+        self._pids: dict[str, int] = {}
+
+    def start(self, launch: Launch) -> None:
+        values = asdict(launch)
+        values["env"] = dict(values.pop("environment"))
+        self._send({"start": values.pop("id"), **values})
+
+    def signal(self, identifier: str, number: int) -> None:
+        self._send({"kill": identifier, "signal": int(number)})
+
+    def wait(self, timeout: float | None) -> list[Ended]:
+        ended: list[Ended] = []
+        for key, _ in self._selector.select(timeout):
+            if key.fileobj is self._woken:
+                self._woken.recv(4096)
+            else:
+                ended += self._receive()
+        return ended
+
+    def wake(self) -> None:
+        # When it is full the other end will wake anyway.
+        with contextlib.suppress(OSError):
+            self._wake.send(b"\0")
+
+    def close(self) -> None:
+        self._selector.close()
+        for end in (self._socket, self._woken, self._wake):
+            end.close()
+        self._server.wait()
+        if self._log.exists() and not self._log.stat().st_size:
+            self._log.unlink()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        try:
+            self._socket.sendall(json.dumps(message).encode() + b"\n")
+        except ConnectionError:
+            self._lost()
+
+    def _receive(self) -> list[Ended]:
+        try:
+            data = self._socket.recv(65536)
+        except ConnectionError:
+            data = b""
+        if not data:
+            self._lost()
+        *lines, self._received = (self._received + data).split(b"\n")
+        found = (self._read(json.loads(line)) for line in lines)
+        return [ended for ended in found if ended]
+
+    def _read(self, message: dict[str, Any]) -> Ended | None:
+        if "started" in message:
+            self._pids[message["started"]] = message["pid"]
+        elif "ended" in message:
+            self._pids.pop(message["ended"], None)
+            return Ended(message["ended"], os.waitstatus_to_exitcode(message["status"]))
+        elif "refused" in message:
+            return Ended(message["refused"], None, message["reason"])
+        return None
+
+    def _lost(self) -> None:
+        # Its children die with it, but what they started in turn is only reached by its group.
+        for pid in self._pids.values():
+            _end_group(pid)
+        raise RunError(f"the process that starts the steps ended, perhaps for want of memory; its log: {self._log}")
+
+
+class Subprocesses:
+    """Processes that are started one by one as new interpreters; the way for Windows and macOS."""
+
+    def __init__(self) -> None:
+        # Unlike Queue, a SimpleQueue may be put to by a signal handler.
+        self._ended: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, launch: Launch) -> None:
+        options: dict[str, Any] = {"start_new_session": True}
+        if sys.platform == "win32":
+            options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        try:
+            with open(launch.log, "ab") as log:
+                process = subprocess.Popen(
+                    [launch.python, *launch.argv],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=launch.cwd,
+                    env=dict(launch.environment),
+                    **options,
+                )
+        except OSError as error:
+            self._ended.put(Ended(launch.id, None, str(error)))
+            return
+        self._running[launch.id] = process
+        threading.Thread(target=self._watch, args=(launch.id, process), daemon=True).start()
+
+    def signal(self, identifier: str, number: int) -> None:
+        process = self._running.get(identifier)
+        if process is not None:
+            _signal_group(process, number)
+
+    def wait(self, timeout: float | None) -> list[Ended]:
+        try:
+            # Not for ever: on Windows a signal does not end the wait.
+            found = [self._ended.get(timeout=min(timeout or _LONGEST_WAIT, _LONGEST_WAIT))]
+            while not self._ended.empty():
+                found.append(self._ended.get())
+        except queue.Empty:
+            return []
+        ended = [item for item in found if item]
+        for item in ended:
+            self._running.pop(item.id, None)
+        return ended
+
+    def wake(self) -> None:
+        self._ended.put(None)
+
+    def close(self) -> None:
+        for process in self._running.values():
+            _signal_group(process, _KILL)
+            process.wait()
+
+    def _watch(self, identifier: str, process: subprocess.Popen[bytes]) -> None:
+        exit_code = process.wait()
+        # What it left behind in its group would go on writing into the folders of a finished step.
+        _signal_group(process, _KILL)
+        self._ended.put(Ended(identifier, exit_code))
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    if sys.platform == "win32":
+        if process.poll() is None:
+            process.terminate()
+    else:
+        _end_group(process.pid, number)
+
+
+def _end_group(pid: int, number: int = _KILL) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def start_processes(environment: Mapping[str, str], log: Path, preload: Preload) -> Processes:
+    """Return the way of running steps that this system has.
+
+    `environment` is that of every step before its own variables, `log` takes what the starting process itself says,
+    and `preload` names modules that steps import.
+    """
+    if sys.platform == "linux":
+        return ForkServer(environment, log, preload)
+    return Subprocesses()

@@ -1,0 +1,180 @@
+"""What is known of a run and of its steps, now or long after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from azml_tasks.local.files import read_json, read_lines, write_json
+from azml_tasks.local.layout import RunPlaces, StepPlaces
+from azml_tasks.local.process import ProcessIdentity
+
+VERSION = 1
+
+RunStatus = Literal["running", "completed", "failed", "cancelled", "interrupted"]
+StepStatus = Literal["waiting", "running", "completed", "reused", "failed", "cancelled", "skipped", "interrupted"]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step of a run. Times are seconds since the epoch.
+
+    `reason` says why it ran, was reused or was skipped; `message` what went wrong, in a line, `detail` the end of
+    its log and `hint` what may mend it. `exit_code` is negative when a signal ended it. `producer` is the run that
+    made its results, its own unless it was reused, and `places` is where they lie. `outputs` maps the finished
+    output folders to the digests of their contents.
+    """
+
+    key: str
+    places: StepPlaces
+    status: StepStatus = "waiting"
+    reason: str = ""
+    message: str = ""
+    detail: str = ""
+    hint: str = ""
+    started: float | None = None
+    finished: float | None = None
+    exit_code: int | None = None
+    argv: tuple[str, ...] = ()
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    producer: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the steps after it may run."""
+        return self.status in ("completed", "reused")
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran, so far when it still runs."""
+        if self.started is None:
+            return None
+        return (self.finished or time.time()) - self.started
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return what the script logged, in its order."""
+        return read_lines(self.places.root / "metrics.jsonl")
+
+    def save(self, run: RunPlaces) -> None:
+        """Write the record of the step in that run.
+
+        Raises OSError.
+        """
+        values = {
+            "version": VERSION,
+            "key": self.key,
+            "status": self.status,
+            "reason": self.reason,
+            "message": self.message,
+            "detail": self.detail,
+            "hint": self.hint,
+            "started": self.started,
+            "finished": self.finished,
+            "exit_code": self.exit_code,
+            "argv": self.argv,
+            "outputs": dict(self.outputs),
+            "producer": self.producer,
+        }
+        write_json(run.step(self.key).record, values)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run of a pipeline. Times are seconds since the epoch."""
+
+    id: str
+    places: RunPlaces
+    experiment: str
+    status: RunStatus
+    started: float
+    steps: tuple[StepRecord, ...] = ()
+    finished: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    process: ProcessIdentity | None = None
+
+    def __getitem__(self, key: str) -> StepRecord:
+        return next(step for step in self.steps if step.key == key)
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran, so far when it still runs."""
+        return (self.finished or time.time()) - self.started
+
+    def save(self) -> None:
+        """Write the run's own record; the steps keep theirs.
+
+        Raises OSError.
+        """
+        values = {
+            "version": VERSION,
+            "id": self.id,
+            "experiment": self.experiment,
+            "status": self.status,
+            "started": self.started,
+            "finished": self.finished,
+            "parameters": dict(self.parameters),
+            "steps": [step.key for step in self.steps],
+            "process": self.process and {"pid": self.process.pid, "started": self.process.started},
+        }
+        write_json(self.places.record, values)
+
+
+def read_run(places: RunPlaces) -> RunRecord | None:
+    """Return the record of a run; None when the folder holds none that this release can read.
+
+    A run whose runner is gone before its end is `interrupted`, and so are the steps that it was running.
+    """
+    values = read_json(places.record)
+    if values is None or values.get("version") != VERSION:
+        return None
+    try:
+        record = RunRecord(
+            id=values["id"],
+            places=places,
+            experiment=values["experiment"],
+            status=values["status"],
+            started=values["started"],
+            steps=tuple(_read_step(key, places) for key in values["steps"]),
+            finished=values["finished"],
+            parameters=values["parameters"],
+            process=ProcessIdentity.from_json(values["process"]),
+        )
+    except (KeyError, TypeError):
+        return None
+    if record.status != "running" or (record.process and record.process.is_alive()):
+        return record
+    steps = tuple(_interrupted(step) for step in record.steps)
+    return replace(record, status="interrupted", steps=steps, finished=_last_sign(record))
+
+
+def _read_step(key: str, run: RunPlaces) -> StepRecord:
+    values = read_json(run.step(key).record)
+    if values is None or values.get("version") != VERSION:
+        return StepRecord(key, run.step(key))
+    return StepRecord(
+        key=key,
+        places=RunPlaces(run.root.parent / values["producer"]).step(key),
+        status=values["status"],
+        reason=values["reason"],
+        message=values["message"],
+        detail=values["detail"],
+        hint=values["hint"],
+        started=values["started"],
+        finished=values["finished"],
+        exit_code=values["exit_code"],
+        argv=tuple(values["argv"]),
+        outputs=values["outputs"],
+        producer=values["producer"],
+    )
+
+
+def _interrupted(step: StepRecord) -> StepRecord:
+    return replace(step, status="interrupted") if step.status == "running" else step
+
+
+def _last_sign(record: RunRecord) -> float:
+    """Return the last time that the records of an interrupted run tell of."""
+    times = [time for step in record.steps for time in (step.started, step.finished) if time]
+    return max(times, default=record.started)

@@ -1,0 +1,120 @@
+"""Finished results of steps that later runs may reuse, and whether they are still as they were."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azml_tasks.local.content import Contents
+from azml_tasks.local.files import read_json, read_lines, write_json
+from azml_tasks.local.fingerprint import Fingerprint
+from azml_tasks.local.layout import Layout, StepPlaces
+
+VERSION = 1
+_LATEST = "latest.json"
+_GONE = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step left behind when it completed in the run `run_id`.
+
+    `outputs` maps its output folders to digests of their contents, `artifacts` is that of its own files, and
+    `observed` maps what the script read beside its inputs (a model, a dataset by name) to digests.
+    """
+
+    run_id: str
+    places: StepPlaces
+    fingerprint: Fingerprint
+    outputs: Mapping[str, str]
+    artifacts: str
+    observed: Mapping[str, str]
+
+
+class Results:
+    """The reusable results of a project's steps."""
+
+    def __init__(self, layout: Layout, contents: Contents) -> None:
+        self._layout = layout
+        self._contents = contents
+
+    def find(self, step: str, digest: str) -> Result | None:
+        """Return the result of the step with that fingerprint, if one was kept."""
+        return self._read(step, f"{digest}.json")
+
+    def latest(self, step: str) -> Result | None:
+        """Return the result that the step last had, made or reused."""
+        return self._read(step, _LATEST)
+
+    def keep(self, step: str, result: Result) -> None:
+        """Make a result known to later runs.
+
+        Raises OSError.
+        """
+        folder = self._layout.results_of(step)
+        values = _to_json(result)
+        write_json(folder / f"{result.fingerprint.digest}.json", values)
+        write_json(folder / _LATEST, values)
+
+    def touch(self, step: str, result: Result) -> None:
+        """Note that the step last had this result.
+
+        Raises OSError.
+        """
+        latest = self.latest(step)
+        if latest is None or latest.run_id != result.run_id:
+            write_json(self._layout.results_of(step) / _LATEST, _to_json(result))
+
+    def damage(self, result: Result) -> str | None:
+        """Say what is no longer as the step left it; None when all is."""
+        if not result.places.record.is_file():
+            return "its earlier result is gone"
+        for name, digest in result.outputs.items():
+            found = self.digest(result.places.output(name))
+            if found != digest:
+                return f"its earlier output '{name}' {'was changed since' if found else 'is gone'}"
+        if self.digest(result.places.artifacts) != result.artifacts:
+            return "the files of its earlier run were changed since"
+        for path, digest in result.observed.items():
+            if self.digest(Path(path)) != digest:
+                return f"what it reads in {os.path.relpath(path, self._layout.project)} changed"
+        return None
+
+    def observe(self, places: StepPlaces) -> dict[str, str]:
+        """Return the digests of what a finished script noted in reads.jsonl as read beside its inputs."""
+        paths = {str(read["path"]) for read in read_lines(places.root / "reads.jsonl") if "path" in read}
+        return {path: self.digest(Path(path)) for path in sorted(paths)}
+
+    def digest(self, path: Path) -> str:
+        """Return the digest of a file or folder; empty when it is not there."""
+        try:
+            return self._contents.digest(path)
+        except OSError:
+            return _GONE
+
+    def _read(self, step: str, name: str) -> Result | None:
+        values = read_json(self._layout.results_of(step) / name)
+        if values is None or values.get("version") != VERSION:
+            return None
+        return Result(
+            run_id=values["run_id"],
+            places=self._layout.run(values["run_id"]).step(step),
+            fingerprint=Fingerprint.from_json(values["fingerprint"]),
+            outputs=values["outputs"],
+            artifacts=values["artifacts"],
+            observed=values["observed"],
+        )
+
+
+def _to_json(result: Result) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "run_id": result.run_id,
+        "fingerprint": result.fingerprint.to_json(),
+        "outputs": dict(result.outputs),
+        "artifacts": result.artifacts,
+        "observed": dict(result.observed),
+    }

@@ -1,0 +1,355 @@
+"""A step is reused when nothing that it depends on has changed, by content; else the run says why not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from azml_tasks.errors import RunError
+from azml_tasks.local.events import StepStarted
+from tests.local.conftest import PASS_ALONG, Project
+
+NEW = "it has no finished result yet"
+
+
+@pytest.fixture
+def three(project: Project) -> Project:
+    """A line of three steps, of which the second imports a module, on a dataset; run once."""
+    project.write({"data.csv": "a,b\n10,x\n", "common.py": "x = 1\n"})
+    project.pipeline(
+        """
+        datasets: {customers: {local_path: data.csv}}
+        env_name: e
+        environments: {e: {pip_packages: [pandas]}}
+        steps:
+          one: {script_name: one.py, input_datasets: {--data: customers}}
+          two: {script_name: two.py, step_config: {lr: 1, batch: 2}}
+          three: {script_name: three.py}
+        """,
+        one=PASS_ALONG,
+        two="import common\n" + PASS_ALONG,
+        three=PASS_ALONG,
+    )
+    project.first = project.run()
+    return project
+
+
+def edit(project: Project, name: str, old: str, new: str) -> None:
+    path = project.folder / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_the_first_run_says_that_there_is_nothing_to_reuse(three):
+    assert three.reasons(three.first) == {"one": NEW, "two": NEW, "three": NEW}
+
+
+def test_nothing_changed_means_nothing_runs_and_the_results_are_those_of_the_earlier_run(three):
+    run = three.run()
+
+    reused = f"reused from {three.first.id}"
+    assert three.statuses(run) == dict.fromkeys(("one", "two", "three"), "reused")
+    assert three.reasons(run) == dict.fromkeys(("one", "two", "three"), reused)
+    assert [step.places for step in run.steps] == [step.places for step in three.first.steps]
+    assert [step.outputs for step in run.steps] == [step.outputs for step in three.first.steps]
+    assert not any(isinstance(event, StepStarted) for event in three.events)
+
+
+def test_a_result_that_was_reused_is_reused_again_from_the_run_that_made_it(three):
+    three.run()
+
+    assert three.reasons(three.run())["two"] == f"reused from {three.first.id}"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "step", "reason"),
+    [
+        ("one.py", "way = ", "way  = ", "one", "its script changed (one.py)"),
+        ("common.py", "1", "2", "two", "a file of its snapshot changed (common.py)"),
+        ("data.csv", "10", "20", "one", "its input customers changed"),
+        ("pipeline.yaml", "lr: 1", "lr: 2", "two", "its step_config changed (lr)"),
+        ("pipeline.yaml", "{lr: 1, ", "{", "two", "its step_config changed (lr)"),
+        ("pipeline.yaml", "three.py}", "three.py, arguments: {--a: 1}}", "three", "its arguments changed"),
+        ("pipeline.yaml", "[pandas]", "[pandas, numpy]", "one", "its environment changed"),
+        (
+            "pipeline.yaml",
+            "three.py}",
+            "three.py, environment_variables: {A: b}}",
+            "three",
+            "its environment variable A changed",
+        ),
+        ("pipeline.yaml", "data.csv}", "data.csv, separator: ';'}", "one", "its input customers changed"),
+        (
+            "pipeline.yaml",
+            "script_name: two.py",
+            "script_name: three.py",
+            "two",
+            "its script is now three.py and a file of its snapshot changed (common.py)",
+        ),
+    ],
+)
+def test_a_change_runs_the_step_that_it_concerns_and_says_so(three, name, old, new, step, reason):
+    edit(three, name, old, new)
+
+    run = three.run()
+
+    assert (run[step].status, run[step].reason) == ("completed", reason)
+
+
+def test_steps_before_the_changed_one_are_reused_and_those_after_it_only_when_they_read_the_same(three):
+    edit(three, "two.py", "import common\n", "import common  # same output\n")
+    assert three.statuses(three.run()) == {"one": "reused", "two": "completed", "three": "reused"}
+
+    edit(three, "two.py", "way + ", "way + 'more ' + ")
+    run = three.run()
+    assert three.statuses(run) == {"one": "reused", "two": "completed", "three": "completed"}
+    assert run["three"].reason == "its input three_input_folder changed"
+    assert three.log(run, "three") == "read: one more two \n"
+
+
+def test_the_content_decides_and_not_the_time_stamps(three):
+    data = three.folder / "data.csv"
+    before = data.stat()
+    for name in ("data.csv", "one.py", "common.py"):
+        os.utime(three.folder / name)
+    assert set(three.statuses(three.run()).values()) == {"reused"}
+
+    data.write_text("a,b\n20,x\n")
+    os.utime(data, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (data.stat().st_size, data.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert three.run()["one"].reason == "its input customers changed"
+
+
+def test_changing_back_finds_the_older_result_again(three):
+    edit(three, "common.py", "1", "2")
+    second = three.run()
+    edit(three, "common.py", "2", "1")
+
+    assert three.reasons(three.run())["two"] == f"reused from {three.first.id}"
+
+    edit(three, "common.py", "1", "2")
+    assert three.reasons(three.run())["two"] == f"reused from {second.id}"
+
+
+def test_a_file_that_no_step_imports_changes_nothing(three):
+    three.write({"unrelated.py": "x = 2", "notes.md": ""})
+
+    assert set(three.statuses(three.run()).values()) == {"reused"}
+
+
+CHANGED = "its earlier output 'one_output_folder' was changed since"
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda folder: (folder / "way.txt").write_text("other"), CHANGED),
+        (lambda folder: (folder / "more").write_text(""), CHANGED),
+        (lambda folder: (folder / "way.txt").unlink(), CHANGED),
+        (shutil.rmtree, "its earlier output 'one_output_folder' is gone"),
+        (lambda folder: shutil.rmtree(folder.parent.parent), "its earlier result is gone"),
+    ],
+)
+def test_an_earlier_output_that_is_not_as_the_step_left_it_is_never_reused(three, damage, reason):
+    damage(three.first["one"].places.output("one_output_folder"))
+
+    run = three.run()
+
+    assert (run["one"].status, run["one"].reason) == ("completed", reason)
+    assert (run["one"].places.output("one_output_folder") / "way.txt").read_text() == "one "
+
+
+def test_files_of_the_run_that_were_changed_are_not_reused_either(project):
+    project.line(a="import os\nos.mkdir('outputs')\nopen('outputs/model', 'w').write('1')")
+    first = project.run()
+    (first["a"].places.artifacts / "outputs/model").write_text("2")
+
+    assert project.reasons(project.run()) == {"a": "the files of its earlier run were changed since"}
+
+
+def test_reuse_can_be_switched_off_for_a_step(three):
+    edit(three, "pipeline.yaml", "one.py,", "one.py, allow_reuse: false,")
+
+    run = three.run()
+
+    assert three.statuses(run) == {"one": "completed", "two": "reused", "three": "reused"}
+    assert run["one"].reason == "allow_reuse is false"
+
+
+def test_force_runs_everything(three):
+    run = three.run(force=True)
+
+    assert three.reasons(run) == dict.fromkeys(("one", "two", "three"), "it was asked for")
+    assert set(three.statuses(run).values()) == {"completed"}
+
+
+def test_a_failed_step_is_not_reused_and_the_next_run_goes_on_from_it(project):
+    project.line(one=PASS_ALONG, two="raise SystemExit(3)", three=PASS_ALONG)
+    assert project.statuses(project.run()) == {"one": "completed", "two": "failed", "three": "skipped"}
+
+    project.write({"two.py": PASS_ALONG})
+    run = project.run()
+
+    assert project.statuses(run) == {"one": "reused", "two": "completed", "three": "completed"}
+    assert project.log(run, "three") == "read: one two \n"
+
+
+def test_a_step_that_runs_after_another_runs_again_when_that_one_did(project):
+    project.pipeline(
+        """
+        steps:
+          load: {script_name: load.py, output_folders: []}
+          report: {script_name: report.py, input_folders: {}, run_after: [load]}
+        """,
+        load="",
+        report="",
+    )
+    project.run()
+    assert set(project.statuses(project.run()).values()) == {"reused"}
+
+    project.write({"load.py": "# new"})
+    run = project.run()
+
+    assert project.reasons(run) == {
+        "load": "its script changed (load.py)",
+        "report": "it runs after load, which ran again",
+    }
+
+
+def test_a_dataset_that_changes_while_its_step_runs_is_read_again_next_time(project):
+    project.write({"data.csv": "a\n10\n"})
+    project.pipeline(
+        """
+        datasets: {customers: {local_path: data.csv}}
+        steps: {a: {script_name: a.py, input_datasets: {customers: customers}}}
+        """,
+        a=f"open({str(project.folder / 'data.csv')!r}, 'a').write('20\\n')",
+    )
+
+    assert [project.run()["a"].status for _ in range(2)] == ["completed", "completed"]
+
+
+def test_what_a_script_notes_as_read_counts_as_an_input(project):
+    project.write({"model.bin": "1"})
+    project.line(
+        a=f"""
+            import json, os
+            with open(os.path.dirname(os.environ["AZML_RUN_CONTEXT"]) + "/reads.jsonl", "w") as file:
+                file.write(json.dumps({{"path": {str(project.folder / "model.bin")!r}}}))
+        """
+    )
+    project.run()
+    assert project.statuses(project.run()) == {"a": "reused"}
+
+    project.write({"model.bin": "2"})
+
+    assert project.reasons(project.run()) == {"a": "what it reads in model.bin changed"}
+
+
+def test_a_directory_or_a_pattern_of_files_is_an_input_by_its_contents(project):
+    project.write({"data/x/1.csv": "a\n10\n", "data/x/2.csv": "a\n20\n"})
+    project.pipeline(
+        """
+        datasets:
+          folder: {local_path: data, type: file}
+          pattern: {local_path: "data/**/*.csv"}
+        steps:
+          a: {script_name: a.py, input_datasets: {folder: folder}}
+          b: {script_name: b.py, input_folders: {}, input_datasets: {pattern: pattern}}
+        """,
+        a="",
+        b="",
+    )
+    project.run()
+    assert set(project.statuses(project.run()).values()) == {"reused"}
+
+    project.write({"data/x/notes.txt": ""})
+    assert project.statuses(project.run()) == {"a": "completed", "b": "reused"}
+
+    (project.folder / "data/x/2.csv").rename(project.folder / "data/x/3.csv")
+    assert project.statuses(project.run()) == {"a": "completed", "b": "completed"}
+
+
+def test_a_dataset_whose_data_are_gone_fails_its_step_in_a_sentence(project):
+    project.pipeline(
+        """
+        datasets: {customers: {local_path: data.csv}}
+        steps: {a: {script_name: a.py, input_datasets: {customers: customers}}}
+        """,
+        a="",
+    )
+
+    run = project.run()
+
+    assert (run.status, run["a"].message) == ("failed", "the data of dataset 'customers' are not there: data.csv")
+
+
+# --from-step and --only
+
+
+def test_from_step_runs_that_step_and_what_follows_on_what_is_there(three):
+    edit(three, "one.py", "way = ", "way  = ")  # which a whole run would run again
+
+    run = three.run(from_step="two")
+
+    assert three.statuses(run) == {"one": "reused", "two": "completed", "three": "completed"}
+    assert run["one"].reason == f"not asked for; its result of {three.first.id} is taken"
+    assert three.log(run, "three") == "read: one two \n"
+
+
+def test_only_runs_that_step_alone(three):
+    run = three.run(only="two")
+
+    assert three.statuses(run) == {"one": "reused", "two": "completed"}
+    assert three.run()["two"].reason == f"reused from {run.id}"
+
+
+def test_from_step_without_an_earlier_result_says_what_to_do(project):
+    project.line(one=PASS_ALONG, two=PASS_ALONG)
+
+    with pytest.raises(RunError) as caught:
+        project.run(from_step="two")
+
+    assert str(caught.value) == (
+        "step 'two' reads what 'one' wrote, and it has no finished result: "
+        "run everything with `invoke run`, or from there with `--from-step one`"
+    )
+    assert not (project.folder / ".azml/runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"from_step": "tow"}, "'tow' is not a step of this pipeline; did you mean 'two'?"),
+        ({"only": "four"}, "'four' is not a step of this pipeline"),
+        ({"only": "one", "from_step": "one"}, "--from-step and --only exclude each other: give one of them"),
+    ],
+)
+def test_a_step_that_cannot_be_chosen(three, options, message):
+    with pytest.raises(RunError) as caught:
+        three.run(**options)
+
+    assert str(caught.value) == message
+
+
+def test_azml_can_be_deleted_at_any_time(three):
+    shutil.rmtree(three.folder / ".azml")
+
+    assert three.statuses(three.run()) == dict.fromkeys(("one", "two", "three"), "completed")
+
+
+def test_a_project_that_is_moved_keeps_its_results(three, tmp_path):
+    three.folder = three.folder.rename(tmp_path / "elsewhere")
+
+    assert set(three.statuses(three.run()).values()) == {"reused"}
+
+
+@pytest.mark.parametrize("file", ["hashes.json", "reuse/one/latest.json"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 99}'])
+def test_a_file_of_azml_that_is_damaged_costs_time_and_nothing_else(three, file, content):
+    (three.folder / ".azml" / file).write_text(content)
+
+    assert three.run().status == "completed"
