@@ -1,0 +1,216 @@
+"""`invoke run` on this machine: what it prints, what it leaves, how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.tasks.conftest import Invoke
+
+SCRIPT = """\
+    import argparse, json, pathlib
+    from azureml.core import Run
+    run = Run.get_context()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", type=json.loads, default={})
+    parser.add_argument("--input-folder", type=pathlib.Path)
+    parser.add_argument("--output-folder", type=pathlib.Path)
+    parser.add_argument("--alpha")
+    args = parser.parse_args()
+    total = args.config.get("add", 0)
+    if args.input_folder:
+        total += int((args.input_folder / "total.txt").read_text())
+    folder = args.output_folder or pathlib.Path("outputs")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "total.txt").write_text(str(total))
+    print("total", total, args.alpha)
+    run.log("total", total)
+    run.complete()
+"""
+PIPELINE = """\
+    backend: local
+    experiment_name: sums
+    pipeline_parameters: {alpha: 0.5}
+    steps:
+      first: {script_name: add.py, step_config: {add: 1}}
+      second: {script_name: add.py, step_config: {add: 10}}
+      third: {script_name: add.py, step_config: {add: 100}, arguments: {--alpha: "${{ parameters.alpha }}"}}
+    targets:
+      big: {steps: {first: {step_config: {add: 1000}}}}
+"""
+
+
+@pytest.fixture
+def sums(invoke: Invoke) -> Invoke:
+    invoke.write("add.py", SCRIPT)
+    invoke.write("pipeline.yaml", PIPELINE)
+    return invoke
+
+
+def told(out: str) -> str:
+    """Return the text with what differs from run to run made the same."""
+    out = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", out)
+    return re.sub(r"after \d+(\.\d+)? s", "after TIME", out)
+
+
+def test_a_run_tells_what_it_does_and_the_next_reuses_it(sums: Invoke) -> None:
+    first = sums("run")
+    again = sums("run")
+    assert first.status == 0
+    assert told(first.out).splitlines() == [
+        "pipeline.yaml on this machine (backend local)",
+        "run RUN of experiment sums: 3 steps on this machine",
+        "first: started; it has no finished result yet",
+        "first: completed after TIME",
+        "second: started; it has no finished result yet",
+        "second: completed after TIME",
+        "third: started; it has no finished result yet",
+        "third: completed after TIME",
+        "run RUN completed after TIME",
+    ]
+    assert told(again.out).splitlines() == [
+        "pipeline.yaml on this machine (backend local)",
+        "run RUN of experiment sums: 3 steps on this machine",
+        "first: reused from RUN",
+        "second: reused from RUN",
+        "third: reused from RUN",
+        "run RUN completed after TIME",
+    ]
+
+
+def test_runs_logs_prints_what_each_script_printed(sums: Invoke) -> None:
+    sums("run")
+    assert sums("runs.logs").out.splitlines() == [
+        "--- first",
+        "total 1 None",
+        "--- second",
+        "total 11 None",
+        "--- third",
+        "total 111 0.5",
+    ]
+    assert sums("runs.logs", "--step", "second").out == "total 11 None\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--set", "second.add=20"], "total 121 0.5"),
+        (["--set", "alpha=0.75"], "total 111 0.75"),
+        (["--set", "first.add=2", "--set", "third.add=0"], "total 12 0.5"),
+        (["--target", "big"], "total 1110 0.5"),
+    ],
+)
+def test_a_setting_or_a_target_changes_what_the_scripts_are_given(sums: Invoke, words: list[str], line: str) -> None:
+    assert sums("run", *words).status == 0
+    assert sums("runs.logs", "--step", "third").out.strip() == line
+
+
+def test_the_target_may_come_from_invokes_configuration(sums: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVOKE_AZML_TARGET", "big")
+    assert sums("run").out.splitlines()[0] == "pipeline.yaml on this machine (backend local, target big)"
+
+
+def test_a_failing_step_shows_its_traceback_what_was_skipped_and_how_to_go_on(sums: Invoke) -> None:
+    sums.write("pipeline.yaml", PIPELINE.replace("add: 10}", "add: ten}"))
+    answer = sums("run")
+    assert answer.status == 1
+    assert told(answer.err).splitlines() == [
+        "step 'second' failed: exit status 1",
+        "  Traceback (most recent call last):",
+        '    File "add.py", line 12, in <module>',
+        '      total += int((args.input_folder / "total.txt").read_text())',
+        '  TypeError: can only concatenate str (not "int") to str',
+        "its log: .azml/runs/RUN/steps/second/log.txt",
+        "skipped: third",
+        "`invoke run` goes on from there: steps that have completed are reused",
+    ]
+    sums.write("pipeline.yaml", PIPELINE)
+    assert told(sums("run").out).splitlines()[2:4] == [
+        "first: reused from RUN",
+        "second: started; its step_config changed (add)",
+    ]
+
+
+def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> None:
+    sums("run")
+    from_second = [line for line in told(sums("run", "--from-step", "second").out).splitlines() if "completed" in line]
+    only_second = [line for line in told(sums("run", "--only", "second").out).splitlines() if "completed" in line]
+    assert from_second == [
+        "second: completed after TIME",
+        "third: completed after TIME",
+        "run RUN completed after TIME",
+    ]
+    assert only_second == ["second: completed after TIME", "run RUN completed after TIME"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--only", "secnd"], "'secnd' is not a step of this pipeline; did you mean 'second'?"),
+        (
+            ["--from-step", "third"],
+            "step 'third' reads what 'second' wrote, and it has no finished result: "
+            "run everything with `invoke run`, or from there with `--from-step second`",
+        ),
+    ],
+)
+def test_a_step_that_cannot_be_run_is_refused_with_exit_status_1(sums: Invoke, words: list[str], sentence: str) -> None:
+    answer = sums("run", *words)
+    assert (answer.err.strip(), answer.status) == (sentence, 1)
+
+
+def test_a_wrong_file_is_refused_with_exit_status_2_and_nothing_runs(sums: Invoke) -> None:
+    sums.write("pipeline.yaml", "backend: local\nsteps:\n  a: {script_nme: add.py}\n")
+    answer = sums("run")
+    assert answer.status == 2
+    assert answer.err == "pipeline.yaml:3: step 'a': 'script_nme' is not a key here; did you mean 'script_name'?\n"
+    assert not (sums.folder / ".azml" / "runs").exists()
+
+
+def test_dry_says_what_would_run_and_runs_nothing(sums: Invoke) -> None:
+    answer = sums("--dry", "run")
+    assert answer.out == "would run first, second, third of pipeline.yaml on this machine (backend local)\n"
+    assert not (sums.folder / ".azml" / "runs").exists()
+
+
+def test_runs_show_tells_of_each_step_and_what_it_logged(sums: Invoke) -> None:
+    sums("run", "--experiment", "other")
+    lines = [re.sub(r"\d+\.\d+ s", "TIME", line) for line in told(sums("runs.show").out).splitlines()]
+    assert lines[0] == "run RUN of experiment other: completed, TIME"
+    assert lines[2:] == [
+        "parameter alpha = 0.5",
+        "STEP    STATUS     TIME    WHY",
+        "first   completed  TIME  it has no finished result yet",
+        "second  completed  TIME  it has no finished result yet",
+        "third   completed  TIME  it has no finished result yet",
+        "first: total = 1",
+        "second: total = 11",
+        "third: total = 111",
+    ]
+
+
+def test_runs_list_has_the_newest_first_and_prune_keeps_as_many_as_are_asked_for(sums: Invoke) -> None:
+    for _ in range(3):
+        sums("run")
+    listed = [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]]
+    assert listed == sorted(listed, reverse=True)
+    assert len(listed) == 3
+    assert sums("--dry", "runs.prune", "--keep", "1").out.splitlines() == [f"would clear {run}" for run in listed[1:]]
+    assert sums("runs.prune", "--keep", "1").out.splitlines() == [f"cleared {run}" for run in listed[1:]]
+    # The oldest made the results that the newest reuses, so what it left can still be looked at.
+    assert [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]] == [listed[0], listed[2]]
+    assert sums("runs.logs", "--step", "third").out == "total 111 0.5\n"
+
+
+def test_the_editors_schema_lies_beside_the_runs(sums: Invoke) -> None:
+    sums("run")
+    schema = json.loads((sums.folder / ".azml" / "pipeline.schema.json").read_text())
+    assert schema["properties"]["targets"]["description"].startswith("NAME: keys")
+
+
+@pytest.mark.parametrize("task", ["runs.list", "runs.show", "runs.logs"])
+def test_a_project_without_runs_says_so(sums: Invoke, task: str) -> None:
+    answer = sums(task)
+    assert (answer.err.strip(), answer.status) == ("nothing has been run here yet; `invoke run` does", 1)
