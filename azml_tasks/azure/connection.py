@@ -7,9 +7,10 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from azml_tasks.azure.auth import Tokens, login
 from azml_tasks.azure.calls import service_calls
-from azml_tasks.azure.failures import is_missing
-from azml_tasks.errors import ProjectError, ServiceError, did_you_mean, listed
+from azml_tasks.azure.failures import MissingError, is_missing
+from azml_tasks.errors import LoginError, ProjectError, ServiceError, did_you_mean, listed
 from azml_tasks.model import Auth
 from azml_tasks.reading.project import Project
 
@@ -23,8 +24,8 @@ _LOCATION = "eastus"
 _SUBSCRIPTIONS = "https://management.azure.com/subscriptions?api-version=2022-12-01"
 
 _lock = threading.RLock()
-_logins: dict[Auth, AbstractAuthentication] = {}
-_open: dict[tuple[str, ...], Workspace] = {}
+_logins: dict[Auth, tuple[AbstractAuthentication, Tokens]] = {}
+_open: dict[tuple[str, ...], tuple[Workspace, Tokens]] = {}
 
 
 def connect(project: Project) -> Workspace:
@@ -67,8 +68,9 @@ def open_workspace(
     with _lock:
         if key not in _open:
             with service_calls(f"opening the workspace '{name}'"):
-                _open[key] = _get(name, resource_group, subscription_id, _login(auth, variables or os.environ))
-        return _open[key]
+                credential, tokens = _login(auth, variables or os.environ)
+                _open[key] = _get(name, resource_group, subscription_id, credential), tokens
+        return _open[key][0]
 
 
 def connect_or_create(
@@ -84,10 +86,22 @@ def connect_or_create(
     """
     try:
         return open_workspace(name, resource_group, subscription_id, auth, variables)
-    except MissingWorkspaceError:
+    except MissingError:
         with _lock, service_calls(f"creating the workspace '{name}'"):
-            _create(name, resource_group, subscription_id, _login(auth or Auth(), variables or os.environ))
+            credential, _ = _login(auth or Auth(), variables or os.environ)
+            _create(name, resource_group, subscription_id, credential)
         return open_workspace(name, resource_group, subscription_id, auth, variables)
+
+
+def login_of(ws: Workspace) -> Tokens:
+    """Return the source of tokens that a workspace was opened with.
+
+    Raises LoginError for one that was opened by somebody else.
+    """
+    for opened, tokens in _open.values():
+        if opened is ws:
+            return tokens
+    raise LoginError(f"the workspace '{ws.name}' was not opened by azml_tasks, so its login cannot be used for this")
 
 
 def forget_connections() -> None:
@@ -97,55 +111,50 @@ def forget_connections() -> None:
         _logins.clear()
 
 
-class MissingWorkspaceError(ServiceError):
-    """There is no such workspace; the text names those that there are."""
-
-
-def _login(auth: Auth, variables: Mapping[str, str]) -> AbstractAuthentication:
+def _login(auth: Auth, variables: Mapping[str, str]) -> tuple[AbstractAuthentication, Tokens]:
     from azureml.core.authentication import TokenAuthentication
 
-    from azml_tasks.azure.auth import login
-
     if auth not in _logins:
-        _logins[auth] = TokenAuthentication(login(auth, variables))
+        tokens = login(auth, variables)
+        _logins[auth] = TokenAuthentication(tokens), tokens
     return _logins[auth]
 
 
-def _get(name: str, group: str, subscription: str, login: AbstractAuthentication) -> Workspace:
+def _get(name: str, group: str, subscription: str, auth: AbstractAuthentication) -> Workspace:
     from azureml.core import Workspace
     from azureml.exceptions import ProjectSystemException, UserErrorException
 
     try:
-        return Workspace.get(name, auth=login, subscription_id=subscription, resource_group=group)
+        return Workspace.get(name, auth=auth, subscription_id=subscription, resource_group=group)
     except ProjectSystemException as error:
         if not is_missing(error):
             raise
-        raise MissingWorkspaceError(_what_there_is(name, group, subscription, login)) from None
+        raise MissingError(_what_there_is(name, group, subscription, auth)) from None
     except UserErrorException:
-        others = _subscriptions(login)
+        others = _subscriptions(auth)
         if subscription.lower() in others:
             raise
         raise ServiceError(_no_subscription(subscription, others)) from None
 
 
-def _create(name: str, group: str, subscription: str, login: AbstractAuthentication) -> None:
+def _create(name: str, group: str, subscription: str, auth: AbstractAuthentication) -> None:
     from azureml.core import Workspace
     from azureml.exceptions import WorkspaceException
 
-    where = {"subscription_id": subscription, "resource_group": group, "auth": login, "show_output": False}
+    where = {"subscription_id": subscription, "resource_group": group, "auth": auth, "show_output": False}
     try:
         Workspace.create(name, create_resource_group=False, exist_ok=True, **where)
     except WorkspaceException:  # there is no such group
         Workspace.create(name, create_resource_group=True, location=_LOCATION, exist_ok=True, **where)
 
 
-def _what_there_is(name: str, group: str, subscription: str, login: AbstractAuthentication) -> str:
+def _what_there_is(name: str, group: str, subscription: str, auth: AbstractAuthentication) -> str:
     """Say which workspaces there are instead, in the group or else in the subscription."""
     from azureml.core import Workspace
 
     there = {
         workspace.name: workspace.resource_group
-        for found in Workspace.list(subscription, auth=login).values()
+        for found in Workspace.list(subscription, auth=auth).values()
         for workspace in found
     }
     here = [other for other, its_group in there.items() if its_group.lower() == group.lower()]
@@ -158,11 +167,11 @@ def _what_there_is(name: str, group: str, subscription: str, login: AbstractAuth
     return f"{text}, nor in all of the subscription {subscription}"
 
 
-def _subscriptions(login: AbstractAuthentication) -> dict[str, str]:
+def _subscriptions(auth: AbstractAuthentication) -> dict[str, str]:
     """Return the subscriptions that we may see: id in lower case, display name."""
     import requests
 
-    response = requests.get(_SUBSCRIPTIONS, headers=login.get_authentication_header(), timeout=60)
+    response = requests.get(_SUBSCRIPTIONS, headers=auth.get_authentication_header(), timeout=60)
     response.raise_for_status()
     return {item["subscriptionId"].lower(): item["displayName"] for item in response.json()["value"]}
 

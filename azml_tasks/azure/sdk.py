@@ -47,14 +47,18 @@ def quiet() -> Iterator[None]:
     """
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.level for logger in loggers]
+    last_resort = logging.lastResort
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=_CHATTY)
+        # Some of its loggers are cut off from their parents and have no handler, so that this one writes to stderr.
+        logging.lastResort = logging.NullHandler()  # type: ignore[assignment]
         for logger in loggers:
             if logger.getEffectiveLevel() > logging.DEBUG:
                 logger.setLevel(logging.CRITICAL)
         try:
             yield
         finally:
+            logging.lastResort = last_resort
             for logger, level in zip(loggers, before, strict=True):
                 logger.setLevel(level)
 

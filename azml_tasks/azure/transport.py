@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,6 +51,7 @@ class Patience:
     tries: int = 6
     wait: float = 1
     longest_wait: float = 60
+    sleep: Callable[[float], None] = time.sleep
 
 
 @contextlib.contextmanager
@@ -149,16 +151,14 @@ class _Sending:
         """
         if self.waits.total == 0:
             raise ServiceError(f"{self._named} failed {self.tries} times, the last time with {_told(fault)}")
-        if not isinstance(fault, requests.Response):
-            self.waits = self.waits.increment(self.request.method, self.request.url)
-            self.waits.sleep()
-            return
-        asked = self.waits.get_retry_after(fault.raw)
+        raw = fault.raw if isinstance(fault, requests.Response) else None
+        asked = self.waits.get_retry_after(raw) if raw is not None else None
         if asked is not None and asked > self.patience.longest_wait:
             raise ServiceError(f"{self._named} failed with {_told(fault)}; Azure asks to wait {asked:.0f} seconds")
-        fault.close()
-        self.waits = self.waits.increment(self.request.method, self.request.url, response=fault.raw)
-        self.waits.sleep(fault.raw)
+        self.waits = self.waits.increment(self.request.method, self.request.url, response=raw)
+        if isinstance(fault, requests.Response):
+            fault.close()
+        self.patience.sleep(self.waits.get_backoff_time() if asked is None else asked)
 
     def _look(self, fault: requests.Response | Exception) -> requests.Response | None:
         """Return the answer that was lost, or None when the request is to be sent again.

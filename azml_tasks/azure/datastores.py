@@ -1,0 +1,103 @@
+"""Blob datastores of the workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from azml_tasks.azure.calls import service_calls
+from azml_tasks.azure.changes import Change
+from azml_tasks.azure.failures import MissingError, is_missing
+from azml_tasks.errors import ServiceError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from azureml.core import Workspace
+
+
+def find_datastore(ws: Workspace, name: str) -> Any:
+    """Return a datastore of the workspace.
+
+    Raises MissingError.
+    """
+    with service_calls(f"looking up the datastore '{name}'"):
+        found = registered_datastore(ws, name)
+        if found is None:
+            raise MissingError(
+                f"the workspace '{ws.name}' has no datastore '{name}'{did_you_mean(name, ws.datastores)}"
+            )
+        return found
+
+
+def registered_datastore(ws: Workspace, name: str) -> Any | None:
+    """Return a datastore of the workspace, if it is there."""
+    from azureml.core import Datastore
+
+    with service_calls(f"looking up the datastore '{name}'"):
+        try:
+            return Datastore.get(ws, name)
+        except Exception as error:  # by the age of the service UserErrorException or HttpOperationError
+            if is_missing(error):
+                return None
+            raise
+
+
+def register_datastore(
+    ws: Workspace,
+    name: str,
+    container: str,
+    account: str,
+    account_key: str | None = None,
+    sas_token: str | None = None,
+    dry: bool = False,
+) -> Change:
+    """Register a blob container, or point the registered one at another place or secret.
+
+    Without key and token it is opened by the identity of whoever reads it. No secret is kept or shown.
+    """
+    from_variables = [secret for secret in (account_key, sas_token) if secret]
+    with service_calls(f"registering the datastore '{name}'", from_variables):
+        from azureml.core import Datastore
+
+        registered = registered_datastore(ws, name)
+        if registered is not None:
+            changed = _differences(name, registered, container, account, account_key or "", sas_token or "")
+            if not changed:
+                return Change("datastore", name, "unchanged")
+        if not dry:
+            Datastore.register_azure_blob_container(
+                ws, name, container, account, sas_token=sas_token, account_key=account_key, overwrite=True
+            )
+        if registered is None:
+            return Change("datastore", name, "created", f"{container} in {account}", dry)
+        return Change("datastore", name, "updated", f"{listed(changed)} changed", dry)
+
+
+def unregister_datastore(ws: Workspace, name: str, dry: bool = False) -> Change:
+    """Take a datastore out of the workspace; its data stay where they are."""
+    with service_calls(f"unregistering the datastore '{name}'"):
+        registered = registered_datastore(ws, name)
+        if registered is None:
+            return Change("datastore", name, "unchanged", "it was not registered")
+        if not dry:
+            registered.unregister()
+        return Change("datastore", name, "removed", dry=dry)
+
+
+def opened_by_identity(datastore: Any) -> bool:
+    """Say whether a datastore has no secret of its own, so that whoever reads it must be let in."""
+    return not (getattr(datastore, "account_key", None) or getattr(datastore, "sas_token", None))
+
+
+def _differences(name: str, registered: Any, container: str, account: str, key: str, token: str) -> list[str]:
+    if registered.datastore_type != "AzureBlob":
+        raise ServiceError(
+            f"the datastore '{name}' is registered as {registered.datastore_type}, not as a blob container: "
+            "give yours another name, or unregister it first"
+        )
+    pairs = {
+        "the container": (registered.container_name, container),
+        "the account": (registered.account_name, account),
+        # Where the service hides a secret from us, it cannot be compared and is set again.
+        "the account key": (registered.account_key or "", key),
+        "the SAS token": ((registered.sas_token or "").lstrip("?"), token.lstrip("?")),
+    }
+    return [what for what, (before, after) in pairs.items() if before != after]
