@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import metadata, util
 
+from azml_tasks.azure.scope import SharedScope
 from azml_tasks.errors import NotInstalledError
 
 # Microsoft publishes azureml-pipeline-steps for Python below 3.12 only; pip falls back to a release of 2019 there.
@@ -39,19 +40,23 @@ def require_sdk() -> None:
             importlib.import_module(name)
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the SDK's warnings and log messages from the user while it works for us.
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Keep the SDK's warnings and log messages from the user while it works for us, in whichever thread.
 
     What fails becomes an error of ours. Everything is logged when the user has turned logging to DEBUG.
     """
+    return _quiet_scope.held(_silenced())
+
+
+@contextlib.contextmanager
+def _silenced() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.level for logger in loggers]
     last_resort = logging.lastResort
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=_CHATTY)
         # Some of its loggers are cut off from their parents and have no handler, so that this one writes to stderr.
-        logging.lastResort = logging.NullHandler()  # type: ignore[assignment]
+        logging.lastResort = logging.NullHandler()
         for logger in loggers:
             if logger.getEffectiveLevel() > logging.DEBUG:
                 logger.setLevel(logging.CRITICAL)
@@ -61,6 +66,9 @@ def quiet() -> Iterator[None]:
             logging.lastResort = last_resort
             for logger, level in zip(loggers, before, strict=True):
                 logger.setLevel(level)
+
+
+_quiet_scope = SharedScope()
 
 
 def _check_installed() -> None:

@@ -16,7 +16,6 @@ When patience ends it raises ServiceError, which the SDK's own retries, slower a
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,6 +31,7 @@ from urllib3.util import Retry
 
 from azml_tasks.azure.failures import said_by
 from azml_tasks.azure.lookups import Exchange, Repeat, repeat_of
+from azml_tasks.azure.scope import SharedScope
 from azml_tasks.errors import ServiceError
 
 FAULTS = frozenset((408, 429, 500, 502, 503, 504, 530))
@@ -54,19 +54,17 @@ class Patience:
     sleep: Callable[[float], None] = time.sleep
 
 
-@contextlib.contextmanager
-def steady(patience: Patience | None = None) -> Iterator[None]:
-    """Send every request of this process through our adapter for as long as the block runs.
+def steady(patience: Patience | None = None) -> contextlib.AbstractContextManager[None]:
+    """Send every request of this process through our adapter for as long as the block runs, in whichever thread.
 
     Blocks nest; the outermost one's patience counts.
     """
-    with _scope.entered(patience or Patience()):
-        yield
+    return _scope.held(_sending(patience or Patience()))
 
 
 def close_connections() -> None:
     """Close what is kept open from one request to the next."""
-    _scope.adapter.close()
+    _adapter.close()
 
 
 class SteadyAdapter(HTTPAdapter):
@@ -197,38 +195,22 @@ def _never_arrived(fault: requests.Response | Exception) -> bool:
     return isinstance(fault, (ConnectTimeout, ProxyError)) or isinstance(reason, NewConnectionError)
 
 
-class _Scope:
-    """The blocks that are open, in whichever thread, and the adapter that they share."""
+@contextlib.contextmanager
+def _sending(patience: Patience) -> Iterator[None]:
+    _adapter.patience = patience
+    own_choice = requests.Session.get_adapter
 
-    def __init__(self) -> None:
-        self.adapter = SteadyAdapter()
-        self._lock = threading.Lock()
-        self._depth = 0
+    def get_adapter(session: requests.Session, url: str) -> Any:
+        own = own_choice(session, url)
+        # What somebody mounted for a purpose stays; Azure speaks HTTPS alone.
+        return _adapter if isinstance(own, HTTPAdapter) and url.lower().startswith("https:") else own
 
-    @contextlib.contextmanager
-    def entered(self, patience: Patience) -> Iterator[None]:
-        with self._lock:
-            if self._depth == 0:
-                self.adapter.patience = patience
-                requests.Session.get_adapter = self._get_adapter  # type: ignore[method-assign]
-            self._depth += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._depth -= 1
-                if self._depth == 0:
-                    requests.Session.get_adapter = _get_adapter  # type: ignore[method-assign]
-
-    @property
-    def _get_adapter(self) -> Callable[..., Any]:
-        def get_adapter(session: requests.Session, url: str) -> Any:
-            own = _get_adapter(session, url)
-            # What somebody mounted for a purpose stays; Azure speaks HTTPS alone.
-            return self.adapter if isinstance(own, HTTPAdapter) and url.lower().startswith("https:") else own
-
-        return get_adapter
+    requests.Session.get_adapter = get_adapter  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        requests.Session.get_adapter = own_choice  # type: ignore[method-assign]
 
 
-_get_adapter = requests.Session.get_adapter
-_scope = _Scope()
+_adapter = SteadyAdapter()
+_scope = SharedScope()
