@@ -13,14 +13,18 @@ LOG = "user_logs/std_log.txt"
 """Where a step's output goes, as the present runtime names it (`azureml/core/run.py:_get_common_runtime_logs`)."""
 
 
-def put(state: State, workspace: Workspace, container: str, path: str, content: bytes) -> None:
+def put(
+    state: State, workspace: Workspace, container: str, path: str, content: bytes, origin: str = ORIGIN
+) -> None:
     """Write an artifact; `container` is the run's ('dcid.<run id>')."""
-    state.storage.put(workspace.account, CONTAINER, f"{ORIGIN}/{container}/{path}", content)
+    state.storage.put(workspace.account, CONTAINER, f"{origin}/{container}/{path}", content)
 
 
-def find(state: State, workspace: Workspace, container: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+def find(
+    state: State, workspace: Workspace, container: str, prefix: str = "", origin: str = ORIGIN
+) -> Iterator[tuple[str, bytes]]:
     """Give path and content of the artifacts whose path starts so."""
-    folder = f"{ORIGIN}/{container}/"
+    folder = f"{origin}/{container}/"
     for path, blob in state.storage.find(workspace.account, CONTAINER, folder + prefix):
         yield path.removeprefix(folder), blob.content
 

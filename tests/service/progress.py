@@ -171,7 +171,7 @@ class Progress:
                 "StepType": "PythonScriptStep",
             }
         )
-        record.definition = {"script": step.script, "target": step.target}
+        record.definition = {**step.runconfig, "script": step.script, "target": step.target}
         run.steps[step.node] = record.id
         record.begin()
         earlier = self._reusable.get(self._key(workspace, run, step))

@@ -175,6 +175,8 @@ class Workspace:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)
     models: list[Model] = field(default_factory=list)
+    assets: dict[str, Document] = field(default_factory=dict)
+    """What models are made of: artifacts by their prefix."""
     secrets: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

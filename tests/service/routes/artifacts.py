@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tests.service import artifacts
@@ -33,20 +34,20 @@ def upload_artifact(call: Call, origin: str, container: str, path: str) -> Any:
     """Write an artifact, or add to it."""
     content = call.request.body
     if call.request.query.get("append", "").lower() == "true":
-        content = dict(artifacts.find(call.state, call.workspace, container)).get(path, b"") + content
-    artifacts.put(call.state, call.workspace, container, path, content)
+        content = dict(_find(call, origin, container)).get(path, b"") + content
+    artifacts.put(call.state, call.workspace, container, path, content, origin)
     return _document(origin, container, path)
 
 
 @routes.on("GET", REGION, BASE + "/content/{origin}/{container}/{path:path}")
 def download_artifact(call: Call, origin: str, container: str, path: str) -> Answer:
-    _require(call, container, path)
-    return Answer(200, dict(artifacts.find(call.state, call.workspace, container))[path])
+    _require(call, origin, container, path)
+    return Answer(200, dict(_find(call, origin, container))[path])
 
 
 @routes.on("GET", REGION, BASE + "/contentinfo/{origin}/{container}/{path:path}")
 def get_content_information(call: Call, origin: str, container: str, path: str) -> Any:
-    _require(call, container, path)
+    _require(call, origin, container, path)
     return _content(call, origin, container, path)
 
 
@@ -57,24 +58,28 @@ def get_write_address(call: Call, origin: str, container: str, path: str) -> Any
 
 @routes.on("GET", REGION, BASE + "/prefix/contentinfo/{origin}/{container}/{prefix:path}", polling=True)
 def list_content_information(call: Call, origin: str, container: str, prefix: str) -> Any:
-    found = artifacts.find(call.state, call.workspace, container, prefix)
+    found = _find(call, origin, container, prefix)
     return page(call, [_content(call, origin, container, path) for path, _ in found])
 
 
 @routes.on("GET", REGION, BASE + "/metadata/{origin}/{container}/{path:path}")
 def get_artifact(call: Call, origin: str, container: str, path: str) -> Any:
-    _require(call, container, path)
+    _require(call, origin, container, path)
     return _document(origin, container, path)
 
 
 @routes.on("GET", REGION, BASE + "/{origin}/{container}")
 def list_artifacts(call: Call, origin: str, container: str) -> Any:
-    found = artifacts.find(call.state, call.workspace, container)
+    found = _find(call, origin, container)
     return page(call, [_document(origin, container, path) for path, _ in found])
 
 
-def _require(call: Call, container: str, path: str) -> None:
-    if path not in dict(artifacts.find(call.state, call.workspace, container)):
+def _find(call: Call, origin: str, container: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+    return artifacts.find(call.state, call.workspace, container, prefix, origin)
+
+
+def _require(call: Call, origin: str, container: str, path: str) -> None:
+    if path not in dict(_find(call, origin, container)):
         raise missing(f"Artifact {path}")
 
 

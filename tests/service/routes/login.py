@@ -99,6 +99,12 @@ def issue_token(call: Call, tenant: str) -> Any:
     }
 
 
+@routes.on("POST", LOGIN, "/{tenant}/oauth2/v2.0/devicecode", public=True)
+def refuse_interactive_login(call: Call, tenant: str) -> Any:
+    """Refuse to log a person in, so that nothing waits for one; the record shows that it was tried."""
+    call.refuse({"error": "access_denied", "error_description": "Nobody is here to log in."}, 400)
+
+
 @routes.on("GET", "loopback", "/msi/token", public=True)
 @routes.on("POST", "loopback", "/msi/token", public=True)
 def managed_identity_token(call: Call) -> Any:
