@@ -28,6 +28,9 @@ from azml_tasks.wiring import (
     Token,
 )
 
+# Where an output lies that has no destination (azureml-core, OutputFileDatasetConfig).
+_USUAL_PATH = "dataset/{run-id}/{output-name}"
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -105,7 +108,7 @@ class Values:
         for output in written:
             if output.destination:
                 datastore = resources.datastores[output.destination.datastore_name]
-                self._outputs[output.name].destination = (datastore, output.destination.path)
+                self._outputs[output.name].destination = (datastore, output.destination.path or _USUAL_PATH)
 
     def arguments(self, step: StepPlan) -> list[Any]:
         """Return the arguments of the step as PythonScriptStep takes them, in a list of its own."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.events import RunStarted
+from azml_tasks.azure.needs import check_needs
 from azml_tasks.azure.parameters import parameter_values
 from azml_tasks.azure.records import RunRecord
 from azml_tasks.azure.snapshots import take_snapshots
@@ -33,6 +34,7 @@ def run(
     cannot be started.
     """
     watch = watch or Watch()
+    check_needs(project)
     changed = plan_of(override(project.pipeline, settings))
     parameters = parameter_values(project.plan, changed)
     snapshots = take_snapshots(project.plan, project.directory, project.problem)
@@ -40,7 +42,7 @@ def run(
         from azml_tasks.azure.launch import submit, watched
         from azml_tasks.azure.resources import find_resources
 
-        resources = find_resources(ws, project.plan)
+        resources = find_resources(ws, project.plan, project.directory)
         named = experiment or project.pipeline.experiment
         submitted = submit(ws, project.plan, snapshots, resources, named, parameters=parameters, force=force)
         watch.listener(RunStarted(submitted.record, tuple(step.key for step in project.plan.steps)))

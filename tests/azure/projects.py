@@ -8,10 +8,12 @@ from pathlib import Path
 from azml_tasks.reading import Project, load_project
 
 
-def write_project(folder: Path, text: str, scripts: dict[str, str] | None = None) -> Project:
+def write_project(
+    folder: Path, text: str, scripts: dict[str, str] | None = None, variables: dict[str, str] | None = None
+) -> Project:
     """Write pipeline.yaml and the scripts that it names (those not given print their own name), and read it."""
     (folder / "pipeline.yaml").write_text(textwrap.dedent(text), encoding="utf-8")
-    project = load_project(folder / "pipeline.yaml", variables={})
+    project = load_project(folder / "pipeline.yaml", variables=variables or {})
     contents = {
         f"{step.script_directory}/{step.script_name}": f"print({step.script_name!r})\n"
         for step in project.pipeline.steps.values()

@@ -273,19 +273,22 @@ def test_a_run_that_somebody_cancels_is_an_error_that_says_so(azure, tmp_path):
         (
             "compute_name: cpu",
             "compute_name: cpuu",
-            "the workspace 'churn-ws' has no compute 'cpuu': it has cpu; did you mean 'cpu'?",
+            "the workspace 'churn-ws' has no compute 'cpuu'; did you mean 'cpu'?",
+        ),
+        (
+            "env_name: env",
+            "env_name: enw",
+            "the workspace 'churn-ws' has no environment 'enw', nor has the file; did you mean 'env'?",
         ),
         (
             "script_name: s1.py,",
             "script_name: s1.py, input_datasets: {--data: customers},",
-            "the workspace 'churn-ws' has no dataset 'customers': it has none; `invoke register-csv` makes it from "
-            "pipeline.yaml",
+            "the workspace 'churn-ws' has no dataset 'customers'",
         ),
         (
             "script_name: s1.py,",
             "script_name: s1.py, output_folders: {--o: {destination: {datastore_name: elsewhere}}},",
-            "the workspace 'churn-ws' has no datastore 'elsewhere': it has workspaceblobstore, workspaceartifactstore "
-            "and workspacefilestore; `invoke register-datastore` makes it from pipeline.yaml",
+            "the workspace 'churn-ws' has no datastore 'elsewhere'",
         ),
     ],
 )
@@ -313,3 +316,16 @@ def test_files_that_are_missing_are_all_named_before_azure_is_asked(azure, tmp_p
         "pipeline.yaml:6: step 's3': steps/s3.py: there is no such script"
     )
     assert list(azure.requests) == []
+
+
+def test_a_step_without_compute_or_environment_is_named_before_azure_is_asked(azure, tmp_path):
+    project = write_project(tmp_path, "steps:\n  a: {script_name: a.py, env_name: env}\n  b: {script_name: b.py}\n")
+
+    with pytest.raises(ProjectError) as caught:
+        run_it(project, None)
+
+    assert str(caught.value) == (
+        "pipeline.yaml:2: step 'a' has no compute: Azure needs compute_name, in the step or at the top of the file\n"
+        "pipeline.yaml:3: step 'b' has no compute: Azure needs compute_name, in the step or at the top of the file\n"
+        "pipeline.yaml:3: step 'b' has no environment: Azure needs env_name, in the step or at the top of the file"
+    )
