@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,18 +20,15 @@ WITH_SDK = ("3.10", "3.11")
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
 
 
-def _python(context: Context, *command: str | Path, cwd: Path = HERE) -> None:
+def _python(*command: str | Path, cwd: Path = HERE) -> None:
     """Run a Python command line with this interpreter, and end with its status when it fails."""
-    _run(context, sys.executable, *command, cwd=cwd)
+    _run(sys.executable, *command, cwd=cwd)
 
 
-def _run(context: Context, *command: str | Path, cwd: Path = HERE) -> None:
-    import shlex
-
-    with context.cd(shlex.quote(str(cwd))):
-        done = context.run(shlex.join(map(str, command)), warn=True, pty=False)
-    if done is None or not done.ok:
-        raise Exit(code=done.exited if done else 1)
+def _run(*command: str | Path, cwd: Path = HERE) -> None:
+    status = subprocess.run([str(word) for word in command], cwd=cwd, check=False).returncode
+    if status:
+        raise Exit(code=status)
 
 
 @task
@@ -39,7 +37,7 @@ def demo(context: Context) -> None:
     shutil.rmtree(DEMO, ignore_errors=True)
     answers = ["-d", f"requirement={HERE}", "-d", "project_name=iris", "-d", "datasets=iris", "-d", "ci=none"]
     print("copier copy", HERE, DEMO.relative_to(HERE), flush=True)
-    _python(context, "-m", "copier", "copy", "--quiet", "--defaults", "--vcs-ref=HEAD", *answers, HERE, DEMO)
+    _python("-m", "copier", "copy", "--quiet", "--defaults", "--vcs-ref=HEAD", *answers, HERE, DEMO)
     example = HERE / "docs" / "examples" / "iris"
     print(
         "cp -r docs/examples/iris/. build/demo/iris   # the user's own part: pipeline.yaml, steps/, data/", flush=True
@@ -47,16 +45,16 @@ def demo(context: Context) -> None:
     shutil.rmtree(DEMO / "data")
     shutil.copytree(example, DEMO, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".azml", "__pycache__"))
     print("cd build/demo/iris && invoke run", flush=True)
-    _python(context, "-m", "invoke", "run", cwd=DEMO)
-    _python(context, "-m", "invoke", "runs.logs", "--step", "evaluate", cwd=DEMO)
+    _python("-m", "invoke", "run", cwd=DEMO)
+    _python("-m", "invoke", "runs.logs", "--step", "evaluate", cwd=DEMO)
 
 
 @task
 def check(context: Context) -> None:
     """Lint and type-check."""
-    _python(context, "-m", "ruff", "check", ".")
-    _python(context, "-m", "ruff", "format", "--check", ".")
-    _python(context, "-m", "mypy")
+    _python("-m", "ruff", "check", ".")
+    _python("-m", "ruff", "format", "--check", ".")
+    _python("-m", "mypy")
 
 
 @task(
@@ -74,31 +72,29 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
             raise Exit(f"Python {python} is not on this machine, or not supported ({', '.join(SUPPORTED)} are)")
     for version, path in found.items():
         print(f"\n# Python {version}", flush=True)
-        interpreter = _environment(context, version, path)
-        _run(context, interpreter, "-m", "pytest", "-n", "auto", *(["--slow"] if slow else []))
+        interpreter = _environment(version, path)
+        _run(interpreter, "-m", "pytest", "-n", "auto", *(["--slow"] if slow else []))
 
 
 @task
 def bench(context: Context) -> None:
     """Measure start-up, scaffolding and local runs, as ratios against what a user would otherwise do."""
-    _python(context, "-m", "tests.bench")
+    _python("-m", "tests.bench")
 
 
-def _environment(context: Context, version: str, interpreter: str) -> Path:
+def _environment(version: str, interpreter: str) -> Path:
     """Make the virtual environment of the tests, or bring it up to date, and return its interpreter."""
     folder = HERE / "build" / "venvs" / version
     inside = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not inside.exists():
-        _run(context, interpreter, "-m", "venv", folder)
+        _run(interpreter, "-m", "venv", folder)
     extras = "azure,dev" if version in WITH_SDK else "dev"
-    _run(context, inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f".[{extras}]")
+    _run(inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f".[{extras}]")
     return inside
 
 
 def _interpreter(version: str) -> str | None:
     """Find a Python of this minor version: the one in use, one on PATH, or one of pyenv's."""
-    import subprocess
-
     candidates = [sys.executable, shutil.which(f"python{version}")]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates += map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True))

@@ -129,7 +129,7 @@ def test_a_failing_step_shows_its_traceback_what_was_skipped_and_how_to_go_on(su
     sums.write("pipeline.yaml", PIPELINE)
     assert told(sums("run").out).splitlines()[2:4] == [
         "first: reused from RUN",
-        "second: started; its step_config changed (add)",
+        "second: started; it has no finished result yet",
     ]
 
 
