@@ -18,7 +18,7 @@ SAMPLE = next((ROOT / "template" / "data").iterdir())
 
 def run(project: Path, *command: str) -> str:
     """Run a command of Python in the project; show what it printed when it fails."""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=project,
