@@ -299,6 +299,6 @@ def _collect(places: StepPlaces) -> None:
 
 
 def _own_verdict(said: Mapping[str, Any]) -> str:
-    details = said.get("error_details") or said.get("message")
-    verdict = f"the script called run.{'cancel' if 'ancel' in str(said['status']) else 'fail'}()"
-    return f"{verdict}: {details}" if details else verdict
+    verdict = f"the script called run.{'cancel' if said['status'] == 'Canceled' else 'fail'}()"
+    message = (said.get("error") or {}).get("message")
+    return f"{verdict}: {message}" if message else verdict

@@ -34,7 +34,7 @@ def refusal(*arguments, **options) -> str:
         ("steps", "../other/report.py", "../other/report.py: the script lies outside its directory 'steps'"),
         (".", "../x.py", "../x.py: the script lies outside the project"),
         ("steps", "/etc/x.py", "/etc/x.py: the script lies outside its directory 'steps'"),
-        ("steps", "a\0b.py", "a\0b.py: the script lies outside its directory 'steps'"),
+        ("steps", "a\0b.py", "a\\x00b.py: the script lies outside its directory 'steps'"),
     ],
 )
 def test_a_script_that_is_not_there_or_outside_the_project(project, directory, name, message):
