@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from azml_tasks.errors import RunError, listed
-from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.record import STOPPED, RunRecord, StepRecord
 
 
 def raise_for_status(run: RunRecord) -> None:
@@ -20,7 +20,8 @@ def failure_text(run: RunRecord) -> str:
     parts = [_step_text(step) for step in run.steps if step.status == "failed"]
     cancelled = [step.key for step in run.steps if step.status in ("cancelled", "interrupted")]
     if run.status == "cancelled":
-        parts.append(f"run {run.id} was stopped" + (f" while {_were('running', cancelled)}" if cancelled else ""))
+        while_running = f" while {_were('running', cancelled)}" if cancelled else ""
+        parts.append(f"run {run.id} was stopped{_by_whom(run)}{while_running}")
     elif cancelled:
         parts.append(f"run {run.id} was interrupted while {_were('running', cancelled)}")
     skipped = [step.key for step in run.steps if step.status == "skipped"]
@@ -39,6 +40,12 @@ def _step_text(step: StepRecord) -> str:
     if step.places.log.exists():
         lines.append(f"its log: {_from_here(step.places.log)}")
     return "\n".join(lines)
+
+
+def _by_whom(run: RunRecord) -> str:
+    """Return ` by Ctrl-C`, say, as the stopped steps have it."""
+    messages = {step.message for step in run.steps if step.status == "cancelled"}
+    return messages.pop().removeprefix(STOPPED) if len(messages) == 1 else ""
 
 
 def _were(what: str, keys: list[str]) -> str:

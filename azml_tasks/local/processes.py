@@ -21,7 +21,6 @@ from azml_tasks.errors import RunError
 from azml_tasks.local.preload import Preload
 
 _SERVER = Path(__file__).resolve().parent / "forkserver" / "server.py"
-_LONGEST_WAIT = 0.5
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -63,7 +62,7 @@ class Processes(Protocol):
     def signal(self, identifier: str, number: int) -> None:
         """Send a signal to all processes of a step, as far as the system can."""
 
-    def wait(self, timeout: float | None) -> list[Ended]:
+    def wait(self, timeout: float) -> list[Ended]:
         """Return what has ended, waiting for it up to so many seconds, or until `wake`."""
 
     def wake(self) -> None:
@@ -107,7 +106,7 @@ class ForkServer:
     def signal(self, identifier: str, number: int) -> None:
         self._send({"kill": identifier, "signal": int(number)})
 
-    def wait(self, timeout: float | None) -> list[Ended]:
+    def wait(self, timeout: float) -> list[Ended]:
         ended: list[Ended] = []
         for key, _ in self._selector.select(timeout):
             if key.fileobj is self._woken:
@@ -197,10 +196,9 @@ class Subprocesses:
         if process is not None:
             _signal_group(process, number)
 
-    def wait(self, timeout: float | None) -> list[Ended]:
+    def wait(self, timeout: float) -> list[Ended]:
         try:
-            # Not for ever: on Windows a signal does not end the wait.
-            found = [self._ended.get(timeout=min(timeout or _LONGEST_WAIT, _LONGEST_WAIT))]
+            found = [self._ended.get(timeout=timeout)]
             while not self._ended.empty():
                 found.append(self._ended.get())
         except queue.Empty:

@@ -12,6 +12,8 @@ from azml_tasks.local.layout import RunPlaces, StepPlaces
 from azml_tasks.local.process import ProcessIdentity
 
 VERSION = 1
+# How the message of a step begins that was stopped with its run; ` by Ctrl-C` or the like follows.
+STOPPED = "it was stopped"
 
 RunStatus = Literal["running", "completed", "failed", "cancelled", "interrupted"]
 StepStatus = Literal["waiting", "running", "completed", "reused", "failed", "cancelled", "skipped", "interrupted"]

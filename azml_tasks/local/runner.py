@@ -29,13 +29,14 @@ from azml_tasks.local.events import (
     StepStarted,
     Tick,
 )
+from azml_tasks.local.files import read_json
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.objects import ChangedError
 from azml_tasks.local.preload import Preload, modules_to_preload
 from azml_tasks.local.preparation import given_steps, take_snapshots
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.processes import Ended, Processes, start_processes
-from azml_tasks.local.record import RunRecord, RunStatus, StepRecord
+from azml_tasks.local.record import STOPPED, RunRecord, RunStatus, StepRecord
 from azml_tasks.local.results import Results
 from azml_tasks.local.runs import new_run
 from azml_tasks.local.selection import Selection, select
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 # How long a step that is told to stop may take to do so (seconds) before it is killed.
 GRACE = 5.0
 _PATIENCE_WITH_US = 3
+# How often (seconds) to look whether a script has cancelled the run.
+_LOOK_EVERY = 0.5
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
@@ -171,7 +174,9 @@ class _Runner:
                 self._skip_the_rest()
             if self.running:
                 assert self.processes is not None
-                for process in self.processes.wait(self._patience(tick)):
+                ended = self.processes.wait(self._patience(tick))
+                self._mind_the_scripts()
+                for process in ended:
                     self._end(process)
                 self._enforce_deadlines()
                 if tick is not None and time.monotonic() - self.ticked >= tick:
@@ -179,12 +184,10 @@ class _Runner:
                     self.tell(Tick())
             self._mind_interrupts()
 
-    def _patience(self, tick: float | None) -> float | None:
-        """Return how many seconds may pass before something has to be done; None for as many as it takes."""
+    def _patience(self, tick: float | None) -> float:
+        """Return how many seconds may pass before something has to be looked at."""
         times = [deadline - time.monotonic() for deadline in self.deadlines.values()]
-        if tick is not None:
-            times.append(tick)
-        return max(0.0, min(times)) if times else None
+        return max(0.0, min([*times, tick or _LOOK_EVERY, _LOOK_EVERY]))
 
     # One step
 
@@ -271,6 +274,14 @@ class _Runner:
         if self.processes is not None:
             self.processes.signal(key, number)
 
+    def _mind_the_scripts(self) -> None:
+        """Stop everything when a script has cancelled the pipeline's run, which is how it says not to go on."""
+        if not self.interrupts:
+            said = read_json(self.site.run.places.parent / "status.json")
+            if said is not None and said.get("status") == "Canceled":
+                self.interrupts.append("run.parent.cancel()")
+                self._mind_interrupts()
+
     def _mind_interrupts(self) -> None:
         """Stop everything when Ctrl-C was pressed, and kill it when it was pressed again."""
         if not self.interrupts:
@@ -280,7 +291,7 @@ class _Runner:
             self.halt = f"the run was stopped by {self.interrupts[0]}"
             self.tell(RunStopping(self.halt))
             for key in self.running:
-                self._stop(key, Stopped("cancelled", f"it was stopped by {self.interrupts[0]}"))
+                self._stop(key, Stopped("cancelled", f"{STOPPED} by {self.interrupts[0]}"))
         elif len(self.interrupts) > 1:
             for key in self.running:
                 self._signal(key, _KILL)

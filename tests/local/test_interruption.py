@@ -77,7 +77,7 @@ def test_ctrl_c_stops_the_steps_and_says_so(waiting):
 
     assert process.returncode == 1
     assert err == (
-        f"run {run_id} was stopped while two was running\nskipped: three\n"
+        f"run {run_id} was stopped by Ctrl-C while two was running\nskipped: three\n"
         "`invoke run` goes on from there: steps that have completed are reused\n"
     )
     assert "the run was stopped by Ctrl-C; waiting for its steps to end\n" in out

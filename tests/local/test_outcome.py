@@ -127,14 +127,39 @@ def test_a_killed_step_says_what_may_be_the_reason(project):
     [
         ("fail('the data are stale')", "the script called run.fail(): the data are stale"),
         ("fail()", "the script called run.fail()"),
-        ("cancel()", "the script called run.cancel()"),
+        ("parent.cancel()", "it was stopped by run.parent.cancel()"),
     ],
 )
 def test_a_script_that_says_that_it_failed_has_failed(project, call, message):
     run = project.line(a=f"from azureml.core import Run\nRun.get_context().{call}", b=PASS_ALONG).run()
 
-    assert project.statuses(run) == {"a": "failed", "b": "skipped"}
+    assert project.statuses(run) == {"a": "cancelled" if "cancel" in call else "failed", "b": "skipped"}
     assert run["a"].message == message
+    assert project.run()["a"].status != "reused"
+
+
+def test_a_script_that_cancels_the_pipelines_run_stops_the_other_steps_too(project):
+    project.pipeline(
+        """
+        steps:
+          judge: {script_name: judge.py, output_folders: []}
+          long: {script_name: long.py, input_folders: {}}
+          register: {script_name: any.py, input_folders: {}, run_after: [judge]}
+        """,
+        judge="from azureml.core import Run\nRun.get_context().parent.cancel()",
+        long="import time; time.sleep(600)",
+        any="",
+    )
+
+    run = project.run(jobs=2)
+
+    assert (run.status, project.statuses(run)) == (
+        "cancelled",
+        {"judge": "cancelled", "long": "cancelled", "register": "skipped"},
+    )
+    assert failure_text(run) == (
+        f"run {run.id} was stopped by run.parent.cancel() while judge and long were running\nskipped: register\n{NEXT}"
+    )
 
 
 DIAMOND = """
