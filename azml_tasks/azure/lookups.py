@@ -7,7 +7,9 @@ that makes something twice and is not listed here is repeated only where it cann
 
 from __future__ import annotations
 
+import base64
 import enum
+import hashlib
 import io
 import json
 import re
@@ -70,6 +72,8 @@ Look = Callable[[Exchange], "requests.Response | None"]
 
 def repeat_of(request: requests.PreparedRequest) -> Repeat | Look:
     """Return how a request may be repeated after a failure."""
+    if request.method == "PUT" and request.headers.get("If-None-Match") == "*":
+        return _uploaded
     if request.method != "POST":
         return Repeat.FREELY
     address = (request.url or "").partition("?")[0]
@@ -123,6 +127,29 @@ def _module(exchange: Exchange) -> requests.Response | None:
     return None if found is None else exchange.answer(found["Data"])
 
 
+def _uploaded(exchange: Exchange) -> requests.Response | None:
+    """Find a blob that was to be put where there was none, by its content; a second PUT would be refused."""
+    ignored = ("content-", "transfer-", "if-")
+    headers = {name: value for name, value in exchange.request.headers.items() if not name.lower().startswith(ignored)}
+    found = exchange.send(requests.Request("HEAD", exchange.request.url, headers=headers).prepare())
+    if not found.ok or found.headers.get("Content-MD5") != _md5(exchange.request.body):
+        return None
+    answer = exchange.answer(None, 201)
+    answer.headers.update({name: found.headers[name] for name in ("ETag", "Last-Modified", "Content-MD5")})
+    return answer
+
+
+def _md5(body: Any) -> str:
+    """Return a body's MD5 as storage tells it; a stream is read from its start, and left there."""
+    if hasattr(body, "read"):
+        body.seek(0)
+        content = body.read()
+        body.seek(0)
+    else:
+        content = body or b""
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
 def _submitted(exchange: Exchange) -> requests.Response | None:
     """See whether a run that was made before has started."""
     base, _, identifier = exchange.address.partition("/Submit/")
@@ -145,6 +172,8 @@ LOOKUPS: list[tuple[re.Pattern[str], Repeat | Look]] = [
     # What the client gives the identifier of, or whose content is its identifier.
     (_path(r"/snapshots/[^/]+(/zip)?"), Repeat.FREELY),
     (_path(r"/saveddatasets"), Repeat.FREELY),
+    # A run that is not submitted never starts, and shows nowhere.
+    (_path(r"/PipelineRuns/Unsubmitted/CreationInfoWithGraph"), Repeat.FREELY),
     # What is made with an identifier of the service's.
     (_path(r"/datastore/v1\.0/.*/datastores"), _datastore),
     (_path(r"/dataset/v1\.0/.*/datasets"), _dataset),

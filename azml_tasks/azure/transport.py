@@ -23,10 +23,11 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.exceptions import ChunkedEncodingError, ConnectTimeout, ProxyError, SSLError, Timeout
+from requests.exceptions import ChunkedEncodingError, ConnectTimeout, SSLError, Timeout
 from requests.exceptions import ConnectionError as Disconnected
 from requests.utils import rewind_body
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ProxyError as UnreachableProxy
 from urllib3.util import Retry
 
 from azml_tasks.azure.failures import said_by
@@ -192,7 +193,11 @@ def _never_arrived(fault: requests.Response | Exception) -> bool:
         return fault.status_code == 429
     cause = fault.args[0] if fault.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
-    return isinstance(fault, (ConnectTimeout, ProxyError)) or isinstance(reason, NewConnectionError)
+    if isinstance(reason, UnreachableProxy):
+        # urllib3 blames the proxy for a connection that broke while the answer was waited for, too.
+        reason = reason.original_error
+    refused = "Tunnel connection failed" in str(reason)
+    return isinstance(fault, ConnectTimeout) or refused or isinstance(reason, (NewConnectionError, ConnectTimeoutError))
 
 
 @contextlib.contextmanager
@@ -205,7 +210,7 @@ def _sending(patience: Patience) -> Iterator[None]:
         # What somebody mounted for a purpose stays; Azure speaks HTTPS alone.
         return _adapter if isinstance(own, HTTPAdapter) and url.lower().startswith("https:") else own
 
-    requests.Session.get_adapter = get_adapter  # type: ignore[method-assign]
+    requests.Session.get_adapter = get_adapter  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
