@@ -1,0 +1,102 @@
+"""Local runs: whole `invoke run`, start-up included, against a shell loop of `python step.py`, make and DVC."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.pairs import Command, Ratio, compare
+from tests.bench.projects import PLAIN, WITH_PANDAS, WITH_RUN, fan, line
+
+RUN = (sys.executable, "-m", "invoke", "run")
+
+
+def figures() -> Iterator[Ratio]:
+    """Time runs from nothing, then with nothing changed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if importlib.util.find_spec("azureml.core"):
+            # The loop's scripts import the SDK, as the wrapper's own example does.
+            yield _against_loop("10 seed-style steps in a line", line(folder / "seed", 10, WITH_RUN), 0.05, runs=3)
+            yield _against_loop("1 -> 8 -> 1 seed-style steps", fan(folder / "fan", 8, WITH_RUN), 0.05, runs=3)
+            yield _against_loop(
+                "10 steps that import pandas too", line(folder / "pandas", 10, WITH_PANDAS), 1.0, runs=3
+            )
+        else:
+            print("(the figures with the SDK need the SDK)")
+        plain = line(folder / "plain", 50, PLAIN)
+        wide = fan(folder / "wide", 48, PLAIN)
+        yield _against_loop("50 steps without the SDK in a line", plain, 1.0)
+        yield _against_loop("1 -> 48 -> 1 steps without the SDK", wide, 0.6)
+        if shutil.which("make"):
+            yield compare("1 -> 48 -> 1 steps without the SDK", _ours(wide), _make(wide))
+        ten = line(folder / "ten", 10, PLAIN)
+        yield from _nothing_changed("10 steps, nothing changed", ten, list_goal=3.0)
+        yield from _nothing_changed("50 steps, nothing changed", plain, list_goal=None)
+
+
+def _ours(project: Path) -> Command:
+    return Command("ours", RUN, project, before=lambda: shutil.rmtree(project / ".azml", ignore_errors=True))
+
+
+def _against_loop(what: str, project: Path, goal: float, runs: int = 5) -> Ratio:
+    loop = Command("the shell loop", ("sh", "loop.sh"), project, env={"PYTHON": sys.executable})
+    ratio = compare(what, _ours(project), loop, goal, runs)
+    _check_outputs(project)
+    return ratio
+
+
+def _check_outputs(project: Path) -> None:
+    """Make sure that a run left what the loop left, byte by byte."""
+    for folder in (project / "loop").iterdir():
+        (made,) = project.glob(f".azml/runs/*/steps/{folder.name}/outputs/*/rows.csv")
+        if made.read_bytes() != (folder / "rows.csv").read_bytes():
+            raise SystemExit(f"{made} is not what the loop made")
+
+
+def _make(project: Path) -> Command:
+    return Command(
+        "make -j2",
+        ("make", "--silent", "-j2", f"PYTHON={sys.executable}"),
+        project,
+        before=lambda: shutil.rmtree(project / "made", ignore_errors=True),
+    )
+
+
+def _nothing_changed(what: str, project: Path, list_goal: float | None) -> Iterator[Ratio]:
+    again = Command("ours", RUN, project)
+    again.seconds()
+    listing = Command("invoke --list", (sys.executable, "-m", "invoke", "--list"), project)
+    yield compare(what, again, listing, list_goal)
+    if importlib.util.find_spec("dvc"):
+        yield compare(what, again, _dvc(project), goal=0.5, runs=3)
+    else:
+        print("(DVC is not installed: no comparison with `dvc repro`)")
+
+
+def _dvc(project: Path) -> Command:
+    """Return `dvc repro` of the same steps, already reproduced once."""
+    import subprocess
+
+    dvc = (sys.executable, "-m", "dvc")
+    scripts = sorted((project / "steps").glob("*.py"))
+    stages = ["stages:"]
+    for place, script in enumerate(scripts):
+        before = f"dvc-made/{scripts[place - 1].stem}" if place else ""
+        given = f" --input-folder {before}" if before else ""
+        deps = f"[steps/{script.name}{', ' + before if before else ''}]"
+        stages += [
+            f"  {script.stem}:",
+            f"    cmd: {sys.executable} steps/{script.name}{given} --output-folder dvc-made/{script.stem}",
+            f"    deps: {deps}",
+            f"    outs: [dvc-made/{script.stem}]",
+        ]
+    (project / "dvc.yaml").write_text("\n".join(stages) + "\n")
+    subprocess.run([*dvc, "init", "--no-scm", "-f", "-q"], cwd=project, check=True)
+    command = Command("dvc repro", (*dvc, "repro", "-q"), project)
+    command.seconds()
+    return command

@@ -1,0 +1,32 @@
+"""Scaffolding: `copier copy` of the template against copying the finished project."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.pairs import Command, Ratio, compare
+from tests.template.conftest import checkout, commit
+
+
+def figures() -> Iterator[Ratio]:
+    """Compare with `cp -r`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        template = checkout(folder / "template")
+        commit(template, "All", tag="v1")
+        made, copied = folder / "made", folder / "copied"
+        copy = (sys.executable, "-m", "copier", "copy", "--quiet", "--defaults", template, made)
+        ours = Command("ours", copy, folder, before=lambda: shutil.rmtree(made, ignore_errors=True))
+        ours.seconds()
+        shutil.copytree(made, folder / "finished")
+        plain = Command(
+            "cp -r",
+            ("cp", "-r", folder / "finished", copied),
+            folder,
+            before=lambda: shutil.rmtree(copied, ignore_errors=True),
+        )
+        yield compare("copier copy --defaults", ours, plain)
