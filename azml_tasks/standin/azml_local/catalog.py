@@ -87,8 +87,7 @@ def register(dataset, workspace, name, description, tags, create_new_version) ->
     """Register a dataset under a name; the same one again makes no new version."""
     context = here("dataset.register")
     versions = _versions(context, workspace, name)
-    saved_id = definition_id(dataset._definition)
-    same = next((known for known in versions.values() if known.id == saved_id), None)
+    same = next((known for known in versions.values() if known._definition == dataset._definition), None)
     if same is not None:
         return same
     if versions and not create_new_version:
@@ -96,7 +95,7 @@ def register(dataset, workspace, name, description, tags, create_new_version) ->
             f"there is a dataset {name!r} already; pass create_new_version=True to register another version"
         )
     described = {
-        "id": saved_id,
+        "id": definition_id({"name": name, "definition": dataset._definition}),
         "name": name,
         "description": description,
         "tags": dict(tags or {}),

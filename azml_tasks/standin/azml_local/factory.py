@@ -18,33 +18,30 @@ _HEADERS = ("NO_HEADERS", "ONLY_FIRST_FILE_HAS_HEADERS", "COMBINE_ALL_FILES_HEAD
 class DataType:
     """The type of a column, for `set_column_types`."""
 
-    def __init__(self, name: str = "string", **more) -> None:
-        self._type = {"name": name, **more}
-
     @staticmethod
     def to_string():
         """Texts."""
-        return DataType("string")
+        return _data_type("string")
 
     @staticmethod
     def to_long():
         """Whole numbers."""
-        return DataType("long")
+        return _data_type("long")
 
     @staticmethod
     def to_float(decimal_mark="."):
         """Numbers, with a point or a comma."""
-        return DataType("float", decimal_mark=decimal_mark)
+        return _data_type("float", decimal_mark=decimal_mark)
 
     @staticmethod
     def to_bool():
         """Booleans."""
-        return DataType("boolean")
+        return _data_type("boolean")
 
     @staticmethod
     def to_datetime(formats=None):
         """Dates, in formats such as `%Y-%m-%d`, or in the format that the values show."""
-        return DataType("datetime", formats=[formats] if isinstance(formats, str) else formats or None)
+        return _data_type("datetime", formats=[formats] if isinstance(formats, str) else formats or None)
 
 
 @refuses("from_sql_query", "register_spark_dataframe", "register_dask_dataframe")
@@ -116,8 +113,10 @@ class TabularDatasetFactory:
         relative = f"{relative}/{uuid4()}" if make_target_path_unique else relative
         folder = datastore.local_path(relative)
         os.makedirs(folder, exist_ok=True)
+        # As the SDK writes it: without the index, and without dots in the columns' names.
+        written = dataframe.reset_index(drop=True).rename(columns=lambda column: str(column).replace(".", "_"))
         try:
-            dataframe.reset_index(drop=True).to_parquet(os.path.join(folder, "dataframe.parquet"))
+            written.to_parquet(os.path.join(folder, "dataframe.parquet"))
         except ImportError:
             raise ImportError("this step registers a frame as a parquet table; install pyarrow") from None
         made = TabularDatasetFactory.from_parquet_files((datastore, relative))
@@ -177,6 +176,12 @@ def _header(header) -> str:
     if header in _HEADERS:
         return header
     raise UserErrorException(f"header is True, False or one of {', '.join(_HEADERS)}")
+
+
+def _data_type(name: str, **more) -> DataType:
+    made = DataType()
+    made._type = {"name": name, **more}
+    return made
 
 
 def _types(types) -> dict:

@@ -10,16 +10,43 @@ from .artifacts import Artifacts
 from .context import Context, did_you_mean
 from .errors import UserErrorException
 
+# What the runner records of a run or a step, by the SDK's name of it.
+_STATUSES = {
+    "waiting": "NotStarted",
+    "completed": "Completed",
+    "reused": "Completed",
+    "failed": "Failed",
+    "cancelled": "Canceled",
+    "interrupted": "Canceled",
+    "skipped": "NotStarted",
+}
+
 
 class Folder:
-    """Where one run is recorded."""
+    """Where one run is recorded.
 
-    def __init__(self, path: str, run_id: str, name: str, kind: str, artifacts: Artifacts) -> None:
+    `kind` is what `Run.type` says, `parent` the folder of the run that this one belongs to, `record` the path of
+    what the runner knows of it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        run_id: str,
+        name: str,
+        kind: str,
+        *,
+        parent: Folder | None = None,
+        artifacts: Artifacts | None = None,
+        record: str | None = None,
+    ) -> None:
         self.path = path
         self.run_id = run_id
         self.name = name
-        self.kind = kind  # what Run.type says: azureml.StepRun, azureml.PipelineRun or azureml.scriptrun
-        self.artifacts = artifacts
+        self.kind = kind
+        self.parent = parent
+        self.artifacts = artifacts or Artifacts(os.path.join(path, "artifacts"))
+        self._record = record
 
     def file(self, name: str) -> str:
         """Return the path of a file of records."""
@@ -37,10 +64,12 @@ class Folder:
 
     @property
     def status(self) -> str:
-        """What the script said of itself; Running until then."""
-        return records.load(self.file("status.json")).get("status", "Running")
+        """What the runner knows once the run ended, else what the script said of itself, else Running."""
+        known = records.load(self._record).get("status") if self._record else None
+        said = records.load(self.file("status.json")).get("status", "Running")
+        return _STATUSES.get(known, said)
 
-    def make_child(self, name: str | None, run_id: str | None, parent_name: str) -> Folder:
+    def make_child(self, name: str | None, run_id: str | None) -> Folder:
         """Make the folder of a new child run, with a number that no other child has."""
         children = self.file("children")
         os.makedirs(children, exist_ok=True)
@@ -53,9 +82,9 @@ class Folder:
                 number += 1
                 continue
             break
-        described = {"run_id": run_id or f"{self.run_id}_{number}", "name": f"{parent_name}>{name or ''}"}
+        described = {"run_id": run_id or f"{self.run_id}_{number}", "name": f"{self.name}>{name or ''}"}
         records.write(os.path.join(path, "run.json"), described)
-        return _child(path, described)
+        return self._child(path, described)
 
     def children(self) -> Iterator[Folder]:
         """Return the folders of the child runs, in the order in which they were made."""
@@ -65,21 +94,25 @@ class Folder:
             path = os.path.join(children, str(number))
             described = records.load(os.path.join(path, "run.json"))
             if described:  # else it was killed while it was being made
-                yield _child(path, described)
+                yield self._child(path, described)
+
+    def _child(self, path: str, described: dict) -> Folder:
+        return Folder(path, described["run_id"], described["name"], "azureml.scriptrun", parent=self)
 
 
 def of_step(context: Context) -> Folder:
     """Return the folder of the step that this process runs."""
     artifacts = Artifacts(context.artifacts_dir, context.working_dir)
-    return Folder(context.step_dir, context.step_run_id, context.step_name, "azureml.StepRun", artifacts)
+    parent = of_pipeline(context, context.run_dir)
+    name, run_id = context.step_name, context.step_run_id
+    return Folder(context.step_dir, run_id, name, "azureml.StepRun", parent=parent, artifacts=artifacts)
 
 
-def of_pipeline(context: Context, run_dir: str | None = None) -> Folder:
-    """Return the folder of the pipeline's run; of an earlier one, when its folder is given."""
-    run_dir = run_dir or context.run_dir
+def of_pipeline(context: Context, run_dir: str) -> Folder:
+    """Return the folder of a pipeline's run: this one's or an earlier one's."""
+    run_id, record = os.path.basename(run_dir), os.path.join(run_dir, "run.json")
     path = os.path.join(run_dir, "parent")
-    run_id = os.path.basename(run_dir)
-    return Folder(path, run_id, context.experiment, "azureml.PipelineRun", Artifacts(os.path.join(path, "artifacts")))
+    return Folder(path, run_id, context.experiment, "azureml.PipelineRun", record=record)
 
 
 def of_steps(context: Context, run_dir: str) -> Iterator[Folder]:
@@ -87,11 +120,10 @@ def of_steps(context: Context, run_dir: str) -> Iterator[Folder]:
     steps = os.path.join(run_dir, "steps")
     for step in sorted(os.listdir(steps)) if os.path.isdir(steps) else []:
         path = os.path.join(steps, step)
-        if os.path.samefile(path, context.step_dir) if os.path.isdir(context.step_dir) else False:
+        if path == context.step_dir:
             yield of_step(context)
         elif os.path.isdir(path):
-            run_id = f"{os.path.basename(run_dir)}_{step}"
-            yield Folder(path, run_id, step, "azureml.StepRun", Artifacts(os.path.join(path, "artifacts")))
+            yield _of_other_step(context, run_dir, step)
 
 
 def pipeline_runs(context: Context) -> list[str]:
@@ -115,15 +147,25 @@ def find(context: Context, run_id: str) -> Folder:
 def _all(context: Context) -> Iterator[Folder]:
     step = of_step(context)
     yield step
-    yield from step.children()
-    yield of_pipeline(context)
+    yield from _below(step)
     for run_dir in [context.run_dir, *pipeline_runs(context)]:
         yield of_pipeline(context, run_dir)
         for folder in of_steps(context, run_dir):
             yield folder
-            yield from folder.children()
+            yield from _below(folder)
 
 
-def _child(path: str, described: dict) -> Folder:
-    artifacts = Artifacts(os.path.join(path, "artifacts"))
-    return Folder(path, described["run_id"], described["name"], "azureml.scriptrun", artifacts)
+def _below(folder: Folder) -> Iterator[Folder]:
+    for child in folder.children():
+        yield child
+        yield from _below(child)
+
+
+def _of_other_step(context: Context, run_dir: str, step: str) -> Folder:
+    """Return the folder of another step; of the run that it was reused from, when it did not run itself."""
+    path = os.path.join(run_dir, "steps", step)
+    run_id, record = f"{os.path.basename(run_dir)}_{step}", os.path.join(path, "record.json")
+    producer = records.load(record).get("producer")
+    if producer:
+        path = os.path.join(context.runs_dir, producer, "steps", step)
+    return Folder(path, run_id, step, "azureml.StepRun", parent=of_pipeline(context, run_dir), record=record)

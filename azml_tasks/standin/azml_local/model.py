@@ -317,7 +317,8 @@ def _find(name, model_id, tags, properties, version, run_id, framework) -> regis
         if is_it and _fits(entry, tags, properties, run_id, framework):
             return entry
     wanted = f"{name!r}, version {version}," if version is not None else repr(name)
-    hint = did_you_mean(name, {entry.name for entry in entries})
+    names = {entry.name for entry in entries}
+    hint = "" if name in names else did_you_mean(name, names)
     raise WebserviceException(f"ModelNotFound: there is no model {wanted} in this project's registry{hint}")
 
 

@@ -31,6 +31,7 @@ def append(path: str, record: dict) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
     try:
+        _lock(descriptor)
         size = os.lseek(descriptor, 0, os.SEEK_END)
         if size:
             # A full disk can leave half a line: the next record starts on a line of its own.
@@ -41,6 +42,16 @@ def append(path: str, record: dict) -> None:
             line = line[os.write(descriptor, line) :]
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Keep the other writers away until the file is closed, where the system can."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except (ImportError, OSError):  # Windows, and some network file systems
+        pass
 
 
 def read(path: str) -> list[dict]:

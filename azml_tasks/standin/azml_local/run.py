@@ -57,7 +57,15 @@ class Run(Recording, Filing):
         return _of_id(run_id)
 
     @staticmethod
-    def list(experiment, type=None, tags=None, properties=None, status=None, include_children=False):  # noqa: A002
+    def list(
+        experiment,
+        type=None,  # noqa: A002
+        tags=None,
+        properties=None,
+        status=None,
+        include_children=False,
+        _rehydrate_runs=True,
+    ):
         """Yield the pipeline runs of this project, the newest first."""
         from . import folders
 
@@ -116,18 +124,8 @@ class Run(Recording, Filing):
     @property
     def parent(self):
         """The pipeline's run for a step, the step's for its child, None for the pipeline's."""
-        import os
-
-        from . import folders
-
-        context = here("Run.parent")
-        if self._folder.kind == "azureml.PipelineRun":
-            return None
-        if self._folder.kind == "azureml.StepRun":
-            run_dir = os.path.dirname(os.path.dirname(self._folder.path))
-            return Run(self._experiment, None, _folder=folders.of_pipeline(context, run_dir))
-        step_dir = os.path.dirname(os.path.dirname(self._folder.path))
-        return next(run for run in _runs(context) if run._folder.path == step_dir)
+        above = self._folder.parent
+        return above and _run(here("run.parent"), self._experiment, above)
 
     @property
     def status(self):
@@ -187,7 +185,7 @@ class Run(Recording, Filing):
         if outputs:
             for folder in [outputs] if isinstance(outputs, str) else outputs:
                 os.makedirs(folder, exist_ok=True)
-        return Run(self._experiment, None, _folder=self._folder.make_child(name, run_id, self._folder.name))
+        return Run(self._experiment, None, _folder=self._folder.make_child(name, run_id))
 
     def create_children(self, count=None, tag_key=None, tag_values=None):
         """Start several child runs, each with a tag: its number, or one of the values."""
@@ -200,7 +198,15 @@ class Run(Recording, Filing):
             children.append(child)
         return children
 
-    def get_children(self, recursive=False, tags=None, properties=None, type=None, status=None):  # noqa: A002
+    def get_children(
+        self,
+        recursive=False,
+        tags=None,
+        properties=None,
+        type=None,  # noqa: A002
+        status=None,
+        _rehydrate_runs=True,
+    ):
         """Yield the child runs: a pipeline's steps, a step's children."""
         import os
 
@@ -273,8 +279,10 @@ class Run(Recording, Filing):
 class _SubmittedRun(Run):
     """The run of the step that this process runs."""
 
-    _inputs = None
-    _outputs = None
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._inputs = None
+        self._outputs = None
 
     def complete(self):
         """Say that the step is done; the process goes on."""
@@ -342,15 +350,6 @@ def _run(context, experiment, folder) -> Run:
     if folder.path == context.step_dir:
         return Run.get_context()
     return Run(experiment, None, _folder=folder)
-
-
-def _runs(context):
-    from . import folders
-
-    experiment = Run.get_context().experiment
-    for run_dir in [context.run_dir, *folders.pipeline_runs(context)]:
-        for folder in folders.of_steps(context, run_dir):
-            yield _run(context, experiment, folder)
 
 
 def _matches(run, tags, properties, kind, status) -> bool:

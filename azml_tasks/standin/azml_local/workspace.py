@@ -178,12 +178,6 @@ class Workspace:
 
         return Path(os.path.join(self._context.state_dir, "mlruns")).absolute().as_uri()
 
-    def get_portal_url(self):
-        """Return where the runs are recorded, as a URL."""
-        from pathlib import Path
-
-        return Path(self._context.runs_dir).absolute().as_uri()
-
     def write_config(self, path=None, file_name=None):
         """Write the workspace's config.json, as scripts for notebooks do."""
         import json

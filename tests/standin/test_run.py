@@ -1,0 +1,289 @@
+"""The run that a script gets: who it is, its parent, its children, how it ends."""
+
+from __future__ import annotations
+
+import json
+
+from tests.standin.step import Step
+
+
+def test_the_run_of_a_step_knows_who_it_is(step: Step) -> None:
+    script = """
+        import json
+        from azureml.core import Run
+        from azureml.core.run import Run as SameRun, _OfflineRun
+
+        run = Run.get_context()
+        print(json.dumps({
+            "same": run is SameRun.get_context(allow_offline=False) and run is Run.get_submitted_run(),
+            "offline": isinstance(run, _OfflineRun),
+            "a Run": isinstance(run, Run),
+            "told": [run.id, run.name, run.type, run.status, run.number, run.description],
+            "repr": repr(run),
+            "experiment": [run.experiment.name, run.experiment.id],
+            "workspace": run.experiment.workspace.name,
+            "parent": [run.parent.id, run.parent.type, run.parent.parent],
+            "properties": run.properties,
+            "environment": run.get_details()["runDefinition"]["environment"],
+        }))
+    """
+
+    assert step.answers(script) == {
+        "same": True,
+        "offline": False,
+        "a Run": True,
+        "told": ["churn-7_train", "Train the model", "azureml.StepRun", "Running", 1, None],
+        "repr": "Run(Experiment: churn,\nId: churn-7_train,\nType: azureml.StepRun,\nStatus: Running)",
+        "experiment": ["churn", "churn"],
+        "workspace": "churn-ws",
+        "parent": ["churn-7", "azureml.PipelineRun", None],
+        "properties": {
+            "azureml.runsource": "azureml.StepRun",
+            "azureml.pipelinerunid": "churn-7",
+            "StepType": "PythonScriptStep",
+        },
+        "environment": {"name": "churn-env", "version": None},
+    }
+
+
+def test_complete_and_the_context_manager_do_not_end_the_process(step: Step) -> None:
+    printed = step.run("""
+        from azureml.core import Run
+
+        run = Run.get_context()
+        with run:
+            run.log("inside", 1)
+        run.complete()
+        run.log("after", 2)
+        print("still here")
+    """)
+
+    assert printed == "still here\n"
+    assert [record["name"] for record in step.records()] == ["inside", "after"]
+    assert step.record("status.json") == {"status": "Completed"}
+
+
+def test_fail_says_why_and_the_process_goes_on(step: Step) -> None:
+    printed = step.run("""
+        from azureml.core import Run
+
+        run = Run.get_context()
+        try:
+            1 / 0
+        except ZeroDivisionError as error:
+            run.fail(error, "BadData")
+        print(run.get_details()["error"]["error"]["message"])
+    """)
+
+    assert printed == "User program failed with ZeroDivisionError: division by zero\n"
+    failed = step.record("status.json")
+    assert failed["status"] == "Failed"
+    assert failed["error"]["code"] == "BadData"
+    assert failed["error"]["debug_stack_trace"].splitlines()[1].strip() == "1 / 0"
+
+
+def test_cancel_is_the_pipelines_to_do(step: Step) -> None:
+    printed = step.run("""
+        from azureml.core import Run
+
+        run = Run.get_context()
+        run.cancel()
+        run.parent.cancel()
+    """)
+
+    assert printed == "run.cancel() does nothing for a submitted run; run.parent.cancel() cancels the pipeline\n"
+    assert not (step.folder / "status.json").exists()
+    assert step.record("../../parent/status.json") == {"status": "Canceled"}
+
+
+def test_tags_and_properties_of_the_step_and_of_the_pipeline(step: Step) -> None:
+    script = """
+        import json
+        from azureml.core import Run
+
+        run = Run.get_context()
+        run.tag("kind", "train")
+        run.set_tags({"rows": 12, "gone": "x", "bare": None})
+        run.remove_tags(["gone"])
+        run.add_properties({"closed": True})
+        run.parent.tag("data", "7")
+        print(json.dumps([run.tags, run.get_tags() == run.tags, run.get_properties()["closed"], run.parent.get_tags()]))
+    """
+
+    assert step.answers(script) == [
+        {"kind": "train", "rows": "12", "bare": None},
+        True,
+        "True",
+        {"build": "41", "data": "7"},
+    ]
+    assert step.records("tags.jsonl") == [
+        {"key": "kind", "value": "train"},
+        {"key": "rows", "value": "12"},
+        {"key": "gone", "value": "x"},
+        {"key": "bare", "value": None},
+        {"key": "gone", "removed": True},
+    ]
+
+
+def test_a_description_and_a_name_to_show(step: Step) -> None:
+    step.run("""
+        from azureml.core import Run
+
+        run = Run.get_context()
+        assert run.display_name == "Train the model"
+        run.display_name = "Second try"
+        run.description = "with more trees"
+        assert (run.display_name, run.description, run.name) == ("Second try", "with more trees", "Train the model")
+    """)
+
+    assert step.record("description.json") == {"display_name": "Second try", "description": "with more trees"}
+
+
+def test_child_runs_record_to_folders_of_their_own(step: Step) -> None:
+    script = """
+        import json
+        from azureml.core import Run
+
+        run = Run.get_context()
+        run.log("a", 0)
+        child = run.child_run("fold")
+        child.log("a", 1)
+        child.complete()
+        with run.child_run(run_id="mine") as second:
+            second.log("a", 2)
+            grandchild = second.child_run()
+        third, fourth = run.create_children(tag_key="alpha", tag_values=[0.1, 0.2])
+        batch = run.create_children(count=1)
+        try:
+            with run.child_run("bad"):
+                raise ValueError("no data")
+        except ValueError:
+            pass
+        print(json.dumps({
+            "children": [[c.id, c.name, c.status, c.tags] for c in run.get_children()],
+            "tagged": [c.id for c in run.get_children(tags={"alpha": "0.2"})],
+            "completed": [c.id for c in run.get_children(status="Completed")],
+            "parents": [child.parent is run, grandchild.parent.id, grandchild.parent.parent is run],
+            "metrics": run.get_metrics("a", recursive=True),
+        }))
+    """
+
+    assert step.answers(script) == {
+        "children": [
+            ["churn-7_train_1", "Train the model>fold", "Completed", {}],
+            ["mine", "Train the model>", "Completed", {}],
+            ["churn-7_train_3", "Train the model>", "Running", {"alpha": "0.1"}],
+            ["churn-7_train_4", "Train the model>", "Running", {"alpha": "0.2"}],
+            ["churn-7_train_5", "Train the model>", "Running", {"azureml.batch_child_number": "0"}],
+            ["churn-7_train_6", "Train the model>bad", "Failed", {}],
+        ],
+        "tagged": ["churn-7_train_4"],
+        "completed": ["churn-7_train_1", "mine"],
+        "parents": [True, "mine", True],
+        "metrics": {"churn-7_train_1": {"a": 1}, "mine": {"a": 2}, "churn-7_train": {"a": 0}},
+    }
+    assert step.records("children/1/metrics.jsonl") == [{"name": "a", "kind": "scalar", "value": 1, "type": "int"}]
+    assert step.record("children/2/run.json") == {"run_id": "mine", "name": "Train the model>"}
+
+
+def test_create_children_refuses_what_the_sdk_refuses(step: Step) -> None:
+    printed = step.run("""
+        from azureml.core import Run
+        from azureml.exceptions import UserErrorException
+
+        for arguments in ({}, {"tag_key": "a"}, {"count": 2, "tag_key": "a", "tag_values": [1]}, {"count": 101}):
+            try:
+                Run.get_context().create_children(**arguments)
+            except UserErrorException as error:
+                print(error)
+    """)
+
+    assert printed.splitlines() == [
+        "run.create_children takes a count, or tag_key and tag_values",
+        "run.create_children takes tag_key and tag_values together",
+        "run.create_children takes a count, or tag_key and tag_values, not both",
+        "run.create_children makes 100 runs at most",
+    ]
+
+
+def test_the_pipelines_run_has_the_steps_as_children(step: Step) -> None:
+    other = step.run_dir / "steps/prepare"
+    earlier = step.run_dir.parent / "churn-6"
+    for folder in (other, earlier / "steps/prepare"):
+        folder.mkdir(parents=True)
+    (other / "record.json").write_text(json.dumps({"status": "reused", "producer": "churn-6"}))
+    (earlier / "steps/prepare/metrics.jsonl").write_text(
+        '{"name": "rows", "kind": "scalar", "value": 9, "type": "int"}\n'
+    )
+    (earlier / "run.json").write_text(json.dumps({"status": "failed"}))
+    script = """
+        import json
+        from azureml.core import Run, get_run
+
+        run = Run.get_context()
+        run.parent.log("best", 0.9)
+        prepare, train = run.parent.get_children()
+        print(json.dumps({
+            "steps": [[s.id, s.status, s.parent.id] for s in (prepare, train)],
+            "own": train is run,
+            "metrics": [prepare.get_metrics(), run.parent.get_metrics()],
+            "by id": [get_run(run.experiment, "churn-7_prepare").get_metrics(), Run(run.experiment, "churn-7").id],
+            "runs": [[r.id, r.status] for r in run.experiment.get_runs()],
+            "workspace": run.experiment.workspace.get_run("churn-7_train") is run,
+        }))
+    """
+
+    assert step.answers(script) == {
+        "steps": [["churn-7_prepare", "Completed", "churn-7"], ["churn-7_train", "Running", "churn-7"]],
+        "own": True,
+        "metrics": [{"rows": 9}, {"best": 0.9}],
+        "by id": [{"rows": 9}, "churn-7"],
+        "runs": [["churn-7", "Running"], ["churn-6", "Failed"]],
+        "workspace": True,
+    }
+
+
+def test_a_run_of_another_project_is_refused_in_a_sentence(step: Step) -> None:
+    printed = step.run("""
+        from azureml.core import Run
+
+        try:
+            Run(Run.get_context().experiment, "churn-7_trian")
+        except Exception as error:
+            print(type(error).__name__, error)
+    """)
+
+    assert printed == (
+        "UserErrorException there is no run 'churn-7_trian' in this project; did you mean 'churn-7_train'?\n"
+    )
+
+
+def test_what_only_azure_can_do_is_refused_in_a_sentence(step: Step) -> None:
+    printed = step.run("""
+        from azureml.core import Dataset, Experiment, Model, Run, Workspace
+        from azureml.exceptions import UserErrorException
+
+        run = Run.get_context()
+        workspace = run.experiment.workspace
+        for ask in (
+            lambda: run.submit_child(None),
+            lambda: run.experiment.submit(config=None),
+            lambda: Model.deploy(workspace, "service", []),
+            lambda: Workspace.create("new"),
+            lambda: Dataset.Tabular.from_sql_query("select 1"),
+            lambda: workspace.service_context,
+        ):
+            try:
+                ask()
+            except UserErrorException as error:
+                print(error)
+    """)
+
+    assert printed.splitlines() == [
+        "Run.submit_child is not possible here: a local run never reaches Azure",
+        "Experiment.submit is not possible here: a local run never reaches Azure",
+        "Model.deploy is not possible here: a local run never reaches Azure",
+        "Workspace.create is not possible here: a local run never reaches Azure",
+        "TabularDatasetFactory.from_sql_query is not possible here: a local run never reaches Azure",
+        "this call of the Azure SDK is not possible here: a local run never reaches Azure",
+    ]
