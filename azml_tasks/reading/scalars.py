@@ -17,8 +17,8 @@ _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"([-+]?)\.(inf|Inf|INF)")
 _NAN = frozenset((".nan", ".NaN", ".NAN"))
-# Python refuses to convert longer digits, to bound the time that it takes.
-_MOST_DIGITS = 4000
+# Python writes and reads no number of more than 4,300 digits, to bound the time that it takes; hex holds more in less.
+_LONGEST_NUMBER = 1000
 
 Scalar = str | int | float | bool | None
 
@@ -30,7 +30,7 @@ def plain_scalar(text: str) -> Scalar:
     first = text[0]
     if first in "tTfF":
         return True if text in _TRUE else False if text in _FALSE else text
-    if first in "0123456789+-." and len(text) < _MOST_DIGITS:
+    if first in "0123456789+-." and len(text) < _LONGEST_NUMBER:
         return _number(text)
     return text
 

@@ -74,6 +74,8 @@ class Node:
             elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
                 node = node.value[part]
                 line = node.line
+            else:
+                break
         return line
 
 

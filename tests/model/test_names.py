@@ -1,0 +1,202 @@
+"""Azure's naming rules are checked offline, and the sentence says the rule."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from azml_tasks.model import names
+from azml_tasks.model.base import InvalidNameError
+from azml_tasks.model.names import identifier, input_name_problem
+
+WORKSPACE = "a workspace takes 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit"
+GROUP = "a resource group takes 1 to 90 letters, digits, underscores, dashes, dots and parentheses, no dot last"
+EXPERIMENT = "an experiment takes 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit"
+DATASTORE = "a datastore takes 1 to 255 letters, digits and underscores"
+DATASET = "a dataset takes 1 to 255 letters, digits, underscores, dashes, dots and spaces"
+ENVIRONMENT = "an environment takes 1 to 255 letters, digits, underscores, dashes and dots"
+COMPUTE = (
+    "a compute cluster takes 2 to 16 letters, digits and dashes, starts with a letter and does not end with a dash"
+)
+CONTAINER = "a blob container takes 3 to 63 lower-case letters, digits and single dashes"
+ACCOUNT = "a storage account takes 3 to 24 lower-case letters and digits"
+VARIABLE = "an environment variable takes letters, digits and underscores"
+PARAMETER = "a pipeline parameter takes letters, digits and underscores, and starts with a letter or an underscore"
+STEP = (
+    "a step takes up to 100 letters, digits, underscores, dashes, dots and spaces, "
+    "and starts with a letter, a digit or an underscore"
+)
+ARGUMENT = "an argument starts with a dash and has no space and no '=', as in '--input-folder'"
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        (names.WorkspaceName, "abc"),
+        (names.WorkspaceName, "Churn-ws_2"),
+        (names.WorkspaceName, "1" + "a" * 32),
+        (names.ResourceGroupName, "r"),
+        (names.ResourceGroupName, "rg.(prod)-été_1"),
+        (names.ResourceGroupName, "r" * 90),
+        (names.ExperimentName, "e"),
+        (names.ExperimentName, "1_e-" + "e" * 251),
+        (names.DatastoreName, "_"),
+        (names.DatastoreName, "Blob_1"),
+        (names.DatastoreName, "b" * 255),
+        (names.DatasetName, "customers 2024-01.v2"),
+        (names.DatasetName, "d" * 255),
+        (names.EnvironmentName, "AzureML-sklearn-1.5"),
+        (names.EnvironmentName, "e" * 255),
+        (names.ComputeName, "cc"),
+        (names.ComputeName, "Cpu-cluster-0001"),
+        (names.ContainerName, "raw"),
+        (names.ContainerName, "a-b-1"),
+        (names.ContainerName, "$root"),
+        (names.ContainerName, "$logs"),
+        (names.ContainerName, "$web"),
+        (names.ContainerName, "c" * 63),
+        (names.StorageAccountName, "abc"),
+        (names.StorageAccountName, "0" * 24),
+        (names.VariableName, "_A1"),
+        (names.ParameterName, "_alpha1"),
+        (names.StepKey, "a"),
+        (names.StepKey, "Étape 1.b_c-d"),
+        (names.StepKey, "_"),
+        (names.StepKey, "1" * 100),
+        (names.ArgumentName, "-a"),
+        (names.ArgumentName, "--train/folder"),
+        (names.InputKey, "--new-data"),
+        (names.InputKey, "customers"),
+        (names.WorkspaceName, "${WS}"),
+        (names.ComputeName, "cpu-${STAGE}-a-name-of-more-than-16"),
+    ],
+)
+def test_names_that_azure_takes(rule, name):
+    assert TypeAdapter(rule).validate_python(name) == name
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "sentence"),
+    [
+        (names.WorkspaceName, "ab", WORKSPACE),
+        (names.WorkspaceName, "a" * 34, WORKSPACE),
+        (names.WorkspaceName, "-ab", WORKSPACE),
+        (names.WorkspaceName, "_ab", WORKSPACE),
+        (names.WorkspaceName, "a b", WORKSPACE),
+        (names.WorkspaceName, "abc\n", WORKSPACE),
+        (names.WorkspaceName, "été", WORKSPACE),
+        (names.WorkspaceName, "nom du ws", WORKSPACE),
+        (names.WorkspaceName, "$WS", WORKSPACE),
+        (names.WorkspaceName, "${W S}", WORKSPACE),
+        (names.ResourceGroupName, "", GROUP),
+        (names.ResourceGroupName, "rg.", GROUP),
+        (names.ResourceGroupName, "a/b", GROUP),
+        (names.ResourceGroupName, "r" * 91, GROUP),
+        (names.ExperimentName, "", EXPERIMENT),
+        (names.ExperimentName, "-e", EXPERIMENT),
+        (names.ExperimentName, "a b", EXPERIMENT),
+        (names.ExperimentName, "e" * 256, EXPERIMENT),
+        (names.DatastoreName, "", DATASTORE),
+        (names.DatastoreName, "test-datastore", DATASTORE),
+        (names.DatastoreName, "b" * 256, DATASTORE),
+        (names.DatasetName, "", DATASET),
+        (names.DatasetName, "-d", DATASET),
+        (names.DatasetName, "a/b", DATASET),
+        (names.DatasetName, "d" * 256, DATASET),
+        (names.EnvironmentName, "", ENVIRONMENT),
+        (names.EnvironmentName, "a b", ENVIRONMENT),
+        (names.EnvironmentName, "e@1", ENVIRONMENT),
+        (names.EnvironmentName, "e" * 256, ENVIRONMENT),
+        (names.ComputeName, "c", COMPUTE),
+        (names.ComputeName, "1c", COMPUTE),
+        (names.ComputeName, "c-", COMPUTE),
+        (names.ComputeName, "c_c", COMPUTE),
+        (names.ComputeName, "test-compute001-x", COMPUTE),
+        (names.ContainerName, "ra", CONTAINER),
+        (names.ContainerName, "Raw", CONTAINER),
+        (names.ContainerName, "a--b", CONTAINER),
+        (names.ContainerName, "-ab", CONTAINER),
+        (names.ContainerName, "ab-", CONTAINER),
+        (names.ContainerName, "$other", CONTAINER),
+        (names.ContainerName, "c" * 64, CONTAINER),
+        (names.StorageAccountName, "ab", ACCOUNT),
+        (names.StorageAccountName, "Abc", ACCOUNT),
+        (names.StorageAccountName, "a-b", ACCOUNT),
+        (names.StorageAccountName, "0" * 25, ACCOUNT),
+        (names.VariableName, "1A", VARIABLE),
+        (names.VariableName, "A-B", VARIABLE),
+        (names.VariableName, "", VARIABLE),
+        (names.ParameterName, "1a", PARAMETER),
+        (names.ParameterName, "a b", PARAMETER),
+        (names.ParameterName, "", PARAMETER),
+        (names.StepKey, "", STEP),
+        (names.StepKey, "../x", STEP),
+        (names.StepKey, "a/b", STEP),
+        (names.StepKey, "-a", STEP),
+        (names.StepKey, ".a", STEP),
+        (names.StepKey, " a", STEP),
+        (names.StepKey, "a.", STEP),
+        (names.StepKey, "a ", STEP),
+        (names.StepKey, "a\nb", STEP),
+        (names.StepKey, "1" * 101, STEP),
+        (names.ArgumentName, "-", ARGUMENT),
+        (names.ArgumentName, "a", ARGUMENT),
+        (names.ArgumentName, "--a b", ARGUMENT),
+        (names.ArgumentName, "--a=b", ARGUMENT),
+        (names.ArgumentName, "", ARGUMENT),
+        (names.InputKey, "--a b", ARGUMENT),
+        (names.InputKey, "-", ARGUMENT),
+    ],
+)
+def test_names_that_azure_refuses(rule, name, sentence):
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(rule).validate_python(name)
+
+    (error,) = caught.value.errors()
+    assert isinstance(error["ctx"]["error"], InvalidNameError)
+    assert (error["ctx"]["error"].name, error["ctx"]["error"].rule) == (name, sentence)
+    assert str(error["ctx"]["error"]) == f"{name!r} is not a valid name: {sentence}"
+
+
+@pytest.mark.parametrize("name", ["customers", "_c", "C1", "pathology", "home_"])
+def test_names_that_a_dataset_may_have_in_the_run(name):
+    assert input_name_problem(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        *(
+            (
+                name,
+                f"'{name}' cannot be a dataset's name in the run: "
+                "such a name takes letters, digits and underscores, and no digit first",
+            )
+            for name in ("", "my-data", "my data", "1a", "a.b", "été", "a\n")
+        ),
+        *(
+            (name, f"'{name}' cannot be a dataset's name in the run: it would replace the variable {name.upper()}")
+            for name in ("path", "user", "home", "shell", "pwd", "logname", "ld_library_path", "Path", "HOME")
+        ),
+    ],
+)
+def test_names_that_a_dataset_cannot_have_in_the_run(name, problem):
+    assert input_name_problem(name) == problem.replace("'a\n'", r"'a\n'")
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        (("prepare", "--output-folder"), "prepare_output_folder"),
+        (("prepare",), "prepare"),
+        (("a.b c", "-x"), "a_b_c_x"),
+        (("1st", "--out"), "_1st_out"),
+        (("Étape préparée", "--dossier-été"), "Etape_preparee_dossier_ete"),
+        (("訓練", "--out"), "out"),
+        (("訓練",), "_"),
+        (("---",), "_"),
+        (("_a_", "__b"), "a_b"),
+    ],
+)
+def test_an_identifier_for_azure(parts, name):
+    assert identifier(*parts) == name

@@ -1,0 +1,62 @@
+"""Finding the file, and asking a project for places in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from azml_tasks.errors import Problem, ProjectError
+from azml_tasks.reading import find_file
+
+
+def test_the_nearest_file_upward(tmp_path):
+    outer, inner = tmp_path / "pipeline.yaml", tmp_path / "été 1" / "pipeline.yaml"
+    below = inner.parent / "steps" / "deep"
+    below.mkdir(parents=True)
+    outer.touch()
+    inner.touch()
+
+    assert [find_file(folder) for folder in (below, inner.parent, tmp_path)] == [inner, inner, outer]
+
+
+def test_no_file_anywhere(tmp_path):
+    (tmp_path / "pipeline.yaml").mkdir()
+
+    with pytest.raises(ProjectError) as caught:
+        find_file(tmp_path)
+
+    assert str(caught.value) == (
+        f"pipeline.yaml: there is none in {tmp_path} or in a folder above it; `copier copy` makes a project with one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ((), 2),
+        (("steps",), 3),
+        (("steps", "a"), 4),
+        (("steps", "a", "script_name"), 5),
+        (("steps", "a", "arguments", 0), 7),
+        (("steps", "a", "arguments", 1), 8),
+        (("steps", "a", "arguments", 2), 6),
+        (("steps", "a", "arguments", "x"), 6),
+        (("steps", "a", "missing"), 4),
+        (("steps", "a", "missing", "deeper"), 4),
+        (("steps", "missing", "script_name"), 3),
+        (("steps", "a", "script_name", "x", 0), 5),
+        (("datasets",), 2),
+        (("datasets", "steps", "a"), 2),
+    ],
+)
+def test_a_problem_stands_where_its_keys_lead(load, path, line):
+    text = "# a comment\nbackend: azure\nsteps:\n  a:\n    script_name: a.py\n    arguments:\n      - --x\n      - 1\n"
+
+    assert load(text).problem(path, "wrong") == Problem("pipeline.yaml", line, "wrong")
+
+
+def test_a_project_knows_its_folder_and_its_plan(load, tmp_path):
+    project = load("steps: {a: {script_name: a.py}, b: {script_name: b.py}}\n")
+
+    assert (project.file, project.directory) == (tmp_path / "pipeline.yaml", tmp_path)
+    assert [(step.key, step.upstream) for step in project.plan.steps] == [("a", ()), ("b", ("a",))]
+    assert project.plan is project.plan

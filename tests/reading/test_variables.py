@@ -1,0 +1,385 @@
+"""`${VAR}` comes from the environment and .env, when it is needed, and never shows a secret."""
+
+from __future__ import annotations
+
+import pytest
+
+from azml_tasks.errors import ProjectError
+from azml_tasks.model import Compute, Schedule
+from azml_tasks.reading import load_project
+from azml_tasks.reading.variables import Resolved, VariableError, read_variables, resolve
+
+STEPS = "steps: {a: {script_name: a.py}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "resolved"),
+    [
+        ("plain", Resolved("plain", (), ())),
+        ("${A}", Resolved("one", ("A",), ())),
+        ("x${A}y${B}z", Resolved("xoneytwoz", ("A", "B"), ())),
+        ("${A}${A}", Resolved("oneone", ("A", "A"), ())),
+        ("${NOT}", Resolved("${NOT}", ("NOT",), ("NOT",))),
+        ("${EMPTY}", Resolved("${EMPTY}", ("EMPTY",), ("EMPTY",))),
+        ("${A:-other}", Resolved("one", ("A",), ())),
+        ("${NOT:-other}", Resolved("other", ("NOT",), ())),
+        ("${EMPTY:-other}", Resolved("other", ("EMPTY",), ())),
+        ("${NOT:-}", Resolved("", ("NOT",), ())),
+        ("${NOT:-a:-b $5 {x\ny}", Resolved("a:-b $5 {x\ny", ("NOT",), ())),
+        ("$$", Resolved("$", (), ())),
+        ("$${A}", Resolved("${A}", (), ())),
+        ("$$$A", Resolved("$$A", (), ())),
+        ("$$${A}", Resolved("$one", ("A",), ())),
+        ("$A costs $5 or $", Resolved("$A costs $5 or $", (), ())),
+        ("${{ parameters.a }}", Resolved("${{ parameters.a }}", (), ())),
+        ("${DOLLAR}", Resolved("${A}", ("DOLLAR",), ())),
+    ],
+)
+def test_variables_in_a_text(text, resolved):
+    variables = {"A": "one", "B": "two", "EMPTY": "", "DOLLAR": "${A}"}
+
+    assert resolve(text, variables) == resolved
+
+
+NO_VARIABLE = "is no variable: write ${NAME} or ${NAME:-default}, and $$ for a dollar"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("${}", f"'${{}}' {NO_VARIABLE}"),
+        ("${A", f"'${{A' {NO_VARIABLE}"),
+        ("${A B}", f"'${{A B}}' {NO_VARIABLE}"),
+        ("${1A}", f"'${{1A}}' {NO_VARIABLE}"),
+        ("${A-b}", f"'${{A-b}}' {NO_VARIABLE}"),
+        ("${A:b}", f"'${{A:b}}' {NO_VARIABLE}"),
+        ("${" + "a" * 100 + " }", f"'${{{'a' * 35}...' {NO_VARIABLE}"),
+        ("${A:-${B}}", "'${A:-${B}': a default holds no variable of its own"),
+    ],
+)
+def test_what_is_no_variable(text, message):
+    with pytest.raises(VariableError) as caught:
+        resolve(text, {"A": "one", "B": "two"})
+
+    assert str(caught.value) == message
+
+
+def test_a_file_with_what_is_no_variable(problems):
+    text = STEPS + "experiment_name: ${}\ndescription: ${A\nws_name: ${B:-${C}}\n"
+
+    assert problems(text) == [
+        f"pipeline.yaml:2: '${{}}' {NO_VARIABLE}",
+        f"pipeline.yaml:3: '${{A' {NO_VARIABLE}",
+        "pipeline.yaml:4: '${B:-${C}': a default holds no variable of its own",
+    ]
+
+
+def test_a_value_is_what_it_looks_like_or_what_is_wanted(load):
+    text = """\
+experiment_name: ${N}
+tags: {plain: "${N}"}
+steps:
+  a:
+    script_name: a.py
+    step_name: ${N}
+    step_config:
+      plain: ${N}
+      quoted: "${N}"
+      part: ${N}px
+      truth: ${T}
+    max_run_duration_seconds: "${N}"
+    allow_reuse: ${T}
+    arguments: ["${N}"]
+computes: {cc: {vm_size: S, max_nodes: "${N}"}}
+"""
+
+    pipeline = load(text, N="3", T="true").pipeline
+
+    step = pipeline.steps["a"]
+    assert (pipeline.experiment_name, pipeline.tags, step.step_name) == ("3", {"plain": "3"}, "3")
+    assert step.step_config == {"plain": 3, "quoted": "3", "part": "3px", "truth": True}
+    assert (step.max_run_duration_seconds, step.allow_reuse, step.arguments) == (3, True, ("3",))
+    assert pipeline.computes == {"cc": Compute(vm_size="S", max_nodes=3)}
+
+
+def test_a_value_that_fits_neither_way(problems):
+    text = "steps:\n  a:\n    script_name: a.py\n    max_run_duration_seconds: ${N}\n    allow_reuse: ${N}\n"
+
+    assert problems(text, N="1.5") == [
+        "pipeline.yaml:4: step 'a': max_run_duration_seconds: expected a whole number, found '1.5'",
+        "pipeline.yaml:5: step 'a': allow_reuse: expected true or false, found '1.5'",
+    ]
+
+
+def test_what_only_azure_needs_may_be_unset_on_this_machine(load):
+    text = """\
+backend: local
+ws_name: ${WS}
+resource_group: ${GROUP}
+subscription_id: ${AZURE_SUBSCRIPTION_ID}
+compute_name: ${COMPUTE}
+env_name: ${ENVIRONMENT}
+steps: {a: {script_name: a.py}}
+environments: {e: {python_version: "${PY}"}}
+datastores: {blob: {container_name: "${C}", account_name: "${A}", account_key: "${K}"}}
+computes: {cc: {vm_size: "${SIZE}", max_nodes: "${N}", vm_priority: "${P}"}}
+publish: {name: "${NAME}"}
+schedule:
+  frequency: ${F}
+  interval: ${I}
+auth: ${LOGIN}
+"""
+
+    project = load(text)
+
+    assert project.pipeline.ws_name == "${WS}"
+    assert project.pipeline.computes == {"cc": Compute(vm_size="${SIZE}")}
+    assert [(item.line, item.variable) for item in project.values.missing] == [
+        (2, "WS"),
+        (3, "GROUP"),
+        (4, "AZURE_SUBSCRIPTION_ID"),
+        (5, "COMPUTE"),
+        (6, "ENVIRONMENT"),
+        (8, "PY"),
+        (9, "C"),
+        (9, "A"),
+        (10, "SIZE"),
+        (10, "N"),
+        (10, "P"),
+        (11, "NAME"),
+        (13, "F"),
+        (14, "I"),
+        (15, "LOGIN"),
+    ]
+
+
+def test_azure_asks_for_what_it_needs_when_it_needs_it(load):
+    text = STEPS + "ws_name: ${WS}\nsubscription_id: ${SUB}\ncomputes: {cc: {vm_size: '${SIZE}${SIZE}'}}\n"
+    project = load(text, WS="churn-ws")
+
+    project.require("ws_name", "resource_group", "steps")
+    with pytest.raises(ProjectError) as caught:
+        project.require("ws_name", "subscription_id", "computes")
+
+    assert str(caught.value).split("\n") == [
+        "pipeline.yaml:3: subscription_id needs SUB; set it in the environment or in .env",
+        "pipeline.yaml:4: compute 'cc': vm_size needs SIZE; set it in the environment or in .env",
+    ]
+
+
+def test_what_every_run_needs_must_be_set(problems):
+    text = """\
+backend: ${B}
+experiment_name: ${X}
+description: ${Y}, ${X} and ${X}
+tags: {t: "${T}"}
+continue_on_step_failure: ${C}
+pipeline_parameters: {p: "${P}"}
+steps:
+  a: {script_name: "${S}", max_run_duration_seconds: "${M}"}
+datasets: {d: {local_path: "${D}"}}
+"""
+
+    assert problems(text, Y="") == [
+        "pipeline.yaml:1: backend needs B; set it in the environment or in .env",
+        "pipeline.yaml:2: experiment_name needs X; set it in the environment or in .env",
+        "pipeline.yaml:3: description needs X; set it in the environment or in .env",
+        "pipeline.yaml:3: description needs Y; set it in the environment or in .env",
+        "pipeline.yaml:4: tags.t needs T; set it in the environment or in .env",
+        "pipeline.yaml:5: continue_on_step_failure needs C; set it in the environment or in .env",
+        "pipeline.yaml:6: pipeline_parameters.p needs P; set it in the environment or in .env",
+        "pipeline.yaml:8: step 'a': max_run_duration_seconds needs M; set it in the environment or in .env",
+        "pipeline.yaml:8: step 'a': script_name needs S; set it in the environment or in .env",
+        "pipeline.yaml:9: dataset 'd': local_path needs D; set it in the environment or in .env",
+    ]
+
+
+def test_another_target_may_need_what_is_not_set_here(load):
+    text = STEPS + "backend: local\ntargets: {prod: {backend: azure, experiment_name: '${PROD}'}}\n"
+
+    assert load(text).pipeline.experiment_name is None
+    with pytest.raises(ProjectError) as caught:
+        load(text, target="prod")
+    assert str(caught.value) == "pipeline.yaml:3: experiment_name needs PROD; set it in the environment or in .env"
+
+
+def test_a_variable_s_value_is_held_to_the_rules_too(problems):
+    text = STEPS + "ws_name: ${WS}\nschedule: {frequency: '${F}'}\n"
+
+    assert problems(text, WS="a b", F="Week") == [
+        "pipeline.yaml:2: ws_name: 'a b' is not a valid name: a workspace takes 3 to 33 letters, digits, underscores "
+        "and dashes, and starts with a letter or a digit"
+    ]
+
+
+def test_a_variable_holds_one_value_and_no_yaml(problems, load):
+    assert problems("steps: ${S}\n", S="{a: {script_name: a.py}}") == [
+        "pipeline.yaml:1: steps: expected a mapping, found '{a: {script_name: a.py}}'"
+    ]
+    assert load(STEPS + "description: ${D}\n", D="*x: {[").pipeline.description == "*x: {["
+
+
+# Secrets
+
+LITERAL = "a secret never stands in the file: write ${SOME_VARIABLE} and set it in the environment or .env"
+
+
+@pytest.mark.parametrize("key", ["account_key", "sas_token"])
+@pytest.mark.parametrize(
+    "value",
+    ["abcdefgh==", "12345678", "[hunter2]", "{hunter: 2}", "'${K:-hunter2}'", "'${K}hunter2'", "'x ${K}'", "''"],
+)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(problems, key, value):
+    text = STEPS + f"datastores:\n  s: {{container_name: raw, account_name: acc, {key}: {value}}}\n"
+
+    assert problems(text, K="hunter2") == [f"pipeline.yaml:3: datastore 's': {LITERAL}"]
+
+
+def test_a_secret_in_a_target_is_refused_and_not_repeated(problems):
+    text = (
+        STEPS
+        + "datastores: {s: {container_name: raw, account_name: acc, account_key: '${K}'}}\n"
+        + "targets:\n  dev:\n    datastores: {s: {account_key: hunter2}}\n"
+    )
+
+    assert problems(text) == [f"pipeline.yaml:5: target 'dev': datastore 's': {LITERAL}"]
+    assert problems(text, target="dev") == [f"pipeline.yaml:5: datastore 's': {LITERAL}"]
+
+
+def test_two_secrets_are_one_too_many(problems):
+    text = (
+        STEPS
+        + "datastores:\n  s:\n    container_name: raw\n    account_name: acc\n    account_key: ${K}\n    sas_token: ${T}\n"
+    )
+
+    assert problems(text) == ["pipeline.yaml:7: datastore 's': give account_key or sas_token, not both"]
+
+
+def test_a_secret_is_read_when_it_is_needed_and_the_model_holds_its_name_alone(load):
+    text = STEPS + "datastores:\n  s: {container_name: raw, account_name: acc, account_key: '${STORAGE_KEY}'}\n"
+    path = ("datastores", "s", "account_key")
+
+    project = load(text, STORAGE_KEY="hunter2")
+
+    assert project.pipeline.datastores["s"].account_key == "${STORAGE_KEY}"
+    assert project.secret("${STORAGE_KEY}", path) == "hunter2"
+    assert "hunter2" not in repr(project)
+    for variables in ({}, {"STORAGE_KEY": ""}):
+        with pytest.raises(ProjectError) as caught:
+            load(text, **variables).secret("${STORAGE_KEY}", path)
+        assert str(caught.value) == (
+            "pipeline.yaml:3: datastore 's': account_key needs STORAGE_KEY; set it in the environment or in .env"
+        )
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *("MY_SECRET", "SECRET", "secret_1", "DB_PASSWORD", "PASSWD", "DB_PWD", "SAS_TOKEN", "API_KEY", "KEYS"),
+        *("BLOB_SAS", "GOOGLE_CREDENTIALS", "DB_CREDENTIAL", "MONGO_CONNECTION_STRING", "CONNSTR"),
+    ],
+)
+@pytest.mark.parametrize("value", ["${%s}", "${%s:-none}", "x ${%s} y"])
+def test_a_secret_where_it_would_be_stored_is_refused_and_not_repeated(problems, variable, value):
+    text = f"steps:\n  a:\n    script_name: a.py\n    max_run_duration_seconds: {value % variable}\n"
+
+    assert problems(text, **{variable: "hunter2"}) == [
+        f"pipeline.yaml:4: ${{{variable}}} looks like a secret, and what stands here is stored with the run; "
+        f"a script reads it with run.get_secret('{variable}')"
+    ]
+
+
+def test_a_secret_for_azure_s_name_is_refused_once_and_not_repeated(problems):
+    text = STEPS + "ws_name: ${WS_TOKEN}\n"
+
+    assert problems(text, WS_TOKEN="hunter 2") == [
+        "pipeline.yaml:2: ${WS_TOKEN} looks like a secret, and what stands here is stored with the run; "
+        "a script reads it with run.get_secret('WS_TOKEN')"
+    ]
+
+
+@pytest.mark.parametrize(
+    "variable", ["PWD", "OLDPWD", "KEYBOARD", "MONKEY", "TOKENIZER", "SECRETARY", "AZURE_SUBSCRIPTION_ID"]
+)
+def test_names_that_only_look_a_little_like_a_secret_s(load, variable):
+    assert load(STEPS + f"description: ${{{variable}}}\n", **{variable: "value"}).pipeline.description == "value"
+
+
+# Pipeline parameters
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "description: ${{ parameters.alpha }}",
+        "experiment_name: x-${{parameters.alpha}}",
+        "tags: {t: '${{ parameters.alpha }}'}",
+        "env_name: ${{ parameters.alpha }}",
+        "publish: {name: '${{ parameters.alpha }}'}",
+    ],
+)
+def test_a_pipeline_parameter_where_none_can_be(problems, place):
+    assert problems(f"{STEPS}{place}\n") == [
+        "pipeline.yaml:2: ${{ ... }} stands for a pipeline parameter, which only arguments take"
+    ]
+
+
+def test_a_pipeline_parameter_in_a_step_s_config(problems):
+    text = "pipeline_parameters: {alpha: 1}\nsteps:\n  a:\n    script_name: a.py\n    step_config:\n      x: ${{ parameters.alpha }}\n"
+
+    assert problems(text) == ["pipeline.yaml:6: ${{ ... }} stands for a pipeline parameter, which only arguments take"]
+
+
+def test_braces_with_a_plain_dollar(load):
+    assert load(STEPS + "description: $${{ github.sha }}\n").pipeline.description == "${{ github.sha }}"
+
+
+# .env
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in ("AZML_A", "AZML_B", "AZML_C"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_the_environment_goes_before_the_file(tmp_path, environment):
+    environment.setenv("AZML_A", "environment")
+    (tmp_path / ".env").write_bytes(
+        b"\xef\xbb\xbfAZML_A=file\r\nexport AZML_B='x${AZML_A} y'\r\n# AZML_C=1\r\nAZML_C\r\n"
+    )
+
+    variables = read_variables(tmp_path)
+
+    found = {name: variables.get(name) for name in ("AZML_A", "AZML_B", "AZML_C")}
+    assert found == {"AZML_A": "environment", "AZML_B": "x${AZML_A} y", "AZML_C": None}
+
+
+def test_without_a_file_there_is_the_environment(tmp_path, environment):
+    environment.setenv("AZML_A", "environment")
+
+    assert read_variables(tmp_path)["AZML_A"] == "environment"
+
+
+def test_a_project_reads_both(tmp_path, environment):
+    environment.setenv("AZML_A", "churn-ws")
+    (tmp_path / ".env").write_text("AZML_B=local\n")
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(
+        STEPS + "ws_name: ${AZML_A}\nbackend: ${AZML_B}\nschedule: {frequency: Day, interval: '${AZML_C:-2}'}\n"
+    )
+
+    pipeline = load_project(file).pipeline
+
+    assert (pipeline.ws_name, pipeline.backend) == ("churn-ws", "local")
+    assert pipeline.schedule == Schedule(frequency="Day", interval=2)
+
+
+def test_a_file_that_is_no_text(tmp_path, environment):
+    (tmp_path / ".env").write_bytes(b"A=\xff\n")
+
+    with pytest.raises(ProjectError) as caught:
+        read_variables(tmp_path)
+
+    assert str(caught.value) == ".env: is not UTF-8; save the file in that encoding"

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+
+from azml_tasks.errors import (
+    AzmlError,
+    LoginError,
+    NotInstalledError,
+    Problem,
+    ProjectError,
+    RunError,
+    ServiceError,
+    closest,
+    did_you_mean,
+    listed,
+)
+from azml_tasks.secrets import is_secret_name
+
+
+@pytest.mark.parametrize(
+    ("problem", "text"),
+    [
+        (Problem("pipeline.yaml", 12, "wrong"), "pipeline.yaml:12: wrong"),
+        (Problem("pipeline.yaml", 0, "is empty"), "pipeline.yaml: is empty"),
+        (
+            Problem("a\nb.py", 1, "a\r\n\t\x1b[1m\x7f\x9b\u2028\u202e\u2066\ud800é✓"),
+            r"a\nb.py:1: a\r\n\t\x1b[1m\x7f\x9b\u2028\u202e\u2066\ud800é✓",
+        ),
+    ],
+)
+def test_a_problem_is_one_line(problem, text):
+    assert str(problem) == text
+
+
+def test_problems_stand_in_the_order_of_their_places():
+    problems = [Problem("b", 1, "x"), Problem("a", 10, "x"), Problem("a", 2, "z"), Problem("a", 2, "y")]
+
+    error = ProjectError(problems)
+
+    assert str(error) == "a:2: y\na:2: z\na:10: x\nb:1: x"
+    assert error.problems == (problems[3], problems[2], problems[1], problems[0])
+
+
+@pytest.mark.parametrize(
+    ("count", "last"), [(200, "f:200: x"), (201, "and 1 more problem"), (203, "and 3 more problems")]
+)
+def test_many_problems_are_counted(count, last):
+    error = ProjectError(Problem("f", line, "x") for line in range(1, count + 1))
+
+    lines = str(error).split("\n")
+    assert (lines[:200], lines[-1]) == ([f"f:{line}: x" for line in range(1, 201)], last)
+    assert len(error.problems) == count
+
+
+def test_exit_statuses():
+    children = (ProjectError, NotInstalledError, LoginError, ServiceError, RunError)
+
+    assert {child: child.exit_status for child in children} == {
+        ProjectError: 2,
+        NotInstalledError: 2,
+        LoginError: 2,
+        ServiceError: 2,
+        RunError: 1,
+    }
+    assert all(issubclass(child, AzmlError) for child in children)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("prepair", ["evaluate", "prepare"], "prepare"),
+        ("PREPARE", ["evaluate", "Prepare"], "Prepare"),
+        ("xyz", ["evaluate", "prepare"], None),
+        ("prepare", [], None),
+        ("p" * 101, ["p" * 100], None),
+        ("p" * 100, ["p" * 101], "p" * 101),
+    ],
+)
+def test_what_was_meant(name, known, meant):
+    assert closest(name, known) == meant
+    assert did_you_mean(name, iter(known)) == (f"; did you mean '{meant}'?" if meant else "")
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "text"),
+    [
+        ([], {}, ""),
+        (["a"], {}, "a"),
+        (["a", "b"], {}, "a and b"),
+        (("a", "b", "c"), {}, "a, b and c"),
+        ({"a": 1, "b": 2}, {"last": "or"}, "a or b"),
+    ],
+)
+def test_lists_read_as_english(names, options, text):
+    assert listed(names, **options) == text
+
+
+@pytest.mark.parametrize(
+    ("variable", "secret"),
+    [
+        ("STORAGE_KEY", True),
+        ("KEY_STORAGE", True),
+        ("key", True),
+        ("PWD", False),
+        ("pwd", False),
+        ("DB_PWD", True),
+        ("HOME", False),
+    ],
+)
+def test_names_of_secrets(variable, secret):
+    assert is_secret_name(variable) is secret
