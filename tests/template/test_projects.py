@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,15 @@ def test_a_hyperparameter_reaches_the_script(copy: Copy):
     project = copy(steps="only")
     run(project, "invoke", "run", "--set", "only.max_rows=2")
     assert kept(project, "only") == {"sample.csv": ROWS[:2]}
+
+
+def test_the_commands_of_the_readme_work(copy: Copy):
+    project = copy()
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\| `invoke ([^`]+)` \|", readme, re.MULTILINE)
+    for command in commands:
+        run(project, "invoke", *command.split())
+    assert commands == ["run --set prepare.max_rows=5", "runs.show", "graph", "validate", "--list"]
 
 
 @pytest.mark.parametrize("answers", [{}, {"steps": "null, on", "datasets": "no, new_data"}, {"datasets": ""}])
