@@ -13,7 +13,7 @@ from typing import Any
 from azureml.pipeline.core import Pipeline
 
 from azml_tasks.azure.staging import stage
-from azml_tasks.azure.steps import Resources, build_steps
+from azml_tasks.azure.steps import Resources, Values, build_steps
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.wiring import Plan
 
@@ -28,14 +28,23 @@ class Assembly:
 
 @contextlib.contextmanager
 def assembled(
-    ws: Any, plan: Plan, snapshots: Mapping[str, Snapshot], resources: Resources, reuse: Mapping[str, bool]
+    ws: Any,
+    plan: Plan,
+    snapshots: Mapping[str, Snapshot],
+    resources: Resources,
+    reuse: Mapping[str, bool],
+    values: Values | None = None,
 ) -> Iterator[Assembly]:
-    """Give the pipeline for as long as the block runs; its staged files are gone after that."""
+    """Give the pipeline for as long as the block runs; its staged files are gone after that.
+
+    `reuse` says of each step whether an earlier result may stand in for it, and `values` gives the steps their
+    arguments, by default the plan's.
+    """
     with tempfile.TemporaryDirectory(prefix="azml-") as folder:
         folders = {
             step.key: stage(snapshots[step.key], Path(folder, str(place))) for place, step in enumerate(plan.steps)
         }
-        steps = build_steps(plan, resources, folders, reuse)
+        steps = build_steps(plan, resources, folders, reuse, values)
         with silently():
             pipeline = Pipeline(ws, list(steps.values()), description=plan.pipeline.description)
         # The graph has its nodes in the order of the steps, each of which follows all that it needs.

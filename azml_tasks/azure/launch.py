@@ -13,7 +13,7 @@ from azml_tasks.azure.logs import ending_of_log
 from azml_tasks.azure.progress import follow
 from azml_tasks.azure.records import RunRecord, StepRecord
 from azml_tasks.azure.reuse import reuse_in_a_run
-from azml_tasks.azure.steps import Resources
+from azml_tasks.azure.steps import Resources, Values
 from azml_tasks.azure.watch import Watch
 from azml_tasks.errors import RunError, listed
 from azml_tasks.snapshot import Snapshot
@@ -22,8 +22,13 @@ from azml_tasks.wiring import Plan
 
 @dataclass(frozen=True)
 class Submitted:
-    """A run that Azure has taken: its PipelineRun, its record so far, and the steps behind the graph's nodes."""
+    """A run that Azure has taken.
 
+    `pipeline` and `run` are the SDK's Pipeline and PipelineRun, `record` is what is known of the run so far, and
+    `nodes` maps the graph's nodes to the keys of the steps.
+    """
+
+    pipeline: Any
     run: Any
     record: RunRecord
     nodes: Mapping[str, str]
@@ -35,20 +40,25 @@ def submit(
     snapshots: Mapping[str, Snapshot],
     resources: Resources,
     experiment: str,
-    *,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None = None,
     force: bool = False,
+    values: Values | None = None,
 ) -> Submitted:
-    """Send the pipeline and start a run of it; `parameters` have other values than their defaults."""
+    """Send the pipeline and start a run of it.
+
+    `parameters` are those with other values than their defaults, `force` runs every step anew, and `values` gives the
+    steps their arguments, by default the plan's.
+    """
+    parameters = dict(parameters or {})
     with (
         translated("submitting the pipeline"),
-        assembled(ws, plan, snapshots, resources, reuse_in_a_run(plan)) as assembly,
+        assembled(ws, plan, snapshots, resources, reuse_in_a_run(plan), values) as assembly,
         silently(),
     ):
         # Not Experiment.submit, which asks first whether the experiment is there; the service makes it.
         run = assembly.pipeline.submit(
             experiment,
-            pipeline_parameters=dict(parameters) or None,
+            pipeline_parameters=parameters or None,
             continue_on_step_failure=plan.pipeline.continue_on_step_failure,
             regenerate_outputs=force,
         )
@@ -61,10 +71,10 @@ def submit(
         url=run.get_portal_url(),
         started=time.time(),
         steps=tuple(StepRecord(step.key) for step in plan.steps),
-        parameters=dict(parameters),
+        parameters=parameters,
         tags=dict(plan.pipeline.tags),
     )
-    return Submitted(run, record, assembly.nodes)
+    return Submitted(assembly.pipeline, run, record, assembly.nodes)
 
 
 def watched(submitted: Submitted, watch: Watch) -> RunRecord:

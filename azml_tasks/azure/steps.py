@@ -47,13 +47,18 @@ class Resources:
 
 
 def build_steps(
-    plan: Plan, resources: Resources, folders: Mapping[str, Path], reuse: Mapping[str, bool]
+    plan: Plan,
+    resources: Resources,
+    folders: Mapping[str, Path],
+    reuse: Mapping[str, bool],
+    values: Values | None = None,
 ) -> dict[str, PythonScriptStep]:
     """Return the SDK's step for each step of the plan.
 
-    `folders` holds each step's staged snapshot, `reuse` whether an earlier result may stand in for it.
+    `folders` holds each step's staged snapshot, `reuse` whether an earlier result may stand in for it, and `values`
+    gives the steps their arguments, by default the plan's.
     """
-    values = Values(plan, resources)
+    values = values or Values(plan, resources)
     steps: dict[str, PythonScriptStep] = {}
     for step in plan.steps:
         compute = resources.computes[str(plan.pipeline.compute_of(step.step))]

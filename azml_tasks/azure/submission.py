@@ -44,6 +44,6 @@ def run(
 
         resources = find_resources(ws, project.plan, project.directory)
         named = experiment or project.pipeline.experiment
-        submitted = submit(ws, project.plan, snapshots, resources, named, parameters=parameters, force=force)
+        submitted = submit(ws, project.plan, snapshots, resources, named, parameters, force)
         watch.listener(RunStarted(submitted.record, tuple(step.key for step in project.plan.steps)))
         return watched(submitted, watch) if wait else submitted.record
