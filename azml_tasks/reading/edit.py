@@ -26,7 +26,7 @@ def add_step(text: str, key: str, fields: Sequence[str], after: str | None = Non
         raise _problem(steps.key_lines[key], f"there is a step '{key}' already")
     behind = after or keys[-1]
     if behind not in steps.key_lines:
-        raise _problem(steps.line, f"'{behind}' is not a step{did_you_mean(behind, keys)}")
+        raise _problem(root.key_lines["steps"], f"'{behind}' is not a step{did_you_mean(behind, keys)}")
     lines = text.splitlines(keepends=True)
     start = steps.key_lines[behind] - 1
     indent = _indent(lines[start])
@@ -70,8 +70,9 @@ def _inner_indent(lines: Sequence[str], steps: Node, indent: str) -> str:
     assert isinstance(steps.value, dict)
     for key, step in steps.value.items():
         for line in step.key_lines.values():
-            if line > steps.key_lines[key]:
-                return _indent(lines[line - 1])
+            inner = _indent(lines[line - 1])
+            if line > steps.key_lines[key] and len(inner) > len(indent):
+                return inner
     return indent + "  "
 
 

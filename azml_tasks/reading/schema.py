@@ -103,7 +103,8 @@ def write_schema(directory: Path) -> None:
     # A convenience of editors: a folder that cannot be written does without.
     with contextlib.suppress(OSError):
         # Making it takes longer than all else that a run of unchanged steps does, so its release is what is compared.
-        if file.is_file() and f'"{_release()}"'.encode() in file.read_bytes():
+        held = file.read_bytes() if file.is_file() else b""
+        if f'"{_release()}"'.encode() in held and held.endswith(b"\n}\n"):
             return
         file.parent.mkdir(exist_ok=True)
         file.write_bytes((json.dumps(json_schema(), indent=1) + "\n").encode())

@@ -27,17 +27,22 @@ def apply_target(root: Node, target: str | None) -> Node:
     return base if over.value is None else merge(base, over)
 
 
+_NOTHING = Node(None, 0)
+
+
 def merge(base: Node, over: Node) -> Node:
-    """Return `base` with `over` deep-merged over it; each value keeps the line where it is written."""
-    if not isinstance(base.value, dict) or not isinstance(over.value, dict):
+    """Return `base` with `over` deep-merged over it; each value keeps the line where it is written.
+
+    A key of `over` with nothing behind it takes that key away.
+    """
+    if not isinstance(over.value, dict):
         return over
-    values = dict(base.value)
+    values = dict(base.value) if isinstance(base.value, dict) else {}
     lines = dict(base.key_lines)
     for key, node in over.value.items():
         if node.value is None:
-            # `schedule:` with nothing behind it takes the key away for this target.
             values.pop(key, None)
             continue
-        values[key] = merge(values[key], node) if key in values else node
+        values[key] = merge(values.get(key, _NOTHING), node)
         lines[key] = over.key_lines[key]
     return Node(values, over.line, lines)

@@ -247,10 +247,15 @@ def test_a_secret_in_a_target_is_refused_and_not_repeated(problems):
 
 
 def test_two_secrets_are_one_too_many(problems):
-    text = (
-        STEPS
-        + "datastores:\n  s:\n    container_name: raw\n    account_name: acc\n    account_key: ${K}\n    sas_token: ${T}\n"
-    )
+    text = """\
+steps: {a: {script_name: a.py}}
+datastores:
+  s:
+    container_name: raw
+    account_name: acc
+    account_key: ${K}
+    sas_token: ${T}
+"""
 
     assert problems(text) == ["pipeline.yaml:7: datastore 's': give account_key or sas_token, not both"]
 
@@ -325,7 +330,14 @@ def test_a_pipeline_parameter_where_none_can_be(problems, place):
 
 
 def test_a_pipeline_parameter_in_a_step_s_config(problems):
-    text = "pipeline_parameters: {alpha: 1}\nsteps:\n  a:\n    script_name: a.py\n    step_config:\n      x: ${{ parameters.alpha }}\n"
+    text = """\
+pipeline_parameters: {alpha: 1}
+steps:
+  a:
+    script_name: a.py
+    step_config:
+      x: ${{ parameters.alpha }}
+"""
 
     assert problems(text) == ["pipeline.yaml:6: ${{ ... }} stands for a pipeline parameter, which only arguments take"]
 
