@@ -122,22 +122,22 @@ class Attempt:
 
         Raises InputMissingError, OSError.
         """
-        results, key = self._site.results, self._plan.key
+        known = self._site.results.of(self._plan.key)
         if forced:
             return Decision(None, "it was asked for")
         if self._plan.step.allow_reuse is False:
             return Decision(None, "allow_reuse is false")
-        found = results.find(key, self.fingerprint.digest)
-        damage = results.damage(found) if found else None
-        if found and not damage:
-            results.touch(key, found)
-            return Decision(found, f"reused from {found.run_id}")
-        latest = results.latest(key)
+        found = known.find(self.fingerprint.digest)
+        damage = self._site.results.damage(found) if found else None
         if damage:
             return Decision(None, damage)
+        if found:
+            known.put_first(found)
+            return Decision(found, f"reused from {found.run_id}")
+        latest = known.latest
         if latest is None:
             return Decision(None, "it has no finished result yet")
-        return Decision(None, differences(latest.fingerprint, self.fingerprint) or "its earlier result is gone")
+        return Decision(None, differences(latest.fingerprint, self.fingerprint))
 
     def launch(self) -> Launch:
         """Prepare the step's folders and files and return the process to start.
@@ -193,7 +193,7 @@ class Attempt:
         )
 
     def finish(self, record: StepRecord, ended: Ended, stopped: Stopped | None = None) -> StepRecord:
-        """Collect what the step left and return its final record; keep its result when it is good.
+        """Collect what the step left and return its final record.
 
         Raises OSError.
         """
@@ -209,28 +209,29 @@ class Attempt:
             return self._failed(record, ended.exit_code)
         if said.get("status", "Completed") not in ("Completed", "Running"):
             return replace(record, status="failed", message=_own_verdict(said))
-        record = self._completed(record)
         with contextlib.suppress(OSError):
             remove_tree(self._places.work)
-        return record
+        digest = self._site.results.digest
+        outputs = {output.name: digest(self._places.output(output.name)) for output in self._plan.outputs}
+        return replace(record, status="completed", outputs=outputs)
 
-    def _completed(self, record: StepRecord) -> StepRecord:
+    def keep(self, record: StepRecord) -> None:
+        """Let later runs reuse what the step left, if it completed and its inputs are still what it read.
+
+        Raises OSError.
+        """
+        if record.status != "completed" or self._inputs() != self.fingerprint.inputs:
+            return
         results = self._site.results
-        outputs = {output.name: results.digest(self._places.output(output.name)) for output in self._plan.outputs}
-        record = replace(record, status="completed", outputs=outputs)
         result = Result(
             run_id=self._site.run.id,
             places=self._places,
             fingerprint=self.fingerprint,
-            outputs=outputs,
+            outputs=record.outputs,
             artifacts=results.digest(self._places.artifacts),
             observed=results.observe(self._places),
         )
-        # The record first: a result that is found always has one.
-        record.save(self._site.run.places)
-        if self._inputs() == self.fingerprint.inputs:
-            results.keep(self._plan.key, result)
-        return record
+        results.of(self._plan.key).put_first(result)
 
     def _failed(self, record: StepRecord, exit_code: int) -> StepRecord:
         project = self._site.layout.project

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from azml_tasks.errors import listed
@@ -31,15 +32,22 @@ class Fingerprint:
     environment: Mapping[str, Any]
     after: Mapping[str, str]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 over everything."""
-        text = json.dumps([VERSION, asdict(self)], sort_keys=True, separators=(",", ":"))
+        text = json.dumps([VERSION, self.to_json()], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON takes them."""
-        return asdict(self)
+        return {
+            "script": self.script,
+            "files": dict(self.files),
+            "argv": self.argv,
+            "inputs": dict(self.inputs),
+            "environment": dict(self.environment),
+            "after": dict(self.after),
+        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Fingerprint:

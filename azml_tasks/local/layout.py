@@ -79,8 +79,8 @@ class Layout:
         return RunPlaces(self.runs / run_id)
 
     def results_of(self, step: str) -> Path:
-        """Return the folder of a step's reusable results."""
-        return self.reuse / folder_name(step)
+        """Return the file of a step's reusable results."""
+        return self.reuse / f"{folder_name(step)}.json"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def given_steps(plan: Plan, selection: Selection, results: Results) -> dict[str,
     found = {}
     for key in selection.given:
         reader = next((step.key for step in plan.steps if step.key in selection.steps and _reads(step, key)), None)
-        result = results.latest(key)
+        result = results.of(key).latest
         damage = results.damage(result) if result else "it has no finished result"
         if result and not damage:
             reason = f"not asked for; its result of {result.run_id} is taken"

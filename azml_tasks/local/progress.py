@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import TextIO
 
+from azml_tasks.durations import seconds_text
 from azml_tasks.local.events import (
     Event,
     RunFinished,
@@ -132,14 +133,3 @@ def _of_step(step: StepRecord) -> str:
         return f"skipped; {step.reason}"
     after = f"{step.status} after {seconds_text(step.seconds or 0)}"
     return f"{after}: {step.message}" if step.message else after
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a time span as people say it: `0.02 s`, `4.1 s`, `12 s`, `3 min 5 s`, `2 h 4 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    hours, minutes_left = divmod(minutes, 60)
-    return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"

@@ -14,7 +14,8 @@ from azml_tasks.local.fingerprint import Fingerprint
 from azml_tasks.local.layout import Layout, StepPlaces
 
 VERSION = 1
-_LATEST = "latest.json"
+# How many results of a step are known at once: enough to change a setting back and forth.
+_MOST = 20
 _GONE = ""
 
 
@@ -41,32 +42,12 @@ class Results:
         self._layout = layout
         self._contents = contents
 
-    def find(self, step: str, digest: str) -> Result | None:
-        """Return the result of the step with that fingerprint, if one was kept."""
-        return self._read(step, f"{digest}.json")
-
-    def latest(self, step: str) -> Result | None:
-        """Return the result that the step last had, made or reused."""
-        return self._read(step, _LATEST)
-
-    def keep(self, step: str, result: Result) -> None:
-        """Make a result known to later runs.
-
-        Raises OSError.
-        """
-        folder = self._layout.results_of(step)
-        values = _to_json(result)
-        write_json(folder / f"{result.fingerprint.digest}.json", values)
-        write_json(folder / _LATEST, values)
-
-    def touch(self, step: str, result: Result) -> None:
-        """Note that the step last had this result.
-
-        Raises OSError.
-        """
-        latest = self.latest(step)
-        if latest is None or latest.run_id != result.run_id:
-            write_json(self._layout.results_of(step) / _LATEST, _to_json(result))
+    def of(self, step: str) -> StepResults:
+        """Return the results of a step."""
+        file = self._layout.results_of(step)
+        values = read_json(file)
+        known = values["results"] if values is not None and values.get("version") == VERSION else []
+        return StepResults(self._layout, step, known)
 
     def damage(self, result: Result) -> str | None:
         """Say what is no longer as the step left it; None when all is."""
@@ -95,13 +76,41 @@ class Results:
         except OSError:
             return _GONE
 
-    def _read(self, step: str, name: str) -> Result | None:
-        values = read_json(self._layout.results_of(step) / name)
-        if values is None or values.get("version") != VERSION:
-            return None
+
+class StepResults:
+    """The results of one step, as they were when they were read."""
+
+    def __init__(self, layout: Layout, step: str, known: list[dict[str, Any]]) -> None:
+        self._layout = layout
+        self._step = step
+        self._known = known
+
+    @property
+    def latest(self) -> Result | None:
+        """The result that the step last had, made or reused."""
+        return self._result(self._known[0]) if self._known else None
+
+    def find(self, digest: str) -> Result | None:
+        """Return the result with that fingerprint, if it is known."""
+        return next((self._result(values) for values in self._known if values["digest"] == digest), None)
+
+    def put_first(self, result: Result) -> None:
+        """Make a result known to later runs as the one that the step last had.
+
+        Of two runs that do so at the same moment one may be forgotten, which costs time and nothing else.
+
+        Raises OSError.
+        """
+        values = _to_json(result)
+        if self._known[:1] != [values]:
+            others = [other for other in self._known if other["digest"] != values["digest"]]
+            kept = [values, *others][:_MOST]
+            write_json(self._layout.results_of(self._step), {"version": VERSION, "results": kept})
+
+    def _result(self, values: Mapping[str, Any]) -> Result:
         return Result(
             run_id=values["run_id"],
-            places=self._layout.run(values["run_id"]).step(step),
+            places=self._layout.run(values["run_id"]).step(self._step),
             fingerprint=Fingerprint.from_json(values["fingerprint"]),
             outputs=values["outputs"],
             artifacts=values["artifacts"],
@@ -111,7 +120,7 @@ class Results:
 
 def _to_json(result: Result) -> dict[str, Any]:
     return {
-        "version": VERSION,
+        "digest": result.fingerprint.digest,
         "run_id": result.run_id,
         "fingerprint": result.fingerprint.to_json(),
         "outputs": dict(result.outputs),

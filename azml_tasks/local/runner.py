@@ -220,7 +220,9 @@ class _Runner:
     def _end(self, process: Ended) -> None:
         attempt, record = self.running.pop(process.id)
         self.deadlines.pop(process.id, None)
-        self._settle(attempt.finish(record, process, self.stopped.pop(process.id, None)))
+        record = attempt.finish(record, process, self.stopped.pop(process.id, None))
+        self._settle(record)
+        attempt.keep(record)
 
     def _settle(self, record: StepRecord) -> None:
         """Write a step's final record, and let go or skip what follows."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from azml_tasks.errors import RunError, listed
-from azml_tasks.local.files import read_json, remove_tree
+from azml_tasks.local.files import read_json, remove_tree, write_json
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.record import RunRecord, read_run
 
@@ -94,11 +94,9 @@ def _ids(layout: Layout) -> list[str]:
 
 
 def _latest_results(layout: Layout) -> Iterator[tuple[str, str]]:
-    if layout.reuse.is_dir():
-        for folder in layout.reuse.iterdir():
-            latest = read_json(folder / "latest.json")
-            if latest is not None:
-                yield latest["run_id"], folder.name
+    for file in layout.reuse.glob("*.json"):
+        for result in (read_json(file) or {}).get("results", [])[:1]:
+            yield result["run_id"], file.stem
 
 
 def _clear(record: RunRecord, needed: set[str]) -> None:
@@ -113,11 +111,9 @@ def _clear(record: RunRecord, needed: set[str]) -> None:
 
 
 def _forget_cleared_results(layout: Layout) -> None:
-    if not layout.reuse.is_dir():
-        return
-    for folder in layout.reuse.iterdir():
-        for file in folder.glob("*.json"):
-            values = read_json(file) or {}
-            step = layout.run(str(values.get("run_id", ""))).steps / folder.name
-            if not step.is_dir():
-                file.unlink()
+    for file in layout.reuse.glob("*.json"):
+        values = read_json(file) or {}
+        known = values.get("results", [])
+        kept = [result for result in known if (layout.run(result["run_id"]).steps / file.stem).is_dir()]
+        if kept != known:
+            write_json(file, {**values, "results": kept})

@@ -138,7 +138,7 @@ def test_a_warm_script_finds_what_python_script_py_would_give_it(project, tmp_pa
         "import threading\ndef f():\n    raise OSError(1, 'x')\nt = threading.Thread(target=f)\nt.start()\nt.join()",
         "class A:\n    def __del__(self): print('deleted')\na = A()\nprint('end')",
         "import atexit\natexit.register(lambda: 1 / 0)",
-        "import threading, time\nthreading.Thread(target=lambda: print(time.sleep(0.2))).start()\nprint('end')",
+        "import threading as t\nt.Thread(target=lambda: print(t.main_thread().join())).start()\nprint('end')",
         "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\nprint('end')",
         "def f(n): return f(n + 1)\ntry:\n    f(0)\nexcept RecursionError:\n    print('deep')",
         "import warnings\nwarnings.warn('careful')\nwarnings.warn('old', DeprecationWarning)",

@@ -347,7 +347,7 @@ def test_a_project_that_is_moved_keeps_its_results(three, tmp_path):
     assert set(three.statuses(three.run()).values()) == {"reused"}
 
 
-@pytest.mark.parametrize("file", ["hashes.json", "reuse/one/latest.json"])
+@pytest.mark.parametrize("file", ["hashes.json", "reuse/one.json"])
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 99}'])
 def test_a_file_of_azml_that_is_damaged_costs_time_and_nothing_else(three, file, content):
     (three.folder / ".azml" / file).write_text(content)

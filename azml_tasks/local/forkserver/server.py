@@ -39,6 +39,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LONGEST_WAIT = 2.0
 _NOT_STARTED = 70
+_SAFE_THREADS = frozenset(("jemalloc_bg_thd",))
 
 
 def _prctl() -> Callable[..., int]:
@@ -245,7 +246,9 @@ def preload(light: str, heavy: str) -> None:
         # Whatever a module does, the step that imports it sees for itself.
         with contextlib.suppress(Exception):
             __import__(name)
-    if heavy and _threads_after_a_fork() > 1:
+    if "argparse" in sys.modules:
+        sys.modules["argparse"].ArgumentParser().parse_args([])  # Its first use takes longer than its import.
+    if heavy and _has_unsafe_threads():
         os.set_inheritable(int(sys.argv[1]), True)
         os.execv(sys.executable, [sys.executable, __file__, sys.argv[1], light, ""])  # noqa: S606 - no shell
     # What is here already is never garbage: collecting in a child would only copy its pages.
@@ -253,17 +256,23 @@ def preload(light: str, heavy: str) -> None:
     gc.freeze()
 
 
-def _threads_after_a_fork() -> int:
-    """Fork once and return how many threads this process then has.
+def _has_unsafe_threads() -> bool:
+    """Fork once and say whether other threads are then left in this process.
 
-    Libraries that can be forked end their threads first and start them again when they are next used (OpenBLAS does);
-    with more than one left, a lock could be held for ever in the children.
+    Libraries that can be forked end their threads first and start them again when they are next used (OpenBLAS does),
+    or see to them in the child (jemalloc, which pyarrow brings along). Of any other thread a lock could be held for
+    ever in the children.
     """
     pid = os.fork()
     if pid == 0:
         os._exit(0)
     os.waitpid(pid, 0)
-    return len(os.listdir("/proc/self/task"))
+    names = []
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
+            if int(thread) != os.getpid():
+                names.append(file.read().strip())
+    return not _SAFE_THREADS.issuperset(names)
 
 
 if __name__ == "__main__":
