@@ -117,7 +117,7 @@ def _message_in(text: str) -> str | None:
     except ValueError:
         return None
     while isinstance(document, dict):
-        inner = document.get("error", document.get("Error"))
+        inner = next((document[key] for key in ("error", "Error", "error_details") if key in document), None)
         if not isinstance(inner, dict):
             break
         document = inner

@@ -1,0 +1,92 @@
+"""What is said when the SDK is missing, and how quiet it is when it is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import subprocess
+import sys
+import textwrap
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.azure.sdk import quiet, require_sdk
+from azml_tasks.errors import NotInstalledError
+from tests.azure.conftest import HAS_SDK
+
+PYTHON = ".".join(map(str, sys.version_info[:3]))
+HAS_CORE = HAS_SDK and importlib.util.find_spec("azureml.core") is not None
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the SDK can be installed on this Python")
+def test_on_a_python_without_the_sdk_the_sentence_says_which_python_has_it() -> None:
+    with pytest.raises(NotInstalledError) as error:
+        require_sdk()
+    assert str(error.value) == (
+        f"Azure ML's SDK v1 runs on Python 3.10 and 3.11, and this is Python {PYTHON}: "
+        'make an environment with Python 3.11 and run pip install "azml-tasks[azure]" in it'
+    )
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12) or HAS_CORE, reason="the SDK is here, or cannot be")
+def test_without_the_sdk_the_sentence_says_how_to_install_it() -> None:
+    with pytest.raises(NotInstalledError) as error:
+        require_sdk()
+    assert str(error.value) == (
+        'this needs Azure ML\'s SDK v1, which is not installed: run pip install "azml-tasks[azure]"'
+    )
+
+
+@pytest.mark.skipif(not HAS_CORE, reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
+def test_the_sdk_is_imported_without_a_warning_and_without_telemetry(tmp_path: Path) -> None:
+    program = """
+        import os
+        from azml_tasks.azure.sdk import require_sdk
+        require_sdk()
+        import azureml.telemetry
+        print(azureml.telemetry.get_diagnostics_collection_info("azureml.dataset"))
+        print(azureml.telemetry.get_telemetry_log_handler())
+        print("HBI_WORKSPACE_JOB" in os.environ)
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "default", "-c", textwrap.dedent(program)],
+        env={"HOME": str(tmp_path), "PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["(False, 'NOTSET')", "<NullHandler (NOTSET)>", "False"]
+    assert done.stderr == ""
+
+
+def test_while_it_works_for_us_the_sdk_logs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    cut_off = logging.getLogger("azureml.data._loggerfactory.test")
+    cut_off.propagate = False
+    cut_off.setLevel(logging.DEBUG)
+    with quiet():
+        logging.getLogger("azureml.core").error("get_workspace error")
+        cut_off.warning("ActivityCompleted")
+        warnings.warn_explicit("old", FutureWarning, "sdk.py", 1, module="azureml.core.workspace")
+    assert capsys.readouterr().err == ""
+    cut_off.warning("heard again")
+    assert capsys.readouterr().err == "heard again\n"
+
+
+def test_our_own_warnings_are_heard_meanwhile() -> None:
+    with quiet(), pytest.warns(FutureWarning, match="ours"):
+        warnings.warn_explicit("ours", FutureWarning, "ours.py", 1, module="azml_tasks.azure")
+
+
+def test_threads_that_overlap_leave_logging_as_it_was() -> None:
+    before = logging.lastResort, logging.getLogger("azureml").level
+
+    def work(number: int) -> None:
+        with quiet():
+            logging.getLogger("azureml").debug("%d", number)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(200)))
+    assert (logging.lastResort, logging.getLogger("azureml").level) == before

@@ -1,0 +1,124 @@
+"""How a failing request is borne with: waits, limits, and what is never sent twice."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("azureml.core", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from azml_tasks.azure.transport import Patience, steady
+from azml_tasks.errors import ServiceError
+from tests.service.service import Service
+
+ADDRESS = "https://management.azure.com/metadata/endpoints"
+THING = "https://eastus.api.azureml.ms/thing"
+
+
+def test_the_waits_double_after_a_first_try_at_once(azure: Service) -> None:
+    waits: list[float] = []
+    azure.fail("GET", "/metadata/endpoints$", status=503, times=4)
+    with steady(Patience(wait=1, sleep=waits.append)):
+        assert requests.get(ADDRESS).status_code == 200
+    assert waits == [0, 1, 2, 4]
+
+
+def test_retry_after_is_honoured(azure: Service) -> None:
+    waits: list[float] = []
+    azure.fail("GET", "/metadata/endpoints$", status=429, retry_after=17)
+    with steady(Patience(sleep=waits.append)):
+        assert requests.get(ADDRESS).status_code == 200
+    assert waits == [17]
+
+
+def test_a_longer_wait_than_we_have_patience_for_is_said_at_once(azure: Service) -> None:
+    azure.fail("GET", "/metadata/endpoints$", status=429, retry_after=3600)
+    with steady(Patience(longest_wait=60)), pytest.raises(ServiceError) as error:
+        requests.get(ADDRESS)
+    assert str(error.value) == (
+        "GET https://management.azure.com/metadata/endpoints failed with 429 Too Many Requests: Too many requests; try "
+        "again later.; Azure asks to wait 3600 seconds"
+    )
+
+
+def test_patience_ends(azure: Service) -> None:
+    azure.fail("GET", "/metadata/endpoints$", status=503, times=9)
+    with steady(Patience(tries=3, sleep=lambda seconds: None)), pytest.raises(ServiceError) as error:
+        requests.get(ADDRESS + "?sig=secret")
+    assert str(error.value) == (
+        "GET https://management.azure.com/metadata/endpoints failed 3 times, the last time with 503 Service "
+        "Unavailable: The service is not available at the moment."
+    )
+    assert len(azure.requests) == 3
+
+
+def test_what_is_no_fault_is_not_repeated(azure: Service) -> None:
+    azure.fail("GET", "/metadata/endpoints$", status=403)
+    with steady():
+        assert requests.get(ADDRESS).status_code == 403
+    assert len(azure.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [({"status": 500}, "500 Internal Server Error: The service failed."), ({"status": 0}, "a dropped connection")],
+)
+def test_a_post_that_may_have_made_something_and_cannot_be_looked_up_is_not_repeated(
+    azure: Service, fault: dict[str, int], told: str
+) -> None:
+    azure.fail("POST", "/thing$", **fault)
+    with steady(Patience(sleep=lambda seconds: None)), pytest.raises(ServiceError) as error:
+        requests.post(THING, json={})
+    assert str(error.value) == (
+        f"POST {THING} failed with {told}; it is not known whether it took effect, so look before you try again"
+    )
+    assert len(azure.requests) == 1
+    azure.unknown.clear()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_post_that_was_not_taken_is_repeated(azure: Service, status: int) -> None:
+    azure.fail("POST", "/thing$", status=status)
+    with steady(Patience(sleep=lambda seconds: None)):
+        assert requests.post(THING, json={"a": 1}).status_code == 404
+    assert [(record.status, record.request.json()) for record in azure.requests] == [
+        (status, {"a": 1}),
+        (404, {"a": 1}),
+    ]
+    azure.unknown.clear()
+
+
+def test_outside_the_block_requests_are_sent_as_before(azure: Service) -> None:
+    session = requests.Session()
+    own = session.get_adapter(ADDRESS)
+    with steady():
+        assert session.get_adapter(ADDRESS) is not own
+        with steady():
+            pass
+        assert session.get_adapter(ADDRESS) is not own
+        assert session.get_adapter("http://localhost") is session.adapters["http://"]
+    assert session.get_adapter(ADDRESS) is own
+
+
+def test_an_adapter_that_somebody_mounted_stays(azure: Service) -> None:
+    class Refusing(requests.adapters.BaseAdapter):
+        pass
+
+    session = requests.Session()
+    session.mount("https://", Refusing())
+    with steady():
+        assert isinstance(session.get_adapter(ADDRESS), Refusing)
+        assert not isinstance(session.get_adapter(ADDRESS), HTTPAdapter)
+
+
+def test_connections_are_kept_from_one_session_to_the_next(azure: Service) -> None:
+    azure.put_blob("churnstore", "raw", "a.txt", b"hello")
+    used = []
+    with steady():
+        for _ in range(3):
+            response = requests.get("https://churnstore.blob.core.windows.net/raw/a.txt", stream=True)
+            used.append(response.raw.connection)
+            assert response.content == b"hello"
+    assert used[0] is used[1] is used[2] is not None
