@@ -101,6 +101,25 @@ def _run_here(
 
 def _run_on_azure(project: Project, settings: Sequence[str], *, experiment: str, force: bool, wait: bool) -> None:
     from azml_tasks.azure.connection import connect
+    from azml_tasks.azure.narration import narrate
     from azml_tasks.azure.submission import run as run_on_azure
+    from azml_tasks.azure.watch import Watch
 
-    run_on_azure(project, connect(project), experiment=experiment or None, settings=settings, force=force, wait=wait)
+    asks = _asks_to_cancel if sys.stdin.isatty() else None
+    run_on_azure(
+        project,
+        connect(project),
+        experiment=experiment or None,
+        settings=settings,
+        force=force,
+        wait=wait,
+        watch=Watch(narrate, asks_to_cancel=asks),
+    )
+
+
+def _asks_to_cancel() -> bool:
+    """Ask at the terminal what is to become of a run that is no longer watched; a second Ctrl-C lets it go on."""
+    try:
+        return input("\nCancel the run on Azure ML? [y/N] ").strip().lower() in ("y", "yes")
+    except (KeyboardInterrupt, EOFError):
+        return False

@@ -154,6 +154,6 @@ def _date(seconds: float | None) -> str:
 
 
 def _span(seconds: float | None) -> str:
-    from azml_tasks.local.progress import seconds_text
+    from azml_tasks.durations import seconds_text
 
     return seconds_text(seconds) if seconds is not None else ""
