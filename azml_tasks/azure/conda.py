@@ -32,9 +32,9 @@ def conda_specification(environment: Environment, directory: Path, needed: Itera
     if environment.conda_file:
         specification = _read(directory, environment.conda_file)
     else:
-        python = f"python={environment.python_version or DEFAULT_PYTHON}"
-        conda = [*environment.conda_packages, {"pip": list(environment.pip_packages)}]
-        specification = {"channels": list(CHANNELS), "dependencies": [python, *conda]}
+        python = [f"python={environment.python_version}"] if environment.python_version else []
+        packages = [*python, *environment.conda_packages, {"pip": list(environment.pip_packages)}]
+        specification = {"channels": list(CHANNELS), "dependencies": packages}
     return _completed(specification, needed)
 
 

@@ -123,11 +123,12 @@ def _parts(environment: Environment) -> dict[str, Any]:
     own_python = bool(environment.python.user_managed_dependencies)
     dependencies = None if own_python else environment.python.conda_dependencies
     specification: Mapping[str, Any] = dependencies.as_dict() if dependencies is not None else {}
+    python = conda.python_requirement(specification)
     return {
         "whose Python it runs": own_python,
-        "the Python version": conda.python_requirement(specification),
+        "the Python version": python,
         "the pip packages": sorted(conda.pip_packages(specification)),
-        "the conda packages": sorted(conda.conda_packages(specification)),
+        "the conda packages": sorted({*conda.conda_packages(specification)} - {python}),
         "the channels": list(specification.get("channels") or ()),
         "the base image": environment.docker.base_image or "",
         "the Dockerfile": environment.docker.base_dockerfile or "",

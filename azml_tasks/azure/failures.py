@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -14,11 +15,12 @@ from azml_tasks.errors import AzmlError, LoginError, ServiceError
 _FOREIGN = ("azureml.", "azure.", "msrest", "requests.", "urllib3.", "msal.", "adal.")
 _STATUS = re.compile(r"(?:\bCode|Response Code|status[_ ]code|StatusCode)\W{1,3}(\d{3})\b")
 _NEVER_SHOWN = re.compile(
-    r"(?P<key>\b(sig=|AccountKey=|SharedAccessSignature=|Bearer |client_secret=|password['\"]?[:=]\s*))[^\s&;,'\"]+",
+    r"(?P<key>\b(sig=|AccountKey=|SharedAccessSignature=|Bearer |client_secret=|password['\"]?[:=]\s*['\"]?))[^\s&;,'\"]+",
     re.IGNORECASE,
 )
 _LOGIN = ("AuthenticationException", "AuthenticationError", "ClientAuthenticationError", "CredentialUnavailableError")
 _LONGEST = 400
+_MOST_BRACES = 50
 
 # What to do, by the status of the refusal; the first sentence that fits.
 _ADVICE = {
@@ -97,8 +99,8 @@ def is_missing(error: BaseException) -> bool:
 def said_by(answer: bytes | str) -> str:
     """Return what a service says in an error's JSON, or the first line of another text."""
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    for candidate in (text, text[text.find("{") :]):
-        message = _message_in(candidate)
+    for brace in itertools.islice(re.finditer(r"\{", text), _MOST_BRACES):
+        message = _message_in(text[brace.start() :])
         if message:
             return _one_line(message)
     return _one_line(text)
