@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give, local_path
 from azml_tasks.local.content import Contents
-from azml_tasks.local.context import context_of
+from azml_tasks.local.context import context_of, step_run_id
+from azml_tasks.local.destinations import DestinationError, deliver
 from azml_tasks.local.environment import base_environment, definition_of, needed_secrets
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
 from azml_tasks.local.files import read_json, remove_tree, write_json
@@ -211,6 +212,10 @@ class Attempt:
             return replace(record, status="failed", message=_own_verdict(said))
         with contextlib.suppress(OSError):
             remove_tree(self._places.work)
+        try:
+            deliver(self._plan, self._places, self._site.layout, step_run_id(self._site.run, self._plan))
+        except DestinationError as error:
+            return replace(record, status="failed", message=str(error))
         digest = self._site.results.digest
         outputs = {output.name: digest(self._places.output(output.name)) for output in self._plan.outputs}
         return replace(record, status="completed", outputs=outputs)

@@ -23,7 +23,7 @@ def context_of(run: RunRecord, plan: StepPlan, pipeline: Pipeline, layout: Layou
         "run_id": run.id,
         "step": plan.key,
         "step_name": plan.label,
-        "step_run_id": f"{run.id}_{places.root.name}",
+        "step_run_id": step_run_id(run, plan),
         "experiment": run.experiment,
         "tags": dict(pipeline.tags),
         "parameters": dict(run.parameters),
@@ -56,6 +56,11 @@ def context_of(run: RunRecord, plan: StepPlan, pipeline: Pipeline, layout: Layou
         "inputs": dict(given.inputs),
         "outputs": dict(given.outputs),
     }
+
+
+def step_run_id(run: RunRecord, plan: StepPlan) -> str:
+    """Return the id of the step's own run."""
+    return f"{run.id}_{run.places.step(plan.key).root.name}"
 
 
 def _described(name: str, dataset: Dataset, layout: Layout) -> dict[str, Any]:

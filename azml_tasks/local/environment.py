@@ -18,17 +18,20 @@ if TYPE_CHECKING:
     from azml_tasks.snapshot import Snapshot
 
 STANDIN = Path(__file__).resolve().parent.parent / "standin"
+_DECLARATION = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
+_ORDINARY = frozenset(("HOME", "LANG", "PATH", "SHELL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER"))
 _REQUIREMENT_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment less what a step must not see.
 
-    Left out are secrets, by their names or because a datastore of the pipeline opens with them, and the entries
-    of PYTHONPATH that lie in the project: what the snapshot lacks would be found there, and not on a cluster.
+    Left out are secrets, by their names or because a datastore of the pipeline opens with them, what .env declares,
+    and the entries of PYTHONPATH that lie in the project: what the snapshot lacks would be found there, and not on a
+    cluster.
     """
     references = (store.account_key or store.sas_token for store in pipeline.datastores.values())
-    secret = {reference[2:-1] for reference in references if reference}
+    secret = {reference[2:-1] for reference in references if reference} | _names_in(project / ".env")
     kept = {name: value for name, value in outer.items() if name not in secret and not is_secret_name(name)}
     path = [entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and not _is_in(entry, project)]
     kept["PYTHONPATH"] = os.pathsep.join([str(STANDIN), *path])
@@ -37,6 +40,15 @@ def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]
     # A cluster has no display: a plot that is shown there is not waited for.
     kept.setdefault("MPLBACKEND", "Agg")
     return kept
+
+
+def _names_in(file: Path) -> set[str]:
+    """Return the names that a .env file declares, but for those that every process needs."""
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    return set(_DECLARATION.findall(text)) - _ORDINARY
 
 
 def needed_secrets(snapshot: Snapshot, argv: Iterable[str], outer: Mapping[str, str]) -> dict[str, str]:

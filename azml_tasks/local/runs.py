@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from azml_tasks.errors import RunError, listed
+from azml_tasks.local.destinations import registered_folders
 from azml_tasks.local.files import read_json, remove_tree, write_json
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.record import RunRecord, read_run
@@ -67,7 +69,8 @@ def find_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
 def prune(project_dir: str | Path, keep: int = 5, dry: bool = False) -> list[str]:
     """Clear away all but the newest runs and return the ids of those cleared.
 
-    Runs that still go on stay. Of a run that is cleared, steps stay whose results a kept run or the next one reuses.
+    Runs that still go on stay. Of a run that is cleared, steps stay whose results a kept run or the next one reuses,
+    or that a registered dataset is made of.
 
     Raises OSError.
     """
@@ -75,7 +78,7 @@ def prune(project_dir: str | Path, keep: int = 5, dry: bool = False) -> list[str
     records = list_runs(layout.project)
     kept = [record for place, record in enumerate(records) if place < keep or record.status == "running"]
     needed = {(step.producer, step.places.root.name) for record in kept for step in record.steps if step.producer}
-    needed |= set(_latest_results(layout))
+    needed |= {*_latest_results(layout), *_registered(layout)}
     old = [record for record in records if record not in kept]
     if not dry:
         for record in old:
@@ -97,6 +100,15 @@ def _latest_results(layout: Layout) -> Iterator[tuple[str, str]]:
     for file in layout.reuse.glob("*.json"):
         for result in (read_json(file) or {}).get("results", [])[:1]:
             yield result["run_id"], file.stem
+
+
+def _registered(layout: Layout) -> Iterator[tuple[str, str]]:
+    """Yield the run and the step's folder of every registered folder that is an output of a run."""
+    for path in registered_folders(layout):
+        with contextlib.suppress(ValueError):
+            parts = path.relative_to(layout.runs).parts
+            if len(parts) > 2:
+                yield parts[0], parts[2]
 
 
 def _clear(record: RunRecord, needed: set[str]) -> None:

@@ -194,11 +194,20 @@ for folder in ("outputs/deep", "logs", "elsewhere"):
 
 
 def test_variables_of_the_file_reach_the_step_and_secrets_do_not(project, monkeypatch):
-    for name in ("CHURN_STORAGE", "AZURE_CLIENT_SECRET", "DB_PASSWORD", "ORDINARY"):
+    for name in ("CHURN_STORAGE", "AZURE_CLIENT_SECRET", "DB_PASSWORD", "ORDINARY", "DOTENV", "EXPORTED"):
         monkeypatch.setenv(name, f"value of {name}")
     monkeypatch.setenv("PYTHONPATH", str(project.folder / "hidden"))
-    names = ["CHURN_STORAGE", "AZURE_CLIENT_SECRET", "DB_PASSWORD", "ORDINARY", "FROM_ENV", "FROM_STEP", "DOTENV"]
-    project.write({".env": "DOTENV=1\n", "hidden/found.py": ""})
+    names = [
+        "CHURN_STORAGE",
+        "AZURE_CLIENT_SECRET",
+        "DB_PASSWORD",
+        "ORDINARY",
+        "FROM_ENV",
+        "FROM_STEP",
+        "DOTENV",
+        "EXPORTED",
+    ]
+    project.write({".env": "# A=1\nDOTENV=1\nexport EXPORTED = 2\nPATH=/nowhere\n", "hidden/found.py": ""})
     project.pipeline(
         """
         env_name: e
@@ -215,7 +224,7 @@ def test_variables_of_the_file_reach_the_step_and_secrets_do_not(project, monkey
 
     run = project.run()
 
-    assert project.log(run, "a") == ("[None, None, None, 'value of ORDINARY', '1', '2', None]\nNone 1\n")
+    assert project.log(run, "a") == ("[None, None, None, 'value of ORDINARY', '1', '2', None, None]\nNone 1\n")
 
 
 def test_a_step_that_asks_for_a_secret_by_name_gets_that_one_alone(project, monkeypatch):

@@ -1,0 +1,90 @@
+"""What becomes of the folders that a step has finished: copies in datastores, registered datasets."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from azml_tasks.local.arguments import dataset_id
+from azml_tasks.local.files import read_json, write_json
+from azml_tasks.local.layout import Layout, StepPlaces
+from azml_tasks.snapshot.include import is_inside
+
+if TYPE_CHECKING:
+    from azml_tasks.wiring import Output, StepPlan
+
+# Where an output lies in its datastore when the file gives no path (azureml-core, OutputFileDatasetConfig).
+_USUAL_PATH = "dataset/{run-id}/{output-name}"
+
+
+class DestinationError(Exception):
+    """An output cannot be kept where the file says; the text is a sentence."""
+
+
+def deliver(plan: StepPlan, places: StepPlaces, layout: Layout, step_run_id: str) -> None:
+    """Copy the outputs that have a destination, and register those that are to be.
+
+    As on Azure, files in the destination that the step did not write stay. Raises DestinationError, OSError.
+    """
+    for output in plan.outputs:
+        folder = places.output(output.name)
+        if output.destination:
+            folder = _copied(output, folder, layout, step_run_id)
+        if output.register_on_complete:
+            _register(output.register_on_complete, folder, layout)
+
+
+def registered_folders(layout: Layout) -> set[Path]:
+    """Return the folders and files that registered datasets are made of."""
+    described = (read_json(file) or {} for file in (layout.root / "datasets").glob("*/*.json"))
+    return {Path(path) for values in described for path in values.get("definition", {}).get("paths", [])}
+
+
+def _copied(output: Output, folder: Path, layout: Layout, step_run_id: str) -> Path:
+    assert output.destination is not None
+    template = output.destination.path or _USUAL_PATH
+    path = template.replace("{run-id}", step_run_id).replace("{output-name}", output.name).lstrip("/")
+    if not is_inside(path):
+        raise DestinationError(f"the destination '{template}' of {output.argument} leads out of its datastore")
+    target = layout.datastores / output.destination.datastore_name / path
+    shutil.copytree(folder, target, dirs_exist_ok=True)
+    return target
+
+
+def _register(name: str, folder: Path, layout: Layout) -> None:
+    """Register the folder as the newest version of a file dataset, as the stand-in for azureml keeps them."""
+    definition = {"kind": "file", "paths": [str(folder)], "steps": []}
+    # Spelled as the stand-in spells it: a name may hold what a folder's name may not.
+    versions = layout.root / "datasets" / quote(name, safe=" ").replace(".", "%2E")
+    known = {int(file.stem): read_json(file) or {} for file in versions.glob("*.json") if file.stem.isdigit()}
+    if any(values.get("definition") == definition for values in known.values()):
+        return
+    version = max(known, default=0) + 1
+    described: Mapping[str, Any] = {
+        "id": dataset_id(f"{name}/{version}"),
+        "name": name,
+        "description": None,
+        "tags": {},
+        "definition": definition,
+    }
+    _write_new(versions, version, described)
+
+
+def _write_new(folder: Path, version: int, described: Mapping[str, Any]) -> None:
+    """Write a version's file under the first number from `version` on that no other run has taken meanwhile."""
+    whole = folder / f".{os.getpid()}-{version}"
+    write_json(whole, described)
+    try:
+        while True:
+            try:
+                os.link(whole, folder / f"{version}.json")
+            except FileExistsError:
+                version += 1
+            else:
+                return
+    finally:
+        whole.unlink()

@@ -1,0 +1,78 @@
+"""Outputs with a destination, and outputs that are registered."""
+
+from __future__ import annotations
+
+import pytest
+
+from azml_tasks.local.runs import prune
+from tests.local.conftest import BEGINNING, PASS_ALONG
+
+PIPELINE = """
+    datastores: {{lake: {{container_name: raw, account_name: churnstore}}}}
+    steps:
+      one: {{script_name: one.py, output_folders: {{--output-folder: {options}}}}}
+      two: {{script_name: two.py}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ("{destination: {datastore_name: lake, path: scores/new}}", "lake/scores/new"),
+        ("{destination: {datastore_name: lake, path: '/a/{output-name}'}}", "lake/a/one_output_folder"),
+        ("{destination: {datastore_name: lake, path: 'by/{run-id}'}}", "lake/by/RUN_one"),
+        ("{destination: {datastore_name: workspaceblobstore}}", "workspaceblobstore/dataset/RUN_one/one_output_folder"),
+    ],
+)
+def test_an_output_with_a_destination_is_copied_into_the_folder_of_its_datastore(project, options, place):
+    project.pipeline(PIPELINE.format(options=options), one=PASS_ALONG, two=PASS_ALONG)
+
+    run = project.run()
+
+    folder = project.folder / ".azml/datastores" / place.replace("RUN", run.id)
+    assert (folder / "way.txt").read_text() == "one "
+    assert project.log(run, "two") == "read: one \n"
+
+
+def test_a_destination_outside_of_its_datastore_fails_the_step(project):
+    options = "{destination: {datastore_name: lake, path: ../../../x}}"
+    project.pipeline(PIPELINE.format(options=options), one=PASS_ALONG, two=PASS_ALONG)
+
+    run = project.run()
+
+    assert run["one"].message == "the destination '../../../x' of --output-folder leads out of its datastore"
+    assert not (project.folder / "x").exists()
+
+
+def test_a_registered_output_is_a_dataset_for_later_steps_with_a_version_for_each_new_folder(project):
+    read = (
+        BEGINNING
+        + """
+from azureml.core import Dataset
+found = Dataset.get_by_name(run.experiment.workspace, "made.by one")
+print(found.version, pathlib.Path(found.to_path()[0]).name, [pathlib.Path(p).read_text() for p in found.download("x")])
+"""
+    )
+    project.pipeline(PIPELINE.format(options="{register_on_complete: made.by one}"), one=PASS_ALONG, two=read)
+
+    first = project.run()
+    second = project.run(force=True)
+    third = project.run(only="two")
+
+    assert [project.log(run, "two") for run in (first, second, third)] == [
+        "1 way.txt ['one ']\n",
+        "2 way.txt ['one ']\n",
+        "2 way.txt ['one ']\n",
+    ]
+
+
+def test_prune_keeps_what_a_registered_dataset_is_made_of(project):
+    project.pipeline(PIPELINE.format(options="{register_on_complete: made}"), one=PASS_ALONG, two=PASS_ALONG)
+    first = project.run()
+    project.write({"one.py": PASS_ALONG + "# changed"})
+    project.run(force=True)
+
+    prune(project.folder, keep=1)
+
+    assert (first["one"].places.output("one_output_folder") / "way.txt").read_text() == "one "
+    assert not first["two"].places.root.exists()

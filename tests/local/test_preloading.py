@@ -1,0 +1,104 @@
+"""What several steps import is imported once, where a fork is safe after it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from azml_tasks.local.environment import STANDIN
+from azml_tasks.local.preload import Preload, modules_to_preload
+from azml_tasks.local.processes import ForkServer, Launch
+from azml_tasks.snapshot import build_snapshot
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the fork server is for Linux")
+
+
+def test_what_two_steps_import_is_preloaded_and_what_one_does_is_not(tmp_path):
+    (tmp_path / "a.py").write_text("import json, csv, pandas, torch, own\nfrom concurrent import futures")
+    (tmp_path / "b.py").write_text("import json, pandas, torch, multiprocessing, numpy\nimport concurrent.futures")
+    (tmp_path / "c.py").write_text("import multiprocessing")
+    snapshots = [build_snapshot(tmp_path, ".", name) for name in ("a.py", "b.py", "c.py")]
+
+    # torch is not among those known to be safe; multiprocessing keeps the folder that it is imported in.
+    assert modules_to_preload(snapshots) == Preload(("concurrent", "json"), ("pandas",))
+
+
+def test_the_stand_in_is_preloaded_whole_when_one_step_imports_it(tmp_path):
+    (tmp_path / "a.py").write_text("from azureml.core import Run")
+
+    preload = modules_to_preload([build_snapshot(tmp_path, ".", "a.py")])
+
+    assert preload.light[0] == "azureml.core"
+    assert "azml_local.run" in preload.light
+
+
+@linux
+def test_pandas_is_imported_once_and_each_step_draws_numbers_of_its_own(project):
+    pytest.importorskip("pandas")
+    script = """
+        import sys
+        print("pandas" in sys.modules)
+        import numpy, pandas
+        print(numpy.random.rand(), numpy.random.default_rng().random())
+        print(float((numpy.ones((300, 300)) @ numpy.ones((300, 300))).sum()), file=sys.stderr)
+    """
+    run = project.line(a=script, b=script).run()
+
+    logs = {step: project.log(run, step).splitlines() for step in "ab"}
+    assert [log[0] for log in logs.values()] == ["True", "True"]
+    assert len({number for log in logs.values() for number in log[1].split()}) == 4
+    assert [log[2] for log in logs.values()] == ["27000000.0", "27000000.0"]
+
+
+@linux
+@pytest.mark.parametrize(("starts_thread", "is_preloaded"), [(False, True), (True, False)])
+def test_a_module_that_leaves_a_thread_is_not_forked_after(tmp_path, starts_thread, is_preloaded):
+    source = "import threading, time\n"
+    if starts_thread:
+        source += "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    (tmp_path / "heavy_module.py").write_text(source)
+    (tmp_path / "light_module.py").write_text("")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work/a.py").write_text(
+        "import sys\nprint([m in sys.modules for m in ('light_module', 'heavy_module')])"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(STANDIN), str(tmp_path)])}
+    server = ForkServer(environment, tmp_path / "server.log", Preload(("light_module",), ("heavy_module",)))
+
+    server.start(
+        Launch(
+            id="a",
+            python=sys.executable,
+            argv=("a.py",),
+            cwd=str(tmp_path / "work"),
+            environment=environment,
+            path=(str(tmp_path / "work"),),
+            log=str(tmp_path / "log"),
+            warm=True,
+        )
+    )
+    ended = []
+    while not ended:
+        ended = server.wait(30)
+    server.close()
+
+    assert [(one.id, one.exit_code) for one in ended] == [("a", 0)]
+    assert (tmp_path / "log").read_text() == f"[True, {is_preloaded}]\n"
+
+
+@linux
+def test_a_module_that_cannot_be_imported_is_left_to_the_steps(tmp_path):
+    (tmp_path / "broken.py").write_text("raise RuntimeError")
+    (tmp_path / "a.py").write_text("print('ran')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    server = ForkServer(environment, tmp_path / "server.log", Preload(("broken", "no_such_module"), ()))
+
+    server.start(Launch("a", sys.executable, ("a.py",), str(tmp_path), environment, (), str(tmp_path / "log"), True))
+    while not server.wait(30):
+        pass
+    server.close()
+
+    assert (tmp_path / "log").read_text() == "ran\n"
+    assert not (tmp_path / "server.log").exists()
