@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from glob import iglob
+from os.path import exists
 
 from azml_tasks.errors import Problem
 from azml_tasks.reading import Project
@@ -33,8 +35,12 @@ def _snapshots(project: Project) -> Iterator[Problem]:
 def _data(project: Project) -> Iterator[Problem]:
     for name, dataset in project.pipeline.datasets.items():
         local = dataset.local_path
-        if local is not None and "*" not in local and not (project.directory / local).exists():
-            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is no {local}")
+        if local is None:
+            continue
+        place = str(project.directory / local)
+        if not (any(iglob(place, recursive=True)) if "*" in local else exists(place)):
+            what = "nothing like" if "*" in local else "no"
+            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}")
 
 
 def _environment_files(project: Project) -> Iterator[Problem]:

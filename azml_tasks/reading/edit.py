@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from azml_tasks.errors import Problem, ProjectError, did_you_mean
 from azml_tasks.reading.project import FILE_NAME
 from azml_tasks.reading.tree import Node, TreeError, parse_tree
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+# YAML 1.1 and 1.2 together.
+_WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n"))
 
 
 def add_step(text: str, key: str, fields: Sequence[str], after: str | None = None) -> str:
@@ -35,10 +41,16 @@ def add_step(text: str, key: str, fields: Sequence[str], after: str | None = Non
     place = _end_of_block(lines, start, _next_key(root, steps, start, len(lines)), len(indent))
     if not _ending(lines[place - 1]):
         lines[place - 1] += ending
-    lines[place:place] = [f"{indent}{key}:{ending}", *(f"{inner}{field}{ending}" for field in fields)]
+    lines[place:place] = [f"{indent}{scalar(key)}:{ending}", *(f"{inner}{field}{ending}" for field in fields)]
     edited = "".join(lines)
     _check(root, edited, key, behind)
     return edited
+
+
+def scalar(text: str) -> str:
+    """Write a text as a YAML scalar, in quotes where any reader could take it for something else."""
+    text = text.replace("$", "$$")
+    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else json.dumps(text, ensure_ascii=False)
 
 
 def _problem(line: int, message: str) -> ProjectError:

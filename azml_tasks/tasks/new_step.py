@@ -24,26 +24,28 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     """Add a step to pipeline.yaml and write its script."""
     from azml_tasks.errors import AzmlError
     from azml_tasks.reading import find_file
-    from azml_tasks.reading.edit import add_step
+    from azml_tasks.reading.edit import add_step, scalar
     from azml_tasks.stub import dataset_name_problem, render_stub, step_name_problem
 
     if name in ("-h", "--help"):
         # Invoke takes the flag for the missing name before it looks for flags.
         raise AzmlError("usage: invoke new-step NAME [--after STEP] [--dataset NAME]; more by invoke --help new-step")
-    dataset = dataset or []
+    dataset = list(dict.fromkeys(dataset or []))
     for problem in (step_name_problem(name), *map(dataset_name_problem, dataset)):
         if problem:
             raise AzmlError(problem)
     file = find_file(Path.cwd())
-    folder = _script_directory(file)
+    folder = _script_directory(file, after)
     script = file.parent / folder / f"{name}.py"
+    if not script.resolve().is_relative_to(file.parent.resolve()):
+        raise AzmlError(f"{folder}/{name}.py would lie outside the project; add the step by hand")
     if script.exists():
         raise AzmlError(f"{folder}/{name}.py is there already; choose another name, or add the step by hand")
     fields = [f"script_name: {name}.py"]
     if folder != ".":
-        fields.append(f"script_directory: {folder}")
+        fields.append(f"script_directory: {scalar(folder)}")
     if dataset:
-        arguments = ", ".join(f"--{item.replace('_', '-')}: {item}" for item in dataset)
+        arguments = ", ".join(f"--{item.replace('_', '-')}: {scalar(item)}" for item in dataset)
         fields.append(f"input_datasets: {{{arguments}}}")
     # Bytes, so that the line endings of the file stay what they are.
     text = add_step(file.read_bytes().decode("utf-8"), name, fields, after or None)
@@ -56,9 +58,10 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     print(f"{file.name}: the step '{name}' is added, and {folder}/{name}.py is written; `invoke run` runs it")
 
 
-def _script_directory(file: Path) -> str:
-    """Return the folder that the last step's script lies in."""
+def _script_directory(file: Path, after: str) -> str:
+    """Return the folder that the script of the step before lies in."""
     from azml_tasks.reading import load_project
 
-    steps = list(load_project(file).pipeline.steps.values())
-    return steps[-1].script_directory
+    steps = load_project(file).pipeline.steps
+    before = steps.get(after) or list(steps.values())[-1]
+    return before.script_directory

@@ -193,18 +193,24 @@ class _Wiring:
             path = ("steps", key, "input_datasets", written)
             argument = written if written.startswith("-") else None
             if isinstance(value, StepTable):
-                name = identifier(written) if argument else written
+                name = self._input_name(path, identifier(written) if argument else written)
                 output = self._output(path, key, value.step, value.output)
                 if output:
                     yield TableInput(argument, output, name, value.format)
                 continue
             declared = self.pipeline.datasets.get(value)
-            name = (declared.name if declared and declared.name else value) if argument else written
-            problem = input_name_problem(name)
-            if problem:
-                hint = "; give it another with `name` under datasets" if argument else ""
-                self._find(path, f"step '{key}': {problem}{hint}")
+            if argument:
+                own_name = (declared.name if declared else None) or value
+                name = self._input_name(path, own_name, "; give it another with `name` under datasets")
+            else:
+                name = self._input_name(path, written)
             yield DatasetInput(argument, value, name, declared.mode if declared else "direct")
+
+    def _input_name(self, path: Path, name: str, remedy: str = "") -> str:
+        problem = input_name_problem(name)
+        if problem:
+            self._find(path, f"step '{path[1]}': {problem}{remedy}")
+        return name
 
     def _run_after(self, key: str, step: Step) -> Iterator[str]:
         for place, other in enumerate(step.run_after):

@@ -1,0 +1,105 @@
+"""What the file says against the files that lie beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.checks import file_problems
+from azml_tasks.reading import load_project
+
+
+def problems(folder: Path, text: str, *files: str) -> list[str]:
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "pipeline.yaml").write_text(text, encoding="utf-8")
+    return [str(problem) for problem in file_problems(load_project(folder / "pipeline.yaml", variables={}))]
+
+
+def test_files_that_are_there(tmp_path):
+    text = """\
+steps:
+  a: {script_name: a.py, script_directory: steps, include: ["sql/**"]}
+  b: {script_name: a, script_directory: steps, snapshot: directory}
+environments:
+  e: {conda_file: conda.yml, dockerfile: docker/Dockerfile}
+datasets:
+  file: {local_path: data/a.csv}
+  folder: {type: file, local_path: data}
+  some: {local_path: "data/*.csv"}
+  deep: {local_path: "da*/**/a.csv"}
+  none: {}
+"""
+    files = ("steps/a.py", "steps/sql/a.sql", "conda.yml", "docker/Dockerfile", "data/a.csv")
+
+    assert problems(tmp_path, text, *files) == []
+
+
+def test_files_that_are_not_there(tmp_path):
+    text = """\
+steps:
+  prepare: {script_name: prepare.py, script_directory: steps}
+  train:
+    script_name: trian.py
+    script_directory: steps
+  evaluate:
+    script_name: train.py
+    script_directory: stepz
+  report:
+    script_name: train.py
+    script_directory: steps
+    include: [params.json]
+environments:
+  e:
+    conda_file: conda.yml
+    dockerfile: steps
+datasets:
+  file: {local_path: data/a.csv}
+  some:
+    local_path: "data/*.csv"
+"""
+
+    assert problems(tmp_path, text, "steps/prepare.py", "steps/train.py") == [
+        "pipeline.yaml:4: step 'train': steps/trian.py: there is no such script; did you mean 'train.py'?",
+        "pipeline.yaml:8: step 'evaluate': stepz: there is no such script directory; did you mean 'steps'?",
+        "pipeline.yaml:12: step 'report': steps/train.py: 'params.json' of its include finds no file",
+        "pipeline.yaml:18: dataset 'file': there is no data/a.csv",
+        "pipeline.yaml:20: dataset 'some': there is nothing like data/*.csv",
+        "pipeline.yaml:15: environment 'e': there is no conda.yml",
+        "pipeline.yaml:16: environment 'e': there is no steps",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "line", "message"),
+    [
+        (
+            "script_name: a.py\n    script_directory: ../outside",
+            4,
+            "../outside: the script directory '../outside' lies outside the project",
+        ),
+        (
+            "script_name: ../../a.py\n    script_directory: steps",
+            3,
+            "../../a.py: the script lies outside its directory 'steps'",
+        ),
+        ("script_name: /etc/a.py", 3, "/etc/a.py: the script lies outside the project"),
+    ],
+)
+def test_a_script_outside_the_project(tmp_path, keys, line, message):
+    text = f"steps:\n  a:\n    {keys}\n"
+
+    assert problems(tmp_path, text, "steps/a.py") == [f"pipeline.yaml:{line}: step 'a': {message}"]
+
+
+def test_what_two_steps_share_is_said_once(tmp_path):
+    (tmp_path / "broken.py").write_text("def f(:\n")
+    text = "steps:\n  a: {script_name: a.py}\n  b: {script_name: b.py}\n"
+    (tmp_path / "a.py").write_text("import broken\n")
+    (tmp_path / "b.py").write_text("import broken\n")
+
+    (line,) = problems(tmp_path, text)
+
+    assert line.startswith("broken.py:1: ")
