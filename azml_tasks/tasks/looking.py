@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from azml_tasks.tasks.settings import load
+from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import TARGET, task
 
 
@@ -16,7 +16,8 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     from azml_tasks.reading.schema import write_schema
 
     project = load(context, target)
-    write_schema(project.directory)
+    if not is_dry(context):
+        write_schema(project.directory)
     problems = file_problems(project)
     if problems:
         raise ProjectError(problems)

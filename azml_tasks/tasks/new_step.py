@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from invoke import Context
 
@@ -36,11 +36,12 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
             raise AzmlError(problem)
     file = find_file(Path.cwd())
     folder = _script_directory(file, after)
-    script = file.parent / folder / f"{name}.py"
+    path = PurePosixPath(folder, f"{name}.py")
+    script = file.parent / path
     if not script.resolve().is_relative_to(file.parent.resolve()):
-        raise AzmlError(f"{folder}/{name}.py would lie outside the project; add the step by hand")
+        raise AzmlError(f"{path} would lie outside the project; add the step by hand")
     if script.exists():
-        raise AzmlError(f"{folder}/{name}.py is there already; choose another name, or add the step by hand")
+        raise AzmlError(f"{path} is there already; choose another name, or add the step by hand")
     fields = [f"script_name: {name}.py"]
     if folder != ".":
         fields.append(f"script_directory: {scalar(folder)}")
@@ -50,12 +51,12 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     # Bytes, so that the line endings of the file stay what they are.
     text = add_step(file.read_bytes().decode("utf-8"), name, fields, after or None)
     if is_dry(context):
-        print(f"would add '{name}' to {file.name} and write {folder}/{name}.py")
+        print(f"would add '{name}' to {file.name} and write {path}")
         return
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(render_stub(name, dataset), encoding="utf-8")
     file.write_bytes(text.encode("utf-8"))
-    print(f"{file.name}: the step '{name}' is added, and {folder}/{name}.py is written; `invoke run` runs it")
+    print(f"{file.name}: the step '{name}' is added, and {path} is written; `invoke run` runs it")
 
 
 def _script_directory(file: Path, after: str) -> str:

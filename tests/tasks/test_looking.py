@@ -1,0 +1,168 @@
+"""`invoke validate` and `invoke graph`: what they print and how they end."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from azml_tasks.reading.schema import SCHEMA_FILE
+from azml_tasks.tasks.task import TARGET
+from tests.tasks.conftest import Answer, Invoke
+
+CHURN = """\
+    backend: local
+    compute_name: cpu
+    steps:
+      prepare: {script_name: prepare.py, input_datasets: {--in: customers}}
+      train: {script_name: train.py}
+    datasets: {customers: {local_path: customers.csv}}
+    environments: {e: {}, f: {}}
+    targets:
+      dev: {compute_name: cpu-cluster, computes: {cpu-cluster: {vm_size: S}}}
+      broken: {datasets: {customers: {local_path: missing.csv}}}
+"""
+NOTE = "the compute 'cpu' is not declared in this file, so it is taken to exist in the workspace"
+
+
+@pytest.fixture
+def churn(invoke: Invoke) -> Invoke:
+    for name in ("prepare.py", "train.py", "customers.csv"):
+        invoke.write(name, "")
+    invoke.write("pipeline.yaml", CHURN)
+    return invoke
+
+
+def test_a_file_that_is_fine(churn: Invoke):
+    assert churn("validate", "--target", "dev") == Answer(
+        "pipeline.yaml is fine: 2 steps, 1 dataset, 2 environments and 1 compute.\n", "", 0
+    )
+
+
+def test_remarks_stop_nothing_unless_they_are_to(churn: Invoke):
+    assert churn("validate") == Answer(
+        f"pipeline.yaml:2: note: {NOTE}\npipeline.yaml is fine: 2 steps, 1 dataset and 2 environments.\n", "", 0
+    )
+    assert churn("validate", "--strict") == Answer(f"pipeline.yaml:2: {NOTE}\n", "", 2)
+    assert churn("validate", "--strict", "--target", "dev").status == 0
+
+
+def test_the_target_may_come_from_invoke_s_configuration(churn: Invoke, monkeypatch):
+    monkeypatch.setenv("INVOKE_AZML_TARGET", "broken")
+
+    assert churn("validate") == Answer("", "pipeline.yaml:10: dataset 'customers': there is no missing.csv\n", 2)
+    assert churn("validate", "--target", "dev").status == 0
+
+
+def test_everything_wrong_is_printed_without_a_traceback(churn: Invoke):
+    churn.write(
+        "pipeline.yaml", "backnd: local\nsteps:\n  a: {script_nam: a.py}\n  b: {script_name: b.py, run_after: [c]}\n"
+    )
+
+    assert churn("validate") == Answer(
+        "",
+        "pipeline.yaml:1: 'backnd' is not a key here; did you mean 'backend'?\n"
+        "pipeline.yaml:3: step 'a': 'script_nam' is not a key here; did you mean 'script_name'?\n"
+        "pipeline.yaml:4: step 'b' runs after 'c', which is not a step\n",
+        2,
+    )
+
+
+def test_files_that_are_missing(churn: Invoke):
+    (churn.folder / "train.py").unlink()
+    (churn.folder / "customers.csv").unlink()
+
+    assert churn("validate") == Answer(
+        "",
+        "pipeline.yaml:5: step 'train': train.py: there is no such script\n"
+        "pipeline.yaml:6: dataset 'customers': there is no customers.csv\n",
+        2,
+    )
+
+
+def test_the_file_is_found_from_a_folder_below(churn: Invoke, monkeypatch):
+    below = churn.folder / "steps" / "deep"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+
+    assert churn("validate", "--target", "dev").status == 0
+
+
+def test_no_project(invoke: Invoke):
+    assert invoke("validate") == Answer(
+        "",
+        f"pipeline.yaml: there is none in {invoke.folder} or in a folder above it; "
+        "`copier copy` makes a project with one\n",
+        2,
+    )
+
+
+def test_an_unknown_target(churn: Invoke):
+    assert churn("graph", "--target", "dve") == Answer(
+        "", "pipeline.yaml:8: 'dve' is not a target of this file: it has dev and broken; did you mean 'dev'?\n", 2
+    )
+
+
+def test_editors_get_their_schema(churn: Invoke):
+    churn("validate")
+
+    assert json.loads((churn.folder / SCHEMA_FILE).read_text(encoding="utf-8"))["title"] == "pipeline.yaml"
+
+
+def test_a_dry_run_writes_nothing(churn: Invoke):
+    before = sorted(churn.folder.rglob("*"))
+
+    assert churn("--dry", "validate").status == 0
+    assert sorted(churn.folder.rglob("*")) == before
+
+
+def test_the_graph_as_text(churn: Invoke):
+    assert churn("graph") == Answer(
+        "prepare\n"
+        "  --in            <- customers (dataset)\n"
+        "  --output-folder -> train\n"
+        "train\n"
+        "  --input-folder <- prepare --output-folder\n",
+        "",
+        0,
+    )
+
+
+def test_the_graph_as_mermaid(churn: Invoke):
+    assert churn("graph", "--mermaid") == Answer(
+        "flowchart TD\n"
+        '  data0[("customers")]\n'
+        '  step0["prepare"]\n'
+        '  step1["train"]\n'
+        '  data0 -->|"--in"| step0\n'
+        '  step0 -->|"--input-folder"| step1\n',
+        "",
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "options"),
+    [
+        ("validate", {"--strict": "Take remarks for errors.", "--target=STRING": TARGET}),
+        ("graph", {"--mermaid": "Print a Mermaid flowchart instead.", "--target=STRING": TARGET}),
+        (
+            "new-step",
+            {
+                "--after=STRING": "The step that it follows; by default the last.",
+                "--dataset": "A dataset that it reads; may be given several times.",
+                "--name=STRING": "The step's key, and its script's name.",
+            },
+        ),
+    ],
+)
+def test_help(churn: Invoke, task: str, options: dict[str, str]):
+    # In a process of its own: Invoke takes the texts out of a task when it shows them.
+    churn.write("tasks.py", "from azml_tasks.tasks import namespace\n")
+    done = subprocess.run([sys.executable, "-m", "invoke", "--help", task], check=True, capture_output=True, text=True)
+
+    found = re.findall(r"^  (--\S+)\s+(.*(?:\n {5,}.*)*)", done.stdout, re.MULTILINE)
+    assert {name: " ".join(text.split()) for name, text in found} == options

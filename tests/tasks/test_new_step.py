@@ -1,0 +1,149 @@
+"""`invoke new-step`: the step in pipeline.yaml, and its script."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from azml_tasks.reading import load_project
+from azml_tasks.stub import dataset_name_problem, render_stub, step_name_problem
+from tests.tasks.conftest import Answer, Invoke
+
+CHURN = """\
+backend: local
+
+steps:   # in order
+  # the data
+  prepare:
+    script_name: prepare.py
+    script_directory: steps
+  train:
+    script_name: train.py   # the model
+
+tags: {a: b}   # behind
+"""
+
+
+@pytest.fixture
+def churn(invoke: Invoke) -> Invoke:
+    (invoke.folder / "pipeline.yaml").write_bytes(CHURN.encode())
+    return invoke
+
+
+def text(churn: Invoke) -> str:
+    return (churn.folder / "pipeline.yaml").read_bytes().decode()
+
+
+def test_a_step_behind_the_last(churn: Invoke):
+    answer = churn("new-step", "evaluate")
+
+    assert answer == Answer(
+        "pipeline.yaml: the step 'evaluate' is added, and evaluate.py is written; `invoke run` runs it\n", "", 0
+    )
+    assert text(churn) == CHURN.replace("# the model\n", "# the model\n  evaluate:\n    script_name: evaluate.py\n")
+    assert (churn.folder / "evaluate.py").read_text(encoding="utf-8") == render_stub("evaluate")
+
+
+def test_a_step_behind_another_with_datasets(churn: Invoke):
+    answer = churn("new-step", "clean", "--after", "prepare", "--dataset", "new_data", "--dataset", "on")
+
+    assert answer == Answer(
+        "pipeline.yaml: the step 'clean' is added, and steps/clean.py is written; `invoke run` runs it\n", "", 0
+    )
+    assert text(churn) == CHURN.replace(
+        "script_directory: steps\n",
+        "script_directory: steps\n  clean:\n    script_name: clean.py\n    script_directory: steps\n"
+        '    input_datasets: {--new-data: "new_data", --on: "on"}\n',
+    ).replace('"new_data"', "new_data")
+    assert (churn.folder / "steps" / "clean.py").read_text(encoding="utf-8") == render_stub("clean", ["new_data", "on"])
+
+
+def test_what_was_written_can_be_read(churn: Invoke):
+    (churn.folder / "pipeline.yaml").write_text(CHURN.replace("local", "azure"))
+
+    for name in ("yes", "null", "on"):
+        assert churn("new-step", name, "--dataset", name).status == 0
+
+    steps = load_project(churn.folder / "pipeline.yaml", variables={}).pipeline.steps
+    assert {key: dict(step.input_datasets) for key, step in steps.items()} == {
+        "prepare": {},
+        "train": {},
+        "yes": {"--yes": "yes"},
+        "null": {"--null": "null"},
+        "on": {"--on": "on"},
+    }
+    for name in ("yes", "null", "on"):
+        ast.parse((churn.folder / f"{name}.py").read_text(encoding="utf-8"))
+
+
+def test_a_dry_run_changes_nothing(churn: Invoke):
+    answer = churn("--dry", "new-step", "evaluate", "--after", "prepare")
+
+    assert answer == Answer("would add 'evaluate' to pipeline.yaml and write steps/evaluate.py\n", "", 0)
+    assert text(churn) == CHURN
+    assert sorted(file.name for file in churn.folder.iterdir()) == ["pipeline.yaml"]
+
+
+def test_line_endings_and_a_byte_order_mark_stay(churn: Invoke):
+    file = churn.folder / "pipeline.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + CHURN.replace("\n", "\r\n").encode())
+
+    churn("new-step", "evaluate")
+
+    added = "  evaluate:\r\n    script_name: evaluate.py\r\n"
+    model = b"# the model\r\n"
+    before = b"\xef\xbb\xbf" + CHURN.replace("\n", "\r\n").encode()
+    assert file.read_bytes() == before.replace(model, model + added.encode())
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["train"], "train.py is there already; choose another name, or add the step by hand"),
+        (["prepare"], "pipeline.yaml:5: there is a step 'prepare' already"),
+        (["evaluate", "--after", "trian"], "pipeline.yaml:3: 'trian' is not a step; did you mean 'train'?"),
+        (["../x"], step_name_problem("../x")),
+        (["class"], step_name_problem("class")),
+        (["evaluate", "--dataset", "path"], dataset_name_problem("path")),
+        (
+            ["--help"],
+            "usage: invoke new-step NAME [--after STEP] [--dataset NAME]; more by invoke --help new-step",
+        ),
+    ],
+)
+def test_what_cannot_be_added(churn: Invoke, words: list[str], line: str):
+    churn.write("train.py", "")
+    before = sorted(churn.folder.rglob("*"))
+
+    assert churn("new-step", *words) == Answer("", line + "\n", 2)
+    assert (text(churn), sorted(churn.folder.rglob("*"))) == (CHURN, before)
+
+
+def test_a_script_that_would_lie_outside_the_project(churn: Invoke):
+    (churn.folder / "pipeline.yaml").write_text("steps: \n  a: {script_name: a.py, script_directory: ../other}\n")
+
+    assert churn("new-step", "evaluate") == Answer(
+        "", "../other/evaluate.py would lie outside the project; add the step by hand\n", 2
+    )
+    assert not (churn.folder.parent / "other").exists()
+
+
+def test_a_folder_whose_name_needs_quotes(churn: Invoke):
+    (churn.folder / "pipeline.yaml").write_text(
+        'steps:\n  a: {script_name: a.py, script_directory: "a: $$b #é"}\n', encoding="utf-8"
+    )
+
+    assert churn("new-step", "evaluate").status == 0
+    steps = load_project(churn.folder / "pipeline.yaml", variables={}).pipeline.steps
+    assert steps["evaluate"].script_directory == steps["a"].script_directory == "a: $b #é"
+    assert (churn.folder / "a: $b #é" / "evaluate.py").is_file()
+
+
+def test_a_file_that_is_wrong_is_left_alone(churn: Invoke):
+    (churn.folder / "pipeline.yaml").write_text("steps:\n\ta: 1\n")
+
+    assert churn("new-step", "evaluate") == Answer(
+        "", "pipeline.yaml:2: YAML takes no tabs for indentation; use spaces\n", 2
+    )
+    assert text(churn) == "steps:\n\ta: 1\n"
