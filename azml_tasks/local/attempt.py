@@ -119,7 +119,7 @@ class Attempt:
         )
 
     def decide(self, forced: bool) -> Decision:
-        """Say whether an earlier result of the step stands in.
+        """Say whether an earlier result of the step stands in, and change nothing.
 
         Raises InputMissingError, OSError.
         """
@@ -133,7 +133,6 @@ class Attempt:
         if damage:
             return Decision(None, damage)
         if found:
-            known.put_first(found)
             return Decision(found, f"reused from {found.run_id}")
         latest = known.latest
         if latest is None:
@@ -182,7 +181,15 @@ class Attempt:
             producer=self._site.run.id,
         )
 
-    def reused(self, result: Result, reason: str) -> StepRecord:
+    def reuse(self, result: Result, reason: str) -> StepRecord:
+        """Let that result stand in, note that the step last had it, and return the step's record.
+
+        Raises OSError.
+        """
+        self._site.results.of(self._plan.key).put_first(result)
+        return self.record_of(result, reason)
+
+    def record_of(self, result: Result, reason: str) -> StepRecord:
         """Return the record of the step when that result stands in."""
         return StepRecord(
             key=self._plan.key,

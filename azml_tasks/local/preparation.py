@@ -47,21 +47,10 @@ def given_steps(plan: Plan, selection: Selection, results: Results) -> dict[str,
 def take_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: Contents) -> dict[str, Snapshot]:
     """Return the snapshots of the steps, their contents kept, so that later edits do not reach the run.
 
-    Raises ProjectError with everything that is wrong with any of them, OSError.
+    Raises ProjectError with everything that is wrong with any of them, RunError, OSError.
     """
     for _ in range(_MOST_TRIES):
-        builder = SnapshotBuilder(layout.project, contents.hash_file)
-        snapshots: dict[str, Snapshot] = {}
-        problems: list[Problem] = []
-        for key in steps:
-            step = plan[key].step
-            try:
-                whole = step.snapshot == "directory"
-                snapshots[key] = builder.build(step.script_directory, step.script_name, step.include, whole)
-            except SnapshotError as error:
-                problems += error.problems
-        if problems:
-            raise ProjectError(dict.fromkeys(problems))
+        snapshots = build_snapshots(plan, steps, layout, contents)
         try:
             for snapshot in snapshots.values():
                 Objects(layout.objects).keep(snapshot)
@@ -70,6 +59,26 @@ def take_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: C
         else:
             return snapshots
     raise RunError(f"{changed} changes all the time: a run needs its files to stay as they are for a moment")
+
+
+def build_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: Contents) -> dict[str, Snapshot]:
+    """Return the snapshots of the steps.
+
+    Raises ProjectError with everything that is wrong with any of them.
+    """
+    builder = SnapshotBuilder(layout.project, contents.hash_file)
+    snapshots: dict[str, Snapshot] = {}
+    problems: list[Problem] = []
+    for key in steps:
+        step = plan[key].step
+        try:
+            whole = step.snapshot == "directory"
+            snapshots[key] = builder.build(step.script_directory, step.script_name, step.include, whole)
+        except SnapshotError as error:
+            problems += error.problems
+    if problems:
+        raise ProjectError(dict.fromkeys(problems))
+    return snapshots
 
 
 def _reads(step: StepPlan, key: str) -> bool:

@@ -198,7 +198,7 @@ class _Runner:
         try:
             decision = attempt.decide(key in self.forced)
             if decision.result is not None:
-                self._settle(attempt.reused(decision.result, decision.reason))
+                self._settle(attempt.reuse(decision.result, decision.reason))
                 return
             launch = attempt.launch()
         except (InputMissingError, ChangedError) as error:

@@ -1,0 +1,80 @@
+"""What a run would do with each step, and why, without running any."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from azml_tasks.errors import listed
+from azml_tasks.local.attempt import Attempt, InputMissingError, Site
+from azml_tasks.local.content import Contents
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.preparation import build_snapshots, given_steps
+from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.results import Results
+from azml_tasks.local.selection import select
+
+if TYPE_CHECKING:
+    from azml_tasks.wiring import Plan, StepPlan
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the next run would do with a step; `may run` hangs on what the steps before it will write."""
+
+    key: str
+    verdict: Literal["runs", "may run", "reused", "fails"]
+    reason: str
+
+
+def forecast(
+    plan: Plan,
+    project_dir: str | Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    from_step: str | None = None,
+    only: str | None = None,
+    force: bool = False,
+) -> list[Forecast]:
+    """Return what a run with the same options would do, step by step in their order.
+
+    Raises ProjectError, RunError as the run itself would.
+    """
+    layout = Layout.of(project_dir)
+    contents = Contents(layout.hashes)
+    selection = select(plan, from_step, only, force)
+    records = given_steps(plan, selection, Results(layout, contents))
+    snapshots = build_snapshots(plan, selection.steps, layout, contents)
+    run = RunRecord("next", layout.run("next"), "", "running", 0.0, parameters=dict(parameters or {}))
+    site = Site(layout, plan, run, contents, dict(os.environ))
+    found = []
+    for step in plan.steps:
+        if step.key in records:
+            found.append(Forecast(step.key, "reused", records[step.key].reason))
+        elif step.key in snapshots:
+            attempt = Attempt(site, step, snapshots[step.key], {a: records[a] for a in step.upstream if a in records})
+            forced = step.key in selection.forced
+            verdict, record = _forecast(step, attempt, records, forced)
+            found.append(verdict)
+            if record is not None:
+                records[step.key] = record
+    return found
+
+
+def _forecast(
+    step: StepPlan, attempt: Attempt, records: Mapping[str, StepRecord], forced: bool
+) -> tuple[Forecast, StepRecord | None]:
+    """Return the forecast of a step, with its record if it is to be reused."""
+    before = [key for key in step.upstream if key not in records]
+    if before and not forced and step.step.allow_reuse is not False:
+        return Forecast(step.key, "may run", f"it follows {listed(before)}"), None
+    try:
+        decision = attempt.decide(forced)
+    except InputMissingError as error:
+        return Forecast(step.key, "fails", str(error)), None
+    if decision.result is None:
+        return Forecast(step.key, "runs", decision.reason), None
+    return Forecast(step.key, "reused", decision.reason), attempt.record_of(decision.result, decision.reason)

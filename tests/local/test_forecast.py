@@ -1,0 +1,75 @@
+"""What a run would do, said without running anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from azml_tasks.local.forecast import Forecast, forecast
+from azml_tasks.reading import load_project
+from tests.local.conftest import PASS_ALONG
+
+NEW = "it has no finished result yet"
+
+
+@pytest.fixture
+def ahead(project):
+    """A line of three steps and a function that says what a run would do with them."""
+    project.write({"data.csv": "a\n10\n"})
+    project.pipeline(
+        """
+        datasets: {customers: {local_path: data.csv}}
+        steps:
+          one: {script_name: one.py, input_datasets: {--data: customers}}
+          two: {script_name: two.py}
+          three: {script_name: three.py}
+        """,
+        one=PASS_ALONG,
+        two=PASS_ALONG,
+        three=PASS_ALONG,
+    )
+
+    def say(**options) -> list[Forecast]:
+        plan = load_project(project.folder / "pipeline.yaml", variables={}).plan
+        before = sorted(path.name for path in (project.folder / ".azml").glob("*"))
+        found = forecast(plan, project.folder, **options)
+        assert sorted(path.name for path in (project.folder / ".azml").glob("*")) == before
+        return found
+
+    return project, say
+
+
+def test_before_the_first_run(ahead):
+    _, say = ahead
+
+    assert say() == [
+        Forecast("one", "runs", NEW),
+        Forecast("two", "may run", "it follows one"),
+        Forecast("three", "may run", "it follows two"),
+    ]
+
+
+def test_after_a_run_and_after_an_edit(ahead):
+    project, say = ahead
+    run = project.run()
+    reused = f"reused from {run.id}"
+
+    assert say() == [Forecast(key, "reused", reused) for key in ("one", "two", "three")]
+
+    project.write({"two.py": PASS_ALONG + "# changed"})
+    assert say() == [
+        Forecast("one", "reused", reused),
+        Forecast("two", "runs", "its script changed (two.py)"),
+        Forecast("three", "may run", "it follows two"),
+    ]
+    assert say(force=True) == [Forecast(key, "runs", "it was asked for") for key in ("one", "two", "three")]
+    assert say(only="three") == [
+        Forecast("two", "reused", f"not asked for; its result of {run.id} is taken"),
+        Forecast("three", "runs", "it was asked for"),
+    ]
+
+
+def test_data_that_are_not_there(ahead):
+    project, say = ahead
+    (project.folder / "data.csv").unlink()
+
+    assert say()[0] == Forecast("one", "fails", "the data of dataset 'customers' are not there: data.csv")
