@@ -77,6 +77,12 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
 
 
 @task
+def audit(context: Context) -> None:
+    """Look for known holes in what is installed; needs the network."""
+    _python("-m", "pip_audit", "--skip-editable", "--progress-spinner=off")
+
+
+@task
 def bench(context: Context) -> None:
     """Measure start-up, scaffolding and local runs, as ratios against what a user would otherwise do."""
     _python("-m", "tests.bench")
