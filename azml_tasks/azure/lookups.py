@@ -158,6 +158,54 @@ def _submitted(exchange: Exchange) -> requests.Response | None:
     return None if status in (None, "0", "NotStarted") else exchange.answer(None)
 
 
+def _published(exchange: Exchange) -> requests.Response | None:
+    """Find a published pipeline by its name and version, which is made of its content; the newest comes last."""
+    sent = exchange.body
+    there = exchange.get(f"{_parent(exchange)}?activeOnly=true") or ()
+    ours = [item for item in there if all(item.get(key) == sent.get(key) for key in ("Name", "Version"))]
+    return exchange.answer(ours[-1]) if ours and sent.get("Version") else None
+
+
+def _endpoint(exchange: Exchange) -> requests.Response | None:
+    """Find a pipeline endpoint by its name, of which a workspace has one."""
+    sent = exchange.body
+    found = exchange.get(f"{_parent(exchange)}/Name?Name={quote(sent['Name'], safe='')}")
+    return None if found is None or not _runs(found, sent["PipelineId"]) else exchange.answer(found)
+
+
+def _schedule(exchange: Exchange) -> requests.Response | None:
+    """Find an active schedule of the name that runs the same thing at the same times."""
+    sent = exchange.body
+    there = exchange.get(f"{_parent(exchange)}?activeOnly=true") or ()
+    ours = [item for item in there if _timing(item) == _timing(sent)]
+    return exchange.answer(ours[-1]) if ours else None
+
+
+def _parent(exchange: Exchange) -> str:
+    """Return where what `/Create` makes is listed."""
+    return exchange.address.rpartition("/")[0]
+
+
+def _runs(endpoint: Mapping[str, Any], pipeline_id: str) -> bool:
+    return any(version["PipelineId"] == pipeline_id for version in endpoint["PipelineVersionList"])
+
+
+def _timing(schedule: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a schedule from others; the service fills in keys that were not sent."""
+    recurrence = schedule.get("Recurrence") or {}
+    watched = schedule.get("DataStoreTriggerInfo") or {}
+    return (
+        schedule["Name"],
+        schedule.get("PipelineId"),
+        schedule.get("PipelineEndpointId"),
+        (schedule.get("PipelineSubmissionInfo") or {}).get("ExperimentName"),
+        recurrence.get("Interval"),
+        (recurrence.get("StartTime") or "")[:19],
+        watched.get("DataStoreName"),
+        watched.get("PathOnDataStore") or None,
+    )
+
+
 def _path(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern + "$", re.IGNORECASE)
 
@@ -180,4 +228,7 @@ LOOKUPS: list[tuple[re.Pattern[str], Repeat | Look]] = [
     (_path(r"/history/v1\.0/.*/experiments/[^/:]+"), _same_address),
     (_path(r"/pipelines/v1\.0/.*/Modules"), _module),
     (_path(r"/pipelines/v1\.0/.*/PipelineRuns/Submit/[^/]+"), _submitted),
+    (_path(r"/pipelines/v1\.0/.*/Pipelines/Create"), _published),
+    (_path(r"/pipelines/v1\.0/.*/PipelineEndpoints/Create"), _endpoint),
+    (_path(r"/pipelines/v1\.0/.*/Schedules/Create"), _schedule),
 ]

@@ -46,6 +46,14 @@ def get_published(call: Call, identifier: str) -> Any:
     return _entity(call.workspace, _find(call.workspace, identifier))
 
 
+@routes.on("GET", REGION, BASE + "/Graphs/{identifier}/Interface")
+def get_interface(call: Call, identifier: str) -> Any:
+    """Tell the parameters of a graph, with their defaults (`EntityInterface`)."""
+    if identifier not in call.workspace.graphs:
+        raise missing(f"Graph {identifier}")
+    return call.workspace.graphs[identifier].interface
+
+
 @routes.on("PUT", REGION, BASE + "/Pipelines/{identifier}/status")
 def set_status(call: Call, identifier: str) -> Any:
     _find(call.workspace, identifier).active = call.json in (ACTIVE, "0")
