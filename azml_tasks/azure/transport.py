@@ -203,18 +203,19 @@ def _never_arrived(fault: requests.Response | Exception) -> bool:
 @contextlib.contextmanager
 def _sending(patience: Patience) -> Iterator[None]:
     _adapter.patience = patience
-    own_choice = requests.Session.get_adapter
+    sessions: Any = requests.Session
+    own_choice = sessions.get_adapter
 
     def get_adapter(session: requests.Session, url: str) -> Any:
         own = own_choice(session, url)
         # What somebody mounted for a purpose stays; Azure speaks HTTPS alone.
         return _adapter if isinstance(own, HTTPAdapter) and url.lower().startswith("https:") else own
 
-    requests.Session.get_adapter = get_adapter  # type: ignore[method-assign, assignment]
+    sessions.get_adapter = get_adapter
     try:
         yield
     finally:
-        requests.Session.get_adapter = own_choice  # type: ignore[method-assign]
+        sessions.get_adapter = own_choice
 
 
 _adapter = SteadyAdapter()
