@@ -115,5 +115,9 @@ def test_a_setting_that_fits_nothing_is_one_sentence(setting, sentence):
 
 
 def test_a_value_that_is_no_yaml_is_one_sentence_naming_the_setting():
-    with pytest.raises(AzmlError, match=r"^the value of 'train.lr' cannot be read: this is no YAML: "):
+    with pytest.raises(AzmlError) as caught:
         override(pipeline(), ["train.lr=[1, 2"])
+
+    assert str(caught.value) == (
+        "the value of 'train.lr' cannot be read: the '[' in line 1 is not closed, or a ',' is missing"
+    )
