@@ -163,6 +163,14 @@ def test_a_large_file_is_converted_part_by_part(tmp_path: Path) -> None:
     assert len(read(tmp_path, "n\n" + "5\n" * 300, limit=7)) == 7
 
 
+def test_a_field_of_several_lines_may_lie_anywhere_in_a_large_file(tmp_path: Path) -> None:
+    texts = [f"{n}\nsecond, line of {'x' * (n % 97)}" for n in range(30_000)]
+    frame = read(tmp_path, "n,text\n" + "".join(f'{n},"{text}"\n' for n, text in enumerate(texts)), multi_line=True)
+
+    assert frame["text"].tolist() == texts
+    assert frame["n"].tolist() == list(range(30_000))
+
+
 def test_a_column_that_a_later_row_adds_is_a_text(tmp_path: Path) -> None:
     frame = read(tmp_path, "a\n" + "5\n" * 250 + "6,7\n")
 

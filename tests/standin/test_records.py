@@ -90,6 +90,7 @@ def test_a_file_that_is_replaced_is_the_old_one_until_it_is_the_new_one(tmp_path
         records.write(str(file), {"status": None, 1: object.__new__(Unprintable)})
 
     assert records.load(str(file)) == {"status": "Running"}
+    assert os.listdir(tmp_path) == ["status.json"]
 
 
 class Unprintable:

@@ -72,6 +72,7 @@ def test_fail_says_why_and_the_process_goes_on(step: Step) -> None:
             1 / 0
         except ZeroDivisionError as error:
             run.fail(error, "BadData")
+        run.complete()
         print(run.get_details()["error"]["error"]["message"])
     """)
 
@@ -209,13 +210,15 @@ def test_create_children_refuses_what_the_sdk_refuses(step: Step) -> None:
 def test_the_pipelines_run_has_the_steps_as_children(step: Step) -> None:
     other = step.run_dir / "steps/prepare"
     earlier = step.run_dir.parent / "churn-6"
-    for folder in (other, earlier / "steps/prepare"):
+    elsewhere = step.run_dir.parent / "other-1"
+    for folder in (other, earlier / "steps/prepare", elsewhere / "steps"):
         folder.mkdir(parents=True)
+    (elsewhere / "run.json").write_text(json.dumps({"status": "completed", "experiment": "other"}))
     (other / "record.json").write_text(json.dumps({"status": "reused", "producer": "churn-6"}))
     (earlier / "steps/prepare/metrics.jsonl").write_text(
         '{"name": "rows", "kind": "scalar", "value": 9, "type": "int"}\n'
     )
-    (earlier / "run.json").write_text(json.dumps({"status": "failed"}))
+    (earlier / "run.json").write_text(json.dumps({"status": "failed", "experiment": "churn"}))
     script = """
         import json
         from azureml.core import Run, get_run

@@ -166,10 +166,8 @@ def test_outside_of_a_run_the_sdk_is_itself(step: Step) -> None:
     "first",
     [
         "from azureml.core import Run, ScriptRunConfig",
-        "from azureml.pipeline.core import Pipeline",
         "import azureml.train.hyperdrive",
-        "from azureml.core.authentication import ServicePrincipalAuthentication",
-        "import azureml.data.output_dataset_config",
+        "from azureml.core import authentication, diagnostic_log",
     ],
 )
 def test_beside_the_sdk_a_script_keeps_the_local_run_and_the_sdk_its_own(step: Step, first: str) -> None:
@@ -211,6 +209,17 @@ def test_beside_the_sdk_a_script_keeps_the_local_run_and_the_sdk_its_own(step: S
         "this call of the Azure SDK is not possible here: a local run never reaches Azure",
     ]
     assert step.records() == [{"name": "loss", "kind": "scalar", "value": 1, "type": "int"}]
+
+
+@with_sdk
+def test_a_question_that_is_no_import_does_not_load_the_sdk(step: Step) -> None:
+    script = """
+        import json, sys
+        import azureml.core
+        print(json.dumps([hasattr(azureml.core, "log1p"), "azureml.core.authentication" in sys.modules]))
+    """
+
+    assert step.answers(script) == [False, False]
 
 
 @with_sdk

@@ -167,6 +167,8 @@ export EXPORTED = x
 SINGLE='a "b" # c \n'   # after
 DOUBLE="a 'b' \"c\" \\ \n"
 HASH=a#b
+LINES="first
+second"
 EMPTY=
 OPEN="never closed
 EQUALS=a=b==
@@ -187,6 +189,7 @@ def test_an_env_file_is_read_as_dotenv_reads_it(tmp_path) -> None:
         "SINGLE": 'a "b" # c \\n',
         "DOUBLE": "a 'b' \"c\" \\ \n",
         "HASH": "a#b",
+        "LINES": "first\nsecond",
         "EMPTY": "",
         "OPEN": '"never closed',
         "EQUALS": "a=b==",

@@ -66,7 +66,9 @@ def convert(values: list[str | None], kind: Type) -> list:
         if quick is not None:
             return quick
     one = _CONVERTERS[kind.name]
-    return [None if value is None else one(value, kind) for value in values]
+    # Booleans and dates repeat: each text is converted once.
+    known = {value: None if value is None else one(value, kind) for value in set(values)}
+    return [known[value] for value in values]
 
 
 def _converted_quickly(values: list, constructor, kind: Type) -> list | None:

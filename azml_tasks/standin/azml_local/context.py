@@ -35,7 +35,7 @@ class Context:
         self.inputs: dict[str, dict] = values.get("inputs") or {}
         self.outputs: dict[str, str] = values.get("outputs") or {}
         # What scripts write under outputs/ and logs/ belongs to the run, wherever they go later.
-        self.working_dir: str = os.getcwd()
+        self.working_dir: str = values.get("working_dir") or os.getcwd()
 
     @property
     def state_dir(self) -> str:

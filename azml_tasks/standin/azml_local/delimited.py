@@ -6,7 +6,7 @@ short row ends in nulls, a long one adds columns `Column3`, headers are trimmed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .errors import UserErrorException
 
@@ -21,7 +21,18 @@ _ENCODINGS = {
     "windows1252": "cp1252",
 }
 
-Row = list  # of str, or None for an empty field
+_BLOCK = 1 << 20  # characters that are read and split at once
+
+Row = list  # of str; EMPTY stands for a quoted empty field, "" for one that is not there
+
+
+class _QuotedEmpty(str):
+    """An empty text, told from an empty field by its identity."""
+
+    __slots__ = ()
+
+
+EMPTY = _QuotedEmpty()
 
 
 def encoding(name: str) -> str:
@@ -33,22 +44,33 @@ def encoding(name: str) -> str:
         raise UserErrorException(f"there is no encoding {name!r}; there are {known}") from None
 
 
-def rows(path: str, separator: str, encoding_name: str, multi_line: bool) -> Iterator[Row]:
-    """Yield the rows of a file; with `multi_line`, quoted fields hold line breaks."""
+def blocks(path: str, separator: str, encoding_name: str, multi_line: bool) -> Iterator[list[Row]]:
+    """Yield the rows of a file, many at a time; with `multi_line`, quoted fields hold line breaks."""
     with open(path, encoding=encoding(encoding_name), newline="\n") as file:
-        # Blank is a line without even a carriage return: of a file of one column, "\r\n" is a row.
-        lines = (line for line in file if line != "\n")
         try:
-            for line in _closed(lines, separator) if multi_line else lines:
-                yield fields(line.removesuffix("\n").removesuffix("\r"), separator)
+            while text := file.read(_BLOCK):
+                yield _rows(text + file.readline(), file, separator, multi_line)
         except UnicodeDecodeError:
             raise UserErrorException(f"{path} is not {encoding_name}; name its encoding") from None
 
 
+def _rows(text: str, following: Iterator[str], separator: str, multi_line: bool) -> list[Row]:
+    """Split whole lines into rows; a field that is still open at their end takes more lines from the file."""
+    # Blank is a line without even a carriage return: of a file of one column, "\r\n" is a row.
+    lines = [line for line in text.split("\n") if line]
+    if multi_line and '"' in text:
+        lines = list(_closed(iter(lines), following, separator))
+    if "\r" in text:
+        lines = [line.removesuffix("\r") for line in lines]
+    if '"' not in text:
+        return [line.split(separator) for line in lines]
+    return [fields(line, separator) for line in lines]
+
+
 def fields(line: str, separator: str) -> Row:
-    """Split a line into its fields; None for an empty one. A quote that is never closed is a character."""
+    """Split a line into its fields. A quote that is never closed is a character."""
     if '"' not in line:
-        return [field or None for field in line.split(separator)]
+        return line.split(separator)
     found, position = [], 0
     while position <= len(line):
         field, position = _quoted(line, position, separator) or _bare(line, position, separator)
@@ -56,15 +78,29 @@ def fields(line: str, separator: str) -> Row:
     return found
 
 
-def _closed(lines: Iterator[str], separator: str) -> Iterator[str]:
-    """Join lines while a quoted field is open."""
+def texts(column: Iterable[str | None]) -> list[str | None]:
+    """Return a column's fields as texts, None for an empty one."""
+    values = list(column)
+    if "" in values:
+        return ["" if value is EMPTY else value or None for value in values]
+    return values
+
+
+def filled(column: Iterable[str | None]) -> list[str | None]:
+    """Return a column's fields as texts; an empty one is a text too."""
+    return ["" if value == "" else value for value in column]
+
+
+def _closed(lines: Iterator[str], following: Iterator[str], separator: str) -> Iterator[str]:
+    """Join lines while a quoted field is open, with lines of the file after the last."""
     for line in lines:
         text = line
         while _is_open(text, separator):
-            following = next(lines, None)
-            if following is None:
+            more = next(lines, None)
+            more = next(following, None) if more is None else more
+            if more is None:
                 break
-            text += following
+            text += "\n" + more.removesuffix("\n")
         yield text
 
 
@@ -83,7 +119,7 @@ def header(row: Row) -> list[str]:
     """Return the columns' names from a header row: trimmed, `Column2` for an empty one, doubles numbered."""
     names: list[str] = []
     for number, field in enumerate(row, 1):
-        name = (field or "").strip() or f"Column{number}"
+        name = field.strip() or f"Column{number}"
         base, count = name, 0
         while name in names:
             count += 1
@@ -92,15 +128,10 @@ def header(row: Row) -> list[str]:
     return names
 
 
-def unnamed(start: int, count: int) -> list[str]:
-    """Return the names of columns that have no header."""
-    return [f"Column{number}" for number in range(start + 1, start + count + 1)]
-
-
-def _bare(line: str, position: int, separator: str) -> tuple[str | None, int]:
+def _bare(line: str, position: int, separator: str) -> tuple[str, int]:
     end = line.find(separator, position)
     end = len(line) if end < 0 else end
-    return line[position:end] or None, end + 1
+    return line[position:end], end + len(separator)
 
 
 def _quoted(line: str, position: int, separator: str) -> tuple[str, int] | None:
@@ -119,4 +150,4 @@ def _quoted(line: str, position: int, separator: str) -> tuple[str, int] | None:
         start = close + 2
     end = line.find(separator, close + 1)
     end = len(line) if end < 0 else end
-    return "".join(parts) + line[close + 1 : end], end + 1
+    return "".join(parts) + line[close + 1 : end] or EMPTY, end + len(separator)

@@ -126,12 +126,18 @@ def of_steps(context: Context, run_dir: str) -> Iterator[Folder]:
             yield _of_other_step(context, run_dir, step)
 
 
-def pipeline_runs(context: Context) -> list[str]:
-    """Return the folders of the pipeline runs of this project, the newest first."""
+def pipeline_runs(context: Context, experiment: str | None = None) -> list[str]:
+    """Return the folders of the pipeline runs of this project, or of an experiment of it, the newest first."""
     if not os.path.isdir(context.runs_dir):
         return []
     paths = [os.path.join(context.runs_dir, name) for name in sorted(os.listdir(context.runs_dir), reverse=True)]
-    return [path for path in paths if os.path.isdir(os.path.join(path, "steps"))]
+    runs = [path for path in paths if os.path.isdir(os.path.join(path, "steps"))]
+    return [path for path in runs if experiment in (None, _experiment(context, path))]
+
+
+def _experiment(context: Context, run_dir: str) -> str:
+    own = context.experiment if run_dir == context.run_dir else None
+    return own or records.load(os.path.join(run_dir, "run.json")).get("experiment", "")
 
 
 def find(context: Context, run_id: str) -> Folder:

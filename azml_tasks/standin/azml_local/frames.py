@@ -5,13 +5,14 @@ pandas is imported here alone, when a script asks for a frame.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from . import columns, delimited
 
-_CHUNK_ROWS = 50_000
 # What a datetime of pandas holds, in nanoseconds since 1970.
 _EARLIEST, _LATEST = -(2**63) + 1, 2**63 - 1
 
@@ -32,8 +33,21 @@ def read(files: list[str], reading: dict, limit: int | None = None):
     """
     pd = pandas()
     readers = {"delimited": _read_delimited, "parquet": _read_parquet, "json_lines": _read_json_lines}
-    frame = readers[reading["format"]](pd, files, reading, limit)
+    with _without_collection():
+        frame = readers[reading["format"]](pd, files, reading, limit)
     return frame if len(frame) else pd.DataFrame()
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Put garbage collection off: millions of fields, none of them garbage, cost it as long as reading them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read_parquet(pd, files: list[str], reading: dict, limit: int | None):
@@ -70,35 +84,46 @@ def _retyped(pd, frame, reading: dict):
 
 
 def _read_delimited(pd, files: list[str], reading: dict, limit: int | None):
-    table = _Rows(files, reading)
-    rows = itertools.islice(iter(table), limit)
-    sample = list(itertools.islice(rows, columns.SAMPLE_ROWS))
-    kinds = _guessed(sample) if reading.get("infer", True) else []
+    table = _Table(files, reading)
+    blocks = table.blocks(limit)
+    first = _first(blocks)
+    kinds = table.guessed(first) if reading.get("infer", True) else []
+    stated = _stated(reading)
     parts: list[_Column] = []
-    stated, count = _stated(reading), 0
-    for chunk in itertools.chain([sample], iter(lambda: list(itertools.islice(rows, _CHUNK_ROWS)), [])):
-        width = max(map(len, chunk), default=0)
-        for position in range(len(parts), width):
-            kind = kinds[position] if position < len(kinds) else columns.Type("string")
-            parts.append(_Column(stated.get(table.name(position), kind), nulls=count))
-        for position, part in enumerate(parts):
-            values = [row[position] if position < len(row) else None for row in chunk]
-            part.add(values)
-        count += len(chunk)
+    count = 0
+    for block in itertools.chain(first, blocks):
+        for position, values in enumerate(_transposed(block, len(parts))):
+            if position == len(parts):
+                kind = kinds[position] if position < len(kinds) else columns.Type("string")
+                parts.append(_Column(stated.get(table.name(position), kind), nulls=count))
+            parts[position].add(table.texts(values))
+        count += len(block)
     return pd.DataFrame({table.name(n): part.series(pd) for n, part in enumerate(parts)})
 
 
-def _guessed(sample: list[list]) -> list[columns.Type]:
-    width = max(map(len, sample), default=0)
-    return [columns.guess([row[n] if n < len(row) else None for row in sample]) for n in range(width)]
+def _first(blocks: Iterator[list]) -> list[list]:
+    """Take as many blocks of rows as the types of the columns are guessed from."""
+    taken: list[list] = []
+    while sum(map(len, taken)) < columns.SAMPLE_ROWS and (block := next(blocks, None)) is not None:
+        taken.append(block)
+    return taken
+
+
+def _transposed(rows: list[list], width: int = 0) -> Iterable[Sequence]:
+    """Return the columns of rows, `width` of them at least; None stands for a field that a short row has not."""
+    lengths = set(map(len, rows))
+    width = max(width, *lengths, 0)
+    if lengths == {width}:
+        return zip(*rows)  # noqa: B905 - they are of one length
+    return ([row[n] if n < len(row) else None for row in rows] for n in range(width))
 
 
 def _stated(reading: dict) -> dict[str, columns.Type]:
     return {name: columns.Type(**kind) for name, kind in (reading.get("types") or {}).items()}
 
 
-class _Rows:
-    """The data rows of delimited files, in order, and the columns' names, which are known once rows are read."""
+class _Table:
+    """The rows of delimited files, in order, and the columns' names, which are known once rows are read."""
 
     def __init__(self, files: list[str], reading: dict) -> None:
         self._files = files
@@ -108,39 +133,59 @@ class _Rows:
             reading.get("encoding") or "utf8",
             bool(reading.get("multi_line")),
         )
-        self._empty = "" if reading.get("empty_as_string") else None
-        self.names: list[str] = []
+        self.texts = delimited.filled if reading.get("empty_as_string") else delimited.texts
+        self._names: list[str] = []
 
     def name(self, position: int) -> str:
         """Return a column's name; one that no header names is called by its number."""
-        if position < len(self.names):
-            return self.names[position]
-        return delimited.unnamed(position, 1)[0]
+        return self._names[position] if position < len(self._names) else f"Column{position + 1}"
 
-    def __iter__(self) -> Iterator[list]:
+    def guessed(self, blocks: list[list]) -> list[columns.Type]:
+        """Return the types of the columns as the first rows show them."""
+        sample = list(itertools.islice(itertools.chain.from_iterable(blocks), columns.SAMPLE_ROWS))
+        return [columns.guess(self.texts(values)) for values in _transposed(sample)]
+
+    def blocks(self, limit: int | None) -> Iterator[list]:
+        """Yield the rows, many at a time, up to a limit."""
+        left = float("inf") if limit is None else limit
         for number, path in enumerate(self._files):
-            rows = delimited.rows(path, *self._options)
-            if self._header == "COMBINE_ALL_FILES_HEADERS":
-                yield from self._by_name(rows)
-                continue
-            has_header = self._header != "NO_HEADERS" and (number == 0 or self._header.startswith("ALL"))
-            first = next(rows, None) if has_header else None
-            if first is not None and not self.names:
-                self.names = delimited.header(first)
-            yield from rows if self._empty is None else (self._filled(row) for row in rows)
+            for block in self._blocks_of(number, path):
+                if left <= 0:
+                    return
+                if block:
+                    yield block if len(block) <= left else block[: int(left)]
+                left -= len(block)
 
-    def _filled(self, row: list) -> list:
-        return [self._empty if value is None else value for value in row]
+    def _blocks_of(self, number: int, path: str) -> Iterator[list]:
+        blocks = delimited.blocks(path, *self._options)
+        if self._header == "COMBINE_ALL_FILES_HEADERS":
+            yield from self._by_name(blocks)
+            return
+        has_header = self._header != "NO_HEADERS" and (number == 0 or self._header.startswith("ALL"))
+        for block in blocks:
+            if has_header and block:
+                self._names = self._names or delimited.header(block[0])
+                has_header = False
+                yield block[1:]
+            else:
+                yield block
 
-    def _by_name(self, rows: Iterator[list]) -> Iterator[list]:
-        header = delimited.header(next(rows, []))
-        self.names += [name for name in header if name not in self.names]
-        places = [self.names.index(name) for name in header]
-        for row in rows:
-            moved = [None] * len(self.names)
-            for place, value in zip(places, row):  # noqa: B905 - what has no header is left out
-                moved[place] = value
-            yield moved
+    def _by_name(self, blocks: Iterator[list]) -> Iterator[list]:
+        places: list[int] | None = None
+        for block in blocks:
+            rows = block
+            if places is None and rows:
+                header = delimited.header(rows[0])
+                self._names += [name for name in header if name not in self._names]
+                places = [self._names.index(name) for name in header]
+                rows = rows[1:]
+            yield [self._moved(row, places) for row in rows]
+
+    def _moved(self, row: list, places: list[int]) -> list:
+        moved = [None] * len(self._names)
+        for place, value in zip(places, row):  # noqa: B905 - what has no header is left out
+            moved[place] = value
+        return moved
 
 
 class _Column:

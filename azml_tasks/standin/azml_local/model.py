@@ -175,15 +175,15 @@ class Model:
         """Return the models that fit, the newest first."""
         if tags is not None and not isinstance(tags, list):
             raise UserErrorException(f"tags is a list such as ['key', ['key2', 'value']], not a {type(tags).__name__}")
-        entries = registry.entries(here("Model.list").models_dir, name)
-        if latest:
-            newest = {entry.name: entry for entry in reversed(entries)}
-            entries = [entry for entry in entries if newest[entry.name] is entry]
-        return [
-            Model(workspace, _entry=entry)
-            for entry in entries
+        fitting = [
+            entry
+            for entry in registry.entries(here("Model.list").models_dir, name)
             if _fits(entry, tags, properties, run_id, model_framework, dataset_id)
         ]
+        if latest:
+            newest = {entry.name: entry for entry in reversed(fitting)}
+            fitting = [entry for entry in fitting if newest[entry.name] is entry]
+        return [Model(workspace, _entry=entry) for entry in fitting]
 
     def download(self, target_dir=".", exist_ok=False, exists_ok=None):
         """Copy the model's file or folder to a folder; returns the copy's path."""
@@ -313,8 +313,10 @@ def _find(name, model_id, tags, properties, version, run_id, framework) -> regis
         version = number or version
     entries = registry.entries(here("a Model").models_dir)
     for entry in entries:
-        is_it = entry.name == name and (version is None or str(entry.version) == str(version))
-        if is_it and _fits(entry, tags, properties, run_id, framework):
+        # As in the SDK, a version is enough: what else was asked for is not looked at.
+        is_version = version is not None and str(entry.version) == str(version)
+        is_latest = version is None and _fits(entry, tags, properties, run_id, framework)
+        if entry.name == name and (is_version or is_latest):
             return entry
     wanted = f"{name!r}, version {version}," if version is not None else repr(name)
     names = {entry.name for entry in entries}

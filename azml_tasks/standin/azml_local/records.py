@@ -75,10 +75,16 @@ def read(path: str) -> list[dict]:
 def write(path: str, value: dict) -> None:
     """Replace a JSON file in one step: a reader sees the old text or the new, never a part."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
+    text = _text(value) + "\n"
     partial = f"{path}.{os.getpid()}.{time.monotonic_ns()}"
-    with open(partial, "w", encoding="utf-8") as file:
-        file.write(_text(value) + "\n")
-    os.replace(partial, path)
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(partial, path)
+    except OSError:  # a full disk
+        if os.path.exists(partial):
+            os.unlink(partial)
+        raise
 
 
 def load(path: str) -> dict:

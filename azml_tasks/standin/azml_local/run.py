@@ -66,11 +66,11 @@ class Run(Recording, Filing):
         include_children=False,
         _rehydrate_runs=True,
     ):
-        """Yield the pipeline runs of this project, the newest first."""
+        """Yield the pipeline runs of this project in an experiment, the newest first."""
         from . import folders
 
         context = here("Run.list")
-        for path in folders.pipeline_runs(context):
+        for path in folders.pipeline_runs(context, experiment.name):
             run = Run(experiment, None, _folder=folders.of_pipeline(context, path))
             for found in [run, *(run.get_children(recursive=True) if include_children else ())]:
                 if _matches(found, tags, properties, type, status):
@@ -263,7 +263,10 @@ class Run(Recording, Filing):
     def _end(self, status: str, **more: object) -> None:
         from . import records
 
-        records.write(self._folder.file("status.json"), {"status": status, "time": records.now(), **more})
+        file = self._folder.file("status.json")
+        # What failed or was cancelled stays so, as it does for the service.
+        if records.load(file).get("status") not in ("Failed", "Canceled"):
+            records.write(file, {"status": status, "time": records.now(), **more})
 
     def _described(self) -> dict:
         from . import records

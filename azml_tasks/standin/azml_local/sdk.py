@@ -33,6 +33,14 @@ _OTHER = {
     "azureml.train.automl.runtime": "azureml-train-automl-runtime",
     "azureml.widgets": "azureml-widgets",
 }
+# The functions of azureml.core that are not of a local run; all its other names are classes.
+_FUNCTIONS = (
+    "attach_legacy_compute_target",
+    "diagnostic_log",
+    "is_compute_target_prepared",
+    "prepare_compute_target",
+    "remove_legacy_compute_target",
+)
 
 _modules: dict[str, object] = {}  # the SDK's own modules that the stand-in has a namesake of
 _is_loading = False
@@ -69,10 +77,14 @@ def names(module: str, own: dict[str, str]):
 
 def attribute(module: str, name: str):
     """Return a name of the SDK; raises ImportError with what to install when it is not installed."""
+    submodule = sys.modules.get(f"{module}.{name}")
+    if submodule is not None:
+        return submodule
+    # Not every question is an import: pickle asks every module for a function's name, and the import system for an
+    # attribute before it looks for a module. Neither is worth the SDK's second.
+    if not _modules and name.lstrip("_")[:1].islower() and name not in _FUNCTIONS:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
     if not is_installed():
-        # `from azureml.core import authentication` looks for an attribute before it looks for a module.
-        if name[:1].islower() and not name.startswith("_"):
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
         raise ImportError(absent(f"{module}.{name}"))
     return getattr(real(module), name)
 

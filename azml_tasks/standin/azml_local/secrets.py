@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 
 from . import records
 from .context import did_you_mean, here
 from .errors import UserErrorException
 from .refusals import refuses
+
+_ASSIGNMENT = re.compile(
+    r"""^[^\S\n]*(?:export[^\S\n]+)?(?P<name>[^=\#\s'"]+)[^\S\n]*=[^\S\n]*
+    (?:'(?P<single>(?:\\'|[^'])*)'|"(?P<double>(?:\\"|[^"])*)"|(?P<bare>[^\n]*))""",
+    re.MULTILINE | re.VERBOSE,
+)
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 @refuses("set_secret", "set_secrets", "delete_secret", "delete_secrets", "list_secrets", "get_secret_content_type")
@@ -49,46 +57,17 @@ def _values() -> dict[str, str]:
 
 
 def _read(path: str | None) -> dict[str, str]:
-    """Return the variables of a .env file: NAME=value, quotes and comments as dotenv reads them."""
+    """Return the variables of a .env file: NAME=value, quotes, escapes and comments as dotenv reads them."""
     if not path or not os.path.isfile(path):
         return {}
     with open(path, encoding="utf-8-sig") as file:
-        pairs = [_pair(line) for line in file]
-    return dict(pair for pair in pairs if pair)
+        text = file.read()
+    return {match["name"]: _value(match) for match in _ASSIGNMENT.finditer(text)}
 
 
-def _pair(line: str) -> tuple[str, str] | None:
-    name, equals, value = line.strip().partition("=")
-    name = name.removeprefix("export ").strip()
-    if not equals or not name or name.startswith("#"):
-        return None
-    value = value.strip()
-    quote = value[:1]
-    if quote in ("'", '"') and (end := _closing(value, quote)):
-        inner = value[1:end]
-        return name, _unescaped(inner) if quote == '"' else inner.replace("\\'", "'")
-    return name, value.split(" #")[0].rstrip()
-
-
-def _closing(value: str, quote: str) -> int:
-    """Return where the quoted text ends; 0 when it does not."""
-    position = 1
-    while position < len(value):
-        if value[position] == "\\":
-            position += 1
-        elif value[position] == quote:
-            return position
-        position += 1
-    return 0
-
-
-def _unescaped(text: str) -> str:
-    escapes = {"n": "\n", "t": "\t", "r": "\r"}
-    parts, characters = [], iter(text)
-    for character in characters:
-        if character == "\\":
-            following = next(characters, "")
-            parts.append(escapes.get(following, following))
-        else:
-            parts.append(character)
-    return "".join(parts)
+def _value(match: re.Match) -> str:
+    if match["single"] is not None:
+        return re.sub(r"\\(['\\])", r"\1", match["single"])
+    if match["double"] is not None:
+        return re.sub(r"\\([\\'\"abfnrtv])", lambda escape: _ESCAPES.get(escape[1], escape[1]), match["double"])
+    return re.sub(r"\s+#.*", "", match["bare"]).rstrip()
