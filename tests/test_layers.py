@@ -35,12 +35,13 @@ def name_of(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
-def imports(file: Path, *, at_import: bool = False) -> Iterator[str]:
-    """Yield the full names of what a module imports; `at_import` leaves out what its functions import."""
+def imports(file: Path, *, functions: bool = True, typing: bool = True) -> Iterator[str]:
+    """Yield the full names of what a module imports.
+
+    Without `functions` what its functions import is left out, without `typing` what only a type checker imports.
+    """
     package = ".".join(file.relative_to(ROOT).parent.parts)
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    nodes = _without_functions(tree) if at_import else ast.walk(tree)
-    for node in nodes:
+    for node in _nodes(ast.parse(file.read_text(encoding="utf-8")), functions, typing):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -49,12 +50,14 @@ def imports(file: Path, *, at_import: bool = False) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def _without_functions(tree: ast.AST) -> Iterator[ast.AST]:
+def _nodes(tree: ast.AST, functions: bool, typing: bool) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
-        is_type_checking = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not is_type_checking:
-            yield node
-            yield from _without_functions(node)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not functions:
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing:
+            continue
+        yield node
+        yield from _nodes(node, functions, typing)
 
 
 def part_of(module: str) -> str | None:
@@ -80,7 +83,7 @@ def test_a_module_imports_nothing_of_a_layer_above_it(file):
     part = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
     if part == "__init__":
         # The package's own face: it imports the wrapper classes when someone asks for them.
-        assert [name for name in imports(file, at_import=True) if part_of(name)] == []
+        assert [name for name in imports(file, functions=False, typing=False) if part_of(name)] == []
         return
 
     above = [
@@ -103,7 +106,7 @@ def test_the_backends_do_not_know_each_other(one, other):
 
 def test_the_sdk_is_imported_under_azure_alone():
     found = {
-        name_of(file): [name for name in imports(file) if name.partition(".")[0] in SDK]
+        name_of(file): [name for name in imports(file, typing=False) if name.partition(".")[0] in SDK]
         for file in modules()
         if not name_of(file).startswith(("azml_tasks/azure/", SCRIPTS_STAY_APART))
     }
@@ -126,7 +129,9 @@ def test_what_runs_beside_a_user_s_script_needs_the_standard_library_alone():
     own = {file.name.removesuffix(".py") for file in (PACKAGE / "standin").iterdir()}
     taken = sys.stdlib_module_names | own | {"azml_tasks"}
     found = {
-        name_of(file): [name for name in imports(file, at_import=True) if name.partition(".")[0] not in taken]
+        name_of(file): [
+            name for name in imports(file, functions=False, typing=False) if name.partition(".")[0] not in taken
+        ]
         for file in modules(PACKAGE / "standin")
     }
 
