@@ -69,7 +69,7 @@ def build_steps(
             arguments=values.arguments(step),
             inputs=[values.value(item) for item in step.inputs if item.argument is None],
             compute_target=compute,
-            runconfig=_run_configuration(plan, step, resources),
+            runconfig=_configuration_of(plan, step, resources),
             allow_reuse=reuse[step.key],
         )
         for key in _sequenced(step):
@@ -83,14 +83,21 @@ def _sequenced(step: StepPlan) -> Iterator[str]:
     yield from (key for key in step.upstream if key not in by_data)
 
 
-def _run_configuration(plan: Plan, step: StepPlan, resources: Resources) -> RunConfiguration:
-    configuration = RunConfiguration()
-    configuration.target = str(plan.pipeline.compute_of(step.step))
-    configuration.environment = resources.environments[str(plan.pipeline.env_of(step.step))]
-    # What the SDK itself takes for a cluster when it is given no configuration (_python_script_step_base.py).
-    configuration.docker = DockerConfiguration(use_docker=True)
+def _configuration_of(plan: Plan, step: StepPlan, resources: Resources) -> RunConfiguration:
+    environment = resources.environments[str(plan.pipeline.env_of(step.step))]
+    configuration = run_configuration(environment, str(plan.pipeline.compute_of(step.step)))
     configuration.environment_variables = dict(step.step.environment_variables)
     configuration.max_run_duration_seconds = step.step.max_run_duration_seconds
+    return configuration
+
+
+def run_configuration(environment: Environment, compute_name: str) -> RunConfiguration:
+    """Return what every step of that environment runs with on that compute."""
+    configuration = RunConfiguration()
+    configuration.target = compute_name
+    configuration.environment = environment
+    # What the SDK itself takes for a cluster when it is given no configuration (_python_script_step_base.py).
+    configuration.docker = DockerConfiguration(use_docker=True)
     return configuration
 
 
@@ -118,6 +125,11 @@ class Values:
     def arguments(self, step: StepPlan) -> list[Any]:
         """Return the arguments of the step as PythonScriptStep takes them, in a list of its own."""
         return [self.value(token) for token in step.argv]
+
+    def folders(self, step: StepPlan) -> list[Any]:
+        """Return those of the step's arguments that give it folders."""
+        folders = [item for item in (*step.inputs, *step.outputs) if isinstance(item, (FolderInput, Output))]
+        return [part for item in folders for part in (item.argument, self.value(item))]
 
     def value(self, token: Token) -> Any:
         """Return what stands for the token."""

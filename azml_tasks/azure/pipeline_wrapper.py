@@ -1,0 +1,182 @@
+"""The pipeline of the wrapper API."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from azml_tasks.azure.calls import service_calls
+from azml_tasks.azure.computes import find_compute
+from azml_tasks.azure.environments import find_environment
+from azml_tasks.azure.events import RunStarted
+from azml_tasks.azure.failures import MissingError
+from azml_tasks.azure.narration import narrate
+from azml_tasks.azure.pipeline_step import PipelineStep
+from azml_tasks.azure.records import RunRecord
+from azml_tasks.azure.reuse import reuse_in_a_run
+from azml_tasks.azure.snapshots import take_snapshots
+from azml_tasks.azure.watch import Watch
+from azml_tasks.azure.workspace_wrapper import WorkspaceWrapper
+from azml_tasks.azure.wrapped_steps import folder_of, plan_of, values_of
+from azml_tasks.reading import load_project
+from azml_tasks.wiring import Plan
+
+if TYPE_CHECKING:
+    from azureml.core import Experiment
+    from azureml.core.runconfig import RunConfiguration
+    from azureml.pipeline.core import Pipeline, PipelineRun
+    from azureml.pipeline.steps import PythonScriptStep
+
+    from azml_tasks.azure.steps import Resources, Values
+
+
+class PipelineWrapper(WorkspaceWrapper):
+    """Steps that run one after the other, each handing its folder to the next.
+
+    Every step but the first gets `--input-folder`, every step but the last `--output-folder`. The environment and the
+    compute are looked up when the pipeline is made. Raises TypeError for steps that are no list of PipelineStep and
+    for a compute that is not registered, and ValueError for a step of another workspace.
+    """
+
+    MANDATORY_CONFIGS: ClassVar[list[str]] = [
+        *WorkspaceWrapper.MANDATORY_CONFIGS,
+        "env_name",
+        "compute_name",
+        "steps",
+    ]
+
+    def __init__(
+        self,
+        ws_name: str,
+        resource_group: str,
+        subscription_id: str,
+        env_name: str,
+        compute_name: str,
+        steps: list[PipelineStep],
+    ) -> None:
+        if not isinstance(steps, list):
+            raise TypeError(f"steps must be a list, also of one step, not {type(steps).__name__}")
+        super().__init__(ws_name, resource_group, subscription_id)
+        for step in steps:
+            self._check(step)
+        self.env_name = env_name
+        self.compute_name = compute_name
+        self.steps = steps
+        self.experiment: Experiment | None = None
+        self.pipeline: Pipeline | None = None
+        self._run: PipelineRun | None = None
+        self._resources = self._find_resources()
+        if steps:
+            wired = self._plan()
+            values = self._values(wired)
+            for step, planned in zip(steps, wired.steps, strict=True):
+                step.wire(values.folders(planned))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> PipelineWrapper:
+        """Make one from a dictionary whose `steps` maps any keys to the configurations of the steps.
+
+        Raises TypeError for what is no dictionary, and KeyError with the keys that are missing.
+        """
+        cls.check_config(config)
+        workspace = {key: config[key] for key in WorkspaceWrapper.MANDATORY_CONFIGS}
+        steps = []
+        for key, step_config in (config["steps"] or {}).items():
+            step = PipelineStep.from_config({**workspace, **step_config})
+            step.key = str(key)
+            steps.append(step)
+        where = {key: str(config[key]) for key in (*workspace, "env_name", "compute_name")}
+        return cls(**where, steps=steps)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, target: str | None = None) -> PipelineWrapper:
+        """Make one from a pipeline.yaml, with the keys of a target merged over it.
+
+        Its workspace is opened, and never created. Raises ProjectError, LoginError, ServiceError.
+        """
+        from azml_tasks.azure.project_wrapper import ProjectWrapper
+
+        return ProjectWrapper(load_project(Path(path).resolve(), target))
+
+    @property
+    def compute(self) -> Any:
+        """The SDK's compute target."""
+        return self._resources.computes[self.compute_name]
+
+    @property
+    def run_config(self) -> RunConfiguration:
+        """The SDK's run configuration, with the environment and the compute."""
+        with service_calls("making the run configuration"):
+            from azml_tasks.azure.steps import run_configuration
+
+            return run_configuration(self._resources.environments[self.env_name], self.compute_name)
+
+    @property
+    def pipeline_steps(self) -> list[PythonScriptStep]:
+        """The SDK's steps; the folders that they name last as long as this object."""
+        if not self.steps:
+            return []
+        wired = self._plan()
+        with service_calls("making the steps"):
+            from azml_tasks.azure.staging import stage
+            from azml_tasks.azure.steps import build_steps
+
+            folder = Path(tempfile.mkdtemp(prefix="azml-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            snapshots = take_snapshots(wired, self._folder())
+            folders = {key: stage(snapshots[key], folder / str(place)) for place, key in enumerate(snapshots)}
+            values = self._values(wired)
+            return list(build_steps(wired, self._resources, folders, reuse_in_a_run(wired), values).values())
+
+    def run(self, experiment_name: str) -> RunRecord | None:
+        """Run the pipeline in an experiment, and tell what happens until it is over; without steps nothing does.
+
+        Raises RunError when the run fails.
+        """
+        if not self.steps:
+            return None
+        wired = self._plan()
+        snapshots = take_snapshots(wired, self._folder())
+        with service_calls("running the pipeline"):
+            from azml_tasks.azure.launch import submit, watched
+
+            values = self._values(wired)
+            submitted = submit(self.ws, wired, snapshots, self._resources, experiment_name, values=values)
+            self.pipeline, self._run = submitted.pipeline, submitted.run
+            self.experiment = submitted.run.experiment
+            narrate(RunStarted(submitted.record, tuple(step.key for step in wired.steps)))
+            return watched(submitted, Watch(narrate))
+
+    def _check(self, step: Any) -> None:
+        if not isinstance(step, PipelineStep):
+            raise TypeError(f"a step must be a PipelineStep, not {type(step).__name__}")
+        if step.ws_name.lower() != self.ws_name.lower():
+            raise ValueError(
+                f"the step '{step.name}' belongs to the workspace '{step.ws_name}', the pipeline to '{self.ws_name}'"
+            )
+
+    def _find_resources(self) -> Resources:
+        with service_calls("making the pipeline"):
+            from azml_tasks.azure.steps import Resources
+
+            environment = find_environment(self.ws, self.env_name)
+            try:
+                compute = find_compute(self.ws, self.compute_name)
+            except MissingError as error:
+                raise TypeError(f"{error}; register_compute creates one") from None
+            # The steps have looked up their datasets themselves.
+            datasets = {name: dataset for step in self.steps for name, dataset in step.datasets.items()}
+            return Resources({self.env_name: environment}, {self.compute_name: compute}, datasets, {})
+
+    def _plan(self) -> Plan:
+        return plan_of(self.steps, self.env_name, self.compute_name)
+
+    def _folder(self) -> Path:
+        return folder_of(self.steps)
+
+    def _values(self, wired: Plan) -> Values:
+        return values_of(self.steps, wired, self._resources)
