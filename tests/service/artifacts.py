@@ -13,9 +13,7 @@ LOG = "user_logs/std_log.txt"
 """Where a step's output goes, as the present runtime names it (`azureml/core/run.py:_get_common_runtime_logs`)."""
 
 
-def put(
-    state: State, workspace: Workspace, container: str, path: str, content: bytes, origin: str = ORIGIN
-) -> None:
+def put(state: State, workspace: Workspace, container: str, path: str, content: bytes, origin: str = ORIGIN) -> None:
     """Write an artifact; `container` is the run's ('dcid.<run id>')."""
     state.storage.put(workspace.account, CONTAINER, f"{origin}/{container}/{path}", content)
 

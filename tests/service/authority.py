@@ -48,9 +48,7 @@ class Authority:
         context.load_cert_chain(pem)
         return context
 
-    def _sign(
-        self, subject: x509.Name, extensions: list[tuple[x509.ExtensionType, bool]]
-    ) -> x509.Certificate:
+    def _sign(self, subject: x509.Name, extensions: list[tuple[x509.ExtensionType, bool]]) -> x509.Certificate:
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
             x509.CertificateBuilder()

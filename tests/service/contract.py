@@ -59,8 +59,7 @@ def _unknown(module: ModuleType, model: type, document: Any, where: str) -> list
     if not isinstance(document, dict) or not issubclass(model, Model):
         return []
     known = {
-        attribute["key"].replace("\\.", ".").lower(): attribute["type"]
-        for attribute in model._attribute_map.values()
+        attribute["key"].replace("\\.", ".").lower(): attribute["type"] for attribute in model._attribute_map.values()
     }
     if any("." in key for key in known):  # flattened models name nested keys: left to the deserializer
         return []

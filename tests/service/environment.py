@@ -30,3 +30,8 @@ def variables(service: Service, home: Path) -> dict[str, str]:
         "AZUREML_SERVICE_PRINCIPAL_ID": CLIENT,
         "AZUREML_SERVICE_PRINCIPAL_PASSWORD": PASSWORD,
     }
+
+
+def managed_identity(service: Service) -> dict[str, str]:
+    """Give the variables of a machine that has a managed identity."""
+    return {"MSI_ENDPOINT": f"{service.proxy.address}/msi/token", "MSI_SECRET": "stand-in"}

@@ -30,6 +30,8 @@ COLLECTED = ("outputs", "logs")
 WRAPPER = Path(__file__).with_name("job.py")
 DAY = 24 * 3600
 LOOK_SECONDS = 0.1
+LIMIT_SECONDS = 120
+"""After this a script is ended: no test is to wait for ever."""
 
 
 def execute(service: Service, workspace: Workspace, run: PipelineRun) -> None:
@@ -152,11 +154,12 @@ class _Job:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+            end = time.monotonic() + LIMIT_SECONDS
             while True:
                 try:
                     return process.wait(LOOK_SECONDS)
                 except subprocess.TimeoutExpired:
-                    if self._record.status in ENDED:
+                    if self._record.status in ENDED or time.monotonic() > end:
                         process.kill()
 
     def _argument(self, item: object) -> str:
@@ -207,25 +210,19 @@ class _Job:
         """Send outputs to their places, and what lies in `outputs` and `logs` to the run's artifacts."""
         for name, place in places.items():
             for path, content in _files(Path(self._values[name])):
-                self._service.state.storage.put(
-                    place.account, place.container, f"{place.path}/{path}", content
-                )
+                self._service.state.storage.put(place.account, place.container, f"{place.path}/{path}", content)
             output = self._step.outputs[name]
             if well and output.register_as:
                 self._register(output, place)
         for folder in COLLECTED:
             for path, content in _files(self._code / folder):
-                artifacts.put(
-                    self._service.state, self._workspace, self._record.container, f"{folder}/{path}", content
-                )
+                artifacts.put(self._service.state, self._workspace, self._record.container, f"{folder}/{path}", content)
 
     def _register(self, output: ToOutput, place: Place) -> None:
         name = str(output.register_as)
         path = place.path if output.transformations is None else f"{place.path}/**"
         saved = save_table(self._workspace, place.datastore, path, output.transformations)
-        dataset = self._workspace.datasets.setdefault(
-            name, Dataset(name, self._workspace.identifiers.new("dataset"))
-        )
+        dataset = self._workspace.datasets.setdefault(name, Dataset(name, self._workspace.identifiers.new("dataset")))
         dataset.versions.append(DatasetVersion(len(dataset.versions) + 1, saved, {}, None))
         self._record.output_datasets.append(
             {
@@ -270,7 +267,5 @@ def _files(folder: Path) -> list[tuple[str, bytes]]:
     if not folder.is_dir():
         return []
     return [
-        (path.relative_to(folder).as_posix(), path.read_bytes())
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        (path.relative_to(folder).as_posix(), path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()
     ]

@@ -1,18 +1,22 @@
 """The pytest fixture `azure`: import it in a conftest.py, with `azure_service` that it stands on.
 
-    from tests.service.fixture import azure, azure_service, sdk_warnings  # noqa: F401
+    from tests.service.fixture import azure, azure_service
+
+Where the SDK is not installed, a test that asks for it is skipped.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from .environment import variables
-from .service import Service
+if TYPE_CHECKING:
+    from .service import Service
 
 SDK_WARNINGS = (
     "ignore::DeprecationWarning",
@@ -26,10 +30,16 @@ SDK_WARNINGS = (
 )
 """What the SDK and its dependencies raise: deprecations on import, sessions that they do not close."""
 
+FOREIGN = ("AZUREML_", "AZURE_", "MSI_", "IDENTITY_", "AML_", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+"""Variables of the machine that would change what the SDK does."""
+
 
 @pytest.fixture(scope="session")
 def azure_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Start the stand-in once for all tests."""
+    pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK is not installed")
+    from .service import Service
+
     service = Service(tmp_path_factory.mktemp("azure"))
     yield service
     service.close()
@@ -41,15 +51,19 @@ def azure(
 ) -> Iterator[Service]:
     """Give an empty service that the SDK in this process and its children talks to.
 
-    Fails the test when a route was asked that the stand-in does not know.
+    Fails the test when a route was asked that the stand-in does not know, or when it broke.
     """
+    from .environment import variables
+
     azure_service.reset()
     home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        monkeypatch.delenv(name)
     for name, value in variables(azure_service, home).items():
         monkeypatch.setenv(name, value)
     forget_earlier_tests(home)
     yield azure_service
-    azure_service.settle()
+    azure_service.stop()
     azure_service.verify()
 
 

@@ -37,9 +37,7 @@ class Answer:
 def reply(document: Any, status: int = 200, **headers: str) -> Answer:
     """Answer with JSON; `headers` are written with underscores for dashes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(
-        status, json.dumps(document).encode(), {"Content-Type": "application/json; charset=utf-8", **named}
-    )
+    return Answer(status, json.dumps(document).encode(), {"Content-Type": "application/json; charset=utf-8", **named})
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a mistake

@@ -119,6 +119,8 @@ class Schedule:
     """What each run is started with (`PipelineSubmissionInfo`)."""
     active: bool = True
     created: str = field(default_factory=now)
+    modified: str = field(default_factory=now)
+    provisioning: str = "Completed"
     runs: list[str] = field(default_factory=list)
 
     @property

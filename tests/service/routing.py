@@ -89,4 +89,3 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 routes = Routes()
 """All operations; the modules of `tests.service.routes` fill it when they are imported."""
-

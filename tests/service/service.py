@@ -157,9 +157,7 @@ class Service:
         """Register a blob datastore; key None for identity."""
         seeding.add_datastore(self.workspace, name, container, account, key)
 
-    def add_compute(
-        self, name: str, vm_size: str = "STANDARD_DS3_V2", min_nodes: int = 0, max_nodes: int = 2
-    ) -> None:
+    def add_compute(self, name: str, vm_size: str = "STANDARD_DS3_V2", min_nodes: int = 0, max_nodes: int = 2) -> None:
         """Make a cluster."""
         seeding.add_compute(self.workspace, name, vm_size, min_nodes, max_nodes)
 
@@ -188,8 +186,16 @@ class Service:
         return getattr(self.workspace, name)
 
     def settle(self) -> None:
-        """Wait for what still runs on its own."""
+        """Wait for the pipelines that execute."""
         self.progress.settle()
+
+    def stop(self) -> None:
+        """Cancel what still runs, and wait until it ended."""
+        for workspace in list(self.state.workspaces.values()):
+            for run in list(workspace.pipeline_runs.values()):
+                if run.submitted:
+                    self.progress.cancel(workspace, run)
+        self.settle()
 
     def _execute(self, workspace: Workspace, run: PipelineRun) -> None:
         try:

@@ -15,6 +15,7 @@ class Blob:
 
     content: bytes
     kind: str = "application/octet-stream"
+    type: str = "BlockBlob"
     metadata: tuple[tuple[str, str], ...] = ()
     modified: str = field(default_factory=lambda: formatdate(usegmt=True))
 

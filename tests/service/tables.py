@@ -32,9 +32,7 @@ def dataflow(
     workspace: Workspace, datastore: str, path: str, transformations: Sequence[Mapping[str, Any]] | None
 ) -> str:
     """Write the JSON that holds the YAML of a definition."""
-    scope = (
-        f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
-    )
+    scope = f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
     document: dict[str, Any] = {
         "type": "mltable",
         "paths": [{"pattern": f"azureml://{scope}/datastores/{datastore}/paths/{path}"}],

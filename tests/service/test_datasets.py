@@ -8,8 +8,6 @@ import pytest
 
 from .service import GROUP, SUBSCRIPTION, WORKSPACE, Service
 
-pytest.importorskip("azureml.core")
-
 CUSTOMERS = b"id,age\n1,30\n2,40\n"
 
 

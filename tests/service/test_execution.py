@@ -11,8 +11,6 @@ import pytest
 from .example import build_pipeline, open_workspace, prepare_workspace
 from .service import Service
 
-pytest.importorskip("azureml.pipeline.steps")
-
 
 @pytest.fixture
 def ws(azure: Service) -> Any:

@@ -11,8 +11,6 @@ import pytest
 from .example import build_pipeline, open_workspace, prepare_workspace
 from .service import Service
 
-pytest.importorskip("azureml.core")
-
 
 @pytest.fixture
 def ws(azure: Service) -> Any:
@@ -66,7 +64,7 @@ def test_the_sdk_posts_again_when_the_connection_breaks(
     azure: Service, ws: Any, tmp_path: Path, before_effect: bool, made: int
 ) -> None:
     """So a published pipeline is there twice when only the answer was lost."""
-    pipeline = build_pipeline(ws, tmp_path)
+    pipeline = build_pipeline(ws, tmp_path, shared=True)
     azure.drop("POST", "/Pipelines/Create", before_effect=before_effect)
     pipeline.publish("churn", "", version="1")
     assert [record.status for record in azure.requests.matching("POST", "/Pipelines/Create")] == [0, 200]
@@ -122,7 +120,7 @@ def test_waiting_is_left_out_of_the_count(azure: Service, ws: Any, tmp_path: Pat
     from azureml.core import Experiment
 
     azure.on_submit = "hold"
-    run = Experiment(ws, "churn").submit(build_pipeline(ws, tmp_path))
+    run = Experiment(ws, "churn").submit(build_pipeline(ws, tmp_path, shared=True))
     azure.requests.clear()
     started = time.monotonic()
     while time.monotonic() - started < 0.2:

@@ -11,8 +11,6 @@ from .example import SCRIPTS, build_pipeline, open_workspace, prepare_workspace
 from .graphs import FromDataset, FromStep, ParameterOf, ToOutput
 from .service import Service
 
-pytest.importorskip("azureml.pipeline.steps")
-
 
 @pytest.fixture
 def ws(azure: Service) -> Any:
@@ -29,7 +27,7 @@ def submit(ws: Any, pipeline: Any, **more: Any) -> Any:
 
 
 def test_a_submitted_pipeline_finishes(azure: Service, ws: Any, tmp_path: Path) -> None:
-    run = submit(ws, build_pipeline(ws, tmp_path), tags={"owner": "me"})
+    run = submit(ws, build_pipeline(ws, tmp_path, shared=True), tags={"owner": "me"})
     assert run.wait_for_completion(show_output=False) == "Finished"
     assert [(step.name, step.get_status()) for step in run.get_steps()] == [
         ("prepare", "Finished"),
@@ -104,7 +102,7 @@ def test_a_step_that_fails_stops_the_pipeline(azure: Service, ws: Any, tmp_path:
     from azureml.exceptions import ActivityFailedException
 
     azure.failing["train"] = "No space left on device"
-    run = submit(ws, build_pipeline(ws, tmp_path))
+    run = submit(ws, build_pipeline(ws, tmp_path, shared=True))
     with pytest.raises(ActivityFailedException, match="Pipeline has some failed steps"):
         run.wait_for_completion(show_output=False)
     assert {name: step.status for name, step in azure.step_runs().items()} == {
@@ -114,11 +112,9 @@ def test_a_step_that_fails_stops_the_pipeline(azure: Service, ws: Any, tmp_path:
     assert run.find_step_run("train")[0].get_details()["error"]["error"]["message"] == "No space left on device"
 
 
-def test_a_held_pipeline_goes_on_when_told_and_can_be_cancelled(
-    azure: Service, ws: Any, tmp_path: Path
-) -> None:
+def test_a_held_pipeline_goes_on_when_told_and_can_be_cancelled(azure: Service, ws: Any, tmp_path: Path) -> None:
     azure.on_submit = "hold"
-    run = submit(ws, build_pipeline(ws, tmp_path))
+    run = submit(ws, build_pipeline(ws, tmp_path, shared=True))
     assert [(step.name, step.get_status()) for step in run.get_steps()] == [("prepare", "Running")]
     azure.end_step("prepare", log=b"prepared\n")
     assert [(step.name, step.get_status()) for step in run.get_steps()] == [
@@ -136,7 +132,7 @@ def test_a_held_pipeline_goes_on_when_told_and_can_be_cancelled(
 def test_a_graph_for_a_compute_that_is_not_there_is_refused(azure: Service, ws: Any, tmp_path: Path) -> None:
     from azureml.pipeline.core._restclients.aeva.models import ErrorResponseException
 
-    pipeline = build_pipeline(ws, tmp_path)
+    pipeline = build_pipeline(ws, tmp_path, shared=True)
     del azure.computes["cpu-cluster"]
     with pytest.raises(ErrorResponseException):
         submit(ws, pipeline)

@@ -11,8 +11,6 @@ import pytest
 from .example import build_pipeline, open_workspace, prepare_workspace
 from .service import Service
 
-pytest.importorskip("azureml.pipeline.steps")
-
 
 @pytest.fixture
 def ws(azure: Service) -> Any:
@@ -24,7 +22,7 @@ def ws(azure: Service) -> Any:
 
 @pytest.fixture
 def published(ws: Any, tmp_path: Path) -> Any:
-    return build_pipeline(ws, tmp_path).publish("churn", "Weekly churn scores", version="1")
+    return build_pipeline(ws, tmp_path, shared=True).publish("churn", "Weekly churn scores", version="1")
 
 
 def test_a_pipeline_is_published_listed_and_disabled(azure: Service, ws: Any, published: Any) -> None:
@@ -63,7 +61,7 @@ def test_a_published_pipeline_is_run_by_its_url(azure: Service, ws: Any, publish
 def test_a_pipeline_is_published_from_its_run(azure: Service, ws: Any, tmp_path: Path) -> None:
     from azureml.core import Experiment
 
-    run = Experiment(ws, "churn").submit(build_pipeline(ws, tmp_path))
+    run = Experiment(ws, "churn").submit(build_pipeline(ws, tmp_path, shared=True))
     published = run.publish_pipeline(name="churn", description="", version="0")
     assert list(azure.steps(published.id)) == ["prepare", "train", "evaluate"]
 
@@ -72,7 +70,7 @@ def test_an_endpoint_follows_its_default_version(azure: Service, ws: Any, publis
     from azureml.pipeline.core import PipelineEndpoint
 
     endpoint = PipelineEndpoint.publish(ws, "churn", "The scores", published)
-    second = build_pipeline(ws, tmp_path).publish("churn", "Weekly churn scores", version="2")
+    second = build_pipeline(ws, tmp_path, shared=True).publish("churn", "Weekly churn scores", version="2")
     endpoint.add_default(second)
     endpoint = PipelineEndpoint.get(ws, name="churn")
     assert [(item.version, item.pipeline_id) for item in endpoint.pipeline_version_list] == [

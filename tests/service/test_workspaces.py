@@ -6,8 +6,6 @@ import pytest
 
 from .service import GROUP, SUBSCRIPTION, WORKSPACE, Service
 
-pytest.importorskip("azureml.core")
-
 
 @pytest.fixture
 def ws(azure: Service):

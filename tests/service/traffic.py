@@ -45,8 +45,7 @@ class Traffic(Sequence[Record]):
             [
                 record
                 for record in self._records
-                if method in ("*", record.method)
-                and re.search(path, record.host + record.path, re.IGNORECASE)
+                if method in ("*", record.method) and re.search(path, record.host + record.path, re.IGNORECASE)
             ]
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from base64 import b64decode
 from typing import NoReturn
@@ -56,9 +57,11 @@ def get_blob(call: Call, container: str, path: str) -> Answer:
 
 @routes.on("PUT", ANY_STORAGE, BLOB, public=True)
 def put_blob(call: Call, container: str, path: str) -> Answer:
-    """Write a blob, one of its blocks, or the list of blocks that makes it whole."""
+    """Write a blob, one of its blocks, or the list of blocks that makes it whole; or add to one."""
     blobs = _container(call, container)
     what, body = call.request.query.get("comp"), call.request.body
+    if what == "appendblock":
+        return _append(call, blobs, path)
     if what == "block":
         blobs[_block_name(path, call.request.query["blockid"])] = Blob(body, kind="block")
         return Answer(201, b"", _VERSION)
@@ -66,13 +69,28 @@ def put_blob(call: Call, container: str, path: str) -> Answer:
         names = [element.text or "" for element in Xml.fromstring(body)]
         body = b"".join(blobs.pop(_block_name(path, name)).content for name in names)
     elif what not in (None, "metadata"):
+        call.service.broken.append(f"blob operation not known: {what} {call.request.path}")
         _refuse(400, "UnsupportedQueryParameter")
     if call.request.headers.get("if-none-match") == "*" and path in blobs:
         _refuse(409, "BlobAlreadyExists")
     if what == "metadata":
         body = _blob(call, container, path).content
-    blobs[path] = Blob(body, _kind(call), _metadata(call))
+    kind = call.request.headers.get("x-ms-blob-type", "BlockBlob")
+    blobs[path] = Blob(body, _kind(call), kind, _metadata(call))
     return Answer(201, b"", {**_VERSION, "ETag": blobs[path].etag, "Last-Modified": blobs[path].modified})
+
+
+def _append(call: Call, blobs: Container, path: str) -> Answer:
+    """Add to an append blob, whose end must be where the client takes it to be."""
+    blob = blobs.get(path)
+    if blob is None:
+        _refuse(404, "BlobNotFound")
+    offset = len(blob.content)
+    if int(call.request.headers.get("x-ms-blob-condition-appendpos", offset)) != offset:
+        _refuse(412, "AppendPositionConditionNotMet")
+    blobs[path] = dataclasses.replace(blob, content=blob.content + call.request.body)
+    headers = {"x-ms-blob-append-offset": str(offset), "x-ms-blob-committed-block-count": "1"}
+    return Answer(201, b"", {**_headers(blobs[path]), **headers})
 
 
 @routes.on("DELETE", ANY_STORAGE, BLOB, public=True)
@@ -118,7 +136,7 @@ def _headers(blob: Blob) -> dict[str, str]:
         "ETag": blob.etag,
         "Last-Modified": blob.modified,
         "Accept-Ranges": "bytes",
-        "x-ms-blob-type": "BlockBlob",
+        "x-ms-blob-type": blob.type,
         "x-ms-creation-time": blob.modified,
         "x-ms-lease-status": "unlocked",
         "x-ms-lease-state": "available",
@@ -145,9 +163,7 @@ def _block_name(path: str, identifier: str) -> str:
 def _listing(call: Call, name: str, blobs: Container) -> bytes:
     query = call.request.query
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    root = Xml.Element(
-        "EnumerationResults", ServiceEndpoint=f"https://{call.request.host}/", ContainerName=name
-    )
+    root = Xml.Element("EnumerationResults", ServiceEndpoint=f"https://{call.request.host}/", ContainerName=name)
     Xml.SubElement(root, "Prefix").text = prefix
     found = Xml.SubElement(root, "Blobs")
     folders: set[str] = set()
@@ -179,7 +195,7 @@ def _list_blob(parent: Xml.Element, path: str, blob: Blob) -> None:
         "Content-MD5": blob.md5,
         "Cache-Control": "",
         "Content-Disposition": "",
-        "BlobType": "BlockBlob",
+        "BlobType": blob.type,
         "AccessTier": "Hot",
         "AccessTierInferred": "true",
         "LeaseStatus": "unlocked",
@@ -191,5 +207,3 @@ def _list_blob(parent: Xml.Element, path: str, blob: Blob) -> None:
     for key, value in blob.metadata:
         Xml.SubElement(metadata, key).text = value
     Xml.SubElement(element, "OrMetadata")
-
-

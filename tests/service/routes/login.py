@@ -84,8 +84,10 @@ def instance(call: Call) -> Any:
 @routes.on("POST", LOGIN, "/{tenant}/oauth2/v2.0/token", public=True)
 def issue_token(call: Call, tenant: str) -> Any:
     form = {name: values[0] for name, values in parse_qs(call.request.body.decode()).items()}
+    if form.get("grant_type") == "authorization_code":
+        return _person(form)
     if form.get("grant_type") != "client_credentials":
-        raise Refusal(400, "unsupported_grant_type", "Only service principals can log in here.")
+        raise Refusal(400, "unsupported_grant_type", "Only service principals and browsers can log in here.")
     if form.get("client_id") != CLIENT or form.get("client_secret", PASSWORD) != PASSWORD:
         call.refuse(
             {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}, 401
@@ -97,6 +99,19 @@ def issue_token(call: Call, tenant: str) -> Any:
         "ext_expires_in": 24 * HOUR,
         "access_token": token(aud=audience),
     }
+
+
+def _person(form: dict[str, str]) -> Any:
+    """Log in whoever comes from a browser; the test's browser gives the nonce that it was sent as the code."""
+    audience = form.get("scope", "").split()[0].removesuffix("/.default")
+    identity = token(
+        aud=form["client_id"],
+        iss=f"https://{LOGIN}/{TENANT}/v2.0",
+        nonce=form["code"],
+        preferred_username="ada",
+        sub="1",
+    )
+    return {"token_type": "Bearer", "expires_in": HOUR, "access_token": token(aud=audience), "id_token": identity}
 
 
 @routes.on("POST", LOGIN, "/{tenant}/oauth2/v2.0/devicecode", public=True)

@@ -91,8 +91,7 @@ def _interface(module: Module) -> Document:
                 for item in interface.get("Inputs") or []
             ],
             "Outputs": [
-                {"Name": item["Name"], "DataTypeId": item.get("DataTypeId")}
-                for item in interface.get("Outputs") or []
+                {"Name": item["Name"], "DataTypeId": item.get("DataTypeId")} for item in interface.get("Outputs") or []
             ],
         },
     }

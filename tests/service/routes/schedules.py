@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.service.call import Call, missing
 from tests.service.contract import PIPELINES, check
+from tests.service.identifiers import now
 from tests.service.message import Answer, Refusal
 from tests.service.pipeline_state import Schedule
 from tests.service.routing import REGION, routes
@@ -65,6 +66,7 @@ def update_schedule(call: Call, identifier: str) -> Any:
         schedule.trigger = _checked_trigger(call.workspace, body.get("DataStoreTriggerInfo"))
     schedule.name, schedule.submission = body["Name"], body["PipelineSubmissionInfo"]
     schedule.active = body.get("EntityStatus") in (ACTIVE, "0")
+    schedule.modified = now()
     return _entity(schedule)
 
 
@@ -152,7 +154,7 @@ def _entity(schedule: Schedule) -> Document:
         "DataStoreTriggerInfo": schedule.trigger,
         "ScheduleType": schedule.kind,
         "EntityStatus": ACTIVE if schedule.active else DISABLED,
-        "ProvisioningStatus": "Completed",
+        "ProvisioningStatus": schedule.provisioning,
         "CreatedDate": schedule.created,
-        "LastModifiedDate": schedule.created,
+        "LastModifiedDate": schedule.modified,
     }
