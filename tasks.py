@@ -95,7 +95,10 @@ def _environment(version: str, interpreter: str) -> Path:
     if not inside.exists():
         _run(interpreter, "-m", "venv", folder)
     extras = "azure,dev" if version in WITH_SDK else "dev"
-    _run(inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", f".[{extras}]")
+    # The oldest Python also holds the oldest releases of what we depend on.
+    constraint = ["-c", "tests/lowest.txt"] if version == SUPPORTED[0] else []
+    install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run(*install, "-e", f".[{extras}]", *constraint)
     return inside
 
 
