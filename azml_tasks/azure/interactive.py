@@ -40,19 +40,26 @@ class InteractiveLogin:
         return token
 
     def _logged_in(self, kind: Any, scopes: tuple[str, ...]) -> Any:
-        from azure.identity import TokenCachePersistenceOptions
+        from azure.core.exceptions import ClientAuthenticationError
 
         options: dict[str, Any] = {"tenant_id": self._tenant} if self._tenant else {}
-        record = self._record()
         try:
-            kept = TokenCachePersistenceOptions(name=_CACHE)
-            credential = kind(authentication_record=record, cache_persistence_options=kept, **options)
-            if record is None:
-                self._remember(credential.authenticate(scopes=scopes))
-            else:
-                credential.get_token(*scopes)
-        except (ValueError, NotImplementedError):  # this machine has no encrypted store
-            credential = kind(**options)
+            return self._with_store(kind, scopes, options)
+        except ClientAuthenticationError as error:
+            if not _says_there_is_no_store(error.__cause__):
+                raise
+        return kind(**options)
+
+    def _with_store(self, kind: Any, scopes: tuple[str, ...], options: dict[str, Any]) -> Any:
+        from azure.identity import TokenCachePersistenceOptions
+
+        record = self._record()
+        store = TokenCachePersistenceOptions(name=_CACHE)
+        credential = kind(authentication_record=record, cache_persistence_options=store, **options)
+        if record is None:
+            self._remember(credential.authenticate(scopes=scopes))
+        else:
+            credential.get_token(*scopes)
         return credential
 
     def _record(self) -> AuthenticationRecord | None:
@@ -66,3 +73,8 @@ class InteractiveLogin:
     def _remember(self, record: AuthenticationRecord) -> None:
         self._record_file.parent.mkdir(parents=True, exist_ok=True)
         self._record_file.write_text(record.serialize(), encoding="utf-8")
+
+
+def _says_there_is_no_store(cause: BaseException | None) -> bool:
+    # What azure-identity raises where the system keeps no secrets for us (_persistent_cache.py).
+    return isinstance(cause, NotImplementedError) or (isinstance(cause, ValueError) and "encryption" in str(cause))

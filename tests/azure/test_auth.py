@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import stat
@@ -71,6 +72,17 @@ def test_a_federated_identity_logs_in_by_its_token_file(azure: Service, tmp_path
     assert (form["client_assertion"], form["client_id"]) == ("proof-of-the-job", CLIENT)
 
 
+def test_a_github_job_proves_itself_anew_for_each_token(azure: Service) -> None:
+    azure.put_blob("github", "jobs", "identity", b'{"value": "proof-of-the-job"}')
+    asked_at = "https://github.blob.core.windows.net/jobs/identity"
+    job = {"ACTIONS_ID_TOKEN_REQUEST_URL": asked_at, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job-token"}
+    login(Auth(), {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, **job})(ARM)
+    [question] = [record.request for record in azure.requests.matching("GET", "/jobs/identity")]
+    assert question.query == {"audience": "api://AzureADTokenExchange"}
+    assert question.headers["authorization"] == "Bearer job-token"
+    assert posted(azure)["client_assertion"] == "proof-of-the-job"
+
+
 def test_a_managed_identity_is_asked_where_the_environment_names_one(
     azure: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +102,28 @@ def test_the_login_of_the_azure_cli_is_taken(azure: Service, tmp_path: Path, mon
     assert (tmp_path / "asked").read_text().splitlines() == [
         f"account get-access-token --output json --resource {ARM} --tenant {TENANT}"
     ]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_person_at_a_terminal_logs_in_with_a_browser(
+    azure: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A browser in which somebody logs in at once: it goes back to where it came from, with a code.
+    browser = tmp_path / "browser.py"
+    browser.write_text(
+        "import sys, urllib.parse as u, urllib.request as r\n"
+        "q = dict(u.parse_qsl(u.urlsplit(sys.argv[1]).query))\n"
+        "back = q['redirect_uri'] + '?' + u.urlencode({'code': q['nonce'], 'state': q['state']})\n"
+        "r.build_opener(r.ProxyHandler({})).open(back).read()\n"
+    )
+    monkeypatch.setenv("BROWSER", f"{sys.executable} {browser} %s &")
+    tokens = login(Auth(method="interactive"), {}, at_terminal=True)
+    given = tokens(ARM)
+    assert claims(given)["aud"] == ARM
+    assert tokens(ARM) == given
+    assert posted(azure)["grant_type"] == "authorization_code"
+    del tokens
+    gc.collect()  # azure-identity leaves the socket open that the browser came back to
 
 
 def test_a_method_of_the_file_is_the_only_one(azure: Service) -> None:
