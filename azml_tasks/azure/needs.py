@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.reading import Project
 
+# The parameters that the SDK itself gives every step (azureml-pipeline-core, _module_parameter_provider.py), in lower
+# case; one of the file's would take its place.
+RESERVED_PARAMETERS = frozenset(
+    """
+    amlcomputelocation amlcomputename amlcomputenodecount amlcomputeretaincluster amlcomputevmpriority amlcomputevmsize
+    arguments autoprepareenvironment basedockerfile basedockerimage baseimageregistryaddress baseimageregistrypassword
+    baseimageregistryusername batchairesourcegroup batchaisubscriptionid batchaiworkspacename clustername command
+    communicator condadependencies containerinstancecpucores containerinstancememorygb containerinstanceregion
+    directoriestowatch dockerarguments dockerenabled environmentvariables exposedports framework gpusupport
+    historyoutputcollection interpreterpath jobname maxrundurationseconds mlccomputetype mpiprocesscountpernode
+    nativeshareddirectory nodecount precachepackages prepareenvironment runconfiguration script sharedvolumes shmsize
+    sourcedirectorydatastore sparkconfiguration sparkmavenpackages sparkrepositories target targettype
+    tensorflowparameterservercount tensorflowworkercount usermanageddependencies yarndeploymode
+    """.split()
+)
+
 
 def check_needs(project: Project) -> None:
-    """See that every step has a compute and an environment.
+    """See that Azure can take the pipeline: every step's compute and environment are named, and no name is its own.
 
-    Raises ProjectError, which names every step that has not.
+    Raises ProjectError with all that is wrong.
     """
+    problems = [*_unnamed(project), *_parameters(project), *_inputs(project)]
+    if problems:
+        raise ProjectError(problems)
+
+
+def _unnamed(project: Project) -> Iterator[Problem]:
     pipeline = project.pipeline
-    problems: list[Problem] = []
     for key, step in pipeline.steps.items():
         for noun, name, setting in (
             ("compute", pipeline.compute_of(step), "compute_name"),
@@ -20,6 +43,24 @@ def check_needs(project: Project) -> None:
         ):
             if name is None:
                 message = f"step '{key}' has no {noun}: Azure needs {setting}, in the step or at the top of the file"
-                problems.append(project.problem(("steps", key), message))
-    if problems:
-        raise ProjectError(problems)
+                yield project.problem(("steps", key), message)
+
+
+def _parameters(project: Project) -> Iterator[Problem]:
+    for name, default in project.pipeline.pipeline_parameters.items():
+        path = ("pipeline_parameters", name)
+        if name.lower() in RESERVED_PARAMETERS:
+            yield project.problem(path, f"'{name}' is the name of a parameter of Azure's own; take another")
+        if isinstance(default, str) and "\n" in default:
+            yield project.problem(path, f"the default of '{name}' has several lines; Azure takes one")
+
+
+def _inputs(project: Project) -> Iterator[Problem]:
+    for step in project.plan.steps:
+        outputs = {output.name for output in step.outputs}
+        for item in step.inputs:
+            if item.name in outputs:
+                message = (
+                    f"step '{step.key}' has an input and an output that Azure calls '{item.name}'; rename the input"
+                )
+                yield project.problem(("steps", step.key), message)

@@ -12,6 +12,7 @@ from azml_tasks.azure.parameters import parameter_values
 from azml_tasks.azure.records import RunRecord
 from azml_tasks.azure.snapshots import take_snapshots
 from azml_tasks.azure.watch import Watch
+from azml_tasks.errors import RunError
 from azml_tasks.overrides import override
 from azml_tasks.reading import Project
 from azml_tasks.wiring import plan as plan_of
@@ -44,6 +45,11 @@ def run(
 
         resources = find_resources(ws, project.plan, project.directory)
         named = experiment or project.pipeline.experiment
-        submitted = submit(ws, project.plan, snapshots, resources, named, parameters, force)
+        try:
+            submitted = submit(ws, project.plan, snapshots, resources, named, parameters, force)
+        except KeyboardInterrupt:
+            raise RunError(
+                "interrupted while the pipeline was sent; `invoke runs.list` shows whether it has started"
+            ) from None
         watch.listener(RunStarted(submitted.record, tuple(step.key for step in project.plan.steps)))
         return watched(submitted, watch) if wait else submitted.record

@@ -8,6 +8,7 @@ from tests.azure.projects import line_of_steps, write_project
 
 pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python 3.11 or earlier")
 
+from azml_tasks.azure.needs import RESERVED_PARAMETERS
 from azml_tasks.azure.submission import run
 from azml_tasks.azure.watch import Pace, Watch
 from azml_tasks.errors import ProjectError, RunError, ServiceError
@@ -329,3 +330,34 @@ def test_a_step_without_compute_or_environment_is_named_before_azure_is_asked(az
         "pipeline.yaml:3: step 'b' has no compute: Azure needs compute_name, in the step or at the top of the file\n"
         "pipeline.yaml:3: step 'b' has no environment: Azure needs env_name, in the step or at the top of the file"
     )
+
+
+def test_names_that_azure_uses_itself_are_refused(azure, tmp_path):
+    from azureml.pipeline.core._module_parameter_provider import _ModuleParameterProvider
+
+    assert {parameter.name.lower() for parameter in _ModuleParameterProvider().get_params_list()} == RESERVED_PARAMETERS
+    text = "pipeline_parameters:\n  Script: x\n  text: |\n    a\n    b\n" + line_of_steps(1).replace(
+        "{n: 1}", "{n: 1}, input_datasets: {a: b, s1_o: c}, output_folders: [--o]"
+    )
+    project = write_project(tmp_path, text)
+
+    with pytest.raises(ProjectError) as caught:
+        run_it(project, None)
+
+    assert str(caught.value) == (
+        "pipeline.yaml:2: 'Script' is the name of a parameter of Azure's own; take another\n"
+        "pipeline.yaml:3: the default of 'text' has several lines; Azure takes one\n"
+        "pipeline.yaml:9: step 's1' has an input and an output that Azure calls 's1_o'; rename the input"
+    )
+
+
+def test_ctrl_c_while_the_pipeline_is_sent_says_where_to_look(azure, tmp_path, monkeypatch):
+    def interrupted(*arguments: Any, **more: Any) -> None:
+        raise KeyboardInterrupt
+
+    ws = stocked(azure)
+    project = write_project(tmp_path, line_of_steps(1))
+    monkeypatch.setattr(type(ws), "get_default_datastore", interrupted)
+
+    with pytest.raises(RunError, match=r"^interrupted while .* sent; `invoke runs.list` shows whether it has started$"):
+        run_it(project, ws)
