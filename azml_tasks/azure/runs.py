@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +14,7 @@ from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.failures import is_foreign, is_missing
 from azml_tasks.azure.records import RunRecord, StepRecord, run_status, step_status
 from azml_tasks.errors import RunError, did_you_mean, listed
+from azml_tasks.wiring import Plan
 
 if TYPE_CHECKING:
     from azureml.core import Experiment, Run
@@ -41,30 +42,34 @@ def list_runs(ws: Any, experiment: str, limit: int = 20) -> list[RunRecord]:
         return [_record(run) for run in islice(_runs(ws, experiment), limit)]
 
 
-def find_run(ws: Any, experiment: str, wanted: str | None = None) -> RunRecord:
+def find_run(ws: Any, experiment: str, wanted: str | None = None, plan: Plan | None = None) -> RunRecord:
     """Return the newest run, or the one whose id begins with `wanted`, with its steps and what they logged.
 
-    Raises RunError when there is none, or more than one.
+    Azure knows steps by their labels; by `plan`, they have their keys. Raises RunError when there is no such run, or
+    more than one.
     """
     with service_calls("looking at the run"):
         run = _find(ws, experiment, wanted)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return replace(_record(run), steps=tuple(pool.map(_with_metrics, _children(run))))
+            steps = pool.map(_with_metrics, _children(run))
+            return replace(_record(run), steps=_keyed(steps, plan))
 
 
-def read_logs(ws: Any, experiment: str, wanted: str | None = None, step: str | None = None) -> list[StepLog]:
+def read_logs(
+    ws: Any, experiment: str, wanted: str | None = None, step: str | None = None, plan: Plan | None = None
+) -> list[StepLog]:
     """Return what the steps of a run printed, or one of them.
 
-    Raises RunError as find_run does, and when the run has no such step.
+    `plan` is as in find_run. Raises RunError as find_run does, and when the run has no such step.
     """
     with service_calls("reading the logs"):
         from azml_tasks.azure.logs import read_log
 
         run = _find(ws, experiment, wanted)
-        steps = [_step(child) for child in _children(run)]
-        if step is not None and step not in (labels := [record.key for record in steps]):
-            has = f"it has started {listed(labels)}" if labels else "it has started none"
-            raise RunError(f"the run {run.id} has no step '{step}': {has}{did_you_mean(step, labels)}")
+        steps = _keyed(map(_step, _children(run)), plan)
+        if step is not None and step not in (keys := [record.key for record in steps]):
+            has = f"it has started {listed(keys)}" if keys else "it has started none"
+            raise RunError(f"the run {run.id} has no step '{step}': {has}{did_you_mean(step, keys)}")
         wanted_steps = [record for record in steps if step in (None, record.key)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             logs = pool.map(lambda record: read_log(run.experiment, record.producer or record.run_id), wanted_steps)
@@ -150,6 +155,13 @@ def _with_metrics(child: Run) -> StepRecord:
         for name, value in child.get_metrics().items()
     ]
     return replace(_step(child), logged=tuple(logged))
+
+
+def _keyed(steps: Iterable[StepRecord], plan: Plan | None) -> tuple[StepRecord, ...]:
+    """Give the steps the keys of the plan, where their labels tell which they are."""
+    labels = [step.label for step in plan.steps] if plan else []
+    keys = {step.label: step.key for step in plan.steps if labels.count(step.label) == 1} if plan else {}
+    return tuple(replace(step, key=keys.get(step.key, step.key)) for step in steps)
 
 
 def _record(run: Run) -> RunRecord:

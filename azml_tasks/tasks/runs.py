@@ -109,7 +109,7 @@ def _find(project: Project, wanted: str) -> RunRecord:
         from azml_tasks.azure.connection import connect
         from azml_tasks.azure.runs import find_run as find_on_azure
 
-        return find_on_azure(connect(project), project.pipeline.experiment, wanted or None)
+        return find_on_azure(connect(project), project.pipeline.experiment, wanted or None, project.plan)
     from azml_tasks.local.runs import find_run
 
     return find_run(project.directory, wanted or None)
@@ -121,7 +121,7 @@ def _logs(project: Project, wanted: str | None, step: str | None) -> Iterator[tu
         from azml_tasks.azure.connection import connect
         from azml_tasks.azure.runs import read_logs
 
-        for log in read_logs(connect(project), project.pipeline.experiment, wanted, step):
+        for log in read_logs(connect(project), project.pipeline.experiment, wanted, step, project.plan):
             yield log.step.key, [log.text]
         return
     from azml_tasks.errors import RunError, did_you_mean

@@ -152,3 +152,14 @@ def test_a_run_that_goes_on_is_cancelled_and_one_that_is_over_is_not(azure, ws, 
     assert azure.runs[identifier].status == "Canceled"
     with pytest.raises(RunError, match=f"^the run {identifier} is over: it was cancelled$"):
         cancel_run(ws, "pipeline", identifier[:8])
+
+
+def test_steps_have_their_keys_where_the_plan_tells_whose_label_it_is(azure, ws, tmp_path):
+    azure.on_submit = "execute"
+    project = write_project(tmp_path, line_of_steps(2).replace("{n: 1}", "{n: 1}, step_name: The first"))
+    submitted(project, ws)
+    azure.settle()
+
+    assert [step.key for step in find_run(ws, "pipeline").steps] == ["The first", "s2"]
+    assert [step.key for step in find_run(ws, "pipeline", plan=project.plan).steps] == ["s1", "s2"]
+    assert [log.text for log in read_logs(ws, "pipeline", step="s1", plan=project.plan)] == ["s1.py\n"]
