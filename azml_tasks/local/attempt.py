@@ -17,7 +17,7 @@ from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give, lo
 from azml_tasks.local.content import Contents
 from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
-from azml_tasks.local.environment import base_environment, definition_of, needed_secrets
+from azml_tasks.local.environment import base_environment, definition_of, needed_secrets, variables_of
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
 from azml_tasks.local.files import read_json, remove_tree, write_json
 from azml_tasks.local.fingerprint import Fingerprint, differences
@@ -30,6 +30,7 @@ from azml_tasks.snapshot import Snapshot, missing_hint
 from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
+    from azml_tasks.local.virtual_environment import VirtualEnvironment
     from azml_tasks.wiring import Plan, StepPlan
 
 # The folders of the working directory that belong to the run, as on Azure.
@@ -63,12 +64,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class Site:
-    """All that the steps of one run share; `outer` is the environment of the process that runs it."""
+    """All that the steps of one run share; `outer` holds the variables of the process that runs it."""
 
     layout: Layout
     plan: Plan
     run: RunRecord
     contents: Contents
+    virtual_environments: Mapping[str, VirtualEnvironment]
     outer: Mapping[str, str] = field(repr=False)
     warm: bool = True
 
@@ -101,6 +103,10 @@ class Attempt:
         self._upstream = upstream
         self._places = site.run.places.step(plan.key)
 
+    @property
+    def _virtual(self) -> VirtualEnvironment | None:
+        return self._site.virtual_environments.get(self._site.plan.pipeline.env_of(self._plan.step) or "")
+
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What the step's result depends on.
@@ -114,7 +120,7 @@ class Attempt:
             files=dict(self._snapshot.hashes),
             argv=fixed_arguments(self._plan, self._site.run.parameters),
             inputs=self._inputs(),
-            environment=definition_of(pipeline, self._plan.step, self._site.layout.project),
+            environment=definition_of(pipeline, self._plan.step, self._site.layout.project, self._virtual),
             after={key: record.producer for key, record in sorted(self._upstream.items()) if key not in reads_from},
         )
 
@@ -152,7 +158,7 @@ class Attempt:
         write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
         script = places.work / self._snapshot.script
         path = tuple(dict.fromkeys((str(script.parent), str(places.work))))
-        variables = self._variables
+        variables = variables_of(site.plan.pipeline, self._plan.step)
         environment = {**site.environment, **variables, "AZML_RUN_CONTEXT": str(places.context)}
         environment |= needed_secrets(self._snapshot, given.argv, site.outer)
         environment["PYTHONPATH"] = os.pathsep.join(
@@ -160,13 +166,13 @@ class Attempt:
         )
         return Launch(
             id=self._plan.key,
-            python=sys.executable,
+            python=str(self._virtual.python) if self._virtual else sys.executable,
             argv=(os.path.normpath(self._snapshot.script), *given.argv),
             cwd=str(places.work),
             environment=environment,
             path=path,
             log=str(places.log),
-            warm=site.warm and not any(name.startswith(_READ_AT_START) for name in variables),
+            warm=site.warm and self._virtual is None and not any(name.startswith(_READ_AT_START) for name in variables),
         )
 
     def started(self, reason: str) -> StepRecord:
@@ -251,13 +257,6 @@ class Attempt:
         shown = with_source_paths(shown_part(tail), self._places.work, self._snapshot.files, project)
         hint = missing_hint(tail, self._snapshot, project, self._plan.step.script_directory, self._places.work)
         return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint or "")
-
-    @property
-    def _variables(self) -> dict[str, str]:
-        """The variables that the file sets for the step."""
-        pipeline, step = self._site.plan.pipeline, self._plan.step
-        declared = pipeline.environments.get(pipeline.env_of(step) or "")
-        return {**(declared.environment_variables if declared else {}), **step.environment_variables}
 
     def _give(self) -> Given:
         written = {

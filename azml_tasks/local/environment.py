@@ -11,9 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azml_tasks.local.distributions import distributions_in, normal_name
 from azml_tasks.secrets import is_secret_name
 
 if TYPE_CHECKING:
+    from azml_tasks.local.virtual_environment import VirtualEnvironment
     from azml_tasks.model import Pipeline, Step
     from azml_tasks.snapshot import Snapshot
 
@@ -68,7 +70,9 @@ def needed_secrets(snapshot: Snapshot, argv: Iterable[str], outer: Mapping[str, 
     return {name: value for name, value in secrets.items() if name.upper() in text}
 
 
-def definition_of(pipeline: Pipeline, step: Step, project: Path) -> dict[str, Any]:
+def definition_of(
+    pipeline: Pipeline, step: Step, project: Path, virtual: VirtualEnvironment | None = None
+) -> dict[str, Any]:
     """Return what of the step's environment a reused result must agree with, as JSON has it.
 
     That is the definition in the file, the contents of the files it names, the variables, the version of Python and
@@ -78,49 +82,34 @@ def definition_of(pipeline: Pipeline, step: Step, project: Path) -> dict[str, An
     declared = pipeline.environments.get(name) if name else None
     definition: Any = name
     packages: dict[str, str] = {}
-    variables = dict(step.environment_variables)
     if declared is not None:
         definition = declared.model_dump(mode="json", exclude_defaults=True, exclude={"environment_variables"})
         for key in ("conda_file", "dockerfile"):
             if key in definition:
                 definition[key] = (project / definition[key]).read_text(encoding="utf-8", errors="replace")
-        variables = {**declared.environment_variables, **variables}
-        packages = _installed(declared.pip_packages)
+        packages = _asked_for(declared.pip_packages, virtual.distributions if virtual else _installed_here())
     return {
-        "python": platform.python_version(),
+        "python": virtual.python_version if virtual else platform.python_version(),
         "definition": definition,
         "packages": packages,
-        "variables": variables,
+        "variables": variables_of(pipeline, step),
     }
 
 
-def _installed(requirements: Iterable[str]) -> dict[str, str]:
-    versions = _distributions()
+def variables_of(pipeline: Pipeline, step: Step) -> dict[str, str]:
+    """Return the variables that the file sets for the step, by its environment and by itself."""
+    declared = pipeline.environments.get(pipeline.env_of(step) or "")
+    return {**(declared.environment_variables if declared else {}), **step.environment_variables}
+
+
+def _asked_for(requirements: Iterable[str], installed: Mapping[str, str]) -> dict[str, str]:
     names = (match[1] for match in map(_REQUIREMENT_NAME.match, requirements) if match)
-    return {name: versions.get(_normal(name), "") for name in sorted(names)}
+    return {name: installed.get(normal_name(name), "") for name in sorted(names)}
 
 
 @cache
-def _distributions() -> dict[str, str]:
-    """Return the versions of all that is installed, by normalised name.
-
-    Read from the names of the metadata folders: importlib.metadata opens every one.
-    """
-    found: dict[str, str] = {}
-    for folder in sys.path:
-        try:
-            names = os.listdir(folder or os.curdir)
-        except OSError:
-            continue
-        for name in names:
-            if name.endswith(".dist-info"):
-                distribution, _, version = name.removesuffix(".dist-info").partition("-")
-                found.setdefault(_normal(distribution), version)
-    return found
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _installed_here() -> dict[str, str]:
+    return distributions_in(sys.path)
 
 
 def _is_in(path: str, folder: Path) -> bool:

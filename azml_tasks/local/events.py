@@ -17,6 +17,13 @@ class RunStarted:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Something to know about the run; `text` is a sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class StepStarted:
     """A step's process is being started; `step.reason` says why it was not reused."""
 
@@ -63,5 +70,5 @@ class RunFinished:
     run: RunRecord
 
 
-Event = RunStarted | StepStarted | StepReused | StepFinished | StepSkipped | RunStopping | Tick | RunFinished
+Event = RunStarted | Remark | StepStarted | StepReused | StepFinished | StepSkipped | RunStopping | Tick | RunFinished
 Listener = Callable[[Event], None]

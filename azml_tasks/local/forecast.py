@@ -12,7 +12,7 @@ from azml_tasks.errors import listed
 from azml_tasks.local.attempt import Attempt, InputMissingError, Site
 from azml_tasks.local.content import Contents
 from azml_tasks.local.layout import Layout
-from azml_tasks.local.preparation import build_snapshots, given_steps
+from azml_tasks.local.preparation import build_snapshots, given_steps, virtual_environments
 from azml_tasks.local.record import RunRecord, StepRecord
 from azml_tasks.local.results import Results
 from azml_tasks.local.selection import select
@@ -49,7 +49,8 @@ def forecast(
     records = given_steps(plan, selection, Results(layout, contents))
     snapshots = build_snapshots(plan, selection.steps, layout, contents)
     run = RunRecord("next", layout.run("next"), "", "running", 0.0, parameters=dict(parameters or {}))
-    site = Site(layout, plan, run, contents, dict(os.environ))
+    virtual, _ = virtual_environments(plan, layout)
+    site = Site(layout, plan, run, contents, virtual, dict(os.environ))
     found = []
     for step in plan.steps:
         if step.key in records:

@@ -16,6 +16,7 @@ from azml_tasks.snapshot import Snapshot, SnapshotBuilder, SnapshotError
 from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
+    from azml_tasks.local.virtual_environment import VirtualEnvironment
     from azml_tasks.wiring import Plan, StepPlan
 
 _MOST_TRIES = 3
@@ -59,6 +60,24 @@ def take_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: C
         else:
             return snapshots
     raise RunError(f"{changed} changes all the time: a run needs its files to stay as they are for a moment")
+
+
+def virtual_environments(plan: Plan, layout: Layout) -> tuple[dict[str, VirtualEnvironment], list[str]]:
+    """Return those that steps run in, by the names of their environments, and sentences on those that they do not."""
+    if not layout.environments.is_dir():
+        return {}, []
+    from azml_tasks.local.virtual_environment import OutdatedError, in_use
+
+    found, remarks = {}, []
+    for name in plan.pipeline.environments:
+        try:
+            virtual = in_use(layout, plan, name)
+        except OutdatedError as error:
+            remarks.append(str(error))
+            continue
+        if virtual is not None:
+            found[name] = virtual
+    return found, remarks
 
 
 def build_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: Contents) -> dict[str, Snapshot]:

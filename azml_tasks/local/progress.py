@@ -12,6 +12,7 @@ from typing import TextIO
 from azml_tasks.durations import seconds_text
 from azml_tasks.local.events import (
     Event,
+    Remark,
     RunFinished,
     RunStarted,
     RunStopping,
@@ -119,6 +120,8 @@ def line_of(event: Event) -> str:
     if isinstance(event, RunStarted):
         steps = "1 step" if len(event.steps) == 1 else f"{len(event.steps)} steps"
         return f"run {event.run.id} of experiment {event.run.experiment}: {steps} on this machine"
+    if isinstance(event, Remark):
+        return f"note: {event.text}"
     if isinstance(event, RunStopping):
         return f"{event.reason}; waiting for its steps to end"
     if isinstance(event, RunFinished):

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from azml_tasks.local.attempt import Attempt, InputMissingError, Site, Stopped
 from azml_tasks.local.content import Contents
 from azml_tasks.local.events import (
     Listener,
+    Remark,
     RunFinished,
     RunStarted,
     RunStopping,
@@ -33,7 +34,7 @@ from azml_tasks.local.files import read_json
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.objects import ChangedError
 from azml_tasks.local.preload import Preload, modules_to_preload
-from azml_tasks.local.preparation import given_steps, take_snapshots
+from azml_tasks.local.preparation import given_steps, take_snapshots, virtual_environments
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.processes import Ended, Processes, start_processes
 from azml_tasks.local.record import STOPPED, RunRecord, RunStatus, StepRecord
@@ -87,13 +88,14 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
         snapshots = take_snapshots(plan, selection.steps, layout, contents)
         run = new_run(layout, experiment or plan.pipeline.experiment, dict(parameters or {}))
         warm = os.environ.get("AZML_LOCAL_PROCESS") != "spawn"
-        site = Site(layout, plan, run, contents, dict(os.environ), warm)
+        virtual, remarks = virtual_environments(plan, layout)
+        site = Site(layout, plan, run, contents, virtual, dict(os.environ), warm)
         steps = {
             key: record if record.producer else replace(record, places=run.places.step(key))
             for key, record in given.items()
         }
         runner = _Runner(site, snapshots, steps, selection, jobs or _processors(), on_event)
-        return runner.run(tick, process_starter)
+        return runner.run(tick, process_starter, remarks)
     except OSError as error:
         raise RunError(f"the run stopped: {error.strerror}: {error.filename or 'no file was named'}") from error
 
@@ -138,12 +140,14 @@ class _Runner:
         self.ticked = time.monotonic()
         self.processes: Processes | None = None
 
-    def run(self, tick: float | None, process_starter: ProcessStarter) -> RunRecord:
+    def run(self, tick: float | None, process_starter: ProcessStarter, remarks: Iterable[str]) -> RunRecord:
         """Run everything to its end."""
         run = self._save_run("running", process=ProcessIdentity.own())
         for record in self.records.values():
             record.save(run.places)
         self.tell(RunStarted(run, self.keys))
+        for remark in remarks:
+            self.tell(Remark(remark))
         try:
             with self._signals_caught():
                 self._loop(tick, process_starter)

@@ -1,0 +1,196 @@
+"""Virtual environments of this machine, each made from an environment of the file, for the steps that name it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from azml_tasks.errors import NotInstalledError, RunError
+from azml_tasks.local.distributions import distributions_in, normal_name
+from azml_tasks.local.files import read_json, remove_tree, write_json
+from azml_tasks.local.layout import Layout, folder_name
+from azml_tasks.wiring.tokens import DatasetInput, TableInput
+
+if TYPE_CHECKING:
+    from azml_tasks.wiring import Plan
+
+VERSION = 1
+_MARK = "azml-environment.json"
+# What a local run brings itself, as a stand-in on the steps' path.
+_BROUGHT = frozenset(("azureml-core", "azureml-defaults", "azureml-dataset-runtime"))
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+class OutdatedError(Exception):
+    """A virtual environment is not what the file now asks for; the text is a sentence."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a virtual environment is to be: the version of Python, and lines as in a requirements file.
+
+    `left_out` names what it will lack of the file's definition, since only conda or an image could give it.
+    """
+
+    python: str
+    requirements: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what it is made from."""
+        return hashlib.sha256(json.dumps([self.python, self.requirements]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class VirtualEnvironment:
+    """One that is there: its interpreter, what it was made from, and what is installed in it, by normal names."""
+
+    python: Path
+    digest: str
+    python_version: str
+    distributions: Mapping[str, str]
+
+
+def wanted(plan: Plan, name: str, project: Path) -> Wanted:
+    """Return what the environment that the file declares as `name` becomes on this machine.
+
+    Raises OSError for a conda file that cannot be read.
+    """
+    declared = plan.pipeline.environments[name]
+    pip, left_out, python = [*declared.pip_packages], [*declared.conda_packages], declared.python_version
+    if declared.conda_file:
+        pip, left_out, python = _of_conda_file(project / declared.conda_file)
+    left_out += [key for key in ("base_image", "dockerfile") if getattr(declared, key)]
+    known = {normal_name(match[1]) for match in map(_NAME.match, pip) if match}
+    pip += [package for package in _packages_needed(plan, name) if package not in known]
+    kept = [line for line in pip if not ((match := _NAME.match(line)) and normal_name(match[1]) in _BROUGHT)]
+    version = ".".join((python or platform.python_version()).split(".")[:2])
+    return Wanted(version, tuple(kept), tuple(left_out))
+
+
+def _packages_needed(plan: Plan, name: str) -> tuple[str, ...]:
+    """Return the packages that steps of this environment need to read their inputs as tables."""
+    pipeline = plan.pipeline
+    formats = set()
+    for step in plan.steps:
+        if pipeline.env_of(step.step) != name:
+            continue
+        for item in step.inputs:
+            if isinstance(item, TableInput):
+                formats.add(item.format)
+            elif isinstance(item, DatasetInput) and item.dataset in pipeline.datasets:
+                dataset = pipeline.datasets[item.dataset]
+                if dataset.type == "tabular":
+                    formats.add(dataset.format)
+    return (*(("pandas",) if formats else ()), *(("pyarrow",) if "parquet" in formats else ()))
+
+
+def in_use(layout: Layout, plan: Plan, name: str) -> VirtualEnvironment | None:
+    """Return the virtual environment in which steps of that environment run; None for this process's own Python.
+
+    Raises OutdatedError for one that was made from another definition than the file's.
+    """
+    found = find(layout, name) if name in plan.pipeline.environments else None
+    if found is not None and found.digest != wanted(plan, name, layout.project).digest:
+        raise OutdatedError(
+            f"environment '{name}' has changed since `invoke register-env` made it: "
+            "until that is done again, its steps run in this Python"
+        )
+    return found
+
+
+def find(layout: Layout, name: str) -> VirtualEnvironment | None:
+    """Return the virtual environment that was made for that name, if a whole one is there."""
+    folder = layout.environments / folder_name(name)
+    mark = read_json(folder / _MARK)
+    if mark is None or mark.get("version") != VERSION or not _python_in(folder).exists():
+        return None
+    site = _site_packages(folder, mark["python"])
+    return VirtualEnvironment(_python_in(folder), mark["digest"], mark["python"], distributions_in([str(site)]))
+
+
+def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
+    """Make the virtual environment anew, in place of one that may be there.
+
+    Raises NotInstalledError when that Python is not on this machine, RunError when pip fails, OSError.
+    """
+    interpreter = _interpreter(name, wanted.python)
+    folder = layout.environments / folder_name(name)
+    remove_tree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _call([interpreter, "-m", "venv", str(folder)], f"the virtual environment '{name}' could not be made")
+    requirements = folder / "requirements.txt"
+    requirements.write_text("".join(f"{line}\n" for line in wanted.requirements), encoding="utf-8")
+    python = str(_python_in(folder))
+    if wanted.requirements:
+        install = [python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r", str(requirements)]
+        _call(install, f"pip could not install the packages of '{name}'")
+    version = _call([python, "-c", "import platform; print(platform.python_version())"], "its Python does not start")
+    # Last: a folder without it is not whole and never used.
+    write_json(folder / _MARK, {"version": VERSION, "digest": wanted.digest, "python": version.strip()})
+    found = find(layout, name)
+    assert found is not None
+    return found
+
+
+def _of_conda_file(file: Path) -> tuple[list[str], list[str], str | None]:
+    """Return the pip requirements of a conda file, the conda packages, and its version of Python."""
+    import yaml
+
+    values: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - texts alone
+    pip: list[str] = []
+    conda: list[str] = []
+    python = None
+    for item in (values or {}).get("dependencies") or []:
+        if isinstance(item, dict):
+            pip += [str(line) for line in item.get("pip") or []]
+        elif match := re.match(r"python\s*[=~]+\s*([\d.]+)", str(item)):
+            python = match[1].rstrip(".")
+        elif not re.match(r"(python|pip)\b", str(item)):
+            conda.append(str(item))
+    return pip, conda, python
+
+
+def _interpreter(name: str, version: str) -> str:
+    running = ".".join(platform.python_version().split(".")[:2])
+    if version == running:
+        # Of the virtual environment that this process may run in, the Python below it.
+        return str(getattr(sys, "_base_executable", sys.executable))
+    found = shutil.which(f"python{version}")
+    if found is None:
+        raise NotInstalledError(
+            f"environment '{name}' asks for Python {version}, and there is no python{version} on the PATH of this "
+            f"machine: install it, or ask for {running}, which runs here"
+        )
+    return found
+
+
+def _call(command: list[str], failure: str) -> str:
+    # Outside of the project: a file of it that is named like a module must not be imported.
+    done = subprocess.run(
+        command, cwd=os.path.dirname(command[0]), check=False, capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode:
+        raise RunError(f"{failure}:\n{(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def _python_in(folder: Path) -> Path:
+    return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
+
+
+def _site_packages(folder: Path, python_version: str) -> Path:
+    if sys.platform == "win32":
+        return folder / "Lib" / "site-packages"
+    return folder / "lib" / f"python{'.'.join(python_version.split('.')[:2])}" / "site-packages"

@@ -1,0 +1,211 @@
+"""What registering means on this machine: virtual environments, and a look at the data."""
+
+from __future__ import annotations
+
+import platform
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.errors import NotInstalledError, ProjectError, RunError
+from azml_tasks.local.events import Remark
+from azml_tasks.local.registration import register, register_datasets, register_environments
+from azml_tasks.local.virtual_environment import Wanted, wanted
+from azml_tasks.reading import load_project
+
+VERSION = ".".join(platform.python_version_tuple()[:2])
+
+
+def wheel(folder: Path, version: str) -> None:
+    """Write a wheel of a package `tiny`, whose `version` is what it says."""
+    info = f"tiny_pkg-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"tiny_pkg-{version}-py3-none-any.whl", "w") as archive:
+        archive.writestr("tiny.py", f"version = {version!r}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny-pkg\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", f"tiny.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch) -> Path:
+    """A folder of wheels, which is all that pip finds."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", folder.as_uri())
+    return folder
+
+
+def loaded(project):
+    return load_project(project.folder / "pipeline.yaml", variables={})
+
+
+def said(changes) -> list[str]:
+    return [str(change) for change in changes]
+
+
+def test_an_environment_is_made_once_used_by_its_steps_and_made_anew_when_the_file_changes(project, index):
+    wheel(index, "1.0")
+    wheel(index, "2.0")
+    script = """
+        import sys, tiny
+        from azureml.core import Run
+        Run.get_context().log("x", 1)
+        print(tiny.version, sys.prefix != sys.base_prefix)
+    """
+    text = "env_name: e\nenvironments: {{e: {{pip_packages: [tiny_pkg{}]}}}}\nsteps: {{a: {{script_name: a.py}}}}"
+    project.pipeline(text.format("==1.0"), a=script)
+
+    assert said(register_environments(loaded(project), dry=True)) == [
+        f"environment e: would be created (Python {VERSION})"
+    ]
+    (created,) = said(register_environments(loaded(project)))
+    assert created.startswith(f"environment e: created (Python {VERSION}.")
+    assert said(register_environments(loaded(project))) == [created.replace("created", "unchanged")]
+    first = project.run()
+    assert project.log(first, "a") == "1.0 True\n"
+    assert [metric["value"] for metric in first["a"].metrics()] == [1]
+    assert project.run()["a"].status == "reused"
+
+    project.pipeline(text.format(">=2"), a=script)
+    outdated = project.run()
+    assert [event.text for event in project.events if isinstance(event, Remark)] == [
+        "environment 'e' has changed since `invoke register-env` made it: "
+        "until that is done again, its steps run in this Python"
+    ]
+    assert outdated["a"].status == "failed"
+    (updated,) = said(register_environments(loaded(project)))
+    assert updated == created.replace("created", "updated")
+    assert project.log(project.run(), "a") == "2.0 True\n"
+
+
+def test_packages_that_pip_does_not_find_are_reported_and_leave_nothing_that_is_used(project, index):
+    project.pipeline(
+        """
+        env_name: e
+        environments: {e: {pip_packages: [no-such-package]}}
+        steps: {a: {script_name: a.py}}
+        """,
+        a="",
+    )
+
+    with pytest.raises(RunError) as caught:
+        list(register_environments(loaded(project)))
+
+    assert str(caught.value).startswith("pip could not install the packages of 'e':\n")
+    assert "no-such-package" in str(caught.value)
+    assert project.run().status == "completed"
+
+
+def test_a_python_that_is_not_here_is_named(project):
+    project.pipeline(
+        "environments: {e: {python_version: '3.99'}}\nsteps: {a: {script_name: a.py}}",
+        a="",
+    )
+
+    with pytest.raises(NotInstalledError) as caught:
+        list(register_environments(loaded(project)))
+
+    assert str(caught.value) == (
+        "environment 'e' asks for Python 3.99, and there is no python3.99 on the PATH of this machine: "
+        f"install it, or ask for {VERSION}, which runs here"
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ("{}", Wanted(VERSION, ("pandas", "pyarrow"))),
+        ("{pip_packages: [Pandas>=2, numpy]}", Wanted(VERSION, ("Pandas>=2", "numpy", "pyarrow"))),
+        (
+            "{pip_packages: [azureml-defaults, azureml_core, scikit-learn], python_version: '3.10.4'}",
+            Wanted("3.10", ("scikit-learn", "pandas", "pyarrow")),
+        ),
+        (
+            "{conda_packages: [gdal], pip_packages: [pandas, pyarrow], base_image: 'x'}",
+            Wanted(VERSION, ("pandas", "pyarrow"), ("gdal", "base_image")),
+        ),
+        (
+            "{conda_file: conda.yml}",
+            Wanted("3.10", ("pandas==2.2", "pyarrow"), ("libgdal",)),
+        ),
+    ],
+)
+def test_what_an_environment_becomes_on_this_machine(project, declared, expected):
+    project.write(
+        {
+            "conda.yml": "dependencies: [python=3.10, pip, libgdal, {pip: [pandas==2.2, azureml-defaults]}]",
+            "a.parquet": "",
+        }
+    )
+    project.pipeline(
+        f"""
+        env_name: e
+        environments: {{e: {declared}}}
+        datasets: {{d: {{local_path: a.parquet, format: parquet}}}}
+        steps: {{a: {{script_name: a.py, input_datasets: {{d: d}}}}}}
+        """,
+        a="",
+    )
+
+    assert wanted(loaded(project).plan, "e", project.folder) == expected
+
+
+def test_what_only_azure_installs_is_named(project):
+    project.pipeline(
+        "environments: {e: {conda_packages: [gdal, proj]}}\nsteps: {a: {script_name: a.py}}",
+        a="",
+    )
+
+    assert said(register_environments(loaded(project), dry=True)) == [
+        f"environment e: would be created (Python {VERSION}; without gdal and proj, which only Azure ML installs)"
+    ]
+
+
+def test_datasets_are_looked_at_and_everything_wrong_is_said_at_the_end(project):
+    columns = ",".join(f"c{n}" for n in range(10))
+    project.write(
+        {"a.csv": f"{columns}\n", "b.csv": "id\n1\n", "c/1.csv": "x,y\n1,2\n", "c/2.csv": "x,y\n1,2\n", "d": ""}
+    )
+    project.pipeline(
+        """
+        datasets:
+          wide: {local_path: a.csv}
+          one: {local_path: b.csv}
+          two: {local_path: "c/*.csv"}
+          files: {local_path: c, type: file}
+          empty: {local_path: d}
+          gone: {local_path: e.csv}
+        steps: {a: {script_name: a.py}}
+        """,
+        a="",
+    )
+    lines: list[str] = []
+
+    with pytest.raises(ProjectError) as caught:
+        lines.extend(map(str, register_datasets(loaded(project))))
+
+    assert lines == [
+        "dataset wide: 0 rows of c0, c1, c2, c3, c4, c5, c6, c7 and 2 more in a.csv",
+        "dataset one: 1 row of id in b.csv",
+        "dataset two: 2 rows of x and y in 2 files such as c/1.csv",
+        "dataset files: 2 files such as c/1.csv",
+    ]
+    assert str(caught.value) == (
+        "pipeline.yaml:8: dataset 'empty': d is empty; the first line names the columns\n"
+        "pipeline.yaml:9: dataset 'gone': there is no e.csv"
+    )
+
+
+def test_register_does_both(project):
+    project.write({"b.csv": "id\n1\n"})
+    project.pipeline(
+        "environments: {e: {}}\ndatasets: {one: {local_path: b.csv}}\nsteps: {a: {script_name: a.py}}",
+        a="",
+    )
+
+    assert said(register(loaded(project), dry=True)) == [
+        f"environment e: would be created (Python {VERSION})",
+        "dataset one: 1 row of id in b.csv",
+    ]
