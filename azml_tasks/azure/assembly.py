@@ -12,6 +12,7 @@ from typing import Any
 
 from azureml.pipeline.core import Pipeline
 
+from azml_tasks.azure.origin import told_origin
 from azml_tasks.azure.staging import stage
 from azml_tasks.azure.steps import Resources, Values, build_steps
 from azml_tasks.snapshot import Snapshot
@@ -40,7 +41,7 @@ def assembled(
     `reuse` says of each step whether an earlier result may stand in for it, and `values` gives the steps their
     arguments, by default the plan's.
     """
-    with tempfile.TemporaryDirectory(prefix="azml-") as folder:
+    with tempfile.TemporaryDirectory(prefix="azml-") as folder, told_origin(_some_folder(snapshots)):
         folders = {
             step.key: stage(snapshots[step.key], Path(folder, str(place))) for place, step in enumerate(plan.steps)
         }
@@ -50,6 +51,11 @@ def assembled(
         # The graph has its nodes in the order of the steps, each of which follows all that it needs.
         nodes = (node.node_id for node in pipeline.graph.module_nodes)
         yield Assembly(pipeline, dict(zip(nodes, steps, strict=True)))
+
+
+def _some_folder(snapshots: Mapping[str, Snapshot]) -> Path:
+    """Return a folder of the project, where its repository can be asked about."""
+    return next((file.parent for snapshot in snapshots.values() for file in snapshot.files.values()), Path.cwd())
 
 
 @contextlib.contextmanager
