@@ -6,7 +6,7 @@ import pytest
 
 from tests.azure.projects import line_of_steps, write_project
 
-pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python 3.11 or earlier")
+pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
 from azml_tasks.azure.runs import cancel_run, find_run, list_runs, read_logs
 from azml_tasks.azure.submission import run

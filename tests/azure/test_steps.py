@@ -11,7 +11,7 @@ from azml_tasks.snapshot import SnapshotBuilder
 from azml_tasks.wiring import plan
 from tests.azure.projects import line_of_steps, write_project
 
-pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python 3.11 or earlier")
+pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
 from azureml.core import Environment
 from azureml.data import OutputFileDatasetConfig
