@@ -1,3 +1,303 @@
 """Schedule a published pipeline: one schedule a name, replaced and never doubled."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+from azml_tasks.azure.calls import service_calls
+from azml_tasks.azure.datastores import find_datastore
+from azml_tasks.azure.publish import Publication, publish, published_name
+from azml_tasks.azure.published import Family, find_family
+from azml_tasks.azure.schedule_decision import Decision, Wanted, chosen, decide, fits, own_schedules
+from azml_tasks.azure.schedule_records import ScheduleRecord, read_schedules, switch
+from azml_tasks.azure.triggers import BlobWatch, Recurrence, Trigger
+from azml_tasks.errors import AzmlError, Problem, ProjectError, ServiceError, listed
+from azml_tasks.model.schedule import BlobChange, Schedule
+from azml_tasks.preview import blob_limits
+from azml_tasks.reading import Project
+
+Outcome = Literal["created", "updated", "unchanged", "switched off", "off"]
+
+
+@dataclass(frozen=True)
+class ScheduleChange:
+    """What became of a schedule, or with `dry` would become of it.
+
+    `id` is Azure's, empty for one that would be made. `changes` names what of it changed, and `replaced` how many
+    other active schedules of the name and pipeline were switched off.
+    """
+
+    name: str
+    outcome: Outcome
+    trigger: Trigger | None = None
+    id: str = ""
+    changes: tuple[str, ...] = ()
+    replaced: int = 0
+    notes: tuple[str, ...] = ()
+    dry: bool = False
+
+    def __str__(self) -> str:
+        would = "would be " if self.dry and self.outcome not in ("unchanged", "off") else ""
+        text = f"schedule {self.name}: {would}{self.outcome}"
+        if self.changes:
+            text += f" ({listed(self.changes)})"
+        if self.replaced:
+            others = "another that was on" if self.replaced == 1 else f"{self.replaced} others that were on"
+            verb = "would be" if self.dry else "is" if self.replaced == 1 else "are"
+            text += f"; {others} {verb} switched off"
+        return text
+
+
+def schedule(
+    project: Project, ws: Any, *, dry: bool = False, now: datetime | None = None
+) -> tuple[Publication | None, ScheduleChange]:
+    """Make the file's schedule the only active one of its name, and publish the pipeline first where it has changed.
+
+    It runs the default of the pipeline's endpoint, so that publishing moves it along: a schedule cannot be pointed at
+    another published pipeline, only replaced. One with `enabled: false` is switched off, and nothing is published.
+    Raises ProjectError and ServiceError.
+    """
+    asked = asked_for(project)
+    name = published_name(project)
+    if asked.enabled and asked.on_blob_change:
+        watched_datastore(ws, asked.on_blob_change)
+    publication = publish(project, ws, dry) if asked.enabled else None
+    family = find_family(ws, name)
+    said = project.pipeline.publish
+    wanted = Wanted(
+        name=schedule_name(project),
+        description=asked.description or (said.description if said else None) or project.pipeline.description or "",
+        experiment=project.pipeline.experiment,
+        endpoint_id=family.endpoint.id if family.endpoint else "",
+        schedule=asked,
+    )
+    return publication, keep_schedule(ws, wanted, family, dry=dry, now=now)
+
+
+def asked_for(project: Project) -> Schedule:
+    """Return the schedule of the file.
+
+    Raises ProjectError when it has none.
+    """
+    project.require("schedule")
+    if project.pipeline.schedule is None:
+        message = "there is no schedule in it: add `schedule: {frequency: Week, interval: 2}`, or on_blob_change"
+        raise ProjectError([Problem(project.file.name, 0, message)])
+    return project.pipeline.schedule
+
+
+def schedule_name(project: Project) -> str:
+    """Return the name of the project's schedule: its own, else the published pipeline's."""
+    asked = project.pipeline.schedule
+    return (asked.name if asked else None) or published_name(project)
+
+
+def keep_schedule(
+    ws: Any, wanted: Wanted, family: Family, *, dry: bool = False, now: datetime | None = None
+) -> ScheduleChange:
+    """Make the wanted schedule the only active one of its name and pipeline.
+
+    What is active goes before anything else comes, so that two never are; when the second part fails, the first is
+    undone. Raises ServiceError, which says what is on when that is not what was on before.
+    """
+    with service_calls(f"scheduling '{wanted.name}'"):
+        records = read_schedules(ws)
+        own = own_schedules(records, wanted.name, family)
+        if not wanted.schedule.enabled:
+            return _switched_off(ws, wanted, own, dry)
+        decision = decide(wanted, own, now or datetime.now(timezone.utc))
+        keeper = decision.keeper
+        identifier = keeper.id if keeper else ""
+        if not dry and not decision.is_done:
+            identifier = _carried_out(ws, wanted, family, decision)
+        outcome: Outcome = "unchanged" if decision.is_done else "updated" if keeper else "created"
+        return ScheduleChange(
+            wanted.name,
+            outcome,
+            decision.trigger,
+            identifier,
+            decision.changes,
+            len(decision.others),
+            tuple(_notes(wanted, decision, family, records)),
+            dry,
+        )
+
+
+def pause(project: Project, ws: Any, name: str = "", dry: bool = False) -> list[ScheduleRecord]:
+    """Switch the project's schedule off, or another of its pipeline by name, and return what was on.
+
+    Raises ServiceError when there is none of that name.
+    """
+    with service_calls("switching the schedule off"):
+        own, _ = _own(project, ws, name)
+        active = [record for record in own if record.is_active]
+        for record in active if not dry else ():
+            switch(ws, record.id, on=False)
+        return active
+
+
+def resume(project: Project, ws: Any, name: str = "", dry: bool = False) -> tuple[ScheduleRecord, bool]:
+    """Switch the project's schedule on again, as it was, and return it; and whether it was off.
+
+    Of several it is the one that is as the file says, else the last that was on. Raises ServiceError when there is
+    none of that name, or none that is as the file says.
+    """
+    with service_calls("switching the schedule on"):
+        own, family = _own(project, ws, name)
+        active = [record for record in own if record.is_active]
+        if active:
+            return active[0], False
+        record = max(_like_the_file(project, own, family), key=lambda record: record.modified, default=None)
+        if record is None:
+            raise ServiceError(
+                f"none of the schedules '{own[0].name}' that are switched off is as {project.file.name} says; "
+                "`invoke schedule` makes one that is"
+            )
+        if not dry:
+            switch(ws, record.id, on=True)
+        return record, True
+
+
+def watched_datastore(ws: Any, blob: BlobChange) -> Any:
+    """Return the datastore that a blob schedule watches.
+
+    Raises ServiceError for one that Azure cannot watch.
+    """
+    found = find_datastore(ws, blob.datastore_name)
+    if found.datastore_type != "AzureBlob":
+        raise ServiceError(f"a schedule watches blobs, and the datastore '{found.name}' is {found.datastore_type}")
+    if found.credential_type != "AccountKey":
+        raise ServiceError(
+            f"a schedule can only watch a datastore that has an account key, and '{found.name}' has none: "
+            "give it `account_key: ${SOME_VARIABLE}` in the file and register it again"
+        )
+    return found
+
+
+def _own(project: Project, ws: Any, name: str) -> tuple[list[ScheduleRecord], Family]:
+    wanted = name or schedule_name(project)
+    family = find_family(ws, published_name(project))
+    own = own_schedules(read_schedules(ws), wanted, family)
+    if not own:
+        raise ServiceError(
+            f"the workspace '{ws.name}' has no schedule '{wanted}' of this pipeline; "
+            "`invoke schedules.list` shows those there are"
+        )
+    return own, family
+
+
+def _like_the_file(project: Project, own: list[ScheduleRecord], family: Family) -> list[ScheduleRecord]:
+    asked = project.pipeline.schedule
+    if asked is None or own[0].name != schedule_name(project):
+        return own
+    endpoint_id = family.endpoint.id if family.endpoint else ""
+    wanted = Wanted(own[0].name, "", project.pipeline.experiment, endpoint_id, asked)
+    return [record for record in own if fits(wanted, record)]
+
+
+def _switched_off(ws: Any, wanted: Wanted, own: list[ScheduleRecord], dry: bool) -> ScheduleChange:
+    active = [record for record in own if record.is_active]
+    for record in active if not dry else ():
+        switch(ws, record.id, on=False)
+    outcome: Outcome = "switched off" if active else "off"
+    return ScheduleChange(wanted.name, outcome, notes=("`enabled: false` in the file keeps it off",), dry=dry)
+
+
+def _carried_out(ws: Any, wanted: Wanted, family: Family, decision: Decision) -> str:
+    """Carry out a decision and return the id of the schedule that is on."""
+    try:
+        with service_calls(f"scheduling '{wanted.name}'"):
+            for record in decision.others:
+                switch(ws, record.id, on=False)
+            return _settled(ws, wanted, family, _established(ws, wanted, decision))
+    except (AzmlError, KeyboardInterrupt) as error:
+        if not decision.others:
+            raise
+        state = _restored(ws, wanted, family, decision.others[0])
+        raise ServiceError(f"{str(error) or 'interrupted'}\n{state}") from error
+
+
+def _established(ws: Any, wanted: Wanted, decision: Decision) -> str:
+    from azureml.pipeline.core import Schedule
+
+    keeper = decision.keeper
+    with _set_up(wanted.name):
+        if keeper is None:
+            made = Schedule.create_for_pipeline_endpoint(
+                ws,
+                wanted.name,
+                wanted.endpoint_id,
+                wanted.experiment,
+                description=wanted.description,
+                **_arguments(ws, decision.trigger),
+            )
+            return str(made.id)
+        if decision.changes == ("switched on",):
+            switch(ws, keeper.id, on=True)
+        elif decision.changes:
+            Schedule.get(ws, keeper.id).update(
+                description=wanted.description, status="Active", **_arguments(ws, decision.trigger)
+            )
+        return keeper.id
+
+
+def _arguments(ws: Any, trigger: Trigger) -> dict[str, Any]:
+    if isinstance(trigger, Recurrence):
+        return {"recurrence": trigger.for_sdk()}
+    return {
+        "datastore": find_datastore(ws, trigger.datastore),
+        "polling_interval": trigger.polling_interval,
+        "path_on_datastore": trigger.path,
+        "data_path_parameter_name": trigger.parameter,
+    }
+
+
+def _settled(ws: Any, wanted: Wanted, family: Family, identifier: str) -> str:
+    """See that one schedule is on: when somebody else has made one at the same time, both agree on the older one."""
+    own = own_schedules(read_schedules(ws), wanted.name, family)
+    if any(record.id == identifier and record.is_broken for record in own):
+        switch(ws, identifier, on=False)
+        raise ServiceError(f"Azure ML could not set up the schedule '{wanted.name}'; nothing more is known of why")
+    winner = chosen(wanted, own)
+    for record in own:
+        if record.is_active and winner and record.id != winner.id:
+            switch(ws, record.id, on=False)
+    return winner.id if winner else identifier
+
+
+def _restored(ws: Any, wanted: Wanted, family: Family, before: ScheduleRecord) -> str:
+    """Switch on what was on before, unless something is on, and say what is."""
+    try:
+        with service_calls(f"scheduling '{wanted.name}'"):
+            if any(record.is_active for record in own_schedules(read_schedules(ws), wanted.name, family)):
+                return f"One schedule '{wanted.name}' is on; `invoke schedule` completes what was begun."
+            switch(ws, before.id, on=True)
+    except AzmlError:
+        return f"It may be that no schedule '{wanted.name}' is on now; `invoke schedule` mends that."
+    return f"The schedule '{wanted.name}' that was there before is on again."
+
+
+@contextlib.contextmanager
+def _set_up(name: str) -> Iterator[None]:
+    """Turn the SDK's own way to say that the service could not set a schedule up into an error of ours."""
+    try:
+        yield
+    except SystemError as error:
+        said = " ".join(map(str, error.args))
+        raise ServiceError(f"Azure ML could not set up the schedule '{name}': {said}") from None
+
+
+def _notes(wanted: Wanted, decision: Decision, family: Family, records: list[ScheduleRecord]) -> Iterator[str]:
+    if isinstance(decision.trigger, BlobWatch) and wanted.schedule.on_blob_change and not decision.is_done:
+        yield from blob_limits(wanted.schedule.on_blob_change)
+    others = {
+        record.name
+        for record in records
+        if record.is_active and record.name != wanted.name and record.runs_any_of(family.ids, wanted.endpoint_id)
+    }
+    for name in sorted(others):
+        yield f"the schedule '{name}' runs this pipeline too; `invoke schedules.pause --name {name}` switches it off"
