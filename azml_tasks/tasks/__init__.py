@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from invoke import Collection
 
-from azml_tasks.tasks import looking, runs
+from azml_tasks.tasks import looking, register, runs
 from azml_tasks.tasks.doctor import doctor
 from azml_tasks.tasks.new_step import new_step
 from azml_tasks.tasks.run import run
 
-namespace = Collection(run, looking.validate, looking.graph, new_step, doctor)
+namespace = Collection(
+    run,
+    looking.validate,
+    looking.graph,
+    new_step,
+    doctor,
+    register.register,
+    register.register_env,
+    register.register_datastore,
+    register.register_csv,
+    register.register_compute,
+    register.unregister_datastore,
+)
 namespace.add_collection(Collection("runs", runs.list_, runs.show, runs.logs, runs.cancel, runs.prune))
 namespace.configure({"azml": {"target": ""}})

@@ -1,0 +1,113 @@
+"""Tasks that make the workspace match the file; on the local backend, this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from invoke import Context
+
+from azml_tasks.tasks.settings import is_dry, load
+from azml_tasks.tasks.task import TARGET, task
+
+if TYPE_CHECKING:
+    from azureml.core import Workspace
+
+    from azml_tasks.reading import Project
+
+UPLOAD = "Put each local_path into its datastore first."
+
+
+@task(help={"target": TARGET, "upload": UPLOAD})
+def register(context: Context, target: str = "", upload: bool = False) -> None:
+    """Register all that the file declares: environments, datastores, datasets, computes."""
+    project, dry = load(context, target), is_dry(context)
+    if _is_local(project):
+        from azml_tasks.local.registration import register as register_here
+
+        _print_all(register_here(project, dry))
+    else:
+        from azml_tasks.azure.register import register as register_there
+
+        _print_all(register_there(_connect(project), project, upload, dry))
+
+
+@task(help={"target": TARGET})
+def register_env(context: Context, target: str = "") -> None:
+    """Register the environments; on this machine, make a virtual environment of each."""
+    project, dry = load(context, target), is_dry(context)
+    if _is_local(project):
+        from azml_tasks.local.registration import register_environments as register_here
+
+        _print_all(register_here(project, dry))
+    else:
+        from azml_tasks.azure.register import register_environments
+
+        _print_all(register_environments(_connect(project), project, dry))
+
+
+@task(help={"target": TARGET})
+def register_datastore(context: Context, target: str = "") -> None:
+    """Register the datastores."""
+    project, dry = load(context, target), is_dry(context)
+    _refuse_local(project, "datastores: a local run reads each dataset's local_path")
+    from azml_tasks.azure.register import register_datastores
+
+    _print_all(register_datastores(_connect(project), project, dry))
+
+
+@task(help={"target": TARGET, "upload": UPLOAD})
+def register_csv(context: Context, target: str = "", upload: bool = False) -> None:
+    """Register the datasets; on this machine, check their files and show their columns."""
+    project, dry = load(context, target), is_dry(context)
+    if _is_local(project):
+        from azml_tasks.local.registration import register_datasets as register_here
+
+        _print_all(register_here(project))
+    else:
+        from azml_tasks.azure.register import register_datasets
+
+        _print_all(register_datasets(_connect(project), project, upload, dry))
+
+
+@task(help={"target": TARGET})
+def register_compute(context: Context, target: str = "") -> None:
+    """Create the compute clusters, or change how far they scale."""
+    project, dry = load(context, target), is_dry(context)
+    _refuse_local(project, "computes: a local run uses this machine")
+    from azml_tasks.azure.register import register_computes
+
+    _print_all(register_computes(_connect(project), project, dry))
+
+
+@task(positional=["name"], help={"target": TARGET, "name": "The datastore's name."})
+def unregister_datastore(context: Context, name: str, target: str = "") -> None:
+    """Take a datastore out of the workspace; its blobs stay."""
+    project, dry = load(context, target), is_dry(context)
+    _refuse_local(project, "datastores: a local run reads each dataset's local_path")
+    from azml_tasks.azure.datastores import unregister_datastore as unregister
+
+    print(unregister(_connect(project), name, dry))
+
+
+def _is_local(project: Project) -> bool:
+    return project.pipeline.backend == "local"
+
+
+def _refuse_local(project: Project, what: str) -> None:
+    from azml_tasks.errors import AzmlError
+
+    if _is_local(project):
+        raise AzmlError(f"this machine has no {what}. Name a target whose backend is azure with --target")
+
+
+def _connect(project: Project) -> Workspace:
+    from azml_tasks.azure.connection import connect
+
+    return connect(project)
+
+
+def _print_all(changes: Iterable[object]) -> None:
+    """Print each change as it is made."""
+    for change in changes:
+        print(change, flush=True)
