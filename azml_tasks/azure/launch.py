@@ -15,7 +15,7 @@ from azml_tasks.azure.records import RunRecord, StepRecord
 from azml_tasks.azure.reuse import reuse_in_a_run
 from azml_tasks.azure.steps import Resources, Values
 from azml_tasks.azure.watch import Watch
-from azml_tasks.errors import RunError, listed
+from azml_tasks.errors import LoginError, RunError, ServiceError, listed
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.wiring import Plan
 
@@ -80,13 +80,18 @@ def submit(
 def watched(submitted: Submitted, watch: Watch) -> RunRecord:
     """Follow a run to its end.
 
-    Raises RunError when it fails or is cancelled, and when Ctrl-C ends the watching.
+    Raises RunError when it fails or is cancelled, and when Ctrl-C ends the watching; ServiceError and LoginError when
+    Azure no longer tells.
     """
     try:
         with translated("following the run"):
             record = follow(submitted.run, submitted.record, submitted.nodes, watch.listener, watch.pace)
     except KeyboardInterrupt:
         raise _interrupted(submitted, watch.asks_to_cancel) from None
+    except LoginError as error:
+        raise LoginError(f"{error}\n{_goes_on(submitted.run.id)}") from error
+    except ServiceError as error:
+        raise ServiceError(f"{error}\n{_goes_on(submitted.run.id)}") from error
     if record.status != "completed":
         raise RunError(_ending(submitted.run, record))
     return record
@@ -98,8 +103,12 @@ def _interrupted(submitted: Submitted, asks_to_cancel: Callable[[], bool] | None
         with translated(f"cancelling the run {identifier}"):
             submitted.run.cancel()
         return RunError(f"Azure ML was asked to cancel the run {identifier}")
-    return RunError(
-        f"no longer watching; the run {identifier} goes on: `invoke runs.show --run {identifier}` shows it, "
+    return RunError(f"no longer watching; {_goes_on(identifier)}")
+
+
+def _goes_on(identifier: str) -> str:
+    return (
+        f"the run {identifier} goes on: `invoke runs.show --run {identifier}` shows it, "
         f"`invoke runs.cancel --run {identifier}` stops it"
     )
 

@@ -16,12 +16,19 @@ from azml_tasks.azure.events import RunStarted
 from azml_tasks.azure.failures import MissingError
 from azml_tasks.azure.narration import narrate
 from azml_tasks.azure.pipeline_step import PipelineStep
+from azml_tasks.azure.publish import Publication, Publishable
 from azml_tasks.azure.records import RunRecord
 from azml_tasks.azure.reuse import reuse_in_a_run
 from azml_tasks.azure.snapshots import take_snapshots
 from azml_tasks.azure.watch import Watch
 from azml_tasks.azure.workspace_wrapper import WorkspaceWrapper
-from azml_tasks.azure.wrapped_steps import folder_of, plan_of, values_of
+from azml_tasks.azure.wrapped_schedule import (
+    POSSIBLE_SCHEDULES,
+    experiment_name,
+    publish_and_schedule,
+    schedule_of,
+)
+from azml_tasks.azure.wrapped_steps import folder_of, is_plain, plan_of, values_of
 from azml_tasks.reading import load_project
 from azml_tasks.wiring import Plan
 
@@ -48,6 +55,7 @@ class PipelineWrapper(WorkspaceWrapper):
         "compute_name",
         "steps",
     ]
+    POSSIBLE_SCHEDULES: ClassVar[list[str]] = POSSIBLE_SCHEDULES
 
     def __init__(
         self,
@@ -150,6 +158,35 @@ class PipelineWrapper(WorkspaceWrapper):
             self.experiment = submitted.run.experiment
             narrate(RunStarted(submitted.record, tuple(step.key for step in wired.steps)))
             return watched(submitted, Watch(narrate))
+
+    def register(
+        self,
+        name: str,
+        description: str,
+        schedule: str | None = None,
+        interval: int | None = None,
+        datastore_name: str | None = None,
+    ) -> Publication:
+        """Publish the pipeline, and have it run by itself.
+
+        `schedule` is Minute, Hour, Day, Week or Month with an `interval` of so many, or On_blob_change with the
+        datastore of the blobs. The same again changes nothing, and there is never a second schedule. Raises ValueError
+        for a schedule that is not possible or not wholly stated, and NameError for a datastore that is not registered.
+        """
+        asked = schedule_of(schedule, interval, datastore_name)
+        if not self.steps:
+            raise ValueError("a pipeline without steps cannot be published")
+        wired = self._plan()
+        for step in self.steps:
+            if not self._is_publishable(step):
+                raise ValueError(f"the arguments of the step '{step.name}' were rearranged; add to their end alone")
+        snapshots = take_snapshots(wired, self._folder())
+        wanted = Publishable(name, description, wired, snapshots, self._folder())
+        experiment = self.experiment.name if self.experiment else experiment_name(name)
+        return publish_and_schedule(self.ws, wanted, asked, experiment)
+
+    def _is_publishable(self, step: PipelineStep) -> bool:
+        return is_plain(step)
 
     def _check(self, step: Any) -> None:
         if not isinstance(step, PipelineStep):

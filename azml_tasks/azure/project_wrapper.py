@@ -56,6 +56,9 @@ class ProjectWrapper(PipelineWrapper):
         step.arguments = values.arguments(planned)
         return step
 
+    def _is_publishable(self, step: PipelineStep) -> bool:
+        return True
+
     def _find_resources(self) -> Resources:
         with service_calls("making the pipeline"):
             from azml_tasks.azure.resources import find_resources

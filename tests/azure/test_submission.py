@@ -10,6 +10,7 @@ pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be insta
 
 from azml_tasks.azure.needs import RESERVED_PARAMETERS
 from azml_tasks.azure.submission import run
+from azml_tasks.azure.transport import Patience, steady
 from azml_tasks.azure.watch import Pace, Watch
 from azml_tasks.errors import ProjectError, RunError, ServiceError
 from tests.azure.workspace import opened, stocked
@@ -255,6 +256,21 @@ def test_ctrl_c_cancels_when_asked_to_and_else_says_how_to_go_on(azure, tmp_path
     identifier = azure.submitted[-1].id
     assert str(caught.value) == sentence.replace("{run}", identifier)
     assert azure.runs[identifier].status == ("Canceled" if answer else "Running")
+
+
+def test_a_service_that_no_longer_tells_of_the_run_is_an_error_that_says_how_to_go_on(azure, tmp_path):
+    azure.fail("POST", "/Graph/AllNodes/Status$", status=503, times=2)
+
+    with steady(Patience(tries=2, wait=0.01)), pytest.raises(ServiceError) as caught:
+        run_it(write_project(tmp_path, line_of_steps(1)), stocked(azure))
+
+    identifier = azure.submitted[-1].id
+    reason, _, going_on = str(caught.value).partition("\n")
+    assert "AllNodes/Status failed 2 times" in reason
+    assert going_on == (
+        f"the run {identifier} goes on: `invoke runs.show --run {identifier}` shows it, "
+        f"`invoke runs.cancel --run {identifier}` stops it"
+    )
 
 
 def test_a_run_that_somebody_cancels_is_an_error_that_says_so(azure, tmp_path):

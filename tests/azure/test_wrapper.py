@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python 3.11 or earlier")
+pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
 from azml_tasks import PipelineStep, PipelineWrapper, WorkspaceWrapper
 from azml_tasks.errors import AzmlError, RunError
@@ -295,6 +295,100 @@ def test_a_failed_run_is_an_error(azure, here):
 
     with pytest.raises(RunError, match=r"failed in step 'train'"):
         PipelineWrapper(*WHERE, "env", "cpu", [PipelineStep(*WHERE, "train", "train.py")]).run("churn")
+
+
+def registrable(*names: str) -> PipelineWrapper:
+    return PipelineWrapper(*WHERE, "env", "cpu", [PipelineStep(*WHERE, name, f"{name}.py", {"n": 1}) for name in names])
+
+
+def test_registering_publishes_the_pipeline_without_a_run_and_the_same_again_does_nothing(azure, here):
+    for _ in range(2):
+        registrable("prepare", "train").register("the pipeline", "a short description")
+
+    assert [(item.name, item.description) for item in azure.published.values()] == [
+        ("the pipeline", "a short description")
+    ]
+    assert [(item.name, item.default) for item in azure.endpoints.values()] == [("the pipeline", "0")]
+    assert list(azure.steps(next(iter(azure.published)))) == ["prepare", "train"]
+    assert list(azure.schedules) == list(azure.submitted) == []
+
+
+def test_registering_with_a_schedule_leaves_one_schedule_whatever_it_was_before(azure, here):
+    def active() -> list[Any]:
+        return [
+            (
+                item.name,
+                item.experiment,
+                item.recurrence and (item.recurrence["Frequency"], item.recurrence["Interval"]),
+            )
+            for item in azure.schedules.values()
+            if item.active
+        ]
+
+    pipeline = registrable("train")
+    pipeline.register("the pipeline", "a description", "Week", interval=2)
+    assert active() == [("the pipelineSchedule", "the-pipeline", ("Week", 2))]
+    assert azure.submitted == []
+
+    pipeline.register("the pipeline", "a description", "Day", 1)
+    assert active() == [("the pipelineSchedule", "the-pipeline", ("Day", 1))]
+
+    pipeline.run("churn")
+    pipeline.register("the pipeline", "a description", "On_blob_change", datastore_name="churn_blob")
+    assert active() == [("the pipelineSchedule", "churn", None)]
+    watching = [item.trigger["DataStoreName"] for item in azure.schedules.values() if item.active]
+    assert watching == ["churn_blob"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        (
+            ("Year", 1),
+            ValueError,
+            "the possible schedules are ['On_blob_change', 'Minute', 'Hour', 'Day', 'Week', 'Month'], not 'Year'",
+        ),
+        (("Week",), ValueError, "the schedule Week needs an interval, a whole number from 1, not None"),
+        (("Week", 1.5), ValueError, "the schedule Week needs an interval, a whole number from 1, not 1.5"),
+        (("On_blob_change",), ValueError, "the schedule On_blob_change needs the datastore_name of the blobs"),
+        (
+            ("On_blob_change", None, "churn_blbo"),
+            NameError,
+            "the workspace 'churn-ws' has no datastore 'churn_blbo'; did you mean 'churn_blob'?; "
+            "register_blob_datastore registers one",
+        ),
+    ],
+)
+def test_a_schedule_that_is_not_possible_is_refused_before_anything_is_published(azure, here, arguments, error, text):
+    pipeline = registrable("train")
+
+    with pytest.raises(error) as caught:
+        pipeline.register("the pipeline", "a description", *arguments)
+
+    assert str(caught.value) == text
+    assert list(azure.published) == list(azure.schedules) == []
+
+
+def test_a_pipeline_of_a_file_is_registered_too(azure, here):
+    text = FILE + "env_name: env\ncompute_name: cpu\nsteps:\n  one: {script_name: train.py}\n"
+    (here / "pipeline.yaml").write_text(text, encoding="utf-8")
+
+    PipelineWrapper.from_yaml("pipeline.yaml").register("the pipeline", "a description", "Hour", 6)
+
+    assert [item.name for item in azure.published.values()] == ["the pipeline"]
+    assert [item.recurrence["Interval"] for item in azure.schedules.values()] == [6]
+
+
+def test_what_cannot_be_registered_is_refused_with_a_sentence(azure, here):
+    pipeline = registrable("train")
+    pipeline.steps[0].arguments = ["--other", *pipeline.steps[0].own_arguments]
+
+    with pytest.raises(
+        ValueError, match=r"^the arguments of the step 'train' were rearranged; add to their end alone$"
+    ):
+        pipeline.register("the pipeline", "a description")
+    with pytest.raises(ValueError, match=r"^a pipeline without steps cannot be published$"):
+        registrable().register("the pipeline", "a description")
 
 
 STEP = {**CONFIG, "step_name": "a", "script_name": "train.py"}
