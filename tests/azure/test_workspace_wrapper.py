@@ -91,23 +91,23 @@ def test_dependencies_that_are_no_list_are_refused(azure: Service, dependencies:
 
 def test_a_datastore_comes_and_goes(azure: Service) -> None:
     workspace = wrapper()
-    workspace.register_blob_datastore("test_datastore", "container", "storage", "a2V5")
-    stored = azure.datastores["test_datastore"]
+    workspace.register_blob_datastore("wrapper_store", "container", "storage", "a2V5")
+    stored = azure.datastores["wrapper_store"]
     assert (stored.container, stored.account, stored.credential) == ("container", "storage", "a2V5")
-    assert "test_datastore" in workspace.ws.datastores
-    workspace.unregister_blob_datastore("test_datastore")
-    workspace.unregister_blob_datastore("test_datastore")
-    assert "test_datastore" not in workspace.ws.datastores
+    assert "wrapper_store" in workspace.ws.datastores
+    workspace.unregister_blob_datastore("wrapper_store")
+    workspace.unregister_blob_datastore("wrapper_store")
+    assert "wrapper_store" not in workspace.ws.datastores
 
 
 @pytest.mark.parametrize("name", ["test_dataset.csv", "test_dataset"])
 def test_a_csv_is_registered_by_its_name(azure: Service, name: str) -> None:
     workspace = wrapper()
-    workspace.register_blob_datastore("test_datastore", "container", "storage", "a2V5")
+    workspace.register_blob_datastore("wrapper_store", "container", "storage", "a2V5")
     azure.put_blob("storage", "container", "test_dataset.csv", b"a,b\n1,2\n")
-    workspace.register_csv("test_datastore", name)
+    workspace.register_csv("wrapper_store", name)
     [place] = azure.datasets["test_dataset"].latest.definition["paths"]
-    assert place["pattern"].endswith("/datastores/test_datastore/paths/test_dataset.csv")
+    assert place["pattern"].endswith("/datastores/wrapper_store/paths/test_dataset.csv")
     assert workspace.ws.datasets["test_dataset"].to_pandas_dataframe().to_dict("list") == {"a": [1], "b": [2]}
 
 
