@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from invoke import Context
 
@@ -12,7 +12,16 @@ from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import TARGET, task
 
 if TYPE_CHECKING:
+    from azml_tasks.model import Pipeline
     from azml_tasks.reading import Project
+
+
+class Selected(TypedDict):
+    """Which steps a local run is about."""
+
+    from_step: str | None
+    only: str | None
+    force: bool
 
 
 @task(
@@ -39,24 +48,26 @@ def run(
 ) -> None:
     """Run the pipeline, on this machine or on Azure ML, as pipeline.yaml says."""
     from azml_tasks.errors import AzmlError
+    from azml_tasks.overrides import override
     from azml_tasks.reading.schema import write_schema
 
     project = load(context, target)
-    settings = list(set or ())
-    write_schema(project.directory)
-    where = _where(project)
-    if is_dry(context):
-        _announce(project, settings, only, where)
-    elif project.pipeline.backend == "local":
-        print(where, flush=True)
-        _run_here(project, settings, from_step=from_step, only=only, experiment=experiment, force=force)
-    elif from_step or only:
+    pipeline = override(project.pipeline, set or ())
+    is_local = pipeline.backend == "local"
+    if not is_local and (from_step or only):
         raise AzmlError(
             "--from-step and --only are for local runs; on Azure ML, steps that have not changed are reused anyway"
         )
+    print(_where(project), flush=True)
+    selection: Selected = {"from_step": from_step or None, "only": only or None, "force": force}
+    if is_dry(context):
+        _foretell(project, pipeline, selection) if is_local else _name_steps(project)
+        return
+    write_schema(project.directory)
+    if is_local:
+        _run_here(project, pipeline, experiment or None, selection)
     else:
-        print(where, flush=True)
-        _run_on_azure(project, settings, experiment=experiment, force=force, wait=wait)
+        _run_on_azure(project, set or (), experiment=experiment, force=force, wait=wait)
 
 
 def _where(project: Project) -> str:
@@ -66,35 +77,36 @@ def _where(project: Project) -> str:
     return f"{project.file.name} in the workspace {project.pipeline.ws_name} (backend azure{target})"
 
 
-def _announce(project: Project, settings: Sequence[str], only: str, where: str) -> None:
-    from azml_tasks.overrides import override
+def _foretell(project: Project, pipeline: Pipeline, selection: Selected) -> None:
+    """Say what a local run would do with each step, and why."""
+    from azml_tasks.local.forecast import forecast
+    from azml_tasks.wiring import plan
 
-    override(project.pipeline, settings)
-    steps = [only] if only else [step.key for step in project.plan.steps]
-    print(f"would run {', '.join(steps)} of {where}")
+    parameters = pipeline.pipeline_parameters
+    for step in forecast(plan(pipeline), project.directory, parameters=parameters, **selection):
+        # The reason for reusing a step says itself that it does.
+        print(f"{step.key}: {step.reason if step.verdict == 'reused' else f'{step.verdict}; {step.reason}'}")
 
 
-def _run_here(
-    project: Project, settings: Sequence[str], *, from_step: str, only: str, experiment: str, force: bool
-) -> None:
+def _name_steps(project: Project) -> None:
+    print(f"would submit {', '.join(step.key for step in project.plan.steps)}")
+
+
+def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, selection: Selected) -> None:
     from azml_tasks.local.outcome import raise_for_status
     from azml_tasks.local.progress import progress_on
     from azml_tasks.local.runner import run_pipeline
-    from azml_tasks.overrides import override
     from azml_tasks.wiring import plan
 
-    pipeline = override(project.pipeline, settings)
     progress = progress_on(sys.stdout)
     record = run_pipeline(
-        plan(pipeline) if settings else project.plan,
+        plan(pipeline),
         project.directory,
-        experiment=experiment or None,
+        experiment=experiment,
         parameters=pipeline.pipeline_parameters,
-        from_step=from_step or None,
-        only=only or None,
-        force=force,
         on_event=progress,
         tick=progress.tick,
+        **selection,
     )
     raise_for_status(record)
 

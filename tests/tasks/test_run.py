@@ -169,10 +169,21 @@ def test_a_wrong_file_is_refused_with_exit_status_2_and_nothing_runs(sums: Invok
     assert not (sums.folder / ".azml" / "runs").exists()
 
 
-def test_dry_says_what_would_run_and_runs_nothing(sums: Invoke) -> None:
-    answer = sums("--dry", "run")
-    assert answer.out == "would run first, second, third of pipeline.yaml on this machine (backend local)\n"
+def test_dry_says_what_each_step_would_do_and_runs_nothing(sums: Invoke) -> None:
+    before = sums("--dry", "run")
     assert not (sums.folder / ".azml" / "runs").exists()
+    assert before.out.splitlines() == [
+        "pipeline.yaml on this machine (backend local)",
+        "first: runs; it has no finished result yet",
+        "second: may run; it follows first",
+        "third: may run; it follows second",
+    ]
+    sums("run")
+    assert told(sums("--dry", "run", "--set", "second.add=11").out).splitlines()[1:] == [
+        "first: reused from RUN",
+        "second: runs; its step_config changed (add)",
+        "third: may run; it follows second",
+    ]
 
 
 def test_runs_show_tells_of_each_step_and_what_it_logged(sums: Invoke) -> None:
