@@ -13,15 +13,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from azml_tasks.errors import listed
 from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give, local_path
 from azml_tasks.local.content import Contents
 from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
-from azml_tasks.local.environment import base_environment, definition_of, needed_secrets, variables_of
+from azml_tasks.local.environment import base_environment, definition_of, variables_of
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
 from azml_tasks.local.files import read_json, remove_tree, write_json
 from azml_tasks.local.fingerprint import Fingerprint, differences
 from azml_tasks.local.layout import Layout, StepPlaces
+from azml_tasks.local.mentions import Mentions, noted_reads
 from azml_tasks.local.objects import Objects
 from azml_tasks.local.processes import Ended, Launch
 from azml_tasks.local.record import RunRecord, StepRecord
@@ -102,6 +104,7 @@ class Attempt:
         self._snapshot = snapshot
         self._upstream = upstream
         self._places = site.run.places.step(plan.key)
+        self._read_beside: set[str] = set()
 
     @property
     def _virtual(self) -> VirtualEnvironment | None:
@@ -153,6 +156,8 @@ class Attempt:
         site, places = self._site, self._places
         self._site.objects.stage(self._snapshot, places.work)
         given = self._give()
+        mentions = Mentions(self._snapshot, places.work, given.argv)
+        self._read_beside = set(mentions.places(site.plan.pipeline, site.layout))
         for folder in given.outputs.values():
             Path(folder).mkdir(parents=True, exist_ok=True)
         write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
@@ -160,7 +165,7 @@ class Attempt:
         path = tuple(dict.fromkeys((str(script.parent), str(places.work))))
         variables = variables_of(site.plan.pipeline, self._plan.step)
         environment = {**site.environment, **variables, "AZML_RUN_CONTEXT": str(places.context)}
-        environment |= needed_secrets(self._snapshot, given.argv, site.outer)
+        environment |= mentions.secrets(site.outer)
         environment["PYTHONPATH"] = os.pathsep.join(
             [*path[1:], site.environment["PYTHONPATH"], *filter(None, [variables.get("PYTHONPATH")])]
         )
@@ -213,7 +218,6 @@ class Attempt:
         """
         record = replace(record, finished=time.time(), exit_code=ended.exit_code)
         _collect(self._places)
-        said = read_json(self._places.root / "status.json") or {}
         if stopped:
             # Whatever its exit status: a script that ends well when it is told to stop has not done its work.
             return replace(record, status=stopped.status, message=stopped.message)
@@ -221,8 +225,13 @@ class Attempt:
             return replace(record, status="failed", message=f"it could not be started: {ended.message}")
         if ended.exit_code != 0:
             return self._failed(record, ended.exit_code)
+        said = read_json(self._places.root / "status.json") or {}
         if said.get("status", "Completed") not in ("Completed", "Running"):
             return replace(record, status="failed", message=_own_verdict(said))
+        return self._completed(record)
+
+    def _completed(self, record: StepRecord) -> StepRecord:
+        """Return the record of a step whose process ended well, if its outputs are as they should be."""
         with contextlib.suppress(OSError):
             remove_tree(self._places.work)
         try:
@@ -231,6 +240,10 @@ class Attempt:
             return replace(record, status="failed", message=str(error))
         digest = self._site.results.digest
         outputs = {output.name: digest(self._places.output(output.name)) for output in self._plan.outputs}
+        gone = [output.argument for output in self._plan.outputs if not outputs[output.name]]
+        if gone:
+            message = f"what it was given as {listed(gone)} is gone or cannot be read"
+            return replace(record, status="failed", message=message)
         return replace(record, status="completed", outputs=outputs)
 
     def keep(self, record: StepRecord) -> None:
@@ -247,7 +260,7 @@ class Attempt:
             fingerprint=self.fingerprint,
             outputs=record.outputs,
             artifacts=results.digest(self._places.artifacts),
-            observed=results.observe(self._places),
+            observed=results.observe(self._read_beside | noted_reads(self._places, self._site.layout)),
         )
         results.of(self._plan.key).put_first(result)
 

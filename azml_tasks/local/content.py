@@ -63,7 +63,7 @@ class Contents:
         """
         if not os.path.isdir(path):
             return self.hash_file(os.fspath(path))
-        return self._digest_of(self._walk(os.fspath(path), "", frozenset()))
+        return self._digest_of(self._walk(os.fspath(path)))
 
     def digest_pattern(self, folder: str | Path, pattern: str) -> str | None:
         """Return the digest of the files that a glob pattern finds, or of the one path; None when there is none.
@@ -96,26 +96,31 @@ class Contents:
             total.update(line.encode("utf-8", "surrogateescape") + b"\n")
         return total.hexdigest()
 
-    def _walk(self, folder: str, prefix: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
-        """Yield a line for each file, in the order of names; empty folders count, links are followed."""
-        with os.scandir(folder) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
-        if not ordered:
-            yield f"{prefix}\0empty"
-        for entry in ordered:
-            name = f"{prefix}{entry.name}"
-            try:
-                status = entry.stat()
-            except FileNotFoundError:
-                yield f"{name}\0link to {os.readlink(entry.path)}"
-                continue
-            if stat.S_ISREG(status.st_mode):
-                yield f"{name}\0{self._hash(entry.path, status)}"
-            elif stat.S_ISDIR(status.st_mode):
+    def _walk(self, root: str) -> Iterator[str]:
+        """Yield a line for each file, in a fixed order; empty folders count, links are followed, loops are not."""
+        # Not recursive: a tree may be nested deeper than Python recurses.
+        waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(root, "", frozenset())]
+        while waiting:
+            folder, prefix, above = waiting.pop()
+            with os.scandir(folder) as entries:
+                ordered = sorted(entries, key=lambda entry: entry.name)
+            if not ordered:
+                yield f"{prefix}\0empty"
+            for entry in ordered:
+                name = f"{prefix}{entry.name}"
+                try:
+                    status = entry.stat()
+                except OSError:
+                    if not entry.is_symlink():
+                        raise
+                    yield f"{name}\0link to {os.readlink(entry.path)}"
+                    continue
                 here = (status.st_dev, status.st_ino)
-                if here in above:
+                if stat.S_ISREG(status.st_mode):
+                    yield f"{name}\0{self._hash(entry.path, status)}"
+                elif not stat.S_ISDIR(status.st_mode):
+                    yield f"{name}\0{stat.S_IFMT(status.st_mode)}"
+                elif here in above:
                     yield f"{name}\0loop"
                 else:
-                    yield from self._walk(entry.path, f"{name}/", above | {here})
-            else:
-                yield f"{name}\0{stat.S_IFMT(status.st_mode)}"
+                    waiting.append((entry.path, f"{name}/", above | {here}))

@@ -17,7 +17,6 @@ from azml_tasks.secrets import is_secret_name
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
     from azml_tasks.model import Pipeline, Step
-    from azml_tasks.snapshot import Snapshot
 
 STANDIN = Path(__file__).resolve().parent.parent / "standin"
 _DECLARATION = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
@@ -51,23 +50,6 @@ def _names_in(file: Path) -> set[str]:
     except OSError:
         return set()
     return set(_DECLARATION.findall(text)) - _ORDINARY
-
-
-def needed_secrets(snapshot: Snapshot, argv: Iterable[str], outer: Mapping[str, str]) -> dict[str, str]:
-    """Return the secrets of this process's environment that the step's files ask for by name.
-
-    `run.get_secret("db-key")` finds DB_KEY in .env by itself; where there is no .env, as in CI, it can only come
-    from here, and no other step sees it.
-    """
-    secrets = {name: value for name, value in outer.items() if is_secret_name(name)}
-    if not secrets:
-        return {}
-    sources = [path.read_bytes() for place, path in snapshot.files.items() if place.endswith(".py")]
-    if not any(b"get_secret" in source for source in sources):
-        return {}
-    text = b"\n".join(sources).decode("utf-8", "replace") + "\n" + "\n".join(argv)
-    text = text.upper().replace("-", "_")
-    return {name: value for name, value in secrets.items() if name.upper() in text}
 
 
 def definition_of(

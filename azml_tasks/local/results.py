@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from azml_tasks.local.content import Contents
-from azml_tasks.local.files import read_json, read_lines, write_json
+from azml_tasks.local.files import read_json, write_json
 from azml_tasks.local.fingerprint import Fingerprint
 from azml_tasks.local.layout import Layout, StepPlaces
 
@@ -24,7 +23,8 @@ class Result:
     """What a step left behind when it completed in the run `run_id`.
 
     `outputs` maps its output folders to digests of their contents, `artifacts` is that of its own files, and
-    `observed` maps what the script read beside its inputs (a model, a dataset by name) to digests.
+    `observed` maps what the script may have read beside its inputs (models, datasets by name), as paths or patterns
+    from the project, to digests.
     """
 
     run_id: str
@@ -59,15 +59,21 @@ class Results:
                 return f"its earlier output '{name}' {'was changed since' if found else 'is gone'}"
         if self.digest(result.places.artifacts) != result.artifacts:
             return "the files of its earlier run were changed since"
-        for path, digest in result.observed.items():
-            if self.digest(Path(path)) != digest:
-                return f"what it reads in {os.path.relpath(path, self._layout.project)} changed"
+        for pattern, digest in result.observed.items():
+            if self.digest_pattern(pattern) != digest:
+                return f"what it may read in {pattern} changed"
         return None
 
-    def observe(self, places: StepPlaces) -> dict[str, str]:
-        """Return the digests of what a finished script noted in reads.jsonl as read beside its inputs."""
-        paths = {str(read["path"]) for read in read_lines(places.root / "reads.jsonl") if "path" in read}
-        return {path: self.digest(Path(path)) for path in sorted(paths)}
+    def observe(self, patterns: Iterable[str]) -> dict[str, str]:
+        """Return the digests of what lies at these paths or patterns, which start from the project."""
+        return {pattern: self.digest_pattern(pattern) for pattern in sorted(patterns)}
+
+    def digest_pattern(self, pattern: str) -> str:
+        """Return the digest of what lies at a path or pattern of the project; empty when nothing does."""
+        try:
+            return self._contents.digest_pattern(self._layout.project, pattern) or _GONE
+        except OSError:
+            return _GONE
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file or folder; empty when it is not there."""

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,7 @@ def wanted(plan: Plan, name: str, project: Path) -> Wanted:
     known = {normal_name(match[1]) for match in map(_NAME.match, pip) if match}
     pip += [package for package in _packages_needed(plan, name) if package not in known]
     kept = [line for line in pip if not ((match := _NAME.match(line)) and normal_name(match[1]) in _BROUGHT)]
-    version = ".".join((python or platform.python_version()).split(".")[:2])
+    version = ".".join(python.split(".")[:2]) if python else _running_version()
     return Wanted(version, tuple(kept), tuple(left_out))
 
 
@@ -129,12 +130,17 @@ def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
     folder = layout.environments / folder_name(name)
     remove_tree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _call([interpreter, "-m", "venv", str(folder)], f"the virtual environment '{name}' could not be made")
+    python = str(_python_in(folder))
+    pip = [python, "-m", "pip"]
+    options = []
+    if wanted.python == _running_version() and find_spec("pip"):
+        # The pip that is here serves, and putting another into the new environment takes longest of all.
+        pip, options = [sys.executable, "-m", "pip", "--python", python], ["--without-pip"]
+    _call([interpreter, "-m", "venv", *options, str(folder)], f"the virtual environment '{name}' could not be made")
     requirements = folder / "requirements.txt"
     requirements.write_text("".join(f"{line}\n" for line in wanted.requirements), encoding="utf-8")
-    python = str(_python_in(folder))
     if wanted.requirements:
-        install = [python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r", str(requirements)]
+        install = [*pip, "install", "--disable-pip-version-check", "--quiet", "-r", str(requirements)]
         _call(install, f"pip could not install the packages of '{name}'")
     version = _call([python, "-c", "import platform; print(platform.python_version())"], "its Python does not start")
     # Last: a folder without it is not whole and never used.
@@ -163,7 +169,7 @@ def _of_conda_file(file: Path) -> tuple[list[str], list[str], str | None]:
 
 
 def _interpreter(name: str, version: str) -> str:
-    running = ".".join(platform.python_version().split(".")[:2])
+    running = _running_version()
     if version == running:
         # Of the virtual environment that this process may run in, the Python below it.
         return str(getattr(sys, "_base_executable", sys.executable))
@@ -174,6 +180,10 @@ def _interpreter(name: str, version: str) -> str:
             f"machine: install it, or ask for {running}, which runs here"
         )
     return found
+
+
+def _running_version() -> str:
+    return ".".join(platform.python_version_tuple()[:2])
 
 
 def _call(command: list[str], failure: str) -> str:

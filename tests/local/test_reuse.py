@@ -246,7 +246,46 @@ def test_what_a_script_notes_as_read_counts_as_an_input(project):
 
     project.write({"model.bin": "2"})
 
-    assert project.reasons(project.run()) == {"a": "what it reads in model.bin changed"}
+    assert project.reasons(project.run()) == {"a": "what it may read in model.bin changed"}
+
+
+NAMED = """
+    datasets: {{customers: {{local_path: data.csv}}, others: {{local_path: "more/*.csv"}}}}
+    steps: {{a: {{script_name: a.py}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "touched", "place"),
+    [
+        ("Dataset.get_by_name(ws, 'customers')", "data.csv", "data.csv"),
+        ("ws.datasets['others']", "more/1.csv", "more/*.csv"),
+        ("Dataset.get_by_name(ws, 'customers')", ".azml/datasets/made/1.json", ".azml/datasets"),
+        ("Model.list(ws)", ".azml/models/m/1/file", ".azml/models"),
+        ("Datastore.get_default(ws)", ".azml/datastores/workspaceblobstore/x.csv", ".azml/datastores"),
+    ],
+)
+def test_what_a_script_looks_up_in_the_workspace_counts_as_its_input(project, script, touched, place):
+    project.write({"data.csv": "a\n10\n", "more/1.csv": "a\n10\n"})
+    names = [name for name in ("Dataset", "Datastore", "Model") if f"{name}." in script]
+    imports = f"from azureml.core import {', '.join(['Run', *names])}\nws = Run.get_context().experiment.workspace\n"
+    project.pipeline(NAMED.format(), a=imports + script)
+    assert project.run().status == "completed"
+    assert project.statuses(project.run()) == {"a": "reused"}
+
+    project.write({touched: "a\n20\n" if touched.endswith("csv") else "{}"})
+
+    assert project.run()["a"].reason == f"what it may read in {place} changed"
+
+
+def test_a_script_that_looks_nothing_up_does_not_mind_the_workspace(project):
+    project.write({"data.csv": "a\n10\n"})
+    project.pipeline(NAMED.format(), a="from azureml.core import Run\nRun.get_context().input_datasets")
+    project.run()
+
+    project.write({"data.csv": "a\n20\n", ".azml/models/m/1/file": "", ".azml/datastores/s/x": ""})
+
+    assert project.statuses(project.run()) == {"a": "reused"}
 
 
 def test_a_directory_or_a_pattern_of_files_is_an_input_by_its_contents(project):
@@ -339,6 +378,17 @@ def test_azml_can_be_deleted_at_any_time(three):
     shutil.rmtree(three.folder / ".azml")
 
     assert three.statuses(three.run()) == dict.fromkeys(("one", "two", "three"), "completed")
+
+
+def test_a_script_that_deletes_azml_fails_in_a_sentence_and_the_next_run_is_right(project):
+    delete = f"import shutil\nshutil.rmtree({str(project.folder / '.azml')!r})\n"
+    project.line(one=PASS_ALONG, two=PASS_ALONG + delete, three=PASS_ALONG)
+
+    run = project.run()
+
+    assert run["two"].message == "what it was given as --output-folder is gone or cannot be read"
+    project.write({"two.py": PASS_ALONG})
+    assert project.log(project.run(), "three") == "read: one two \n"
 
 
 def test_a_project_that_is_moved_keeps_its_results(three, tmp_path):
