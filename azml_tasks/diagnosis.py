@@ -13,6 +13,7 @@ import azml_tasks
 from azml_tasks.checks import file_problems
 from azml_tasks.errors import listed
 from azml_tasks.reading import Project
+from azml_tasks.schedule_checks import schedule_problems
 
 SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
 # The newest Python that Microsoft publishes the SDK for.
@@ -86,12 +87,14 @@ def _mismatches() -> Iterator[Finding]:
             if not requirement.name.startswith("azureml-") or not wanted or version is None:
                 continue
             if not requirement.specifier.contains(version, prereleases=True):
-                message = f"{name} {distribution.version} needs {requirement.name}{requirement.specifier}, found {version}"
+                message = (
+                    f"{name} {distribution.version} needs {requirement.name}{requirement.specifier}, found {version}"
+                )
                 yield Finding("bad", message, 'pip install --upgrade "azml-tasks[azure]"')
 
 
 def _file(project: Project) -> Iterator[Finding]:
-    problems = file_problems(project)
+    problems = [*file_problems(project), *schedule_problems(project)]
     for problem in problems:
         yield Finding("bad", str(problem))
     if not problems:

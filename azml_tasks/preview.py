@@ -43,8 +43,11 @@ def in_words(schedule: Schedule) -> str:
     return f"{' '.join(parts)}, {schedule.time_zone}"
 
 
-def blob_limits(blob: BlobChange) -> list[str]:
+def blob_limits(schedule: Schedule | None) -> list[str]:
     """Return what a blob schedule of Azure ML v1 does not do (Schedule, azureml-pipeline-core), a sentence each."""
+    blob = schedule.on_blob_change if schedule else None
+    if blob is None:
+        return []
     folder = f"'{blob.path_on_datastore}'" if blob.path_on_datastore else "the container's top"
     return [
         "each blob that is added or changed starts a run of its own: ten blobs, ten runs",
@@ -90,7 +93,7 @@ def _notes(schedule: Schedule, now: datetime) -> Iterator[str]:
     if not schedule.enabled:
         yield "`enabled: false` keeps it switched off"
     if schedule.on_blob_change:
-        yield from blob_limits(schedule.on_blob_change)
+        yield from blob_limits(schedule)
         return
     windows = windows_time_zone(schedule.time_zone)
     if windows != schedule.time_zone:

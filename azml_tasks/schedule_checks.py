@@ -1,11 +1,28 @@
-"""Check the schedule of pipeline.yaml against the rest of the file."""
+"""The schedule of pipeline.yaml, checked against the rest of the file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from azml_tasks.errors import Problem, did_you_mean
+from azml_tasks.errors import Problem, ProjectError, did_you_mean
+from azml_tasks.model.schedule import Schedule
 from azml_tasks.reading import Project
+
+
+def asked_schedule(project: Project) -> Schedule:
+    """Return the schedule that the file asks for.
+
+    Raises ProjectError when it has none, or one that does not fit the rest of the file.
+    """
+    project.require("schedule")
+    schedule = project.pipeline.schedule
+    if schedule is None:
+        message = "there is no schedule in it: add `schedule: {frequency: Week, interval: 2}`, or on_blob_change"
+        raise ProjectError([Problem(project.file.name, 0, message)])
+    problems = list(schedule_problems(project))
+    if problems:
+        raise ProjectError(problems)
+    return schedule
 
 
 def schedule_problems(project: Project) -> Iterator[Problem]:

@@ -12,13 +12,15 @@ from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.datastores import find_datastore
 from azml_tasks.azure.publish import Publication, publish, published_name
 from azml_tasks.azure.published import Family, find_family
-from azml_tasks.azure.schedule_decision import Decision, Wanted, chosen, decide, fits, own_schedules
+from azml_tasks.azure.schedule_decision import Decision, Wanted, chosen, decide, own_schedules
 from azml_tasks.azure.schedule_records import ScheduleRecord, read_schedules, switch
-from azml_tasks.azure.triggers import BlobWatch, Recurrence, Trigger
-from azml_tasks.errors import AzmlError, Problem, ProjectError, ServiceError, listed
-from azml_tasks.model.schedule import BlobChange, Schedule
+from azml_tasks.azure.triggers import Recurrence, Trigger
+from azml_tasks.errors import AzmlError, ServiceError, listed
+from azml_tasks.model.schedule import BlobChange
 from azml_tasks.preview import blob_limits
 from azml_tasks.reading import Project
+from azml_tasks.recurrence import fire_times
+from azml_tasks.schedule_checks import asked_schedule
 
 Outcome = Literal["created", "updated", "unchanged", "switched off", "off"]
 
@@ -39,6 +41,12 @@ class ScheduleChange:
     replaced: int = 0
     notes: tuple[str, ...] = ()
     dry: bool = False
+
+    def next_time(self, now: datetime) -> datetime | None:
+        """Return when it runs next, in its zone, where that can be told; `now` carries a tzinfo."""
+        stated = self.trigger.schedule() if isinstance(self.trigger, Recurrence) else None
+        times = fire_times(stated, after=now, count=1) if stated else []
+        return times[0] if times else None
 
     def __str__(self) -> str:
         would = "would be " if self.dry and self.outcome not in ("unchanged", "off") else ""
@@ -61,7 +69,7 @@ def schedule(
     another published pipeline, only replaced. One with `enabled: false` is switched off, and nothing is published.
     Raises ProjectError and ServiceError.
     """
-    asked = asked_for(project)
+    asked = asked_schedule(project)
     name = published_name(project)
     if asked.enabled and asked.on_blob_change:
         watched_datastore(ws, asked.on_blob_change)
@@ -76,18 +84,6 @@ def schedule(
         schedule=asked,
     )
     return publication, keep_schedule(ws, wanted, family, dry=dry, now=now)
-
-
-def asked_for(project: Project) -> Schedule:
-    """Return the schedule of the file.
-
-    Raises ProjectError when it has none.
-    """
-    project.require("schedule")
-    if project.pipeline.schedule is None:
-        message = "there is no schedule in it: add `schedule: {frequency: Week, interval: 2}`, or on_blob_change"
-        raise ProjectError([Problem(project.file.name, 0, message)])
-    return project.pipeline.schedule
 
 
 def schedule_name(project: Project) -> str:
@@ -127,41 +123,6 @@ def keep_schedule(
         )
 
 
-def pause(project: Project, ws: Any, name: str = "", dry: bool = False) -> list[ScheduleRecord]:
-    """Switch the project's schedule off, or another of its pipeline by name, and return what was on.
-
-    Raises ServiceError when there is none of that name.
-    """
-    with service_calls("switching the schedule off"):
-        own, _ = _own(project, ws, name)
-        active = [record for record in own if record.is_active]
-        for record in active if not dry else ():
-            switch(ws, record.id, on=False)
-        return active
-
-
-def resume(project: Project, ws: Any, name: str = "", dry: bool = False) -> tuple[ScheduleRecord, bool]:
-    """Switch the project's schedule on again, as it was, and return it; and whether it was off.
-
-    Of several it is the one that is as the file says, else the last that was on. Raises ServiceError when there is
-    none of that name, or none that is as the file says.
-    """
-    with service_calls("switching the schedule on"):
-        own, family = _own(project, ws, name)
-        active = [record for record in own if record.is_active]
-        if active:
-            return active[0], False
-        record = max(_like_the_file(project, own, family), key=lambda record: record.modified, default=None)
-        if record is None:
-            raise ServiceError(
-                f"none of the schedules '{own[0].name}' that are switched off is as {project.file.name} says; "
-                "`invoke schedule` makes one that is"
-            )
-        if not dry:
-            switch(ws, record.id, on=True)
-        return record, True
-
-
 def watched_datastore(ws: Any, blob: BlobChange) -> Any:
     """Return the datastore that a blob schedule watches.
 
@@ -176,27 +137,6 @@ def watched_datastore(ws: Any, blob: BlobChange) -> Any:
             "give it `account_key: ${SOME_VARIABLE}` in the file and register it again"
         )
     return found
-
-
-def _own(project: Project, ws: Any, name: str) -> tuple[list[ScheduleRecord], Family]:
-    wanted = name or schedule_name(project)
-    family = find_family(ws, published_name(project))
-    own = own_schedules(read_schedules(ws), wanted, family)
-    if not own:
-        raise ServiceError(
-            f"the workspace '{ws.name}' has no schedule '{wanted}' of this pipeline; "
-            "`invoke schedules.list` shows those there are"
-        )
-    return own, family
-
-
-def _like_the_file(project: Project, own: list[ScheduleRecord], family: Family) -> list[ScheduleRecord]:
-    asked = project.pipeline.schedule
-    if asked is None or own[0].name != schedule_name(project):
-        return own
-    endpoint_id = family.endpoint.id if family.endpoint else ""
-    wanted = Wanted(own[0].name, "", project.pipeline.experiment, endpoint_id, asked)
-    return [record for record in own if fits(wanted, record)]
 
 
 def _switched_off(ws: Any, wanted: Wanted, own: list[ScheduleRecord], dry: bool) -> ScheduleChange:
@@ -292,8 +232,8 @@ def _set_up(name: str) -> Iterator[None]:
 
 
 def _notes(wanted: Wanted, decision: Decision, family: Family, records: list[ScheduleRecord]) -> Iterator[str]:
-    if isinstance(decision.trigger, BlobWatch) and wanted.schedule.on_blob_change and not decision.is_done:
-        yield from blob_limits(wanted.schedule.on_blob_change)
+    if not decision.is_done:
+        yield from blob_limits(wanted.schedule)
     others = {
         record.name
         for record in records

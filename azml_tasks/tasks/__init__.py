@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from invoke import Collection
 
-from azml_tasks.tasks import looking, register, runs
+from azml_tasks.tasks import looking, publishing, register, runs, schedules
 from azml_tasks.tasks.doctor import doctor
 from azml_tasks.tasks.new_step import new_step
 from azml_tasks.tasks.run import run
@@ -24,6 +24,20 @@ namespace = Collection(
     register.register_csv,
     register.register_compute,
     register.unregister_datastore,
+    publishing.publish,
+    schedules.schedule,
 )
 namespace.add_collection(Collection("runs", runs.list_, runs.show, runs.logs, runs.cancel, runs.prune))
+namespace.add_collection(Collection("published", publishing.list_, publishing.run))
+namespace.add_collection(
+    Collection(
+        "schedules",
+        schedules.list_,
+        schedules.preview,
+        schedules.pause,
+        schedules.resume,
+        schedules.prune,
+        schedules.run,
+    )
+)
 namespace.configure({"azml": {"target": ""}})

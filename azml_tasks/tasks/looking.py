@@ -13,16 +13,21 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     """Check all of pipeline.yaml, and the files it names, without Azure."""
     from azml_tasks.checks import file_problems
     from azml_tasks.errors import ProjectError, listed
+    from azml_tasks.preview import blob_limits
     from azml_tasks.reading.schema import write_schema
+    from azml_tasks.schedule_checks import schedule_problems
 
     project = load(context, target)
     if not is_dry(context):
         write_schema(project.directory)
-    problems = file_problems(project)
+    problems = [*file_problems(project), *schedule_problems(project)]
     if problems:
         raise ProjectError(problems)
     for note in project.notes:
         print(f"{note.file}:{note.line}: {'' if strict else 'note: '}{note.message}")
+    # What no change of the file would mend is no remark that `--strict` could take for an error.
+    for limit in blob_limits(project.pipeline.schedule):
+        print(f"{project.file.name}: note: {limit}")
     if strict and project.notes:
         raise Exit(code=2)
     pipeline = project.pipeline

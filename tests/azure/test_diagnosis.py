@@ -13,8 +13,9 @@ from azureml.pipeline.core import Schedule, ScheduleRecurrence
 
 from azml_tasks.azure.connection import forget_connections
 from azml_tasks.azure.diagnosis import examine_workspace
+from azml_tasks.azure.pausing import pause
 from azml_tasks.azure.register import register
-from azml_tasks.azure.schedules import pause, schedule
+from azml_tasks.azure.schedules import schedule
 from azml_tasks.diagnosis import Finding
 from azml_tasks.reading import load_project
 from tests.azure.workspace import FILE, opened

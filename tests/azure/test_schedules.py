@@ -13,7 +13,8 @@ from tests.azure.projects import line_of_steps, write_project
 
 pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python 3.11 or earlier")
 
-from azml_tasks.azure.schedules import pause, resume, schedule
+from azml_tasks.azure.pausing import pause, resume
+from azml_tasks.azure.schedules import schedule
 from azml_tasks.azure.transport import Patience, steady
 from azml_tasks.errors import AzmlError, ProjectError, ServiceError
 from tests.azure.workspace import stocked

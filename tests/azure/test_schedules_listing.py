@@ -11,9 +11,10 @@ pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python
 
 from azureml.pipeline.core import Schedule, ScheduleRecurrence
 
+from azml_tasks.azure.pausing import pause
 from azml_tasks.azure.publish import publish
 from azml_tasks.azure.schedule_listing import list_schedules, prune, strays
-from azml_tasks.azure.schedules import pause, schedule
+from azml_tasks.azure.schedules import schedule
 from azml_tasks.azure.transport import Patience, steady
 from tests.azure.workspace import stocked
 
