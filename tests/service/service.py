@@ -14,6 +14,7 @@ from .call import Call, answer_of
 from .faults import Fault
 from .graphs import SubmittedStep, steps_of
 from .message import Answer, Record, Refusal, Request, refusal_document, reply
+from .native import NativeReader
 from .pipeline_state import PipelineRun, Published, Schedule
 from .progress import OnSubmit, Progress
 from .proxy import Proxy
@@ -45,6 +46,7 @@ class Service:
         self.authority = Authority(folder)
         self.lock = threading.RLock()
         self._count = 0
+        self.native = NativeReader()
         self.reset()
         self.proxy = Proxy(self.authority, self._respond)
 
@@ -212,6 +214,7 @@ class Service:
 
     def _respond(self, request: Request) -> Answer | None:
         with self.lock:
+            request = self.native.turn(self.state, request)
             fault = next(self._striking(request), None)
             found = routes.find(request)
             if fault is not None and fault.before_effect:

@@ -219,6 +219,8 @@ class State:
     storage: Storage = field(default_factory=Storage)
     operations: dict[str, Document] = field(default_factory=dict)
     """Results of asynchronous operations by their id."""
+    native: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Account that stands for a datastore -> account and container where it lies (`native`)."""
 
     def __post_init__(self) -> None:
         self.identifiers = Identifiers(self.seed)

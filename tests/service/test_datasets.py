@@ -116,3 +116,36 @@ def test_a_file_is_uploaded_to_a_datastore(azure: Service, ws, store, tmp_path: 
     (tmp_path / "new.csv").write_bytes(CUSTOMERS)
     store.upload_files([str(tmp_path / "new.csv")], target_path="incoming", show_progress=False)
     assert azure.blob("churnstore", "raw", "incoming/new.csv") == CUSTOMERS
+
+
+def test_a_later_test_reads_its_own_datastore_of_the_same_name(azure: Service) -> None:
+    from azureml.core import Dataset
+
+    from .example import open_workspace
+
+    def read(account: str, container: str, content: bytes) -> list[int]:
+        azure.reset()
+        azure.put_blob(account, container, "customers.csv", content)
+        azure.add_datastore("shared", container, account)
+        azure.add_table("customers", "shared", "customers.csv", {"id": "int", "age": "int"})
+        return Dataset.get_by_name(open_workspace(), "customers").to_pandas_dataframe()["id"].tolist()
+
+    assert read("first", "raw", CUSTOMERS) == [1, 2]
+    assert read("second", "other", b"id,age\n7,70\n") == [7]
+    blobs = azure.requests.matching("*", r"blob\.core")
+    assert {(record.host.partition(".")[0], record.path) for record in blobs} == {("second", "/other/customers.csv")}
+
+
+def test_the_native_reader_does_not_notice_that_a_datastore_was_moved(azure: Service, ws, store) -> None:
+    """Measured: it asks once in the life of a process."""
+    from azureml.core import Dataset, Datastore
+
+    def read() -> list[int]:
+        table = Dataset.Tabular.from_delimited_files(path=[(Datastore.get(ws, "churn_blob"), "customers.csv")])
+        return table.to_pandas_dataframe()["id"].tolist()
+
+    assert read() == [1, 2]
+    azure.put_blob("churnstore", "moved", "customers.csv", b"id,age\n7,70\n")
+    Datastore.register_azure_blob_container(ws, "churn_blob", "moved", "churnstore", account_key="a2V5", overwrite=True)
+    assert Datastore.get(ws, "churn_blob").container_name == "moved"
+    assert read() == [1, 2]

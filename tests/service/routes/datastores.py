@@ -8,6 +8,7 @@ from typing import Any
 from tests.service.call import Call
 from tests.service.contract import RUN_HISTORY, check
 from tests.service.message import Refusal
+from tests.service.native import AGENT
 from tests.service.routing import REGION, routes
 from tests.service.state import Datastore, Document, Workspace
 
@@ -28,7 +29,10 @@ def list_datastores(call: Call) -> Any:
 
 @routes.on("GET", REGION, BASE + "/datastores/{name}")
 def get_datastore(call: Call, name: str) -> Any:
-    return _find(call.workspace, name).document
+    store = _find(call.workspace, name)
+    if AGENT in call.request.headers.get("user-agent", ""):
+        return call.service.native.stand_in(call.state, call.workspace, store.name, store.document)
+    return store.document
 
 
 @routes.on("POST", REGION, BASE + "/datastores")
