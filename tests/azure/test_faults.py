@@ -27,6 +27,8 @@ IMPATIENT = Patience(sleep=lambda seconds: None)
 KEY = "a2V5"
 WHERE = ("raw", "churnstore")
 FILES = model.Dataset(datastore_name="store", path="in/**", type="file", description="new", tags={"a": "b"})
+HERE = Path(__file__)
+UPLOADED = FILES.model_copy(update={"path": "in/a.py", "local_path": HERE.name})
 CLUSTER = model.Compute(vm_size="STANDARD_DS3_V2", max_nodes=2)
 
 
@@ -46,6 +48,11 @@ STOCK: dict[str, Callable[[Any], object]] = {
     "dataset": lambda ws: [register_datastore(ws, "store", *WHERE, KEY), register_dataset(ws, "files", FILES, Path())],
     "compute": lambda ws: register_compute(ws, "cluster", CLUSTER),
 }
+
+
+def upload(ws: Any, *secret: str) -> None:
+    register_datastore(ws, "store", *WHERE, *secret)
+    register_dataset(ws, "files", UPLOADED, HERE.parent, upload_first=True)
 
 
 def experiment(ws: Any) -> None:
@@ -82,6 +89,8 @@ ROUTES: dict[str, tuple[str, str, Callable[[Any], object]]] = {
         "/datasets/",
         lambda ws: register_dataset(ws, "files", FILES.model_copy(update={"description": "other"}), Path()),
     ),
+    "upload with a key": ("PUT", "blob.core.windows.net/raw/in/a.py$", lambda ws: upload(ws, KEY)),
+    "upload with our login": ("PUT", "blob.core.windows.net/raw/in/a.py$", upload),
     "get a compute": ("GET", "/computes/cluster$", lambda ws: find_compute(ws, "cluster")),
     "create a compute": ("PUT", "/computes/new$", lambda ws: register_compute(ws, "new", CLUSTER)),
     "scale a compute": (
@@ -116,22 +125,25 @@ def test_a_single_fault_is_survived_and_everything_is_made_once(
     method, path, act = ROUTES[route]
     with steady(IMPATIENT):
         if route not in undisturbed:
-            act(stocked_workspace(route))
+            act(stocked_workspace(azure, route))
             undisturbed[route] = held(azure)
             azure.reset()
-        ws = stocked_workspace(route)
+        ws = stocked_workspace(azure, route)
         azure.requests.clear()
         striking = azure.fail(method, path, **FAULTS[fault])
         act(ws)
 
     assert striking.times == 0, "the route was not asked for"
     assert held(azure) == undisturbed[route]
+    if "upload" in route:
+        assert held(azure)["blobs"] == {"in/a.py": HERE.read_bytes()}
     if method == "POST" and route != "token":
         assert len(azure.requests.matching(method, path)) == (2 if striking.before_effect else 1)
 
 
-def stocked_workspace(route: str) -> Any:
+def stocked_workspace(azure: Service, route: str) -> Any:
     ws = open_it()
+    azure.state.storage.add_container(WHERE[1], WHERE[0])
     for kind, register in STOCK.items():
         if kind in route:
             register(ws)
@@ -155,6 +167,9 @@ def held(azure: Service) -> dict[str, Any]:
         },
         "computes": {name: item.settings["scaleSettings"] for name, item in azure.computes.items()},
         "experiments": list(azure.experiments),
+        "blobs": {
+            path: blob.content for path, blob in azure.state.storage.find(WHERE[1], WHERE[0]) if path == "in/a.py"
+        },
     }
 
 
