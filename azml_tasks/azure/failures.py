@@ -14,10 +14,8 @@ from azml_tasks.errors import AzmlError, LoginError, ServiceError
 # Whose errors are somebody else's refusals rather than bugs of ours.
 _FOREIGN = ("azureml.", "azure.", "msrest", "requests.", "urllib3.", "msal.", "adal.")
 _STATUS = re.compile(r"(?:\bCode|Response Code|status[_ ]code|StatusCode)\W{1,3}(\d{3})\b")
-_NEVER_SHOWN = re.compile(
-    r"(?P<key>\b(sig=|AccountKey=|SharedAccessSignature=|Bearer |client_secret=|password['\"]?[:=]\s*['\"]?))[^\s&;,'\"]+",
-    re.IGNORECASE,
-)
+_DOORS = r"\b(sig=|AccountKey=|SharedAccessSignature=|Bearer |client_secret=|password['\"]?[:=]\s*['\"]?)"
+_NEVER_SHOWN = re.compile(rf"(?P<key>{_DOORS})[^\s&;,'\"]+", re.IGNORECASE)
 _LOGIN = ("AuthenticationException", "AuthenticationError", "ClientAuthenticationError", "CredentialUnavailableError")
 _LONGEST = 400
 _MOST_BRACES = 50
