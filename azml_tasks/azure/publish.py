@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.content import content_version, environment_contents
-from azml_tasks.azure.needs import check_needs
 from azml_tasks.azure.published import MOST_ENDPOINTS, Family, find_family
 from azml_tasks.azure.reuse import reuse_when_published
 from azml_tasks.azure.schedule_records import read_schedules
 from azml_tasks.azure.snapshots import take_snapshots
 from azml_tasks.errors import Problem, ProjectError, listed
+from azml_tasks.needs import check_needs
 from azml_tasks.reading import Project
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.wiring import Plan
@@ -52,7 +52,8 @@ class Publication:
 
     def __str__(self) -> str:
         would = "would be " if self.dry and self.outcome != "unchanged" else ""
-        done = {"created": "published", "enabled": "enabled again", "unchanged": "unchanged"}[self.outcome]
+        same = "unchanged" if self.before == self.version else "published before"
+        done = {"created": "published", "enabled": "enabled again", "unchanged": same}[self.outcome]
         text = f"{self.name} {self.version}: {would}{done}"
         if self.before is None:
             return f"{text}, behind a new endpoint"

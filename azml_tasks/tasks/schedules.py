@@ -14,7 +14,7 @@ from azml_tasks.tasks.task import TARGET, task
 
 if TYPE_CHECKING:
     from azml_tasks.azure.schedule_listing import Listed
-    from azml_tasks.local.foreground import Due
+    from azml_tasks.local.foreground import Clock, Due
     from azml_tasks.local.scheduled import Ran
     from azml_tasks.reading import Project
 
@@ -28,8 +28,9 @@ def schedule(context: Context, target: str = "", run_now: bool = False) -> None:
     """Have the pipeline run by itself as pipeline.yaml says: one schedule, published first where it has changed."""
     project, dry = load(context, target), is_dry(context)
     if project.pipeline.backend == "local":
-        print("this machine keeps no schedule; `invoke schedules.run` runs in the foreground what is due:")
-        _print_preview(project, 5)
+        _print_preview(
+            project, 5, "this machine keeps no schedule; `invoke schedules.run` runs in the foreground what is due:"
+        )
         return
     from azml_tasks.azure.schedules import schedule as keep
     from azml_tasks.errors import AzmlError
@@ -129,27 +130,30 @@ def prune(context: Context, target: str = "", all: bool = False, yes: bool = Fal
 def run(context: Context, target: str = "", most: int = 0) -> None:
     """Run the pipeline on this machine whenever its schedule says so, in the foreground."""
     from azml_tasks.errors import AzmlError
-    from azml_tasks.preview import in_words
-    from azml_tasks.schedule_checks import asked_schedule
+    from azml_tasks.local.foreground import SystemClock
 
     project = load(context, target)
     if project.pipeline.backend != "local":
         raise AzmlError("Azure ML runs its schedules by itself; `invoke published.run` starts a run now")
-    asked = asked_schedule(project)
     if is_dry(context):
-        print("would run the pipeline here, in the foreground:")
-        _print_preview(project, most or 5)
-        return
-    from azml_tasks.local.foreground import Due, SystemClock
+        _print_preview(project, most or 5, "would run the pipeline here, in the foreground:")
+    else:
+        run_in_foreground(project, SystemClock(), most or None)
+
+
+def run_in_foreground(project: Project, clock: Clock, most: int | None) -> None:
+    """Run the pipeline here whenever it is due by the clock, so many times or until Ctrl-C, and tell of it."""
+    from azml_tasks.local.foreground import Due
     from azml_tasks.local.progress import progress_on
     from azml_tasks.local.scheduled import run_when_due
+    from azml_tasks.preview import in_words
+    from azml_tasks.schedule_checks import asked_schedule
 
+    asked = asked_schedule(project)
     progress = progress_on(sys.stdout)
     print(f"{in_words(asked)}; Ctrl-C ends it", flush=True)
     try:
-        for event in run_when_due(
-            project, asked, SystemClock(), on_event=progress, tick=progress.tick, most=most or None
-        ):
+        for event in run_when_due(project, asked, clock, on_event=progress, tick=progress.tick, most=most):
             _tell_due(event) if isinstance(event, Due) else _tell_ended(event)
     except KeyboardInterrupt:
         print("no longer waiting")
@@ -180,13 +184,15 @@ def _run_now(project: Project, ws: Any, dry: bool) -> None:
         print(f"run {record.id} of {version}, experiment {record.experiment}\n{record.url}")
 
 
-def _print_preview(project: Project, count: int) -> None:
+def _print_preview(project: Project, count: int, heading: str = "") -> None:
     from azml_tasks.preview import in_words
     from azml_tasks.preview import preview as of_schedule
     from azml_tasks.schedule_checks import asked_schedule
 
     asked = asked_schedule(project)
     shown = of_schedule(asked, datetime.now(timezone.utc), count)
+    if heading:
+        print(heading)
     print(in_words(asked))
     for moment, remark in shown.times:
         in_utc = "" if moment.tzname() == "UTC" else f"  {_time(moment.astimezone(timezone.utc))}"

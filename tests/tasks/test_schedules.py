@@ -1,0 +1,245 @@
+"""`invoke schedule` and the tasks that look after schedules, on this machine: no Azure is asked."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from azml_tasks.local.foreground import Due
+from azml_tasks.local.scheduled import Ran, run_when_due
+from azml_tasks.preview import in_words, preview
+from azml_tasks.reading import load_project
+from azml_tasks.tasks.schedules import run_in_foreground
+from tests.recurrence.test_foreground import MovedClock
+from tests.tasks.conftest import Answer, Invoke
+
+STEPS = "backend: local\nsteps: {train: {script_name: train.py}}\n"
+DAILY = "schedule: {frequency: Day, time_of_day: 02:30, time_zone: Europe/Paris, start_time: 2090-03-25T02:30:00}\n"
+DAILY_OUT = """\
+every day at 02:30, Europe/Paris
+  Sun 2090-03-26 03:30 CEST  Sun 2090-03-26 01:30 UTC  (the clocks go forward, so it runs as much later)
+  Mon 2090-03-27 02:30 CEST  Mon 2090-03-27 00:30 UTC
+  Tue 2090-03-28 02:30 CEST  Tue 2090-03-28 00:30 UTC
+note: to Azure ML, Europe/Paris is 'Romance Standard Time'
+note: the start, 2090-03-25 02:30, matches what is stated: Azure ML leaves out that run
+"""
+
+
+def test_preview_shows_the_next_times_in_the_files_zone_and_in_utc_and_what_azure_leaves_out(invoke: Invoke) -> None:
+    invoke.write("pipeline.yaml", STEPS + DAILY)
+    assert invoke("schedules.preview", "--count", "3") == Answer(DAILY_OUT, "", 0)
+
+
+def test_preview_needs_no_azure_on_the_azure_backend(invoke: Invoke) -> None:
+    invoke.write("pipeline.yaml", STEPS.replace("local", "azure") + DAILY)
+    assert invoke("schedules.preview", "--count", "3").out == DAILY_OUT
+
+
+def test_preview_of_a_target_without_a_start_counts_from_now(invoke: Invoke) -> None:
+    weekly = "schedule: {frequency: Week, week_days: [Monday], time_of_day: 06:00}\n"
+    invoke.write("pipeline.yaml", STEPS + weekly + "targets: {dev: {schedule: {enabled: false}}}\n")
+
+    lines = invoke("schedules.preview", "--count", "2", "--target", "dev").out.splitlines()
+
+    assert lines[0] == "every week on Monday at 06:00, UTC"
+    times = [datetime.strptime(line, "  %a %Y-%m-%d %H:%M UTC").replace(tzinfo=timezone.utc) for line in lines[1:3]]
+    now = datetime.now(timezone.utc)
+    assert timedelta(0) < times[0] - now <= timedelta(days=7)
+    assert [(time.weekday(), time.hour, time.minute) for time in times] == [(0, 6, 0)] * 2
+    assert times[1] - times[0] == timedelta(days=7)
+    assert lines[3:] == [
+        "note: `enabled: false` keeps it switched off",
+        "note: no start_time is stated: the times are those of a schedule created now; one that exists keeps its start",
+    ]
+
+
+def test_a_blob_schedule_has_no_times_but_limits(invoke: Invoke) -> None:
+    invoke.write("pipeline.yaml", STEPS + "schedule: {on_blob_change: {datastore_name: raw, path_on_datastore: in}}\n")
+    assert invoke("schedules.preview").out == (
+        "when a blob in raw/in is added or changed, looked for every 5 minutes\n"
+        "note: each blob that is added or changed starts a run of its own: ten blobs, ten runs\n"
+        "note: only blobs right in 'in' are seen, none in subfolders\n"
+        "note: the datastore 'raw' needs an account key, and must not lie in a virtual network\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("frequency: Minute", "every minute, UTC"),
+        ("frequency: Hour, interval: 6", "every 6 hours, UTC"),
+        ("frequency: Day, hours: [17, 9], minutes: [30, 0]", "every day at 09:00, 09:30, 17:00 and 17:30, UTC"),
+        ("frequency: Week, interval: 2, start_time: 2030-01-07T08:15:00", "every 2 weeks at 08:15, UTC"),
+        ("frequency: Month, start_time: 2030-01-07T08:15:00", "every month at 08:15, UTC"),
+        (
+            "frequency: Week, week_days: [Friday, Monday], time_of_day: 7:05, time_zone: Asia/Tokyo",
+            "every week on Monday and Friday at 07:05, Asia/Tokyo",
+        ),
+        (
+            "on_blob_change: {datastore_name: raw, polling_interval: 1}",
+            "when a blob in raw is added or changed, looked for every minute",
+        ),
+    ],
+)  # fmt: skip
+def test_a_schedule_in_words(invoke: Invoke, keys: str, words: str) -> None:
+    project = load_project(invoke.write("pipeline.yaml", f"{STEPS}schedule: {{{keys}}}\n"), variables={})
+    assert project.pipeline.schedule is not None
+    assert in_words(project.pipeline.schedule) == words
+
+
+def test_a_time_that_comes_twice_runs_the_first_time_round(invoke: Invoke) -> None:
+    project = load_project(
+        invoke.write("pipeline.yaml", STEPS + DAILY.replace("2090-03-25", "2030-01-01")), variables={}
+    )
+    assert project.pipeline.schedule is not None
+
+    shown = preview(project.pipeline.schedule, datetime(2030, 10, 26, 12, tzinfo=timezone.utc), 2)
+
+    assert [(str(moment), remark) for moment, remark in shown.times] == [
+        ("2030-10-27 02:30:00+02:00", "the clocks go back; it runs the first time round"),
+        ("2030-10-28 02:30:00+01:00", ""),
+    ]
+
+
+def test_on_this_machine_schedule_previews_and_says_so(invoke: Invoke) -> None:
+    invoke.write("pipeline.yaml", STEPS + DAILY)
+    assert invoke("schedule").out.startswith(
+        "this machine keeps no schedule; `invoke schedules.run` runs in the foreground what is due:\n"
+        "every day at 02:30, Europe/Paris\n"
+        "  Sun 2090-03-26 03:30 CEST"
+    )
+
+
+@pytest.mark.parametrize("task", ["list", "pause", "resume", "prune"])
+def test_what_has_no_meaning_here_says_so(invoke: Invoke, task: str) -> None:
+    invoke.write("pipeline.yaml", STEPS + DAILY)
+    assert invoke(f"schedules.{task}") == Answer(
+        "",
+        "this machine keeps no schedules: `invoke schedules.preview` shows the times of the file's, and "
+        "`invoke schedules.run` runs in the foreground what is due. "
+        "Name a target whose backend is azure with --target\n",
+        2,
+    )
+
+
+def test_azure_runs_its_schedules_by_itself(invoke: Invoke) -> None:
+    invoke.write("pipeline.yaml", STEPS.replace("local", "azure") + DAILY)
+    assert invoke("schedules.run").err == (
+        "Azure ML runs its schedules by itself; `invoke published.run` starts a run now\n"
+    )
+
+
+@pytest.mark.parametrize("task", ["schedule", "schedules.preview", "schedules.run"])
+def test_without_a_schedule_every_task_says_what_to_add(invoke: Invoke, task: str) -> None:
+    invoke.write("pipeline.yaml", STEPS)
+    assert invoke(task) == Answer(
+        "",
+        "pipeline.yaml: there is no schedule in it: "
+        "add `schedule: {frequency: Week, interval: 2}`, or on_blob_change\n",
+        2,
+    )
+
+
+def test_validate_says_what_a_blob_schedule_does_not_do_and_needs(invoke: Invoke) -> None:
+    invoke.write("train.py", "")
+    key = 'account_key: "${KEY}"'
+    text = f"""\
+        backend: local
+        pipeline_parameters: {{blob: none}}
+        steps: {{train: {{script_name: train.py}}}}
+        datastores: {{raw: {{container_name: raw, account_name: churnstore, {key}}}}}
+        schedule:
+          on_blob_change:
+            datastore_name: raw
+            data_path_parameter_name: blob
+        """
+    invoke.write("pipeline.yaml", text)
+    assert invoke("validate", "--strict") == Answer(
+        "pipeline.yaml: note: each blob that is added or changed starts a run of its own: ten blobs, ten runs\n"
+        "pipeline.yaml: note: only blobs right in the container's top are seen, none in subfolders\n"
+        "pipeline.yaml: note: the datastore 'raw' needs an account key, and must not lie in a virtual network\n"
+        "pipeline.yaml is fine: 1 step.\n",
+        "",
+        0,
+    )
+
+    invoke.write("pipeline.yaml", text.replace(f", {key}", "").replace("name: blob", "name: blub"))
+    sentences = (
+        "pipeline.yaml:7: a schedule can only watch a datastore with an account_key, and 'raw' has none\n"
+        "pipeline.yaml:8: 'blub' is not under pipeline_parameters, so nothing takes the changed blob's path; "
+        "did you mean 'blob'?\n"
+    )
+    assert invoke("validate") == Answer("", sentences, 2)
+    assert invoke("schedule") == Answer("", sentences, 2)
+
+
+def test_a_dry_run_in_the_foreground_shows_when_it_would_run(invoke: Invoke) -> None:
+    invoke.write("pipeline.yaml", STEPS + DAILY)
+    assert invoke("--dry", "schedules.run", "--most", "3").out == (
+        "would run the pipeline here, in the foreground:\n" + DAILY_OUT
+    )
+
+
+def events(invoke: Invoke, clock: MovedClock, most: int) -> list[str]:
+    """Run in the foreground by a clock that is moved, and tell what came."""
+    project = load_project(invoke.folder / "pipeline.yaml", variables={})
+    assert project.pipeline.schedule is not None
+    told = []
+    for event in run_when_due(
+        project, project.pipeline.schedule, clock, on_event=lambda event: None, tick=None, most=most
+    ):
+        if isinstance(event, Due):
+            told.append(f"{event.at:%d %H:%M} {event.blob or ''}".rstrip())
+        else:
+            assert isinstance(event, Ran)
+            told.append(event.record.status)
+    return told
+
+
+def test_in_the_foreground_the_pipeline_runs_whenever_it_is_due_also_after_a_failure(invoke: Invoke) -> None:
+    invoke.write("train.py", "import pathlib, sys\nsys.exit(3)\n")
+    invoke.write("pipeline.yaml", STEPS + "schedule: {frequency: Day, time_of_day: 18:30}\n")
+
+    assert events(invoke, MovedClock("2026-01-07T10:07:33"), 2) == ["07 18:30", "failed", "08 18:30", "failed"]
+
+
+def test_a_changed_file_under_the_datastores_folder_starts_a_run_that_is_told_its_path(invoke: Invoke) -> None:
+    invoke.write("train.py", "import sys, pathlib\npathlib.Path('outputs').mkdir()\nprint('blob', sys.argv[1])\n")
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        pipeline_parameters: {blob: none}
+        steps: {train: {script_name: train.py, arguments: ["${{ parameters.blob }}"]}}
+        schedule: {on_blob_change: {datastore_name: raw, path_on_datastore: in, data_path_parameter_name: blob}}
+        """,
+    )
+    clock = MovedClock(
+        "2026-01-07T10:00:00",
+        {"2026-01-07T10:01:00": lambda: invoke.write(".azml/datastores/raw/in/new.csv", "a\n1\n")},
+    )
+
+    assert events(invoke, clock, 1) == ["07 10:05 in/new.csv", "completed"]
+    logs = [file.read_text(encoding="utf-8") for file in invoke.folder.glob(".azml/runs/*/steps/train/log.txt")]
+    assert logs == ["blob in/new.csv\n"]
+
+
+def test_the_foreground_tells_what_was_due_and_what_became_of_it(
+    invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoke.write("train.py", "print('trained')\n")
+    file = invoke.write("pipeline.yaml", STEPS + "schedule: {frequency: Minute, start_time: 2026-01-01T00:00:00}\n")
+
+    run_in_foreground(load_project(file, variables={}), MovedClock("2026-01-07T10:07:33"), most=1)
+
+    out = capsys.readouterr().out
+    assert re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", re.sub(r"after \d+(\.\d+)? s", "after TIME", out)) == (
+        "every minute, UTC; Ctrl-C ends it\n"
+        "Wed 2026-01-07 10:08 UTC: the schedule starts a run\n"
+        "run RUN of experiment pipeline: 1 step on this machine\n"
+        "train: started; it has no finished result yet\n"
+        "train: completed after TIME\n"
+        "run RUN completed after TIME\n"
+    )
