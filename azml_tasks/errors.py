@@ -16,12 +16,14 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 # Controls, line and paragraph ends, and the marks that turn the direction of writing: a problem is one line, and what a
 # file holds does not act on the terminal that shows it.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST_NAME = 100
+_MOST_NAMES = 1_000
 MOST_LINES = 200
 
 
@@ -85,7 +87,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     if len(name) > _LONGEST_NAME:
         # Comparing takes time in the square of the length, and nobody mistypes so long a name.
         return None
-    by_lower_case = {other.lower(): other for other in known}
+    by_lower_case = {other.lower(): other for other in islice(known, _MOST_NAMES)}
     found = difflib.get_close_matches(name.lower(), by_lower_case, n=1)
     return by_lower_case[found[0]] if found else None
 

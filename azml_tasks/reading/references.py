@@ -10,7 +10,7 @@ from azml_tasks.wiring import Finding
 
 Path = tuple[str | int, ...]
 
-_MOST_SUGGESTIONS = 100
+_MOST_SUGGESTIONS = 20
 
 
 def missing_declarations(pipeline: Pipeline) -> Iterator[Finding]:
@@ -43,7 +43,7 @@ def _notes(uses: Iterable[tuple[Path, str, str]], noun: str, declared: Iterable[
     seen: set[str] = set()
     for path, _, name in uses:
         if name not in known and name not in seen:
-            # Suggestions cost time, and nobody reads hundreds. A version says that it was not mistyped.
+            # Suggestions cost time, and nobody reads dozens. A version says that it was not mistyped.
             meant = did_you_mean(name, known) if len(seen) < _MOST_SUGGESTIONS and "@" not in name else ""
             seen.add(name)
             yield Finding(

@@ -34,8 +34,8 @@ _NOUNS = {
     "datasets": "dataset",
     "computes": "compute",
 }
-# Suggestions cost time, and nobody reads hundreds.
-_MOST_SUGGESTIONS = 100
+# Suggestions cost time, and nobody reads dozens.
+_MOST_SUGGESTIONS = 20
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from azml_tasks.wiring.tokens import (
 
 INPUT_FOLDER = "--input-folder"
 OUTPUT_FOLDER = "--output-folder"
-_MOST_SUGGESTIONS = 100
+_MOST_SUGGESTIONS = 20
 _PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
 
 Path = tuple[str | int, ...]
@@ -81,7 +81,7 @@ class _Wiring:
         self.findings.append(Finding(path, message))
 
     def _meant(self, name: str, known: Iterable[str]) -> str:
-        # Suggestions cost time, and nobody reads hundreds.
+        # Suggestions cost time, and nobody reads dozens.
         return did_you_mean(name, known) if len(self.findings) < _MOST_SUGGESTIONS else ""
 
     def _check_keys(self) -> None:

@@ -1,0 +1,1 @@
+"""Input that nobody would write: whatever it is, only our own errors come out."""
