@@ -1,6 +1,7 @@
 """The local backend: a pipeline's steps as processes of this machine, recorded under .azml.
 
-    runner        run_pipeline: the steps in parallel, each when those before it have completed
+    runner        run_pipeline, from the plan to the record
+    scheduler     the steps in parallel, each when those before it have completed
     attempt       one step: what it depends on, its process, what it leaves behind
     preparation   snapshots and earlier results, settled before anything starts
     forecast      what a run would do, without running anything

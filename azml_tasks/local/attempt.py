@@ -8,32 +8,31 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from azml_tasks.errors import listed
 from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give, local_path
-from azml_tasks.local.content import Contents
 from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
-from azml_tasks.local.environment import base_environment, definition_of, variables_of
+from azml_tasks.local.environment import definition_of, variables_of
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
 from azml_tasks.local.files import read_json, remove_tree, write_json
 from azml_tasks.local.fingerprint import Fingerprint, differences
-from azml_tasks.local.layout import Layout, StepPlaces
+from azml_tasks.local.layout import StepPlaces
 from azml_tasks.local.mentions import Mentions, noted_reads
-from azml_tasks.local.objects import Objects
 from azml_tasks.local.processes import Ended, Launch
-from azml_tasks.local.record import RunRecord, StepRecord
-from azml_tasks.local.results import Result, Results
+from azml_tasks.local.record import StepRecord
+from azml_tasks.local.results import Result
+from azml_tasks.local.site import Site
 from azml_tasks.snapshot import Snapshot, missing_hint
 from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
-    from azml_tasks.wiring import Plan, StepPlan
+    from azml_tasks.wiring import StepPlan
 
 # The folders of the working directory that belong to the run, as on Azure.
 _COLLECTED = ("outputs", "logs")
@@ -64,38 +63,10 @@ class Decision:
     reason: str
 
 
-@dataclass(frozen=True)
-class Site:
-    """All that the steps of one run share; `outer` holds the variables of the process that runs it."""
-
-    layout: Layout
-    plan: Plan
-    run: RunRecord
-    contents: Contents
-    virtual_environments: Mapping[str, VirtualEnvironment]
-    outer: Mapping[str, str] = field(repr=False)
-    warm: bool = True
-
-    @cached_property
-    def environment(self) -> dict[str, str]:
-        """The environment of every step before its own variables."""
-        return base_environment(self.plan.pipeline, self.layout.project, self.outer)
-
-    @cached_property
-    def results(self) -> Results:
-        """The results that may be reused."""
-        return Results(self.layout, self.contents)
-
-    @cached_property
-    def objects(self) -> Objects:
-        """The contents of snapshots."""
-        return Objects(self.layout.objects)
-
-
 class Attempt:
     """One step of one run, from the decision to its record.
 
-    `upstream` holds the records of all steps that it follows.
+    `upstream` holds the records of the steps that it follows, as far as they have ever run.
     """
 
     def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, upstream: Mapping[str, StepRecord]) -> None:
@@ -234,16 +205,16 @@ class Attempt:
         """Return the record of a step whose process ended well, if its outputs are as they should be."""
         with contextlib.suppress(OSError):
             remove_tree(self._places.work)
-        try:
-            deliver(self._plan, self._places, self._site.layout, step_run_id(self._site.run, self._plan))
-        except DestinationError as error:
-            return replace(record, status="failed", message=str(error))
         digest = self._site.results.digest
         outputs = {output.name: digest(self._places.output(output.name)) for output in self._plan.outputs}
         gone = [output.argument for output in self._plan.outputs if not outputs[output.name]]
         if gone:
             message = f"what it was given as {listed(gone)} is gone or cannot be read"
             return replace(record, status="failed", message=message)
+        try:
+            deliver(self._plan, self._places, self._site.layout, step_run_id(self._site.run, self._plan))
+        except DestinationError as error:
+            return replace(record, status="failed", message=str(error))
         return replace(record, status="completed", outputs=outputs)
 
     def keep(self, record: StepRecord) -> None:

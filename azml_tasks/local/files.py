@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 _serial = count()
+# Levels of folders that every Python's shutil can delete.
+_DEEP = 100
 
 
 def write_json(path: Path, value: object) -> None:
@@ -96,4 +98,18 @@ def remove_tree(path: Path) -> None:
         path.unlink()
     elif path.exists():
         handler: dict[str, Any] = {"onexc" if sys.version_info >= (3, 12) else "onerror": allow}
+        _flatten(path)
         shutil.rmtree(path, **handler)
+
+
+def _flatten(root: Path) -> None:
+    """Move what lies too deep below a folder up into it; before Python 3.13 shutil recurses a level a folder."""
+    waiting = [str(root)]
+    while waiting:
+        top = waiting.pop()
+        for folder, folders, _ in os.walk(top):
+            if folder.count(os.sep) - top.count(os.sep) == _DEEP:
+                for name in folders:
+                    waiting.append(os.path.join(root, f"{next(_serial)}.deep"))
+                    os.rename(os.path.join(folder, name), waiting[-1])
+                folders.clear()

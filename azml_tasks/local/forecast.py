@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from azml_tasks.errors import listed
-from azml_tasks.local.attempt import Attempt, InputMissingError, Site
+from azml_tasks.local.attempt import Attempt, InputMissingError
 from azml_tasks.local.content import Contents
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preparation import build_snapshots, given_steps, virtual_environments
 from azml_tasks.local.record import RunRecord, StepRecord
 from azml_tasks.local.results import Results
 from azml_tasks.local.selection import select
+from azml_tasks.local.site import Site
 
 if TYPE_CHECKING:
     from azml_tasks.wiring import Plan, StepPlan

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
@@ -334,14 +335,13 @@ def test_a_step_that_takes_too_long_is_stopped(project, way):
     assert run["gentle"].seconds < 60
 
 
-def test_a_step_that_does_not_end_when_told_is_killed(project, monkeypatch, way):
-    monkeypatch.setattr("azml_tasks.local.runner.GRACE", 0.3)
+def test_a_step_that_does_not_end_when_told_is_killed(project, way):
     project.pipeline(
         "steps: {stubborn: {script_name: stubborn.py, max_run_duration_seconds: 1}}",
         stubborn="import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
     )
 
-    run = project.run(**way)
+    run = project.run(grace=0.3, **way)
 
     assert (run["stubborn"].status, run["stubborn"].exit_code) == ("failed", -9)
 
@@ -437,3 +437,13 @@ def test_the_fork_server_that_is_killed_is_reported_and_takes_its_steps_along(pr
 
     assert str(caught.value).startswith("the process that starts the steps ended, perhaps for want of memory")
     assert ends(pid.read_text())
+
+
+def test_a_run_may_be_started_from_another_thread(project, way):
+    project.line(one=PASS_ALONG, two=PASS_ALONG)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(project.run(**way)))
+    thread.start()
+    thread.join()
+
+    assert [run.status for run in found] == ["completed"]

@@ -359,6 +359,20 @@ def test_from_step_without_an_earlier_result_says_what_to_do(project):
     assert not (project.folder / ".azml/runs").exists()
 
 
+def test_only_needs_no_result_of_a_step_that_it_merely_runs_after(project):
+    project.pipeline(
+        """
+        steps:
+          load: {script_name: load.py, output_folders: []}
+          report: {script_name: report.py, input_folders: {}, run_after: [load]}
+        """,
+        load="",
+        report="",
+    )
+
+    assert project.statuses(project.run(only="report")) == {"report": "completed"}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

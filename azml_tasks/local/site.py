@@ -1,0 +1,47 @@
+"""What the steps of one run share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from azml_tasks.local.content import Contents
+from azml_tasks.local.environment import base_environment
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.objects import Objects
+from azml_tasks.local.record import RunRecord
+from azml_tasks.local.results import Results
+
+if TYPE_CHECKING:
+    from azml_tasks.local.virtual_environment import VirtualEnvironment
+    from azml_tasks.wiring import Plan
+
+
+@dataclass(frozen=True)
+class Site:
+    """All that the steps of one run share; `outer` holds the variables of the process that runs it."""
+
+    layout: Layout
+    plan: Plan
+    run: RunRecord
+    contents: Contents
+    virtual_environments: Mapping[str, VirtualEnvironment]
+    outer: Mapping[str, str] = field(repr=False)
+    warm: bool = True
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The environment of every step before its own variables."""
+        return base_environment(self.plan.pipeline, self.layout.project, self.outer)
+
+    @cached_property
+    def results(self) -> Results:
+        """The results that may be reused."""
+        return Results(self.layout, self.contents)
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The contents of snapshots."""
+        return Objects(self.layout.objects)

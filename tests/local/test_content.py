@@ -1,0 +1,154 @@
+"""A digest says what a file or folder holds, whatever its times; what is known is not read again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+
+import pytest
+
+from azml_tasks.local.content import Contents
+from azml_tasks.local.files import remove_tree
+
+
+@pytest.fixture
+def contents(tmp_path) -> Contents:
+    return Contents(tmp_path / ".azml/hashes.json")
+
+
+def test_a_file_has_the_digest_of_its_bytes(tmp_path, contents):
+    (tmp_path / "a").write_bytes(b"x" * 3_000_000)
+
+    assert contents.digest(tmp_path / "a") == hashlib.sha256(b"x" * 3_000_000).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "a.csv").write_text("2"),
+        lambda root: (root / "a.csv").rename(root / "b.csv"),
+        lambda root: (root / "deep/inner/c.csv").unlink(),
+        lambda root: (root / "deep/inner/c.csv").rename(root / "deep/c.csv"),
+        lambda root: (root / "new").write_text(""),
+        lambda root: (root / "empty").rmdir(),
+        lambda root: (root / "new").mkdir(),
+        lambda root: (root / "link").unlink(),
+        lambda root: (root / "broken").unlink() or (root / "broken").symlink_to("elsewhere"),
+        lambda root: (root / "target").write_text("changed"),
+    ],
+)
+def test_every_change_of_a_folder_changes_its_digest_and_changing_back_brings_it_back(tmp_path, contents, change):
+    def fill():
+        root = tmp_path / "root"
+        (root / "deep/inner").mkdir(parents=True)
+        (root / "empty").mkdir()
+        for name in ("a.csv", "deep/inner/c.csv", "target"):
+            (root / name).write_text("1")
+        (root / "link").symlink_to("target")
+        (root / "broken").symlink_to("nowhere")
+        return root
+
+    root = fill()
+    before = contents.digest(root)
+    change(root)
+    assert contents.digest(root) != before
+
+    root.rename(tmp_path / "old")
+    assert contents.digest(fill()) == before
+
+
+def test_links_that_lead_in_a_circle_come_to_an_end(tmp_path, contents):
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/up").symlink_to(tmp_path / "a")
+    (tmp_path / "a/self").symlink_to("self")
+
+    assert len(contents.digest(tmp_path / "a")) == 64
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes of POSIX")
+def test_a_pipe_is_not_waited_for(tmp_path, contents):
+    (tmp_path / "a").mkdir()
+    os.mkfifo(tmp_path / "a/pipe")
+
+    assert len(contents.digest(tmp_path / "a")) == 64
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX may be this long")
+def test_a_tree_deeper_than_python_recurses(tmp_path, contents):
+    home = os.getcwd()
+    os.chdir(tmp_path)
+    try:
+        for _ in range(1500):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(home)
+
+    assert len(contents.digest(tmp_path / "d")) == 64
+
+    remove_tree(tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+def test_read_only_folders_are_removed_too(tmp_path):
+    (tmp_path / "d/e").mkdir(parents=True)
+    (tmp_path / "d/e/file").write_text("")
+    (tmp_path / "d/e").chmod(0o500)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "d/link").symlink_to(tmp_path / "outside")
+
+    remove_tree(tmp_path / "d")
+    remove_tree(tmp_path / "d")
+
+    assert sorted(os.listdir(tmp_path)) == ["outside"]
+
+
+def test_a_settled_file_is_read_once_however_often_it_is_asked_for(tmp_path):
+    known = tmp_path / "hashes.json"
+    (tmp_path / "a").write_text("1")
+    status = os.stat(tmp_path / "a")
+    # As if it had been hashed long ago, with a digest that its content does not have.
+    signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    known.write_text(json.dumps({"version": 1, "files": {str(tmp_path / "a"): [*signature, "known"]}}))
+
+    assert Contents(known).digest(tmp_path / "a") == "known"
+    for place in range(4):
+        other = [value + (place == n) for n, value in enumerate(signature)]
+        known.write_text(json.dumps({"version": 1, "files": {str(tmp_path / "a"): [*other, "known"]}}))
+        assert Contents(known).digest(tmp_path / "a") == hashlib.sha256(b"1").hexdigest()
+
+
+def test_a_file_that_has_just_changed_is_not_remembered(tmp_path, contents):
+    (tmp_path / "new").write_text("1")
+    contents.digest(tmp_path / "new")
+    contents.save()
+
+    assert not (tmp_path / ".azml/hashes.json").exists()
+
+
+def test_what_was_hashed_is_remembered_for_the_next_run(tmp_path):
+    # A file of this interpreter has not changed in the last seconds.
+    path = os.__file__
+    first = Contents(tmp_path / "hashes.json")
+    digest = first.digest(path)
+    first.save()
+
+    assert json.loads((tmp_path / "hashes.json").read_text())["files"][path][-1] == digest
+    assert Contents(tmp_path / "hashes.json").digest(path) == digest
+
+
+def test_a_pattern_counts_names_and_contents_of_what_it_finds(tmp_path, contents):
+    for name in ("1.csv", "2.csv", "notes.txt"):
+        (tmp_path / name).write_text(name)
+    before = contents.digest_pattern(tmp_path, "*.csv")
+
+    (tmp_path / "notes.txt").write_text("changed")
+    assert contents.digest_pattern(tmp_path, "*.csv") == before
+    (tmp_path / "2.csv").rename(tmp_path / "3.csv")
+    assert contents.digest_pattern(tmp_path, "*.csv") != before
+    assert contents.digest_pattern(tmp_path, "*.parquet") is None
+    assert contents.digest_pattern(tmp_path, "1.csv") == contents.digest(tmp_path / "1.csv")
+    (tmp_path / "odd[1]").write_text("x")
+    assert contents.digest_pattern(tmp_path, "odd[1]") == contents.digest(tmp_path / "odd[1]")
