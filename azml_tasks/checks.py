@@ -1,4 +1,4 @@
-"""Check what pipeline.yaml says against the files that lie beside it."""
+"""Check all that pipeline.yaml says, beyond its being readable, without Azure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from glob import iglob
 from os.path import exists
 
 from azml_tasks.errors import Problem
+from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
+from azml_tasks.schedule_checks import schedule_problems
 from azml_tasks.snapshot import SnapshotBuilder, SnapshotError
+
+
+def project_problems(project: Project) -> list[Problem]:
+    """Return what is wrong with the files that are named, with the schedule, and with what the backend needs."""
+    needs = needs_problems(project) if project.pipeline.backend == "azure" else []
+    return [*file_problems(project), *schedule_problems(project), *needs]
 
 
 def file_problems(project: Project) -> list[Problem]:

@@ -10,10 +10,9 @@ from importlib import metadata
 from typing import Literal
 
 import azml_tasks
-from azml_tasks.checks import file_problems
+from azml_tasks.checks import project_problems
 from azml_tasks.errors import listed
 from azml_tasks.reading import Project
-from azml_tasks.schedule_checks import schedule_problems
 
 SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
 # The newest Python that Microsoft publishes the SDK for.
@@ -94,7 +93,7 @@ def _mismatches() -> Iterator[Finding]:
 
 
 def _file(project: Project) -> Iterator[Finding]:
-    problems = [*file_problems(project), *schedule_problems(project)]
+    problems = project_problems(project)
     for problem in problems:
         yield Finding("bad", str(problem))
     if not problems:

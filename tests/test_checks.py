@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.checks import file_problems
+from azml_tasks.checks import file_problems, project_problems
 from azml_tasks.reading import load_project
 
 
@@ -103,3 +103,42 @@ def test_what_two_steps_share_is_said_once(tmp_path):
     (line,) = problems(tmp_path, text)
 
     assert line.startswith("broken.py:1: ")
+
+
+UNNAMED = """\
+resource_group: churn-rg
+subscription_id: ${AZURE_SUBSCRIPTION_ID}
+pipeline_parameters: {alpha: 1, Target: cpu}
+compute_name: cpu
+steps:
+  a: {script_name: a.py, env_name: env}
+  b:
+    script_name: b.py
+    input_datasets: {a_output_folder: customers, b_output_folder: customers}
+    output_folders: [--output-folder]
+datasets: {customers: {}}
+"""
+
+
+def test_what_azure_needs_of_the_file(tmp_path):
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).touch()
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(UNNAMED, encoding="utf-8")
+
+    assert [str(problem) for problem in project_problems(load_project(file, variables={}))] == [
+        "pipeline.yaml:1: Azure needs ws_name, and the file has none",
+        "pipeline.yaml:7: step 'b' has no environment: Azure needs env_name, in the step or at the top of the file",
+        "pipeline.yaml:3: 'Target' is the name of a parameter of Azure's own; take another",
+        "pipeline.yaml:7: step 'b' has an input and an output that Azure calls 'b_output_folder'; rename the input",
+    ]
+
+
+@pytest.mark.parametrize("backend", ["local", "azure"])
+def test_only_a_backend_that_needs_them_asks_for_names(tmp_path, backend):
+    (tmp_path / "a.py").touch()
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(f"backend: {backend}\nsteps: {{a: {{script_name: a.py}}}}\n", encoding="utf-8")
+
+    asked = [problem.message.partition(" ")[0] for problem in project_problems(load_project(file, variables={}))]
+    assert asked == ([] if backend == "local" else ["Azure"] * 3 + ["step"] * 2)

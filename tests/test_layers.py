@@ -19,7 +19,7 @@ LAYERS = (
     {"durations", "errors", "secrets"},
     {"model", "wiring"},
     {"reading", "snapshot", "recurrence", "stub"},
-    {"checks", "diagnosis", "diagram", "overrides", "preview"},
+    {"checks", "diagnosis", "diagram", "needs", "overrides", "preview", "schedule_checks"},
     {"local", "azure", "standin"},
     {"tasks"},
 )

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from azml_tasks.azure.auth import Tokens, login
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.failures import MissingError, is_missing
-from azml_tasks.errors import LoginError, ProjectError, ServiceError, did_you_mean, listed
+from azml_tasks.errors import LoginError, ServiceError, did_you_mean, listed
 from azml_tasks.model import Auth
+from azml_tasks.needs import check_workspace
 from azml_tasks.reading.project import Project
 
 if TYPE_CHECKING:
     from azureml.core import Workspace
     from azureml.core.authentication import AbstractAuthentication
 
-_NEEDED = ("ws_name", "resource_group", "subscription_id")
 # Where the original wrapper created a workspace whose resource group was missing.
 _LOCATION = "eastus"
 _SUBSCRIPTIONS = "https://management.azure.com/subscriptions?api-version=2022-12-01"
@@ -34,15 +34,8 @@ def connect(project: Project) -> Workspace:
     Raises ProjectError for keys that are missing, LoginError, and ServiceError for a workspace that is not there: none
     is ever created.
     """
-    project.require(*_NEEDED, "auth")
+    check_workspace(project)
     pipeline = project.pipeline
-    missing = [
-        project.problem((key,), f"Azure needs {key}, and the file has none")
-        for key in _NEEDED
-        if not getattr(pipeline, key)
-    ]
-    if missing:
-        raise ProjectError(missing)
     return open_workspace(
         str(pipeline.ws_name),
         str(pipeline.resource_group),

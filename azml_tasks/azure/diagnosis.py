@@ -34,9 +34,8 @@ def examine_workspace(project: Project) -> Iterator[Finding]:
     """
     try:
         ws = connect(project)
-    except ProjectError as error:
-        yield from (Finding("bad", str(problem)) for problem in error.problems)
-        return
+    except ProjectError:
+        return  # `azml_tasks.diagnosis.examine` has said what is missing
     except AzmlError as error:
         yield Finding("bad", str(error), _mending(error))
         return

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.connection import connect
-from azml_tasks.azure.needs import check_needs
 from azml_tasks.azure.pipeline_step import PipelineStep
 from azml_tasks.azure.pipeline_wrapper import PipelineWrapper
 from azml_tasks.azure.workspace_wrapper import WorkspaceWrapper
+from azml_tasks.needs import check_needs
 from azml_tasks.reading import Project
 from azml_tasks.wiring import Plan, StepPlan
 

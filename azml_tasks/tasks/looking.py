@@ -11,16 +11,15 @@ from azml_tasks.tasks.task import TARGET, task
 @task(help={"target": TARGET, "strict": "Take remarks for errors."})
 def validate(context: Context, target: str = "", strict: bool = False) -> None:
     """Check all of pipeline.yaml, and the files it names, without Azure."""
-    from azml_tasks.checks import file_problems
+    from azml_tasks.checks import project_problems
     from azml_tasks.errors import ProjectError, listed
     from azml_tasks.preview import blob_limits
     from azml_tasks.reading.schema import write_schema
-    from azml_tasks.schedule_checks import schedule_problems
 
     project = load(context, target)
     if not is_dry(context):
         write_schema(project.directory)
-    problems = [*file_problems(project), *schedule_problems(project)]
+    problems = project_problems(project)
     if problems:
         raise ProjectError(problems)
     for note in project.notes:

@@ -16,6 +16,7 @@ from azml_tasks.azure.diagnosis import examine_workspace
 from azml_tasks.azure.pausing import pause
 from azml_tasks.azure.register import register
 from azml_tasks.azure.schedules import schedule
+from azml_tasks.checks import project_problems
 from azml_tasks.diagnosis import Finding
 from azml_tasks.reading import load_project
 from tests.azure.workspace import FILE, opened
@@ -131,8 +132,14 @@ def test_a_workspace_that_is_not_there_is_a_finding(azure, tmp_path):
             "correct ws_name, resource_group and subscription_id; no task creates a workspace",
         )
     ]
-    (missing,) = findings(tmp_path, DECLARED.replace("ws_name: churn-ws\n", ""))
-    assert (missing.verdict, missing.message) == ("bad", "pipeline.yaml:1: Azure needs ws_name, and the file has none")
+
+
+def test_a_workspace_that_is_not_named_was_found_in_the_file_already(azure, tmp_path):
+    text = DECLARED.replace("ws_name: churn-ws\n", "")
+    assert findings(tmp_path, text) == []
+    assert [str(problem) for problem in project_problems(load_project(tmp_path / "pipeline.yaml"))] == [
+        "pipeline.yaml:1: Azure needs ws_name, and the file has none"
+    ]
 
 
 def test_a_login_that_fails_is_a_finding(azure, tmp_path):

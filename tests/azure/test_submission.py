@@ -8,11 +8,11 @@ from tests.azure.projects import line_of_steps, write_project
 
 pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
-from azml_tasks.azure.needs import RESERVED_PARAMETERS
 from azml_tasks.azure.submission import run
 from azml_tasks.azure.transport import Patience, steady
 from azml_tasks.azure.watch import Pace, Watch
 from azml_tasks.errors import ProjectError, RunError, ServiceError
+from azml_tasks.needs import RESERVED_PARAMETERS
 from tests.azure.workspace import opened, stocked
 from tests.service.graphs import FromStep, ParameterOf, ToOutput
 

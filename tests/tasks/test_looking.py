@@ -83,6 +83,22 @@ def test_files_that_are_missing(churn: Invoke):
     )
 
 
+def test_what_azure_needs_is_asked_for_where_the_backend_is_azure(churn: Invoke):
+    targets = "      cloud: {backend: azure, subscription_id: '${NOT_SET}', resource_group: churn-rg}\n"
+    churn.write("pipeline.yaml", CHURN + targets)
+
+    needed = "has no environment: Azure needs env_name, in the step or at the top of the file"
+
+    assert churn("validate").status == 0
+    assert churn("validate", "--target", "cloud") == Answer(
+        "",
+        f"pipeline.yaml:4: step 'prepare' {needed}\n"
+        f"pipeline.yaml:5: step 'train' {needed}\n"
+        "pipeline.yaml:11: Azure needs ws_name, and the file has none\n",
+        2,
+    )
+
+
 def test_the_file_is_found_from_a_folder_below(churn: Invoke, monkeypatch):
     below = churn.folder / "steps" / "deep"
     below.mkdir(parents=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.reading import Project
 
+WORKSPACE = ("ws_name", "resource_group", "subscription_id")
 # The parameters that the SDK itself gives every step (azureml-pipeline-core, _module_parameter_provider.py), in lower
 # case; one of the file's would take its place.
-RESERVED_PARAMETERS = frozenset(
-    """
+_OF_AZURE = """
     amlcomputelocation amlcomputename amlcomputenodecount amlcomputeretaincluster amlcomputevmpriority amlcomputevmsize
     arguments autoprepareenvironment basedockerfile basedockerimage baseimageregistryaddress baseimageregistrypassword
     baseimageregistryusername batchairesourcegroup batchaisubscriptionid batchaiworkspacename clustername command
@@ -20,8 +20,16 @@ RESERVED_PARAMETERS = frozenset(
     nativeshareddirectory nodecount precachepackages prepareenvironment runconfiguration script sharedvolumes shmsize
     sourcedirectorydatastore sparkconfiguration sparkmavenpackages sparkrepositories target targettype
     tensorflowparameterservercount tensorflowworkercount usermanageddependencies yarndeploymode
-    """.split()
-)
+"""
+RESERVED_PARAMETERS = frozenset(_OF_AZURE.split())
+
+
+def needs_problems(project: Project) -> list[Problem]:
+    """Return all that keeps Azure from taking the pipeline: what is not named, and what has a name of Azure's own.
+
+    Whether variables are set is not asked: a machine without secrets can check the file.
+    """
+    return [*_workspace(project), *_pipeline(project)]
 
 
 def check_needs(project: Project) -> None:
@@ -29,9 +37,32 @@ def check_needs(project: Project) -> None:
 
     Raises ProjectError with all that is wrong.
     """
-    problems = [*_unnamed(project), *_parameters(project), *_inputs(project)]
+    problems = list(_pipeline(project))
     if problems:
         raise ProjectError(problems)
+
+
+def check_workspace(project: Project) -> None:
+    """See that the file names a workspace, and that the variables are set by which it does.
+
+    Raises ProjectError.
+    """
+    project.require(*WORKSPACE, "auth")
+    problems = list(_workspace(project))
+    if problems:
+        raise ProjectError(problems)
+
+
+def _workspace(project: Project) -> Iterator[Problem]:
+    for key in WORKSPACE:
+        if not getattr(project.pipeline, key):
+            yield project.problem((key,), f"Azure needs {key}, and the file has none")
+
+
+def _pipeline(project: Project) -> Iterator[Problem]:
+    yield from _unnamed(project)
+    yield from _parameters(project)
+    yield from _inputs(project)
 
 
 def _unnamed(project: Project) -> Iterator[Problem]:
