@@ -21,7 +21,10 @@ from tests.azure.workspace import stocked
 from tests.service.traffic import Traffic
 
 NOW = datetime(2030, 1, 1, 12, 0, 30, tzinfo=timezone.utc)
-NAMED = "experiment_name: trial\npublish: {name: churn, description: Weekly churn scores}\n"
+NAMED = (
+    "experiment_name: trial\npublish: {name: churn, description: Weekly churn scores}\n"
+    "pipeline_parameters: {blob: none}\n"
+)
 BLOB = "{on_blob_change: {datastore_name: churn_blob, path_on_datastore: incoming, polling_interval: 15}}"
 
 

@@ -12,6 +12,7 @@ from azml_tasks.local.scheduled import Ran, run_when_due
 from azml_tasks.preview import in_words, preview
 from azml_tasks.reading import load_project
 from azml_tasks.tasks.schedules import run_in_foreground
+from tests.docs.blocks import blocks_in
 from tests.recurrence.test_foreground import MovedClock
 from tests.tasks.conftest import Answer, Invoke
 
@@ -30,6 +31,13 @@ note: the start, 2090-03-25 02:30, matches what is stated: Azure ML leaves out t
 def test_preview_shows_the_next_times_in_the_files_zone_and_in_utc_and_what_azure_leaves_out(invoke: Invoke) -> None:
     invoke.write("pipeline.yaml", STEPS + DAILY)
     assert invoke("schedules.preview", "--count", "3") == Answer(DAILY_OUT, "", 0)
+
+
+def test_preview_prints_what_the_page_on_scheduling_shows(invoke: Invoke) -> None:
+    file = blocks_in("yaml", "docs/scheduling.md")[0]
+    command, _, shown = blocks_in("console", "docs/scheduling.md")[0].text.partition("\n")
+    invoke.write("pipeline.yaml", file.text)
+    assert invoke(*command.split()[2:]) == Answer(shown, "", 0)
 
 
 def test_preview_needs_no_azure_on_the_azure_backend(invoke: Invoke) -> None:
