@@ -22,6 +22,7 @@ from typing import ClassVar
 # Controls, line and paragraph ends, and the marks that turn the direction of writing: a problem is one line, and what a
 # file holds does not act on the terminal that shows it.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LONGEST_MESSAGE = 1_000
 _LONGEST_NAME = 100
 _MOST_NAMES = 1_000
 MOST_LINES = 200
@@ -40,7 +41,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], f"{place}: {self.message}")
+        line = f"{place}: {shortened(self.message, _LONGEST_MESSAGE)}"
+        return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], line)
 
 
 class AzmlError(Exception):
@@ -80,6 +82,11 @@ class RunError(AzmlError):
     """A run failed, was cancelled or cannot be found."""
 
     exit_status: ClassVar[int] = 1
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return the text, cut at its end when it is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

@@ -13,6 +13,7 @@ from azml_tasks.errors import (
     closest,
     did_you_mean,
     listed,
+    shortened,
 )
 from azml_tasks.secrets import is_secret_name
 
@@ -30,6 +31,16 @@ from azml_tasks.secrets import is_secret_name
 )
 def test_a_problem_is_one_line(problem, text):
     assert str(problem) == text
+
+
+def test_a_long_message_is_cut():
+    assert str(Problem("f", 1, "x" * 1_000)) == f"f:1: {'x' * 1_000}"
+    assert str(Problem("f", 1, "x" * 1_001)) == f"f:1: {'x' * 997}..."
+
+
+@pytest.mark.parametrize(("text", "most", "shown"), [("abcdef", 6, "abcdef"), ("abcdefg", 6, "abc..."), ("", 6, "")])
+def test_a_text_that_is_shortened(text, most, shown):
+    assert shortened(text, most) == shown
 
 
 def test_problems_stand_in_the_order_of_their_places():

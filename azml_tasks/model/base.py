@@ -8,6 +8,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from azml_tasks.errors import shortened
+
 T = TypeVar("T")
 
 Scalar = str | bool | int | float
@@ -25,7 +27,7 @@ class InvalidNameError(ValueError):
     def __init__(self, name: str, rule: str) -> None:
         self.name = name
         self.rule = rule
-        super().__init__(f"{name!r} is not a valid name: {rule}")
+        super().__init__(f"{shortened(repr(name))} is not a valid name: {rule}")
 
 
 class MisfitError(ValueError):

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from azml_tasks.errors import shortened
 from azml_tasks.model.base import named
 
 WorkspaceName = Annotated[
@@ -103,7 +104,7 @@ def input_name_problem(name: str) -> str | None:
     """Return why `name` cannot be a dataset's name in the run, or None."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         return (
-            f"{name!r} cannot be a dataset's name in the run: "
+            f"{shortened(repr(name))} cannot be a dataset's name in the run: "
             "such a name takes letters, digits and underscores, and no digit first"
         )
     if name.lower() in _RESERVED_INPUTS:

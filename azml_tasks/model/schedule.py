@@ -241,8 +241,9 @@ def _items(name: str, value: object, what: str) -> AnySequence[object]:
     if not value:
         # The SDK sends an empty list, and the service reads it as nothing stated.
         raise ValueError(f"{name} is empty, which the service takes for not stated; fill it or leave it out")
-    for item in value:
-        if value.count(item) > 1:
+    # Among more than there are minutes one stands twice, or is none of them.
+    for item in value[:61]:
+        if value[:61].count(item) > 1:
             raise ValueError(f"{name} lists {_shown(item)} twice")
     return value
 

@@ -19,6 +19,7 @@ from azml_tasks.reading.variables import read_variables
 from azml_tasks.wiring import Plan, plan
 
 FILE_NAME = "pipeline.yaml"
+MOST_TARGETED_STEPS = 200_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def load_project(file: Path, target: str | None = None, variables: Mapping[str, 
     try:
         tree = _read(file)
         others = _other_targets(tree, target)
+        _check_extent(tree, len(others))
         chosen = Checked(apply_target(tree, target), variables)
         remarks = dict.fromkeys(chosen.remarks, "")
         # Every target is checked, whichever is asked for: a mistake in prod shows before prod is used.
@@ -139,6 +141,17 @@ def _read(file: Path) -> Node:
     if not isinstance(tree.value, dict):
         raise TreeError(tree.line, f"the file holds {shown(tree.value)}; a pipeline has keys such as `steps`")
     return tree
+
+
+def _check_extent(tree: Node, targets: int) -> None:
+    """Hold the work of checking every step of every target to what can be waited for; raises TreeError."""
+    assert isinstance(tree.value, dict)
+    steps = tree.value.get("steps")
+    count = len(steps.value) if steps and isinstance(steps.value, dict) else 0
+    if count * targets > MOST_TARGETED_STEPS:
+        raise TreeError(
+            tree.key_lines["targets"], f"{targets:,} targets of {count:,} steps are more than any pipeline needs"
+        )
 
 
 def _other_targets(tree: Node, target: str | None) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from azml_tasks.errors import closest, listed
+from azml_tasks.errors import closest, listed, shortened
 from azml_tasks.model.base import InvalidNameError, MisfitError
 from azml_tasks.model.step import OTHER_KINDS
 from azml_tasks.reading.tree import Path
@@ -167,11 +167,8 @@ def _hint(expected: Iterable[str], value: Any) -> str:
     if "text" in expected and isinstance(value, (bool, int, float)):
         return "; put it in quotes"
     if "a list" in expected and isinstance(value, str):
-        return f"; write [{value}]" if len(value) <= _LONGEST_SHOWN else ""
+        return f"; write [{value}]" if shortened(value) == value else ""
     return ""
-
-
-_LONGEST_SHOWN = 60
 
 
 def shown(value: Any) -> str:
@@ -184,8 +181,7 @@ def shown(value: Any) -> str:
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, (list, tuple)):
         return "a list"
-    text = f"'{value}'" if isinstance(value, str) else str(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
+    return shortened(f"'{value}'" if isinstance(value, str) else str(value))
 
 
 def described(path: Path) -> tuple[str, str]:

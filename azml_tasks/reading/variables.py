@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from azml_tasks.errors import Problem, ProjectError
+from azml_tasks.errors import Problem, ProjectError, shortened
 
 # `${{ ... }}` is Azure's own, for pipeline parameters, and stays as it is.
 _PATTERN = re.compile(r"\$\$|\$\{(?!\{)(?P<body>[^}]*)(?P<end>\}?)")
@@ -76,7 +76,7 @@ def resolve(text: str, variables: Mapping[str, str]) -> Resolved:
 
 
 def _no_variable(written: str) -> str:
-    shown = written if len(written) <= 40 else f"{written[:37]}..."
+    shown = shortened(written, 40)
     if "${" in written[2:]:
         return f"'{shown}': a default holds no variable of its own"
     return f"'{shown}' is no variable: write ${{NAME}} or ${{NAME:-default}}, and $$ for a dollar"

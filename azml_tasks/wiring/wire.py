@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from azml_tasks.errors import did_you_mean, listed
+from azml_tasks.errors import did_you_mean, listed, shortened
 from azml_tasks.model import OutputFolder, Pipeline, Step, StepTable
 from azml_tasks.model.base import Scalar
 from azml_tasks.model.names import identifier, input_name_problem
@@ -238,7 +238,7 @@ class _Wiring:
         parameters = self.pipeline.pipeline_parameters
         found = _PARAMETER.search(value)
         if not found:
-            self._find(path, f"{step}: '{value}' is no pipeline parameter; write ${{{{ parameters.NAME }}}}")
+            self._find(path, f"{step}: '{shortened(value)}' is no pipeline parameter; write ${{{{ parameters.NAME }}}}")
         elif found[0] != value:
             self._find(path, f"{step}: {found[0]} must be the whole argument: Azure ML puts no text around it")
         elif found[1] not in parameters:

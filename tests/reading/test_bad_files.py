@@ -207,6 +207,44 @@ def test_more_values_than_any_pipeline_needs(problems, text, line):
     assert problems(text) == [f"pipeline.yaml:{line}: {TOO_MANY}"]
 
 
+@pytest.mark.parametrize(("targets", "is_taken"), [(200, True), (201, False)])
+def test_more_steps_and_targets_than_any_pipeline_needs(problems, targets, is_taken):
+    steps = "".join(f"  s{number}: {{script_name: a.py}}\n" for number in range(1_000))
+    text = f"steps:\n{steps}targets:\n" + "".join(f"  t{number}: {{ws_name: abc}}\n" for number in range(targets))
+
+    line = "pipeline.yaml:1002: 201 targets of 1,000 steps are more than any pipeline needs"
+    assert problems(text) == ([] if is_taken else [line])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            FINE + f"ws_name: {'a' * 100_000}\n",
+            f"pipeline.yaml:2: ws_name: '{'a' * 56}... is not a valid name: a workspace takes 3 to 33 letters, digits, "
+            "underscores and dashes, and starts with a letter or a digit",
+        ),
+        (
+            f"steps: {{a: {{script_name: a.py, run_after: [{'b' * 100_000}]}}}}\n",
+            f"pipeline.yaml:1: step 'a' runs after '{'b' * 976}...",
+        ),
+        (
+            f"steps: {{a: {{script_name: a.py, arguments: ['${{{{ {'b' * 100_000}']}}}}\n",
+            f"pipeline.yaml:1: step 'a': '${{{{ {'b' * 53}...' is no pipeline parameter; "
+            "write ${{ parameters.NAME }}",
+        ),
+        (
+            f"steps: {{a: {{script_name: a.py, input_datasets: {{--a: '{'-' * 100_000}'}}}}}}\n",
+            f"pipeline.yaml:1: step 'a': '{'-' * 56}... cannot be a dataset's name in the run: such a name takes "
+            "letters, digits and underscores, and no digit first; give it another with `name` under datasets",
+        ),
+    ],
+    ids=["name", "step", "parameter", "dataset"],
+)
+def test_a_text_without_end_is_not_shown_whole(problems, text, line):
+    assert problems(text) == [line]
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ProjectError) as caught:
         load_project(tmp_path / "pipeline.yaml", variables={})
