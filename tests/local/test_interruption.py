@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import random
 import subprocess
 import sys
 import time
@@ -154,17 +155,18 @@ def test_a_run_that_goes_on_is_running(waiting):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere steps outlive a runner that was killed")
-def test_kills_at_many_moments_leave_every_record_readable_and_the_next_run_right(project):
-    slow = PASS_ALONG.replace("way = ", "import time; time.sleep(0.02)\nway = ", 1)
-    project.line(one=slow, two=slow, three=slow, four=slow)
-    for moment in range(12):
-        project.write({"one.py": slow + f"# {moment}\n"})
+def test_kills_at_many_moments_leave_every_record_readable_and_the_next_run_right(project, slow: bool):
+    script = PASS_ALONG.replace("way = ", "import time; time.sleep(0.02)\nway = ", 1)
+    project.line(one=script, two=script, three=script, four=script)
+    kills = 50 if slow else 12
+    for kill in range(kills):
+        project.write({"one.py": script + f"# {kill}\n"})
         with subprocess.Popen(
             [sys.executable, "-c", RUNNER], cwd=project.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             runs = len(list_runs(project.folder))
             wait_for(lambda before=runs: len(list_runs(project.folder)) > before)
-            time.sleep(moment * 0.02)
+            time.sleep(random.Random(kill).uniform(0, 0.25))
             process.kill()
         run = find_run(project.folder)
         assert run.status in ("interrupted", "completed")
