@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -72,17 +73,15 @@ def _nothing_changed(what: str, project: Path, list_goal: float | None) -> Itera
     again.seconds()
     listing = Command("invoke --list", (sys.executable, "-m", "invoke", "--list"), project)
     yield compare(what, again, listing, list_goal)
-    if importlib.util.find_spec("dvc"):
-        yield compare(what, again, _dvc(project), goal=0.5, runs=3)
+    dvc = shutil.which("dvc")
+    if dvc:
+        yield compare(what, again, _dvc(dvc, project), goal=0.5, runs=3)
     else:
-        print("(DVC is not installed: no comparison with `dvc repro`)")
+        print("(no `dvc` on PATH: no comparison with `dvc repro`)")
 
 
-def _dvc(project: Path) -> Command:
+def _dvc(dvc: str, project: Path) -> Command:
     """Return `dvc repro` of the same steps, already reproduced once."""
-    import subprocess
-
-    dvc = (sys.executable, "-m", "dvc")
     scripts = sorted((project / "steps").glob("*.py"))
     stages = ["stages:"]
     for place, script in enumerate(scripts):
@@ -96,7 +95,7 @@ def _dvc(project: Path) -> Command:
             f"    outs: [dvc-made/{script.stem}]",
         ]
     (project / "dvc.yaml").write_text("\n".join(stages) + "\n")
-    subprocess.run([*dvc, "init", "--no-scm", "-f", "-q"], cwd=project, check=True)
-    command = Command("dvc repro", (*dvc, "repro", "-q"), project)
+    subprocess.run([dvc, "init", "--no-scm", "-f", "-q"], cwd=project, check=True)
+    command = Command("dvc repro", (dvc, "repro", "-q"), project)
     command.seconds()
     return command
