@@ -9,7 +9,7 @@ from typing import Any
 
 from azml_tasks.azure.assembly import assembled, silently
 from azml_tasks.azure.failures import translated
-from azml_tasks.azure.logs import ending_of_log
+from azml_tasks.azure.logs import failure_of
 from azml_tasks.azure.progress import follow
 from azml_tasks.azure.records import RunRecord, StepRecord
 from azml_tasks.azure.reuse import reuse_in_a_run
@@ -114,13 +114,13 @@ def _goes_on(identifier: str) -> str:
 
 
 def _ending(run: Any, record: RunRecord) -> str:
-    """Say how a run that did not complete ended, with what its failed step printed last."""
-    if record.status == "cancelled":
-        return f"the run {record.id} was cancelled\n{record.url}"
-    failed = [step for step in record.steps if step.status == "failed"]
-    named = listed(f"'{step.key}'" for step in failed)
-    sentence = f"the run {record.id} failed" + (
-        f" in step {named}" if len(failed) == 1 else f" in steps {named}" if failed else ""
-    )
-    logs = [ending_of_log(run.experiment, step) for step in failed]
-    return "\n\n".join(filter(None, [sentence, *logs, record.url]))
+    """Say how a run that did not complete ended, with what its failed steps printed last, and how to go on."""
+    failed = [failure_of(run.experiment, step) for step in record.steps if step.status == "failed"]
+    skipped = [step.key for step in record.steps if step.status == "skipped"]
+    parts = failed or [f"the run {record.id} {'was cancelled' if record.status == 'cancelled' else 'failed'}"]
+    if skipped:
+        parts.append(f"skipped: {listed(skipped)}")
+    if failed:
+        parts.append(f"`invoke runs.logs --run {record.id}` prints all that its steps printed")
+    parts.append("`invoke run` goes on from there: steps that have completed are reused")
+    return "\n".join([*parts, record.url])

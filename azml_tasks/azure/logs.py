@@ -9,7 +9,8 @@ import requests
 from azureml.core import Run
 
 from azml_tasks.azure.failures import translated
-from azml_tasks.azure.records import StepRecord
+from azml_tasks.azure.records import StepRecord, error_message
+from azml_tasks.errors import LoginError, ServiceError
 
 # The first that a step has is what its script printed; the others tell of the machine that ran it.
 _SCRIPTS_OWN = ("user_logs/std_log.txt", "user_logs/std_log_0.txt", "azureml-logs/70_driver_log.txt")
@@ -17,27 +18,34 @@ _LAST_LINES = 30
 _SECONDS = 60
 
 
-def ending_of_log(experiment: Any, step: StepRecord) -> str:
-    """Return the last lines of a step's log under a heading, or what else is known of its end."""
-    name, text = "", ""
+def failure_of(experiment: Any, step: StepRecord) -> str:
+    """Return why a step failed, as Azure says it and as its log ends."""
+    message, lines = step.message, ["it left no log"]
     if step.run_id:
-        name, text = read_log(experiment, step.run_id)
-    lines = text.splitlines()[-_LAST_LINES:]
-    if not lines:
-        return f"step '{step.key}' left no log" + (f": {step.message}" if step.message else "")
-    return "\n".join([f"The end of {name} of step '{step.key}':", *(f"    {line}" for line in lines)])
+        try:
+            with translated("reading its log"):
+                details = Run(experiment, step.run_id).get_details()
+                message = message or error_message(details)
+                lines = _text(details["logFiles"])[1].splitlines()[-_LAST_LINES:] or lines
+        except (LoginError, ServiceError) as error:
+            lines = str(error).splitlines()
+    first = f"step '{step.key}' failed" + (f": {message}" if message else "")
+    return "\n".join([first, *(f"  {line}".rstrip() for line in lines)])
 
 
 def read_log(experiment: Any, run_id: str) -> tuple[str, str]:
     """Return the name and the text of the log that tells most of a step; both empty when it has none."""
     with translated("reading the log"):
-        files = Run(experiment, run_id).get_details()["logFiles"]
-        name = _telling(files)
-        if name is None:
-            return "", ""
-        response = requests.get(files[name], timeout=_SECONDS)
-        response.raise_for_status()
-        return name, response.content.decode("utf-8", "replace")
+        return _text(Run(experiment, run_id).get_details()["logFiles"])
+
+
+def _text(files: Mapping[str, str]) -> tuple[str, str]:
+    name = _telling(files)
+    if name is None:
+        return "", ""
+    response = requests.get(files[name], timeout=_SECONDS)
+    response.raise_for_status()
+    return name, response.content.decode("utf-8", "replace")
 
 
 def _telling(files: Mapping[str, str]) -> str | None:

@@ -43,11 +43,11 @@ def line_of(event: Event) -> str:
 def _of_step(event: StepStarted | StepWaiting | StepReused | StepFinished | StepSkipped) -> str:
     step = event.step
     if isinstance(event, StepWaiting):
-        return f"waiting; Azure ML says {step.reason}" if step.reason else "waiting"
+        return f"waiting; {step.reason}" if step.reason else "waiting"
     if isinstance(event, StepStarted):
         return "started"
     if isinstance(event, StepReused):
-        return f"reused; the result of {step.producer}"
+        return step.reason
     if isinstance(event, StepSkipped):
         return "skipped"
     return _ended(step)

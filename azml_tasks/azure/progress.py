@@ -71,8 +71,8 @@ def _looked_at(submitted: Any, steps: tuple[StepRecord, ...], nodes: Mapping[str
 
 def _updated(step: StepRecord, told: Any) -> StepRecord:
     """Return the record as a TaskStatus of the pipelines service has it."""
-    reused = told.reuse_info
-    status, reason = step_status(told.status_code or "NotStarted", reused=reused is not None)
+    producer = told.reuse_info.run_id if told.reuse_info is not None else ""
+    status, reason = step_status(told.status_code or "NotStarted", producer)
     return replace(
         step,
         status=status,
@@ -81,7 +81,7 @@ def _updated(step: StepRecord, told: Any) -> StepRecord:
         started=_seconds(told.start_time),
         finished=_seconds(told.end_time),
         run_id=told.run_id or step.run_id,
-        producer=reused.run_id if reused is not None else "",
+        producer=producer,
     )
 
 

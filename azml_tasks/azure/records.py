@@ -29,8 +29,8 @@ _STEP_NUMBERS = ("NotStarted", "Queued", "Running", "Failed", "Finished", "Cance
 class StepRecord:
     """One step of a run. Times are seconds since the epoch.
 
-    `key` is the label that Azure shows, `reason` Azure's own word for the status where it says more, and `producer`
-    the run that made the results of a reused step.
+    `key` is the label that Azure shows, `reason` says what it waits for or whose result it has, and `producer` is the
+    run that made the results of a reused step.
     """
 
     key: str
@@ -95,13 +95,22 @@ def run_status(word: str) -> RunStatus:
     return _RUN_WORDS.get(_worded(word, _RUN_NUMBERS), "waiting")
 
 
-def step_status(word: str, *, reused: bool = False) -> tuple[StepStatus, str]:
-    """Return our word for Azure's word, or number, for the status of a step; and Azure's where it says more."""
+def step_status(word: str, producer: str = "") -> tuple[StepStatus, str]:
+    """Return our word for Azure's word, or number, for the status of a step, and the reason where there is one.
+
+    `producer` is the run whose result stands in for the step's own, if any.
+    """
     word = _worded(word, _STEP_NUMBERS)
     status = _STEP_WORDS.get(word, "waiting")
     if status == "waiting":
-        return status, "" if word == "NotStarted" else word
-    return "reused" if reused and status == "completed" else status, ""
+        return status, "" if word == "NotStarted" else f"Azure ML says {word}"
+    return ("reused", f"reused from {producer}") if producer and status == "completed" else (status, "")
+
+
+def error_message(details: Mapping[str, Any]) -> str:
+    """Return the message of the error that the run history tells of a run; empty when there is none."""
+    found = (details.get("error") or {}).get("error") or {}
+    return str(found.get("message") or "")
 
 
 def _worded(word: str, numbers: tuple[str, ...]) -> str:

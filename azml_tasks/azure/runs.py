@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.failures import is_foreign, is_missing
-from azml_tasks.azure.records import RunRecord, StepRecord, run_status, step_status
+from azml_tasks.azure.records import RunRecord, StepRecord, error_message, run_status, step_status
 from azml_tasks.errors import RunError, did_you_mean, listed
 from azml_tasks.wiring import Plan
 
@@ -179,22 +179,17 @@ def _record(run: Run) -> RunRecord:
 
 def _step(child: Run) -> StepRecord:
     producer = child.properties.get(_REUSED, "")
-    status, reason = step_status(child.status, reused=bool(producer))
+    status, reason = step_status(child.status, producer)
     return StepRecord(
         key=child.name or child.id,
         status=status,
         reason=reason,
-        message=_error(child),
+        message=error_message(child._run_dto),
         started=_seconds(child, "start_time_utc"),
         finished=_seconds(child, "end_time_utc"),
         run_id=child.id,
         producer=producer,
     )
-
-
-def _error(child: Run) -> str:
-    found = (child._run_dto.get("error") or {}).get("error") or {}
-    return str(found.get("message") or "")
 
 
 def _seconds(run: Run, key: str) -> float | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from invoke import Context
 
 from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import TARGET, task
+from azml_tasks.tasks.task import TARGET, task, with_target
 
 if TYPE_CHECKING:
     from azml_tasks.model import Pipeline
@@ -58,6 +58,8 @@ def run(
         raise AzmlError(
             "--from-step and --only are for local runs; on Azure ML, steps that have not changed are reused anyway"
         )
+    if not is_local:
+        _check_azure(project)
     print(_where(project), flush=True)
     selection: Selected = {"from_step": from_step or None, "only": only or None, "force": force}
     if is_dry(context):
@@ -68,6 +70,17 @@ def run(
         _run_here(project, pipeline, experiment or None, selection)
     else:
         _run_on_azure(project, set or (), experiment=experiment, force=force, wait=wait)
+
+
+def _check_azure(project: Project) -> None:
+    """See that the file has what Azure needs, before anything is said or sent."""
+    from azml_tasks.errors import ProjectError
+    from azml_tasks.needs import check_workspace, needs_problems
+
+    problems = needs_problems(project)
+    if problems:
+        raise ProjectError(problems)
+    check_workspace(project)
 
 
 def _where(project: Project) -> str:
@@ -89,7 +102,11 @@ def _foretell(project: Project, pipeline: Pipeline, selection: Selected) -> None
 
 
 def _name_steps(project: Project) -> None:
-    print(f"would submit {', '.join(step.key for step in project.plan.steps)}")
+    """Say which steps would be submitted, when their files are all there."""
+    from azml_tasks.azure.snapshots import take_snapshots
+
+    snapshots = take_snapshots(project.plan, project.directory, project.problem)
+    print(f"would submit {', '.join(snapshots)}")
 
 
 def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, selection: Selected) -> None:
@@ -118,7 +135,7 @@ def _run_on_azure(project: Project, settings: Sequence[str], *, experiment: str,
     from azml_tasks.azure.watch import Watch
 
     asks = _asks_to_cancel if sys.stdin.isatty() else None
-    run_on_azure(
+    record = run_on_azure(
         project,
         connect(project),
         experiment=experiment or None,
@@ -127,6 +144,8 @@ def _run_on_azure(project: Project, settings: Sequence[str], *, experiment: str,
         wait=wait,
         watch=Watch(narrate, asks_to_cancel=asks),
     )
+    if not wait:
+        print(with_target(f"`invoke runs.show --run {record.id}` shows how far it is", project.target or ""))
 
 
 def _asks_to_cancel() -> bool:

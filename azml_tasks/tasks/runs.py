@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from invoke import Context, Exit
+from invoke import Context
 
 from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import TARGET, task
@@ -26,19 +26,24 @@ RUN = "The run's id, or how it begins; by default the newest."
 @task(name="list", help={"target": TARGET, "most": "How many to show.", "experiment": "Of this experiment (Azure)."})
 def list_(context: Context, target: str = "", most: int = 20, experiment: str = "") -> None:
     """List the runs, the newest first."""
+    from azml_tasks.errors import RunError
+
     project = load(context, target)
+    where = "here"
     if project.pipeline.backend == "azure":
         from azml_tasks.azure.connection import connect
         from azml_tasks.azure.runs import list_runs as list_on_azure
 
-        records: Iterable[RunRecord] = list_on_azure(connect(project), experiment or project.pipeline.experiment, most)
+        experiment = experiment or project.pipeline.experiment
+        where = f"in the experiment '{experiment}'"
+        records: Iterable[RunRecord] = list_on_azure(connect(project), experiment, most)
     else:
         from azml_tasks.local.runs import list_runs
 
         records = list_runs(project.directory)[:most]
     rows = [(run.id, run.status, _date(run.started), _span(run.seconds), run.experiment) for run in records]
     if not rows:
-        raise Exit("nothing has been run here yet; `invoke run` does", code=1)
+        raise RunError(f"nothing has been run {where} yet; `invoke run` does")
     print("\n".join(_table([("RUN", "STATUS", "STARTED", "TIME", "EXPERIMENT"), *rows])))
 
 

@@ -218,12 +218,29 @@ def test_a_failed_run_names_its_step_and_ends_with_its_log(azure, tmp_path):
         run_it(write_project(tmp_path, line_of_steps(3)), stocked(azure), tell)
 
     identifier = azure.submitted[-1].id
-    last = "\n".join(f"    line {number}" for number in range(11, 41))
-    text, _, address = str(caught.value).rpartition("\n\n")
-    assert text == f"the run {identifier} failed in step 's2'\n\nThe end of user_logs/std_log.txt of step 's2':\n{last}"
+    text, _, address = str(caught.value).rpartition("\n")
+    assert text.splitlines() == [
+        "step 's2' failed: boom",
+        *(f"  line {number}" for number in range(11, 41)),
+        "skipped: s3",
+        f"`invoke runs.logs --run {identifier}` prints all that its steps printed",
+        "`invoke run` goes on from there: steps that have completed are reused",
+    ]
     assert address.startswith(f"https://ml.azure.com/runs/{identifier}?")
     assert caught.value.exit_status == 1
     assert told[-3:] == ["StepFinished s2 failed", "StepSkipped s3 skipped", "RunFinished failed"]
+
+
+def test_a_log_that_cannot_be_read_does_not_hide_why_a_step_failed(azure, tmp_path):
+    azure.failing["s1"] = "The image could not be built."
+    azure.fail("GET", "std_log.txt", status=403)
+
+    with pytest.raises(RunError) as caught:
+        run_it(write_project(tmp_path, line_of_steps(1)), stocked(azure))
+
+    first, reason, *_ = str(caught.value).splitlines()
+    assert first == "step 's1' failed: The image could not be built."
+    assert reason.startswith("  reading its log failed: Refused with 403")
 
 
 @pytest.mark.parametrize(
@@ -280,7 +297,7 @@ def test_a_run_that_somebody_cancels_is_an_error_that_says_so(azure, tmp_path):
         if told_by(event) == "StepStarted s1 running":
             azure.progress.cancel(azure.workspace, azure.submitted[-1])
 
-    with pytest.raises(RunError, match=r"^the run [-\w]+ was cancelled\nhttps://ml\.azure\.com/runs/"):
+    with pytest.raises(RunError, match=r"^the run [-\w]+ was cancelled\nskipped: s2\n"):
         run_it(write_project(tmp_path, line_of_steps(2)), stocked(azure), cancel)
 
 

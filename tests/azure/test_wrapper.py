@@ -293,7 +293,7 @@ def test_a_pipeline_without_steps_does_nothing(azure, here):
 def test_a_failed_run_is_an_error(azure, here):
     azure.failing["train"] = "boom"
 
-    with pytest.raises(RunError, match=r"failed in step 'train'"):
+    with pytest.raises(RunError, match=r"^step 'train' failed: boom\n"):
         PipelineWrapper(*WHERE, "env", "cpu", [PipelineStep(*WHERE, "train", "train.py")]).run("churn")
 
 

@@ -77,7 +77,7 @@ def test_run_now_starts_a_run_besides(azure: Any, churn: Invoke) -> None:  # noq
     assert out.splitlines()[3] == f"run {run.id} of {published.version}, experiment trial"
     assert (run.published, run.experiment) == (published.id, "trial")
     assert churn("schedule", "--run-now", "--target", "dev").err == (
-        "--run-now: the schedule is off (`enabled: false`); `invoke published.run` starts a run\n"
+        "--run-now: the schedule is off (`enabled: false`); `invoke published.run --target dev` starts a run\n"
     )
 
 
