@@ -19,7 +19,7 @@ from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
 from azml_tasks.local.environment import definition_of, variables_of
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
-from azml_tasks.local.files import read_json, remove_tree, write_json
+from azml_tasks.local.files import remove_tree, write_json
 from azml_tasks.local.fingerprint import Fingerprint, differences
 from azml_tasks.local.layout import StepPlaces
 from azml_tasks.local.mentions import Mentions, noted_reads
@@ -196,9 +196,8 @@ class Attempt:
             return replace(record, status="failed", message=f"it could not be started: {ended.message}")
         if ended.exit_code != 0:
             return self._failed(record, ended.exit_code)
-        said = read_json(self._places.root / "status.json") or {}
-        if said.get("status", "Completed") not in ("Completed", "Running"):
-            return replace(record, status="failed", message=_own_verdict(said))
+        # Not what the script says of itself: run.fail() of a submitted run sets no status on Azure either
+        # (azureml-core, _SubmittedRun.fail).
         return self._completed(record)
 
     def _completed(self, record: StepRecord) -> StepRecord:
@@ -292,9 +291,3 @@ def _collect(places: StepPlaces) -> None:
             shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
         else:
             os.rename(source, target)
-
-
-def _own_verdict(said: Mapping[str, Any]) -> str:
-    verdict = f"the script called run.{'cancel' if said['status'] == 'Canceled' else 'fail'}()"
-    message = (said.get("error") or {}).get("message")
-    return f"{verdict}: {message}" if message else verdict

@@ -32,6 +32,13 @@ _HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow")
 _AT_FIRST_USE = {"argparse": ("gettext", "locale", "shutil")}
 # `import azureml.core` is how scripts begin; it is the stand-in, first on the steps' path, which puts off its imports.
 _STANDIN = "azureml"
+# What of it only steps need that read datasets, models and the like.
+_OF_DATA = frozenset(
+    (
+        *("catalog", "columns", "dataset", "dates", "datastore", "delimited", "factory", "files", "frames", "headers"),
+        *("images", "inputs", "model", "offline", "registry", "rows", "sdk", "sources", "tabular"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -42,12 +49,16 @@ class Preload:
     heavy: tuple[str, ...] = ()
 
 
-def modules_to_preload(snapshots: Iterable[Snapshot]) -> Preload:
-    """Return what at least two of the steps import, and what any of them imports of the stand-in."""
+def modules_to_preload(snapshots: Iterable[Snapshot], reads_data: bool) -> Preload:
+    """Return what at least two of the steps import, and the stand-in when any does.
+
+    `reads_data` says whether a step has a dataset or a table among its inputs.
+    """
     counted = Counter(name for snapshot in snapshots for name in (*snapshot.outside, *snapshot.standard))
     shared = {name for name, count in counted.items() if count > 1}
     light = sorted(shared & _LIGHT)
     light += [name for module in light for name in _AT_FIRST_USE.get(module, ())]
     if _STANDIN in counted:
-        light += ["azureml.core", *(f"azml_local.{file.stem}" for file in sorted(STANDIN.glob("azml_local/*.py")))]
+        names = sorted(file.stem for file in STANDIN.glob("azml_local/*.py"))
+        light += ["azureml.core", *(f"azml_local.{name}" for name in names if reads_data or name not in _OF_DATA)]
     return Preload(tuple(light), tuple(name for name in _HEAVY if name in shared))

@@ -34,6 +34,7 @@ from azml_tasks.local.record import STOPPED, RunRecord, RunStatus, StepRecord
 from azml_tasks.local.selection import Selection
 from azml_tasks.local.site import Site
 from azml_tasks.snapshot import Snapshot
+from azml_tasks.wiring.tokens import FolderInput
 
 _PATIENCE_WITH_US = 3
 # How often (seconds) to look whether a script has cancelled the run.
@@ -156,13 +157,18 @@ class Scheduler:
         record = attempt.started(decision.reason)
         record.save(self.site.run.places)
         if self.processes is None:
-            self.processes = self.start_processes(modules_to_preload(self.snapshots[key] for key in self.waiting))
+            self.processes = self.start_processes(self._preload())
         self.processes.start(launch)
         del self.waiting[key]
         self.running[key] = (attempt, record)
         if plan.step.max_run_duration_seconds is not None:
             self.deadlines[key] = time.monotonic() + plan.step.max_run_duration_seconds
         self.tell(StepStarted(record))
+
+    def _preload(self) -> Preload:
+        inputs = (item for key in self.waiting for item in self.site.plan[key].inputs)
+        reads_data = any(not isinstance(item, FolderInput) for item in inputs)
+        return modules_to_preload((self.snapshots[key] for key in self.waiting), reads_data)
 
     def _end(self, process: Ended) -> None:
         attempt, record = self.running.pop(process.id)

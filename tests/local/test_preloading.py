@@ -22,16 +22,19 @@ def test_what_two_steps_import_is_preloaded_and_what_one_does_is_not(tmp_path):
     snapshots = [build_snapshot(tmp_path, ".", name) for name in ("a.py", "b.py", "c.py")]
 
     # torch is not among those known to be safe; multiprocessing keeps the folder that it is imported in.
-    assert modules_to_preload(snapshots) == Preload(("concurrent", "json"), ("pandas",))
+    assert modules_to_preload(snapshots, reads_data=False) == Preload(("concurrent", "json"), ("pandas",))
 
 
-def test_the_stand_in_is_preloaded_whole_when_one_step_imports_it(tmp_path):
+def test_the_stand_in_is_preloaded_when_one_step_imports_it_with_its_data_part_when_one_reads_data(tmp_path):
     (tmp_path / "a.py").write_text("from azureml.core import Run")
+    snapshots = [build_snapshot(tmp_path, ".", "a.py")]
 
-    preload = modules_to_preload([build_snapshot(tmp_path, ".", "a.py")])
+    without, with_data = (modules_to_preload(snapshots, reads_data).light for reads_data in (False, True))
 
-    assert preload.light[0] == "azureml.core"
-    assert "azml_local.run" in preload.light
+    assert without[0] == with_data[0] == "azureml.core"
+    assert "azml_local.run" in without
+    assert "azml_local.tabular" not in without
+    assert {"azml_local.run", "azml_local.tabular"} < set(with_data)
 
 
 @linux
