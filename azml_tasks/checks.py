@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from glob import iglob
 from os.path import exists
@@ -25,7 +27,7 @@ def file_problems(project: Project) -> list[Problem]:
 
 
 def _snapshots(project: Project) -> Iterator[Problem]:
-    builder = SnapshotBuilder(project.directory)
+    builder = SnapshotBuilder(project.directory, hash_file=_readable)
     for key, step in project.pipeline.steps.items():
         whole = step.snapshot == "directory"
         try:
@@ -38,6 +40,16 @@ def _snapshots(project: Project) -> Iterator[Problem]:
                     yield project.problem(("steps", key, *finding.key), message)
                 else:
                     yield wrong
+
+
+def _readable(path: str) -> str:
+    """Make sure that a file can be read, whose content does not matter for a check.
+
+    Raises OSError.
+    """
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return ""
 
 
 def _data(project: Project) -> Iterator[Problem]:

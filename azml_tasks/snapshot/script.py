@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from azml_tasks.errors import Problem, did_you_mean
 from azml_tasks.snapshot.ignore import files_under
@@ -24,18 +25,18 @@ class Script:
     directory_name: str
     name: str
 
-    @property
+    @cached_property
     def directory(self) -> str:
         """The absolute path of script_directory, the root of the snapshot."""
         return os.path.normpath(os.path.join(self.project, self.directory_name))
 
-    @property
+    @cached_property
     def file(self) -> Located:
         """The script and its place in the snapshot."""
         path = os.path.normpath(os.path.join(self.directory, self.name))
         return Located(path, os.path.relpath(path, self.directory).replace(os.sep, "/"))
 
-    @property
+    @cached_property
     def import_path(self) -> tuple[Located, ...]:
         """The folders in which its modules are looked for: its own, the snapshot's root, the project's root."""
         own = Located(os.path.dirname(self.file.path), os.path.dirname(self.file.place))
