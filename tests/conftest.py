@@ -1,8 +1,19 @@
-"""What all tests share: the option --slow."""
+"""What all tests share: the option --slow, and the stand-in of Azure ML, one for the whole process.
+
+One, because the SDK's native reader of datasets keeps the address that it was first given.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+
+from tests.service.fixture import SDK_WARNINGS, azure, azure_service
+
+__all__ = ["azure", "azure_service"]
+
+WITH_SDK = (Path(__file__).parent / "azure", Path(__file__).parent / "service")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -13,3 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def slow(request: pytest.FixtureRequest) -> bool:
     """Whether there is time for more of the same."""
     return bool(request.config.getoption("--slow"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the SDK warn wherever it is used."""
+    for item in items:
+        if "azure" in getattr(item, "fixturenames", ()) or any(folder in item.path.parents for folder in WITH_SDK):
+            for warning in SDK_WARNINGS:
+                item.add_marker(pytest.mark.filterwarnings(warning))

@@ -25,7 +25,8 @@ from azml_tasks.azure.sdk import quiet
 from azml_tasks.azure.transport import steady
 from azml_tasks.errors import LoginError
 from azml_tasks.model import Auth
-from tests.service.routes.login import CLIENT, PASSWORD, TENANT, token
+from tests.service.names import CLIENT, PASSWORD, TENANT
+from tests.service.routes.login import token
 from tests.service.service import Service
 
 ARM = "https://management.core.windows.net/"

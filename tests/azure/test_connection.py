@@ -12,8 +12,8 @@ from azml_tasks.azure.connection import connect, connect_or_create, forget_conne
 from azml_tasks.azure.failures import MissingError
 from azml_tasks.errors import LoginError, ProjectError, ServiceError
 from azml_tasks.reading import Project, load_project
-from tests.service.routes.login import CLIENT, PASSWORD, TENANT
-from tests.service.service import GROUP, SUBSCRIPTION, WORKSPACE, Service
+from tests.service.names import CLIENT, GROUP, PASSWORD, SUBSCRIPTION, TENANT, WORKSPACE
+from tests.service.service import Service
 
 LOGIN = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, "AZURE_CLIENT_SECRET": PASSWORD}
 STEPS = "steps: {only: {script_name: only.py}}\n"

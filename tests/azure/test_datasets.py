@@ -15,7 +15,8 @@ from azml_tasks.azure.failures import MissingError
 from azml_tasks.errors import ServiceError
 from azml_tasks.model import Dataset
 from tests.azure.workspace import opened
-from tests.service.service import SUBSCRIPTION, Service
+from tests.service.names import SUBSCRIPTION
+from tests.service.service import Service
 
 STORE = ("raw", "churnstore")
 CSV = b"id,name,since,amount\n1,a,2020-01-02,1.5\n2,b,2020-02-03,2\n"

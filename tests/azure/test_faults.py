@@ -18,7 +18,8 @@ from azml_tasks.azure.datasets import find_dataset, register_dataset
 from azml_tasks.azure.datastores import register_datastore, unregister_datastore
 from azml_tasks.azure.environments import definition_of, find_environment, register_environment
 from azml_tasks.azure.transport import Patience, steady
-from tests.service.service import GROUP, SUBSCRIPTION, WORKSPACE, Service
+from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.service.service import Service
 
 Act = Callable[[], object]
 

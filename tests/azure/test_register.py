@@ -20,7 +20,7 @@ from azml_tasks.azure.register import (
 from azml_tasks.errors import ProjectError, ServiceError
 from azml_tasks.reading import Project, load_project
 from tests.azure.workspace import FILE
-from tests.service.routes.login import CLIENT, PASSWORD, TENANT
+from tests.service.names import CLIENT, PASSWORD, TENANT
 from tests.service.service import Service
 
 LOGIN = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, "AZURE_CLIENT_SECRET": PASSWORD}

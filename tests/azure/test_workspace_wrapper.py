@@ -11,7 +11,8 @@ pytest.importorskip("azureml.core", reason="the Azure SDK can be installed on Py
 
 from azml_tasks.azure.connection import forget_connections
 from azml_tasks.azure.workspace_wrapper import WorkspaceWrapper
-from tests.service.service import GROUP, SUBSCRIPTION, WORKSPACE, Service
+from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.service.service import Service
 
 CONFIG = {"ws_name": WORKSPACE, "resource_group": GROUP, "subscription_id": SUBSCRIPTION}
 
@@ -43,7 +44,7 @@ def test_a_missing_workspace_is_created_with_its_group(azure: Service) -> None:
 
 def test_the_login_is_taken_from_the_env_file_too(azure: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"AZUREML_SERVICE_PRINCIPAL_{name}" for name in ("TENANT_ID", "ID", "PASSWORD")]
-    from tests.service.routes.login import CLIENT, PASSWORD, TENANT
+    from tests.service.names import CLIENT, PASSWORD, TENANT
 
     Path(".env").write_text(f"AZURE_TENANT_ID={TENANT}\nAZURE_CLIENT_ID={CLIENT}\nAZURE_CLIENT_SECRET={PASSWORD}\n")
     for name in names:

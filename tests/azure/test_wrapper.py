@@ -16,7 +16,7 @@ from azml_tasks import PipelineStep, PipelineWrapper, WorkspaceWrapper
 from azml_tasks.errors import AzmlError, RunError
 from tests.azure.workspace import FILE, stocked
 from tests.service.graphs import FromDataset, FromStep, ParameterOf, ToOutput
-from tests.service.service import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
 
 WHERE = (WORKSPACE, GROUP, SUBSCRIPTION)
 CONFIG = {"ws_name": WORKSPACE, "resource_group": GROUP, "subscription_id": SUBSCRIPTION}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from azml_tasks.azure.connection import forget_connections, open_workspace
-from tests.service.service import GROUP, SUBSCRIPTION, WORKSPACE, Service
+from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
+from tests.service.service import Service
 
 FILE = f"ws_name: {WORKSPACE}\nresource_group: {GROUP}\nsubscription_id: {SUBSCRIPTION}\n"
 

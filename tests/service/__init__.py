@@ -1,8 +1,7 @@
 """A stand-in of the Azure ML v1 service on loopback, for the real SDK to talk to in tests.
 
-A test asks for the fixture `azure` (see `fixture`) and gets the `Service`, emptied, with one workspace
-(`SUBSCRIPTION`, `GROUP`, `WORKSPACE` in `service`), and with the environment set so that the unmodified SDK in this
-process and in its children reaches nothing else.
+A test asks for the fixture `azure` (see `fixture`) and gets the `Service`, emptied, with one workspace (`names`), and
+with the environment set so that the unmodified SDK in this process and in its children reaches nothing else.
 
 Before: `azure.put_blob`, `add_datastore`, `add_table`, `add_files`, `add_compute`, `add_environment`,
 `add_workspace`; `azure.secrets[...] = ...`; `azure.fail(...)`, `azure.drop(...)`; `azure.on_submit` says what becomes
@@ -16,7 +15,8 @@ service understands them (`graphs`), `azure.step_runs()` what became of them, `a
 
 In between: `azure.end_step`, `finish`, `execute`, `settle`, `fire`.
 
-The layers, lowest first: `authority`, `proxy` (HTTPS on loopback); `message`, `routing`, `faults`, `traffic`; `state`;
-`routes` (a module for each part of the service; the SDK's own models check what comes in, see `contract`); `progress`,
-`execution`; `service`. Where Azure's behaviour is not known from the SDK's sources it is said so at the spot.
+The layers, lowest first: `names`, `authority`, `proxy` (HTTPS on loopback); `message`, `routing`, `faults`, `traffic`;
+`state`; `routes` (a module for each part of the service; the SDK's own models check what comes in, see `contract`);
+`progress`, `execution`; `service`. Where Azure's behaviour is not known from the SDK's sources it is said so at the
+spot.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .routes.login import CLIENT, PASSWORD, TENANT
+from .names import CLIENT, PASSWORD, TENANT
 
 if TYPE_CHECKING:
     from .service import Service

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .service import GROUP, SUBSCRIPTION, WORKSPACE
+from .names import GROUP, SUBSCRIPTION, WORKSPACE
 
 if TYPE_CHECKING:
     from .service import Service

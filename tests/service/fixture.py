@@ -1,6 +1,4 @@
-"""The pytest fixture `azure`: import it in a conftest.py, with `azure_service` that it stands on.
-
-    from tests.service.fixture import azure, azure_service
+"""The pytest fixture `azure` and `azure_service`, which it stands on; tests/conftest.py makes them known.
 
 Where the SDK is not installed, a test that asks for it is skipped.
 """

@@ -14,6 +14,7 @@ from .call import Call, answer_of
 from .faults import Fault
 from .graphs import SubmittedStep, steps_of
 from .message import Answer, Record, Refusal, Request, refusal_document, reply
+from .names import GROUP, SUBSCRIPTION, WORKSPACE
 from .native import NativeReader
 from .pipeline_state import PipelineRun, Published, Schedule
 from .progress import OnSubmit, Progress
@@ -23,10 +24,6 @@ from .routing import LOCATION, Route, routes
 from .run_state import COMPLETED, FAILED, Run
 from .state import State, Workspace
 from .traffic import Traffic
-
-SUBSCRIPTION = "6f0cdd21-1111-4222-8333-944445555666"
-GROUP = "churn-rg"
-WORKSPACE = "churn-ws"
 
 _CONTENTS = (
     "environments datastores datasets computes experiments snapshots modules graphs runs pipeline_runs published "

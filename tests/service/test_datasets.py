@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .service import GROUP, SUBSCRIPTION, WORKSPACE, Service
+from .names import GROUP, SUBSCRIPTION, WORKSPACE
+from .service import Service
 
 CUSTOMERS = b"id,age\n1,30\n2,40\n"
 

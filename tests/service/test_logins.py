@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from .environment import managed_identity
-from .routes.login import CLIENT, PASSWORD, TENANT
-from .service import GROUP, SUBSCRIPTION, WORKSPACE, Service
+from .names import CLIENT, GROUP, PASSWORD, SUBSCRIPTION, TENANT, WORKSPACE
+from .service import Service
 
 
 def open_with(auth: Any) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .service import GROUP, SUBSCRIPTION, WORKSPACE, Service
+from .names import GROUP, SUBSCRIPTION, WORKSPACE
+from .service import Service
 
 
 @pytest.fixture

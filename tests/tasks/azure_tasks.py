@@ -1,22 +1,8 @@
-"""The fixture `azure` for tests of tasks: the stand-in of the service, where the SDK is installed."""
+"""What a pipeline.yaml says to run in the stand-in's workspace."""
 
 from __future__ import annotations
 
-import warnings
-
-import pytest
-
-with warnings.catch_warnings():  # of the SDK's own imports
-    warnings.simplefilter("ignore")
-    pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python 3.11 or earlier")
-
-    from tests.service.fixture import SDK_WARNINGS, azure, azure_service
-
-from tests.service.service import GROUP, SUBSCRIPTION, WORKSPACE
-
-__all__ = ["FILE", "MARKS", "azure", "azure_service"]
-
-MARKS = [pytest.mark.filterwarnings(warning) for warning in SDK_WARNINGS]
+from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
 
 FILE = f"""\
 ws_name: {WORKSPACE}

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from azml_tasks.azure.connection import forget_connections
-from tests.service.routes.login import PASSWORD, TENANT
-from tests.service.service import GROUP, SUBSCRIPTION, WORKSPACE, Service
-from tests.tasks.azure_tasks import MARKS, azure, azure_service
+from tests.service.names import GROUP, PASSWORD, SUBSCRIPTION, TENANT, WORKSPACE
 from tests.tasks.conftest import Answer, Invoke
 
-__all__ = ["azure", "azure_service"]
-
-pytestmark = MARKS
+if TYPE_CHECKING:
+    from tests.service.service import Service
 
 KEY = "dG9wLXNlY3JldA=="
 PIPELINE = f"""\

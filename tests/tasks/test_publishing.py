@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 
 from azml_tasks.azure.connection import forget_connections
-from tests.tasks.azure_tasks import FILE, MARKS, azure, azure_service  # noqa: F401
+from tests.tasks.azure_tasks import FILE
 from tests.tasks.conftest import Answer, Invoke
-
-pytestmark = MARKS
 
 STEP = "steps: {train: {script_name: train.py, step_config: {lr: 0.1}, allow_reuse: false}}\n"
 
 
 @pytest.fixture
-def churn(azure: Any, invoke: Invoke) -> Invoke:  # noqa: F811
+def churn(azure: Any, invoke: Invoke) -> Invoke:
     forget_connections()
     azure.add_environment("env")
     azure.add_compute("cpu")
@@ -30,7 +28,7 @@ def changed(churn: Invoke, rate: float) -> None:
     churn.write("pipeline.yaml", FILE + STEP.replace("0.1", str(rate)))
 
 
-def test_publishing_says_the_version_and_how_to_run_it(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_publishing_says_the_version_and_how_to_run_it(azure: Any, churn: Invoke) -> None:
     answer = churn("publish")
 
     (published,) = azure.published.values()
@@ -45,13 +43,13 @@ def test_publishing_says_the_version_and_how_to_run_it(azure: Any, churn: Invoke
     assert churn("publish").out.startswith(f"churn {published.version}: unchanged\n")
 
 
-def test_a_dry_run_publishes_nothing(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_a_dry_run_publishes_nothing(azure: Any, churn: Invoke) -> None:
     answer = churn("--dry", "publish", "--prune")
     assert re.fullmatch(r"churn [0-9a-f]{12}: would be published, behind a new endpoint\n", answer.out)
     assert azure.published == {}
 
 
-def test_prune_disables_what_nothing_uses(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_prune_disables_what_nothing_uses(azure: Any, churn: Invoke) -> None:
     for rate in (0.1, 0.2, 0.3):
         changed(churn, rate)
         churn("publish")
@@ -73,7 +71,7 @@ def test_prune_disables_what_nothing_uses(azure: Any, churn: Invoke) -> None:  #
     assert [item.active for item in azure.published.values()] == [True, False, False]
 
 
-def test_a_step_that_reads_nothing_is_noted(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_a_step_that_reads_nothing_is_noted(azure: Any, churn: Invoke) -> None:
     churn.write("pipeline.yaml", FILE + STEP.replace(", allow_reuse: false", ""))
     assert churn("publish").out.splitlines()[1] == (
         "note: step 'train' reads no dataset, so Azure takes its earlier result in every run; "
@@ -81,7 +79,7 @@ def test_a_step_that_reads_nothing_is_noted(azure: Any, churn: Invoke) -> None: 
     )
 
 
-def test_versions_are_listed(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_versions_are_listed(azure: Any, churn: Invoke) -> None:
     assert churn("published.list") == Answer(
         "", "nothing is published as 'churn' in the workspace 'churn-ws'; `invoke publish` does it\n", 2
     )
@@ -96,7 +94,7 @@ def test_versions_are_listed(azure: Any, churn: Invoke) -> None:  # noqa: F811
     ]
 
 
-def test_a_run_with_another_value(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_a_run_with_another_value(azure: Any, churn: Invoke) -> None:
     churn("publish")
     (published,) = azure.published.values()
     assert churn("--dry", "published.run").out == f"would run churn {published.version}\n"

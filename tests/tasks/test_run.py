@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -208,11 +211,37 @@ def test_runs_list_has_the_newest_first_and_prune_keeps_as_many_as_are_asked_for
     listed = [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]]
     assert listed == sorted(listed, reverse=True)
     assert len(listed) == 3
-    assert sums("--dry", "runs.prune", "--keep", "1").out.splitlines() == [f"would clear {run}" for run in listed[1:]]
-    assert sums("runs.prune", "--keep", "1").out.splitlines() == [f"cleared {run}" for run in listed[1:]]
+    assert sums("--dry", "runs.prune", "--keep", "1").out.splitlines() == [f"would clear {listed[1]}"]
+    assert sums("runs.prune", "--keep", "1").out.splitlines() == [f"cleared {listed[1]}"]
     # The oldest made the results that the newest reuses, so what it left can still be looked at.
     assert [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]] == [listed[0], listed[2]]
     assert sums("runs.logs", "--step", "third").out == "total 111 0.5\n"
+
+
+def test_a_mistake_in_the_file_keeps_nobody_from_looking_at_local_runs(sums: Invoke) -> None:
+    sums("run")
+    sums.write("pipeline.yaml", PIPELINE.replace("script_name: add.py", "script_nam: add.py"))
+
+    assert sums("runs.logs", "--step", "second").out == "total 11 None\n"
+    for words in (["runs.list"], ["runs.show"], ["runs.prune"], ["--dry", "runs.cancel"]):
+        assert sums(*words).status == 0, words
+
+
+def test_whoever_reads_along_may_leave(sums: Invoke) -> None:
+    sums("run")
+    sums.write("tasks.py", "from azml_tasks.tasks import namespace\n")
+    for unbuffered in ("", "1"):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run(
+            [sys.executable, "-m", "invoke", "runs.logs"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            check=False,
+        )
+        os.close(writer)
+        assert (done.stderr, done.returncode) == (b"", 1)
 
 
 def test_the_editors_schema_lies_beside_the_runs(sums: Invoke) -> None:

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from azml_tasks.azure.connection import forget_connections
-from tests.tasks.azure_tasks import FILE, MARKS, azure, azure_service  # noqa: F401
+from tests.tasks.azure_tasks import FILE
 from tests.tasks.conftest import Answer, Invoke
-
-pytestmark = MARKS
 
 STEP = "steps: {train: {script_name: train.py, allow_reuse: false}}\n"
 YEARLY = "schedule: {frequency: Month, interval: 12, start_time: 2090-01-02T06:30:00, time_zone: Europe/Paris}\n"
@@ -20,7 +18,7 @@ WORDS = "every 12 months at 06:30"
 
 
 @pytest.fixture
-def churn(azure: Any, invoke: Invoke) -> Invoke:  # noqa: F811
+def churn(azure: Any, invoke: Invoke) -> Invoke:
     forget_connections()
     azure.add_environment("env")
     azure.add_compute("cpu")
@@ -30,7 +28,7 @@ def churn(azure: Any, invoke: Invoke) -> Invoke:  # noqa: F811
     return invoke
 
 
-def doubled(azure: Any) -> str:  # noqa: F811
+def doubled(azure: Any) -> str:
     """Double the first schedule, as a second `Schedule.create` does, and return the id of the older one."""
     first = next(iter(azure.schedules.values()))
     twin = type(first)("twin", first.name, None, first.endpoint, first.recurrence, None, first.submission)
@@ -39,7 +37,7 @@ def doubled(azure: Any) -> str:  # noqa: F811
 
 
 def test_scheduling_publishes_and_says_when_it_runs_and_again_that_nothing_changed(
-    azure: Any,  # noqa: F811
+    azure: Any,
     churn: Invoke,
 ) -> None:
     first = churn("schedule")
@@ -55,7 +53,7 @@ def test_scheduling_publishes_and_says_when_it_runs_and_again_that_nothing_chang
     assert azure.submitted == []
 
 
-def test_a_target_switches_it_off_and_a_dry_run_only_says_so(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_a_target_switches_it_off_and_a_dry_run_only_says_so(azure: Any, churn: Invoke) -> None:
     assert churn("--dry", "schedule").out.splitlines()[1] == "schedule churn: would be created"
     churn("schedule")
     off = "note: `enabled: false` in the file keeps it off\n"
@@ -66,7 +64,7 @@ def test_a_target_switches_it_off_and_a_dry_run_only_says_so(azure: Any, churn: 
     assert [item.active for item in azure.schedules.values()] == [False]
 
 
-def test_run_now_starts_a_run_besides(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_run_now_starts_a_run_besides(azure: Any, churn: Invoke) -> None:
     assert churn("--dry", "schedule", "--run-now").out.splitlines()[-1] == "would start a run now"
     assert azure.submitted == []
 
@@ -81,7 +79,7 @@ def test_run_now_starts_a_run_besides(azure: Any, churn: Invoke) -> None:  # noq
     )
 
 
-def test_a_blob_schedule_says_what_it_does_not_do(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_a_blob_schedule_says_what_it_does_not_do(azure: Any, churn: Invoke) -> None:
     churn.write("pipeline.yaml", FILE + STEP + "schedule: {on_blob_change: {datastore_name: raw}}\n")
     assert churn("schedule").out.splitlines()[1:] == [
         "schedule churn: created",
@@ -92,7 +90,7 @@ def test_a_blob_schedule_says_what_it_does_not_do(azure: Any, churn: Invoke) -> 
     ]
 
 
-def test_list_shows_all_states(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_list_shows_all_states(azure: Any, churn: Invoke) -> None:
     assert churn("schedules.list") == Answer("", "there is no schedule; `invoke schedule` makes one\n", 1)
     churn("schedule")
     doubled(azure)
@@ -105,7 +103,7 @@ def test_list_shows_all_states(azure: Any, churn: Invoke) -> None:  # noqa: F811
     )
 
 
-def test_list_shows_those_of_other_pipelines_when_asked(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_list_shows_those_of_other_pipelines_when_asked(azure: Any, churn: Invoke) -> None:
     churn("schedule")
     churn.write("pipeline.yaml", FILE.replace("{name: churn", "{name: other") + STEP + YEARLY)
     churn("schedule")
@@ -114,7 +112,7 @@ def test_list_shows_those_of_other_pipelines_when_asked(azure: Any, churn: Invok
     assert re.findall(r"on +(\w+):", churn("schedules.list", "--all").out) == ["churn", "other"]
 
 
-def test_pause_and_resume(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_pause_and_resume(azure: Any, churn: Invoke) -> None:
     churn("schedule")
     assert churn("--dry", "schedules.pause").out.splitlines()[0] == "schedule churn: would be switched off"
     assert [churn("schedules.pause").out for _ in range(2)] == [
@@ -131,7 +129,7 @@ def test_pause_and_resume(azure: Any, churn: Invoke) -> None:  # noqa: F811
     assert [item.active for item in azure.schedules.values()] == [True]
 
 
-def test_prune_shows_doubles_and_needs_a_yes_where_nobody_can_be_asked(azure: Any, churn: Invoke) -> None:  # noqa: F811
+def test_prune_shows_doubles_and_needs_a_yes_where_nobody_can_be_asked(azure: Any, churn: Invoke) -> None:
     churn("schedule")
     older = doubled(azure)
     date = azure.schedules["twin"].modified[:16].replace("T", " ")
@@ -155,7 +153,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("answer", "on"), [("y\n", 1), ("\n", 2), ("no\n", 2)])
 def test_prune_asks_at_a_terminal(
-    azure: Any,  # noqa: F811
+    azure: Any,
     churn: Invoke,
     monkeypatch: pytest.MonkeyPatch,
     answer: str,

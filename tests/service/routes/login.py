@@ -10,11 +10,9 @@ from urllib.parse import parse_qs
 
 from tests.service.call import Call
 from tests.service.message import Refusal
+from tests.service.names import CLIENT, PASSWORD, TENANT
 from tests.service.routing import ARM, LOGIN, routes
 
-TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
-CLIENT = "11111111-2222-4333-8444-555555555555"
-PASSWORD = "the-stand-in's-password"
 HOUR = 3600
 
 
