@@ -79,8 +79,8 @@ def _unknown(pipeline: Pipeline, name: str) -> str:
     if owners:
         return f"'{name}' is a hyperparameter; name its step: {listed([f'{key}.{name}' for key in owners], 'or')}"
     parameters = pipeline.pipeline_parameters
-    known = f"only {listed(parameters)}" if parameters else "the file has none"
-    return f"there is no pipeline parameter '{name}', {known}{did_you_mean(name, [*parameters, *pipeline.steps])}"
+    known = f"there is only {listed(parameters)}" if parameters else "the file has none"
+    return f"there is no pipeline parameter '{name}'; {known}{did_you_mean(name, [*parameters, *pipeline.steps])}"
 
 
 def _value(name: str, text: str) -> Any:

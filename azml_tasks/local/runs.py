@@ -67,7 +67,7 @@ def find_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
 
 
 def prune(project_dir: str | Path, keep: int = 5, dry: bool = False) -> list[str]:
-    """Clear away all but the newest runs and return the ids of those cleared.
+    """Clear away all but the newest runs and return the ids of those that are wholly gone.
 
     Runs that still go on stay. Of a run that is cleared, steps stay whose results a kept run or the next one reuses,
     or that a registered dataset is made of.
@@ -86,7 +86,8 @@ def prune(project_dir: str | Path, keep: int = 5, dry: bool = False) -> list[str
         if not any(record.status == "running" for record in kept):
             remove_tree(layout.objects)  # Made again from the project's files when a run needs them.
             _forget_cleared_results(layout)
-    return [record.id for record in old]
+    in_part = {run_id for run_id, _ in needed}
+    return [record.id for record in old if record.id not in in_part]
 
 
 def _ids(layout: Layout) -> list[str]:

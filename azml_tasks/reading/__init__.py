@@ -1,5 +1,5 @@
 """pipeline.yaml -> Project: one pass that keeps every line, and says all that is wrong at once."""
 
-from azml_tasks.reading.project import FILE_NAME, Project, find_file, load_project
+from azml_tasks.reading.project import FILE_NAME, Project, find_file, load_project, stated_backend
 
-__all__ = ["FILE_NAME", "Project", "find_file", "load_project"]
+__all__ = ["FILE_NAME", "Project", "find_file", "load_project", "stated_backend"]

@@ -94,6 +94,19 @@ def find_file(start: Path) -> Path:
     )
 
 
+def stated_backend(file: Path, target: str | None = None) -> object:
+    """Return what the file states as its backend, whatever may be wrong with the rest of it; None for nothing.
+
+    Raises ProjectError for a file that is no YAML, or has no such target.
+    """
+    try:
+        merged = apply_target(_read(file), target).value
+    except TreeError as error:
+        raise ProjectError([Problem(file.name, error.line, error.message)]) from None
+    assert isinstance(merged, dict)
+    return merged["backend"].value if "backend" in merged else None
+
+
 def load_project(file: Path, target: str | None = None, variables: Mapping[str, str] | None = None) -> Project:
     """Read and check a pipeline.yaml.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from invoke import Context
 
 from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import TARGET, task
+from azml_tasks.tasks.task import SET, TARGET, task
 
 if TYPE_CHECKING:
     from azml_tasks.reading import Project
@@ -55,7 +55,7 @@ def list_(context: Context, target: str = "") -> None:
     iterable=["set"],
     help={
         "target": TARGET,
-        "set": "Another value for this run: STEP.KEY=VALUE for a hyperparameter, NAME=VALUE for a pipeline parameter.",
+        "set": SET,
         "version": "A published version, or how it begins; by default what the endpoint runs.",
         "experiment": "File the run under this experiment.",
     },

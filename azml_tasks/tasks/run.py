@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 from invoke import Context
 
 from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import TARGET, task, with_target
+from azml_tasks.tasks.task import SET, TARGET, task, with_target
 
 if TYPE_CHECKING:
     from azml_tasks.model import Pipeline
@@ -28,12 +28,12 @@ class Selected(TypedDict):
     iterable=["set"],
     help={
         "target": TARGET,
-        "set": "Another value for this run: STEP.KEY=VALUE for a hyperparameter, NAME=VALUE for a pipeline parameter.",
+        "set": SET,
         "from-step": "Run this step and what follows it; what lies before is taken from the last run (local).",
         "only": "Run this step alone, on what the last run left (local).",
         "experiment": "File the run under this experiment.",
         "force": "Run every step anew, whatever could be reused.",
-        "wait": "--no-wait returns as soon as Azure has taken the run.",
+        "wait": "--no-wait returns as soon as Azure has taken the run; a local run is always waited for.",
     },
 )
 def run(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke import Context
 
-from azml_tasks.tasks.settings import is_dry, load
+from azml_tasks.tasks.settings import is_dry, load, local_runs
 from azml_tasks.tasks.task import TARGET, task
 
 if TYPE_CHECKING:
     from azml_tasks.azure import records as azure_records
     from azml_tasks.local import record as local_record
-    from azml_tasks.reading import Project
 
     RunRecord = local_record.RunRecord | azure_records.RunRecord
     StepRecord = local_record.StepRecord | azure_records.StepRecord
@@ -23,24 +23,32 @@ if TYPE_CHECKING:
 RUN = "The run's id, or how it begins; by default the newest."
 
 
-@task(name="list", help={"target": TARGET, "most": "How many to show.", "experiment": "Of this experiment (Azure)."})
+@task(
+    name="list",
+    help={
+        "target": TARGET,
+        "most": "How many to show; 20 by default.",
+        "experiment": "Of this experiment; by default the file's (Azure).",
+    },
+)
 def list_(context: Context, target: str = "", most: int = 20, experiment: str = "") -> None:
     """List the runs, the newest first."""
     from azml_tasks.errors import RunError
 
-    project = load(context, target)
     where = "here"
-    if project.pipeline.backend == "azure":
+    here = local_runs(context, target)
+    if here is None:
         from azml_tasks.azure.connection import connect
         from azml_tasks.azure.runs import list_runs as list_on_azure
 
+        project = load(context, target)
         experiment = experiment or project.pipeline.experiment
         where = f"in the experiment '{experiment}'"
         records: Iterable[RunRecord] = list_on_azure(connect(project), experiment, most)
     else:
         from azml_tasks.local.runs import list_runs
 
-        records = list_runs(project.directory)[:most]
+        records = list_runs(here)[:most]
     rows = [(run.id, run.status, _date(run.started), _span(run.seconds), run.experiment) for run in records]
     if not rows:
         raise RunError(f"nothing has been run {where} yet; `invoke run` does")
@@ -50,8 +58,7 @@ def list_(context: Context, target: str = "", most: int = 20, experiment: str = 
 @task(help={"target": TARGET, "run": RUN})
 def show(context: Context, target: str = "", run: str = "") -> None:
     """Show a run: its steps, how they ended, and what they logged."""
-    project = load(context, target)
-    record = _find(project, run)
+    record = _find(context, target, run)
     print(f"run {record.id} of experiment {record.experiment}: {record.status}, {_span(record.seconds)}")
     if record.started:
         print(f"started {_date(record.started)}")
@@ -70,7 +77,7 @@ def show(context: Context, target: str = "", run: str = "") -> None:
 @task(help={"target": TARGET, "run": RUN, "step": "Of this step alone; by default of all."})
 def logs(context: Context, target: str = "", run: str = "", step: str = "") -> None:
     """Print what the scripts of a run printed."""
-    for key, pieces in _logs(load(context, target), run or None, step or None):
+    for key, pieces in _logs(context, target, run or None, step or None):
         if not step:
             print(f"--- {key}")
         for piece in pieces:
@@ -80,52 +87,58 @@ def logs(context: Context, target: str = "", run: str = "", step: str = "") -> N
 @task(help={"target": TARGET, "run": RUN})
 def cancel(context: Context, target: str = "", run: str = "") -> None:
     """Stop a run."""
-    project = load(context, target)
+    here = local_runs(context, target)
     if is_dry(context):
-        record = _find(project, run)
+        record = _find(context, target, run)
         print(f"would cancel {record.id}, which is {record.status}")
-    elif project.pipeline.backend == "azure":
+    elif here is None:
         from azml_tasks.azure.connection import connect
         from azml_tasks.azure.runs import cancel_run
 
+        project = load(context, target)
         record = cancel_run(connect(project), project.pipeline.experiment, run or None)
         print(f"Azure ML was asked to cancel {record.id}")
     else:
         from azml_tasks.local.cancellation import cancel_run as cancel_here
 
-        print(f"{cancel_here(project.directory, run or None).id} was told to stop")
+        print(f"{cancel_here(here, run or None).id} was told to stop")
 
 
-@task(help={"keep": "How many of the newest runs to keep."})
+@task(help={"keep": "How many of the newest runs to keep; 5 by default."})
 def prune(context: Context, keep: int = 5) -> None:
     """Clear away local runs, but for the newest and what they reuse."""
     from azml_tasks.local.runs import prune as prune_here
+    from azml_tasks.reading import find_file
 
     dry = is_dry(context)
-    gone = prune_here(load(context).directory, keep=keep, dry=dry)
+    gone = prune_here(find_file(Path.cwd()).parent, keep=keep, dry=dry)
     for run_id in gone:
         print(f"{'would clear' if dry else 'cleared'} {run_id}")
     if not gone:
-        print(f"there are no more than {keep} runs; nothing to clear")
+        print(f"nothing to clear: the newest {keep} and what is reused stay")
 
 
-def _find(project: Project, wanted: str) -> RunRecord:
-    if project.pipeline.backend == "azure":
+def _find(context: Context, target: str, wanted: str) -> RunRecord:
+    here = local_runs(context, target)
+    if here is None:
         from azml_tasks.azure.connection import connect
         from azml_tasks.azure.runs import find_run as find_on_azure
 
+        project = load(context, target)
         return find_on_azure(connect(project), project.pipeline.experiment, wanted or None, project.plan)
     from azml_tasks.local.runs import find_run
 
-    return find_run(project.directory, wanted or None)
+    return find_run(here, wanted or None)
 
 
-def _logs(project: Project, wanted: str | None, step: str | None) -> Iterator[tuple[str, Iterable[str]]]:
+def _logs(context: Context, target: str, wanted: str | None, step: str | None) -> Iterator[tuple[str, Iterable[str]]]:
     """Find the logs of a run's steps, in pieces."""
-    if project.pipeline.backend == "azure":
+    here = local_runs(context, target)
+    if here is None:
         from azml_tasks.azure.connection import connect
         from azml_tasks.azure.runs import read_logs
 
+        project = load(context, target)
         for log in read_logs(connect(project), project.pipeline.experiment, wanted, step, project.plan):
             yield log.step.key, [log.text]
         return
@@ -133,7 +146,7 @@ def _logs(project: Project, wanted: str | None, step: str | None) -> Iterator[tu
     from azml_tasks.local.logs import read_log
     from azml_tasks.local.runs import find_run
 
-    record = find_run(project.directory, wanted)
+    record = find_run(here, wanted)
     keys = [one.key for one in record.steps]
     if step is not None and step not in keys:
         raise RunError(f"the run {record.id} has no step '{step}'{did_you_mean(step, keys)}")

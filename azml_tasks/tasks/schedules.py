@@ -65,7 +65,7 @@ def list_(context: Context, target: str = "", all: bool = False) -> None:  # noq
         print(_line(row))
 
 
-@task(help={"target": TARGET, "count": "How many times to show."})
+@task(help={"target": TARGET, "count": "How many of the next times to show; 10 by default."})
 def preview(context: Context, target: str = "", count: int = 10) -> None:
     """Show the next times of the file's schedule, in its zone and in UTC, without Azure."""
     _print_preview(load(context, target), count)

@@ -20,7 +20,25 @@ def load(context: Context, target: str | None = None) -> Project:
     """
     from azml_tasks.reading import find_file, load_project
 
-    return load_project(find_file(Path.cwd()), target or context.config.azml.target or None)
+    return load_project(find_file(Path.cwd()), _chosen(context, target))
+
+
+def local_runs(context: Context, target: str | None = None) -> Path | None:
+    """Return the folder of the project whose runs are on this machine, or None for a target that runs on Azure.
+
+    Whatever else may be wrong with the file keeps nobody from looking at local runs. Raises ProjectError.
+    """
+    from azml_tasks.reading import find_file, stated_backend
+
+    file = find_file(Path.cwd())
+    if stated_backend(file, _chosen(context, target)) == "local":
+        return file.parent
+    project = load(context, target)
+    return project.directory if project.pipeline.backend == "local" else None
+
+
+def _chosen(context: Context, target: str | None) -> str | None:
+    return target or context.config.azml.target or None
 
 
 def is_dry(context: Context) -> bool:

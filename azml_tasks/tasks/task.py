@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +16,10 @@ from azml_tasks.errors import AzmlError
 Body = TypeVar("Body", bound=Callable[..., Any])
 
 TARGET = "Merge the keys of this target of pipeline.yaml over the file."
+SET = (
+    "Another value for this run: STEP.KEY=VALUE for a hyperparameter, NAME=VALUE for a pipeline parameter; "
+    "may be given several times."
+)
 # A command in a sentence, unless it takes no target.
 _COMMAND = re.compile(r"`invoke (?!new-step|runs\.prune)([a-z][\w.-]*)")
 
@@ -28,15 +34,32 @@ def task(**options: Any) -> Callable[[Body], invoke.Task[Body]]:
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
-                return body(*args, **kwargs)
+                done = body(*args, **kwargs)
+                sys.stdout.flush()
+                return done
             except AzmlError as error:
                 text = with_target(str(error), kwargs.get("target", ""))
                 raise invoke.Exit(text, code=error.exit_status) from None
+            except BrokenPipeError:
+                if _is_read():
+                    raise
+                # As in `invoke runs.logs | head`; what is still buffered goes nowhere.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise invoke.Exit(code=1) from None
 
         made: invoke.Task[Body] = invoke.task(auto_shortflags=False, **options)(run)
         return made
 
     return make
+
+
+def _is_read() -> bool:
+    """See whether whoever reads standard output is still there, by writing a line to it."""
+    try:
+        os.write(sys.stdout.fileno(), b"\n")
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def with_target(text: str, target: str) -> str:

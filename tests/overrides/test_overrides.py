@@ -99,7 +99,7 @@ def test_the_last_of_two_settings_of_one_name_counts_and_others_add_up():
         ("lr=1", "'lr' is a hyperparameter; name its step: train.lr or train.big.lr"),
         (
             "alhpa=1",
-            "there is no pipeline parameter 'alhpa', only alpha, rounds, mode and dry; did you mean 'alpha'?",
+            "there is no pipeline parameter 'alhpa'; there is only alpha, rounds, mode and dry; did you mean 'alpha'?",
         ),
         ("rounds=1.5", "the pipeline parameter 'rounds' takes a whole number, not '1.5'"),
         ("dry=1", "the pipeline parameter 'dry' takes true or false, not '1'"),
