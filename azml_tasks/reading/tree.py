@@ -119,15 +119,18 @@ class _Composer:
 
     def _node(self, event: yaml.Event) -> Node:
         if isinstance(event, yaml.ScalarEvent):
-            return self._anchored(event, self._scalar(event))
-        if isinstance(event, yaml.AliasEvent):
+            node = self._scalar(event)
+        elif isinstance(event, yaml.AliasEvent):
             return self._unfolded(event)
-        assert isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent))
-        self.depth += 1
-        self._check_depth(event, self.depth)
-        node = self._mapping(event) if isinstance(event, yaml.MappingStartEvent) else self._sequence(event)
-        self.depth -= 1
-        return self._anchored(event, node)
+        else:
+            assert isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent))
+            self.depth += 1
+            self._check_depth(event, self.depth)
+            node = self._mapping(event) if isinstance(event, yaml.MappingStartEvent) else self._sequence(event)
+            self.depth -= 1
+        if event.anchor:
+            self.anchors[event.anchor] = node
+        return node
 
     def _unfolded(self, event: yaml.AliasEvent) -> Node:
         if event.anchor not in self.anchors:
@@ -152,22 +155,21 @@ class _Composer:
                 f"the file holds more than {MOST_NODES:,} values, each alias counted as what it stands for",
             )
 
-    def _anchored(self, event: yaml.NodeEvent, node: Node) -> Node:
-        if event.anchor:
-            self.anchors[event.anchor] = node
-        return node
-
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
+        text = self._text(event)
+        # The C parser gives '' for the style of a plain scalar, the Python one None.
+        if event.style or event.tag is not None:
+            return Node(text, _line(event))
+        return Node(plain_scalar(text), _line(event), plain=True)
+
+    def _text(self, event: yaml.ScalarEvent) -> str:
         if event.tag not in (None, "!", _STR_TAG):
             raise _tagged(event)
         self._count(event, 1)
-        value = event.value
-        if not event.style and event.tag is None:
-            # The C parser gives '' for the style of a plain scalar, the Python one None.
-            return Node(plain_scalar(value), _line(event), plain=True)
-        if found := _NO_TEXT.search(value):
+        text: str = event.value
+        if event.style and (found := _NO_TEXT.search(text)):
             raise TreeError(_line(event), f"the escape for {found[0]!r} stands for no character of a text")
-        return Node(value, _line(event))
+        return text
 
     def _sequence(self, start: yaml.SequenceStartEvent) -> Node:
         if start.tag not in (None, "!", _SEQ_TAG):
@@ -213,11 +215,12 @@ class _Composer:
             raise TreeError(_line(event), "an alias cannot be a key")
         if not isinstance(event, yaml.ScalarEvent):
             raise TreeError(_line(event), "a key is one word or text, not a list or a mapping")
-        node = self._anchored(event, self._scalar(event))
         # A key is a name: `no`, `on`, `null` and `1` are the texts that stand there.
-        key = str(event.value)
+        key = self._text(event)
         if len(key) > LONGEST_KEY:
-            raise TreeError(node.line, f"a key of {len(key):,} characters; keys are names, of {LONGEST_KEY} at most")
+            raise TreeError(_line(event), f"a key of {len(key):,} characters; keys are names, of {LONGEST_KEY} at most")
+        if event.anchor:
+            self.anchors[event.anchor] = self._scalar(event)
         return key
 
 

@@ -260,4 +260,7 @@ class _Wiring:
 
 
 def _repeated(items: Iterable[Any]) -> list[Any]:
+    items = list(items)
+    if len(set(items)) == len(items):
+        return []
     return [item for item, count in Counter(items).items() if count > 1]
