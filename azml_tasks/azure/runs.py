@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -194,7 +193,10 @@ def _step(child: Run) -> StepRecord:
 
 def _seconds(run: Run, key: str) -> float | None:
     # What the listing told of the run already; the public get_details() asks three times more for each.
+    from msrest.serialization import Deserializer
+
     moment = run._run_dto.get(key)
     if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+        # Azure gives as many digits of a second as it has, which Python 3.10 does not read.
+        moment = Deserializer.deserialize_iso(moment)
     return None if moment is None else float(moment.timestamp())
