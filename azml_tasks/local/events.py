@@ -10,7 +10,7 @@ from azml_tasks.local.record import RunRecord, StepRecord
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run has its folder; `steps` are the keys of what it is about, in order."""
+    """A run has its folder; `steps` are the keys of what may run, in order."""
 
     run: RunRecord
     steps: tuple[str, ...]

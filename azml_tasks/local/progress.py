@@ -94,7 +94,7 @@ class LiveProgress(Progress):
 
     def _follow(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            self._to_go = len(event.steps) - sum(step.ok for step in event.run.steps)
+            self._to_go = len(event.steps)
         elif isinstance(event, StepStarted):
             self._running[event.step.key] = time.monotonic()
         elif isinstance(event, (StepFinished, StepReused, StepSkipped)):

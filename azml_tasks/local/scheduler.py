@@ -90,7 +90,7 @@ class Scheduler:
         run = self._save_run("running", process=ProcessIdentity.own())
         for record in self.records.values():
             record.save(run.places)
-        self.tell(RunStarted(run, self.keys))
+        self.tell(RunStarted(run, tuple(self.waiting)))
         for remark in remarks:
             self.tell(Remark(remark))
         try:

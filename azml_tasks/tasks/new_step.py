@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from invoke import Context
 
+from azml_tasks.errors import AzmlError, did_you_mean
 from azml_tasks.tasks.settings import is_dry
 from azml_tasks.tasks.task import task
 
@@ -22,8 +23,7 @@ from azml_tasks.tasks.task import task
 )
 def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str] | None = None) -> None:
     """Add a step to pipeline.yaml and write its script."""
-    from azml_tasks.errors import AzmlError
-    from azml_tasks.reading import find_file
+    from azml_tasks.reading import find_file, load_project
     from azml_tasks.reading.edit import add_step, scalar
     from azml_tasks.stub import dataset_name_problem, render_stub, step_name_problem
 
@@ -35,7 +35,8 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
         if problem:
             raise AzmlError(problem)
     file = find_file(Path.cwd())
-    folder = _script_directory(file, after)
+    pipeline = load_project(file).pipeline
+    folder = (pipeline.steps.get(after) or list(pipeline.steps.values())[-1]).script_directory
     path = PurePosixPath(folder, f"{name}.py")
     script = file.parent / path
     if not script.resolve().is_relative_to(file.parent.resolve()):
@@ -57,12 +58,12 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     script.write_text(render_stub(name, dataset), encoding="utf-8")
     file.write_bytes(text.encode("utf-8"))
     print(f"{file.name}: the step '{name}' is added, and {path} is written; `invoke run` runs it")
+    for note in _undeclared(dataset, pipeline.datasets):
+        print(f"note: {note}")
 
 
-def _script_directory(file: Path, after: str) -> str:
-    """Return the folder that the script of the step before lies in."""
-    from azml_tasks.reading import load_project
-
-    steps = load_project(file).pipeline.steps
-    before = steps.get(after) or list(steps.values())[-1]
-    return before.script_directory
+def _undeclared(wanted: Iterable[str], declared: Mapping[str, object]) -> Iterator[str]:
+    for name in wanted:
+        if name not in declared:
+            close = did_you_mean(name, declared)
+            yield f"the dataset '{name}' is not under datasets, and a local run needs it there{close}"

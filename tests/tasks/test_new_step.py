@@ -49,7 +49,11 @@ def test_a_step_behind_another_with_datasets(churn: Invoke):
     answer = churn("new-step", "clean", "--after", "prepare", "--dataset", "new_data", "--dataset", "on")
 
     assert answer == Answer(
-        "pipeline.yaml: the step 'clean' is added, and steps/clean.py is written; `invoke run` runs it\n", "", 0
+        "pipeline.yaml: the step 'clean' is added, and steps/clean.py is written; `invoke run` runs it\n"
+        "note: the dataset 'new_data' is not under datasets, and a local run needs it there\n"
+        "note: the dataset 'on' is not under datasets, and a local run needs it there\n",
+        "",
+        0,
     )
     assert text(churn) == CHURN.replace(
         "script_directory: steps\n",
