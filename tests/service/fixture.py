@@ -5,11 +5,14 @@ Where the SDK is not installed, a test that asks for it is skipped.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,11 +39,17 @@ FOREIGN = ("AZUREML_", "AZURE_", "MSI_", "IDENTITY_", "AML_", "http_proxy", "HTT
 def azure_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Start the stand-in once for all tests."""
     pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK is not installed")
+    from azureml._common.async_utils import task_queue
+
     from .service import Service
 
+    task_queue.time = _Hurried()
     service = Service(tmp_path_factory.mktemp("azure"))
     yield service
     service.close()
+    with warnings.catch_warnings():  # of the sessions that the SDK leaves open
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 @pytest.fixture
@@ -63,6 +72,16 @@ def azure(
     yield azure_service
     azure_service.stop()
     azure_service.verify()
+
+
+class _Hurried:
+    """The module `time` for the SDK, which looks each quarter of a second whether a snapshot has arrived."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(time, name)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds / 50)
 
 
 def forget_earlier_tests(home: Path) -> None:
