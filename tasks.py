@@ -6,6 +6,7 @@ A generated project's tasks.py is another one: template/tasks.py.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def demo(context: Context) -> None:
     """Scaffold a project, fill in a small model of Fisher's irises, and run its pipeline on this machine."""
     shutil.rmtree(DEMO, ignore_errors=True)
     answers = ["-d", f"requirement={HERE}", "-d", "project_name=iris", "-d", "datasets=iris", "-d", "ci=none"]
-    print("copier copy", HERE, DEMO.relative_to(HERE), flush=True)
+    print("copier copy", shlex.quote(str(HERE)), DEMO.relative_to(HERE), flush=True)
     _python("-m", "copier", "copy", "--quiet", "--defaults", "--vcs-ref=HEAD", *answers, HERE, DEMO)
     example = HERE / "docs" / "examples" / "iris"
     print(
@@ -73,7 +74,9 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
     for version, path in found.items():
         print(f"\n# Python {version}", flush=True)
         interpreter = _environment(version, path)
-        _run(interpreter, "-m", "pytest", "-n", "auto", *(["--slow"] if slow else []))
+        # Many tests wait for a process or for the SDK, so there are more workers than processors.
+        workers = str(2 * (os.cpu_count() or 1))
+        _run(interpreter, "-m", "pytest", "-q", "-n", workers, *(["--slow"] if slow else []))
 
 
 @task
