@@ -109,5 +109,8 @@ def _connect(project: Project) -> Workspace:
 
 def _print_all(changes: Iterable[object]) -> None:
     """Print each change as it is made."""
+    change = None
     for change in changes:
         print(change, flush=True)
+    if change is None:
+        print("pipeline.yaml declares nothing to register here")

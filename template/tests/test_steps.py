@@ -23,7 +23,7 @@ def load(step: dict) -> ModuleType:
 @pytest.mark.parametrize("name", STEPS)
 def test_step_takes_its_arguments(name):
     arguments = STEPS[name].get("input_datasets", {})
-    datasets = [part for argument in arguments for part in (argument, "id")]
+    datasets = [f"{argument}=id" for argument in arguments if argument.startswith("--")]
     folders = ["--input-folder", "in", "--output-folder", "out"]
 
     args = load(STEPS[name]).parse_arguments(["--config", '{"max_rows": 5}', *datasets, *folders])

@@ -251,6 +251,10 @@ def test_whoever_reads_along_may_leave(sums: Invoke) -> None:
         assert (done.stderr, done.returncode) == (b"", 1)
 
 
+def test_a_file_that_declares_nothing_to_register_is_told_so(sums: Invoke) -> None:
+    assert sums("register-csv").out == "pipeline.yaml declares nothing to register here\n"
+
+
 def test_the_editors_schema_lies_beside_the_runs(sums: Invoke) -> None:
     sums("run")
     schema = json.loads((sums.folder / ".azml" / "pipeline.schema.json").read_text())
