@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from glob import iglob
 from os.path import exists
 
-from azml_tasks.errors import Problem
+from azml_tasks.errors import Problem, did_you_mean
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
@@ -60,7 +60,16 @@ def _data(project: Project) -> Iterator[Problem]:
         place = str(project.directory / local)
         if not (any(iglob(place, recursive=True)) if "*" in local else exists(place)):
             what = "nothing like" if "*" in local else "no"
-            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}")
+            close = "" if "*" in local else did_you_mean(os.path.basename(place), _beside(place))
+            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
+
+
+def _beside(place: str) -> list[str]:
+    """Return the names in the folder that a missing file should lie in."""
+    try:
+        return sorted(os.listdir(os.path.dirname(place)))
+    except OSError:
+        return []
 
 
 def _environment_files(project: Project) -> Iterator[Problem]:

@@ -37,6 +37,19 @@ datasets:
     assert problems(tmp_path, text, *files) == []
 
 
+def test_a_data_file_of_nearly_that_name(tmp_path):
+    text = """\
+steps:
+  prepare: {script_name: prepare.py}
+datasets:
+  customers: {local_path: data/custmers.csv}
+"""
+
+    assert problems(tmp_path, text, "prepare.py", "data/customers.csv") == [
+        "pipeline.yaml:4: dataset 'customers': there is no data/custmers.csv; did you mean 'customers.csv'?",
+    ]
+
+
 def test_files_that_are_not_there(tmp_path):
     text = """\
 steps:
