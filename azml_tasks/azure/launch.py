@@ -15,7 +15,8 @@ from azml_tasks.azure.records import RunRecord, StepRecord
 from azml_tasks.azure.reuse import reuse_in_a_run
 from azml_tasks.azure.steps import Resources, Values
 from azml_tasks.azure.watch import Watch
-from azml_tasks.errors import LoginError, RunError, ServiceError, listed
+from azml_tasks.errors import LoginError, RunError, ServiceError
+from azml_tasks.runs.ending import GOING_ON, skipped_text
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.wiring import Plan
 
@@ -85,7 +86,7 @@ def watched(submitted: Submitted, watch: Watch) -> RunRecord:
     """
     try:
         with translated("following the run"):
-            record = follow(submitted.run, submitted.record, submitted.nodes, watch.listener, watch.pace)
+            record = follow(submitted.run, submitted.record, submitted.nodes, watch)
     except KeyboardInterrupt:
         raise _interrupted(submitted, watch.asks_to_cancel) from None
     except LoginError as error:
@@ -116,11 +117,6 @@ def _goes_on(identifier: str) -> str:
 def _ending(run: Any, record: RunRecord) -> str:
     """Say how a run that did not complete ended, with what its failed steps printed last, and how to go on."""
     failed = [failure_of(run.experiment, step) for step in record.steps if step.status == "failed"]
-    skipped = [step.key for step in record.steps if step.status == "skipped"]
-    parts = failed or [f"the run {record.id} {'was cancelled' if record.status == 'cancelled' else 'failed'}"]
-    if skipped:
-        parts.append(f"skipped: {listed(skipped)}")
-    if failed:
-        parts.append(f"`invoke runs.logs --run {record.id}` prints all that its steps printed")
-    parts.append("`invoke run` goes on from there: steps that have completed are reused")
-    return "\n".join([*parts, record.url])
+    ended = "" if failed else f"the run {record.id} {record.ending}"
+    logs = f"`invoke runs.logs --run {record.id}` prints all that its steps printed" if failed else ""
+    return "\n".join(filter(None, [*failed, ended, skipped_text(record), logs, GOING_ON, record.url]))

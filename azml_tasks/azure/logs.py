@@ -11,6 +11,7 @@ from azureml.core import Run
 from azml_tasks.azure.failures import translated
 from azml_tasks.azure.records import StepRecord, error_message
 from azml_tasks.errors import LoginError, ServiceError
+from azml_tasks.runs.ending import step_failure
 
 # The first that a step has is what its script printed; the others tell of the machine that ran it.
 _SCRIPTS_OWN = ("user_logs/std_log.txt", "user_logs/std_log_0.txt", "azureml-logs/70_driver_log.txt")
@@ -20,17 +21,16 @@ _SECONDS = 60
 
 def failure_of(experiment: Any, step: StepRecord) -> str:
     """Return why a step failed, as Azure says it and as its log ends."""
-    message, lines = step.message, ["it left no log"]
+    message, ending = step.message, ""
     if step.run_id:
         try:
             with translated("reading its log"):
                 details = Run(experiment, step.run_id).get_details()
                 message = message or error_message(details)
-                lines = _text(details["logFiles"])[1].splitlines()[-_LAST_LINES:] or lines
+                ending = "\n".join(_text(details["logFiles"])[1].splitlines()[-_LAST_LINES:])
         except (LoginError, ServiceError) as error:
-            lines = str(error).splitlines()
-    first = f"step '{step.key}' failed" + (f": {message}" if message else "")
-    return "\n".join([first, *(f"  {line}".rstrip() for line in lines)])
+            ending = str(error)
+    return step_failure(step, message, ending or "it left no log")
 
 
 def read_log(experiment: Any, run_id: str) -> tuple[str, str]:

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.computes import find_compute
 from azml_tasks.azure.environments import find_environment
-from azml_tasks.azure.events import RunStarted
 from azml_tasks.azure.failures import MissingError
-from azml_tasks.azure.narration import narrate
 from azml_tasks.azure.pipeline_step import PipelineStep
 from azml_tasks.azure.publish import Publication, Publishable
 from azml_tasks.azure.records import RunRecord
@@ -30,6 +28,8 @@ from azml_tasks.azure.wrapped_schedule import (
 )
 from azml_tasks.azure.wrapped_steps import folder_of, is_plain, plan_of, values_of
 from azml_tasks.reading import load_project
+from azml_tasks.runs.events import RunStarted
+from azml_tasks.runs.progress import progress_on
 from azml_tasks.wiring import Plan
 
 if TYPE_CHECKING:
@@ -156,8 +156,9 @@ class PipelineWrapper(WorkspaceWrapper):
             submitted = submit(self.ws, wired, snapshots, self._resources, experiment_name, values=values)
             self.pipeline, self._run = submitted.pipeline, submitted.run
             self.experiment = submitted.run.experiment
-            narrate(RunStarted(submitted.record, tuple(step.key for step in wired.steps)))
-            return watched(submitted, Watch(narrate))
+            show = progress_on()
+            show(RunStarted(submitted.record, tuple(step.key for step in wired.steps)))
+            return watched(submitted, Watch(show, tick=show.tick))
 
     def register(
         self,

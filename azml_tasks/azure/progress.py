@@ -8,26 +8,26 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from azml_tasks.azure.events import (
+from azml_tasks.azure.records import RunRecord, StepRecord, run_status, step_status
+from azml_tasks.azure.watch import Watch
+from azml_tasks.runs.events import (
     Event,
-    Listener,
     RunFinished,
     StepFinished,
     StepReused,
     StepSkipped,
     StepStarted,
     StepWaiting,
+    Tick,
 )
-from azml_tasks.azure.records import RunRecord, StepRecord, run_status, step_status
-from azml_tasks.azure.watch import Pace
 
 
-def follow(submitted: Any, record: RunRecord, nodes: Mapping[str, str], listener: Listener, pace: Pace) -> RunRecord:
-    """Tell the listener what becomes of a PipelineRun, and return its record when it is over.
+def follow(submitted: Any, record: RunRecord, nodes: Mapping[str, str], watch: Watch) -> RunRecord:
+    """Tell what becomes of a PipelineRun, and return its record when it is over.
 
     `nodes` maps the graph's nodes to the steps of the record.
     """
-    waits = pace.waits()
+    waits = watch.pace.waits()
     while True:
         before = record
         status = run_status(submitted.get_status())
@@ -35,13 +35,21 @@ def follow(submitted: Any, record: RunRecord, nodes: Mapping[str, str], listener
         if record.is_over:
             record = replace(record, steps=tuple(_left_out(step) for step in record.steps), finished=time.time())
         for event in changes(before.steps, record.steps):
-            listener(event)
+            watch.listener(event)
         if record.is_over:
-            listener(RunFinished(record))
+            watch.listener(RunFinished(record))
             return record
         if record != before:
-            waits = pace.waits()
-        time.sleep(next(waits))
+            waits = watch.pace.waits()
+        _pause(next(waits), watch)
+
+
+def _pause(seconds: float, watch: Watch) -> None:
+    end = time.monotonic() + seconds
+    while watch.tick is not None and end - time.monotonic() > watch.tick:
+        time.sleep(watch.tick)
+        watch.listener(Tick())
+    time.sleep(max(0, end - time.monotonic()))
 
 
 def changes(before: tuple[StepRecord, ...], after: tuple[StepRecord, ...]) -> Iterator[Event]:

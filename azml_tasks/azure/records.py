@@ -1,14 +1,13 @@
-"""What is known of a run on Azure and of its steps, in the words of the local backend's records."""
+"""The records of runs on Azure, and Azure's words in ours."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar
 
-RunStatus = Literal["waiting", "running", "completed", "failed", "cancelled"]
-StepStatus = Literal["waiting", "running", "completed", "reused", "failed", "cancelled", "skipped"]
+from azml_tasks.runs import records
+from azml_tasks.runs.records import RunStatus, StepStatus
 
 # The words of the run history and of the pipelines service; the latter also as numbers, which it used to send
 # (azureml-pipeline-core, _aeva_provider.py: get_status).
@@ -26,68 +25,28 @@ _STEP_NUMBERS = ("NotStarted", "Queued", "Running", "Failed", "Finished", "Cance
 
 
 @dataclass(frozen=True)
-class StepRecord:
-    """One step of a run. Times are seconds since the epoch.
+class StepRecord(records.StepRecord):
+    """One step of a run on Azure.
 
-    `key` is the label that Azure shows, `reason` says what it waits for or whose result it has, and `producer` is the
-    run that made the results of a reused step.
+    `key` is the label that Azure shows where the plan does not tell more; `run_id` is the step's own run, and `logged`
+    what it logged, when that was asked for.
     """
 
-    key: str
-    status: StepStatus = "waiting"
-    reason: str = ""
-    message: str = ""
-    started: float | None = None
-    finished: float | None = None
     run_id: str = ""
-    producer: str = ""
     logged: tuple[Mapping[str, Any], ...] = ()
 
-    @property
-    def ok(self) -> bool:
-        """Whether the steps after it may run."""
-        return self.status in ("completed", "reused")
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it ran, so far when it still runs."""
-        if self.started is None:
-            return None
-        return (self.finished or time.time()) - self.started
-
     def metrics(self) -> list[dict[str, Any]]:
-        """Return what the script logged, when it was asked for."""
+        """Return what the script logged, in its order."""
         return [dict(metric) for metric in self.logged]
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One run of a pipeline. Times are seconds since the epoch; `url` is its page in the portal."""
+class RunRecord(records.RunRecord[StepRecord]):
+    """One run on Azure."""
 
-    id: str
-    experiment: str
-    status: RunStatus
-    url: str
-    started: float | None = None
-    finished: float | None = None
-    steps: tuple[StepRecord, ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
-    def __getitem__(self, key: str) -> StepRecord:
-        return next(step for step in self.steps if step.key == key)
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it ran, so far when it still runs."""
-        if self.started is None:
-            return None
-        return (self.finished or time.time()) - self.started
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.status in ("completed", "failed", "cancelled")
+    where: ClassVar[str] = "on Azure ML"
 
 
 def run_status(word: str) -> RunStatus:

@@ -86,12 +86,9 @@ def cancel_run(ws: Any, experiment: str, wanted: str | None = None) -> RunRecord
         run = _find(ws, experiment, wanted)
         record = _record(run)
         if record.is_over:
-            raise RunError(f"the run {record.id} is over: it {_ENDINGS[record.status]}")
+            raise RunError(f"the run {record.id} is over: it {record.ending}")
         PipelineRun(run.experiment, run.id).cancel()
         return record
-
-
-_ENDINGS = {"completed": "completed", "failed": "failed", "cancelled": "was cancelled"}
 
 
 def _find(ws: Any, experiment: str, wanted: str | None) -> Run:

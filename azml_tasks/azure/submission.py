@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from azml_tasks.azure.calls import service_calls
-from azml_tasks.azure.events import RunStarted
 from azml_tasks.azure.parameters import parameter_values
 from azml_tasks.azure.records import RunRecord
 from azml_tasks.azure.snapshots import take_snapshots
@@ -15,6 +14,7 @@ from azml_tasks.errors import RunError
 from azml_tasks.needs import check_needs
 from azml_tasks.overrides import override
 from azml_tasks.reading import Project
+from azml_tasks.runs.events import RunStarted
 from azml_tasks.wiring import plan as plan_of
 
 

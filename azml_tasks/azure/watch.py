@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from azml_tasks.azure.events import Listener, nobody
+from azml_tasks.runs.events import Listener, nobody
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,12 @@ class Pace:
 
 @dataclass(frozen=True)
 class Watch:
-    """How a run is followed: who is told, how often to look, and who decides on Ctrl-C whether to cancel the run."""
+    """How a run is followed: who is told, how often to look, and who decides on Ctrl-C whether to cancel the run.
+
+    Between two looks the listener is told that time passes each `tick` seconds.
+    """
 
     listener: Listener = nobody
     pace: Pace = field(default_factory=Pace)
     asks_to_cancel: Callable[[], bool] | None = None
+    tick: float | None = None

@@ -17,15 +17,7 @@ def cancel_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
     Raises RunError when there is no such run or it is over.
     """
     record = find_run(project_dir, wanted)
-    if record.status != "running" or record.process is None:
-        raise RunError(f"the run {record.id} is over: it {_ENDINGS.get(record.status, 'ended')}")
+    if record.is_over or record.process is None:
+        raise RunError(f"the run {record.id} is over: it {record.ending}")
     os.kill(record.process.pid, signal.SIGTERM)
     return record
-
-
-_ENDINGS = {
-    "completed": "completed",
-    "failed": "failed",
-    "cancelled": "was cancelled",
-    "interrupted": "was interrupted",
-}

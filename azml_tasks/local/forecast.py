@@ -49,7 +49,7 @@ def forecast(
     selection = select(plan, from_step, only, force)
     records = given_steps(plan, selection, Results(layout, contents))
     snapshots = build_snapshots(plan, selection.steps, layout, contents)
-    run = RunRecord("next", layout.run("next"), "", "running", 0.0, parameters=dict(parameters or {}))
+    run = RunRecord("next", "", "running", 0.0, parameters=dict(parameters or {}), places=layout.run("next"))
     virtual, _ = virtual_environments(plan, layout)
     site = Site(layout, plan, run, contents, virtual, dict(os.environ))
     found = []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from azml_tasks.errors import RunError, listed
 from azml_tasks.local.record import STOPPED, RunRecord, StepRecord
+from azml_tasks.runs.ending import GOING_ON, skipped_text, step_failure
 
 
 def raise_for_status(run: RunRecord) -> None:
@@ -24,17 +25,11 @@ def failure_text(run: RunRecord) -> str:
         parts.append(f"run {run.id} was stopped{_by_whom(run)}{while_running}")
     elif cancelled:
         parts.append(f"run {run.id} was interrupted while {_were('running', cancelled)}")
-    skipped = [step.key for step in run.steps if step.status == "skipped"]
-    if skipped:
-        parts.append(f"skipped: {listed(skipped)}")
-    parts.append("`invoke run` goes on from there: steps that have completed are reused")
-    return "\n".join(parts)
+    return "\n".join(filter(None, [*parts, skipped_text(run), GOING_ON]))
 
 
 def _step_text(step: StepRecord) -> str:
-    lines = [f"step '{step.key}' failed: {step.message}"]
-    if step.detail:
-        lines.append("\n".join(f"  {line}" if line else "" for line in step.detail.splitlines()))
+    lines = [step_failure(step, step.message, step.detail)]
     if step.hint:
         lines.append(step.hint)
     if step.places.log.exists():

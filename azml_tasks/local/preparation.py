@@ -35,7 +35,7 @@ def given_steps(plan: Plan, selection: Selection, results: Results) -> dict[str,
         if result and not damage:
             reason = f"not asked for; its result of {result.run_id} is taken"
             found[key] = StepRecord(
-                key, result.places, "reused", reason, outputs=result.outputs, producer=result.run_id
+                key, "reused", reason, places=result.places, outputs=result.outputs, producer=result.run_id
             )
         elif reader:
             raise RunError(

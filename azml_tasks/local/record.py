@@ -1,59 +1,36 @@
-"""What is known of a run and of its steps, now or long after."""
+"""The records of local runs, written so that a kill at any moment leaves them readable."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 from azml_tasks.local.files import read_json, read_lines, write_json
 from azml_tasks.local.layout import RunPlaces, StepPlaces
 from azml_tasks.local.process import ProcessIdentity
+from azml_tasks.runs import records
 
 VERSION = 1
 # How the message of a step begins that was stopped with its run; ` by Ctrl-C` or the like follows.
 STOPPED = "it was stopped"
 
-RunStatus = Literal["running", "completed", "failed", "cancelled", "interrupted"]
-StepStatus = Literal["waiting", "running", "completed", "reused", "failed", "cancelled", "skipped", "interrupted"]
-
 
 @dataclass(frozen=True)
-class StepRecord:
-    """One step of a run. Times are seconds since the epoch.
+class StepRecord(records.StepRecord):
+    """One step of a local run.
 
-    `reason` says why it ran, was reused or was skipped; `message` what went wrong, in a line, `detail` the end of
-    its log and `hint` what may mend it. `exit_code` is negative when a signal ended it. `producer` is the run that
-    made its results, its own unless it was reused, and `places` is where they lie. `outputs` maps the finished
-    output folders to the digests of their contents.
+    `detail` is the end of its log when it failed, and `hint` what may mend it. `exit_code` is negative when a signal
+    ended it. `producer` is its own run unless it was reused, and `places` is where its results lie. `outputs` maps the
+    finished output folders to the digests of their contents.
     """
 
-    key: str
-    places: StepPlaces
-    status: StepStatus = "waiting"
-    reason: str = ""
-    message: str = ""
+    places: StepPlaces = field(kw_only=True)
     detail: str = ""
     hint: str = ""
-    started: float | None = None
-    finished: float | None = None
     exit_code: int | None = None
     argv: tuple[str, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
-    producer: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the steps after it may run."""
-        return self.status in ("completed", "reused")
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it ran, so far when it still runs."""
-        if self.started is None:
-            return None
-        return (self.finished or time.time()) - self.started
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return what the script logged, in its order."""
@@ -83,26 +60,13 @@ class StepRecord:
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """One run of a pipeline. Times are seconds since the epoch."""
+class RunRecord(records.RunRecord[StepRecord]):
+    """One local run; `process` is its runner."""
 
-    id: str
-    places: RunPlaces
-    experiment: str
-    status: RunStatus
-    started: float
-    steps: tuple[StepRecord, ...] = ()
-    finished: float | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    places: RunPlaces = field(kw_only=True)
     process: ProcessIdentity | None = None
 
-    def __getitem__(self, key: str) -> StepRecord:
-        return next(step for step in self.steps if step.key == key)
-
-    @property
-    def seconds(self) -> float:
-        """How long it ran, so far when it still runs."""
-        return (self.finished or time.time()) - self.started
+    where: ClassVar[str] = "on this machine"
 
     def save(self) -> None:
         """Write the run's own record; the steps keep theirs.
@@ -154,7 +118,7 @@ def read_run(places: RunPlaces) -> RunRecord | None:
 def _read_step(key: str, run: RunPlaces) -> StepRecord:
     values = read_json(run.step(key).record)
     if values is None or values.get("version") != VERSION:
-        return StepRecord(key, run.step(key))
+        return StepRecord(key, places=run.step(key))
     return StepRecord(
         key=key,
         places=RunPlaces(run.root.parent / values["producer"]).step(key),
@@ -176,7 +140,7 @@ def _interrupted(step: StepRecord) -> StepRecord:
     return replace(step, status="interrupted") if step.status == "running" else step
 
 
-def _last_sign(record: RunRecord) -> float:
+def _last_sign(record: RunRecord) -> float | None:
     """Return the last time that the records of an interrupted run tell of."""
     times = [time for step in record.steps for time in (step.started, step.finished) if time]
     return max(times, default=record.started)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.content import Contents
-from azml_tasks.local.events import Listener
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preload import Preload
 from azml_tasks.local.preparation import given_steps, take_snapshots, virtual_environments
@@ -22,6 +21,7 @@ from azml_tasks.local.runs import new_run
 from azml_tasks.local.scheduler import Scheduler
 from azml_tasks.local.selection import select
 from azml_tasks.local.site import Site
+from azml_tasks.runs.events import Listener
 
 if TYPE_CHECKING:
     from azml_tasks.wiring import Plan

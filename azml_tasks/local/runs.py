@@ -37,7 +37,7 @@ def new_run(layout: Layout, experiment: str, parameters: Mapping[str, Any]) -> R
             places.root.mkdir(parents=True)
         except FileExistsError:
             continue
-        return RunRecord(run_id, places, experiment, "running", now, parameters=parameters)
+        return RunRecord(run_id, experiment, "running", now, parameters=parameters, places=places)
     raise RunError("no new run could be made: its folder is there already, however often it is tried")
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from azml_tasks.local.events import Listener
 from azml_tasks.local.foreground import Clock, Due, due
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.runner import run_pipeline
 from azml_tasks.overrides import override
+from azml_tasks.runs.events import Listener
 from azml_tasks.wiring import plan
 
 if TYPE_CHECKING:

@@ -13,7 +13,15 @@ from types import FrameType
 from typing import Any
 
 from azml_tasks.local.attempt import Attempt, InputMissingError, Stopped
-from azml_tasks.local.events import (
+from azml_tasks.local.files import read_json
+from azml_tasks.local.objects import ChangedError
+from azml_tasks.local.preload import Preload, modules_to_preload
+from azml_tasks.local.process import ProcessIdentity
+from azml_tasks.local.processes import Ended, Processes
+from azml_tasks.local.record import STOPPED, RunRecord, StepRecord
+from azml_tasks.local.selection import Selection
+from azml_tasks.local.site import Site
+from azml_tasks.runs.events import (
     Listener,
     Remark,
     RunFinished,
@@ -25,14 +33,7 @@ from azml_tasks.local.events import (
     StepStarted,
     Tick,
 )
-from azml_tasks.local.files import read_json
-from azml_tasks.local.objects import ChangedError
-from azml_tasks.local.preload import Preload, modules_to_preload
-from azml_tasks.local.process import ProcessIdentity
-from azml_tasks.local.processes import Ended, Processes
-from azml_tasks.local.record import STOPPED, RunRecord, RunStatus, StepRecord
-from azml_tasks.local.selection import Selection
-from azml_tasks.local.site import Site
+from azml_tasks.runs.records import RunStatus
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.wiring.tokens import FolderInput
 
@@ -107,7 +108,7 @@ class Scheduler:
         return run
 
     def _save_run(self, status: RunStatus, **values: Any) -> RunRecord:
-        known = (self.records.get(key) or StepRecord(key, self.site.run.places.step(key)) for key in self.keys)
+        known = (self.records.get(key) or StepRecord(key, places=self.site.run.places.step(key)) for key in self.keys)
         run = replace(self.site.run, status=status, steps=tuple(known), **values)
         run.save()
         return run
@@ -201,7 +202,8 @@ class Scheduler:
             self.halt = f"'{record.key}' failed"
 
     def _skip(self, key: str, reason: str) -> None:
-        self._settle(StepRecord(key, self.site.run.places.step(key), "skipped", reason, producer=self.site.run.id))
+        places = self.site.run.places.step(key)
+        self._settle(StepRecord(key, "skipped", reason, places=places, producer=self.site.run.id))
 
     def _skip_the_rest(self) -> None:
         for key in tuple(self.waiting):

@@ -111,8 +111,8 @@ def _name_steps(project: Project) -> None:
 
 def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, selection: Selected) -> None:
     from azml_tasks.local.outcome import raise_for_status
-    from azml_tasks.local.progress import progress_on
     from azml_tasks.local.runner import run_pipeline
+    from azml_tasks.runs.progress import progress_on
     from azml_tasks.wiring import plan
 
     progress = progress_on(sys.stdout)
@@ -130,10 +130,11 @@ def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, sele
 
 def _run_on_azure(project: Project, settings: Sequence[str], *, experiment: str, force: bool, wait: bool) -> None:
     from azml_tasks.azure.connection import connect
-    from azml_tasks.azure.narration import narrate
     from azml_tasks.azure.submission import run as run_on_azure
     from azml_tasks.azure.watch import Watch
+    from azml_tasks.runs.progress import progress_on
 
+    progress = progress_on(sys.stdout)
     asks = _asks_to_cancel if sys.stdin.isatty() else None
     record = run_on_azure(
         project,
@@ -142,7 +143,7 @@ def _run_on_azure(project: Project, settings: Sequence[str], *, experiment: str,
         settings=settings,
         force=force,
         wait=wait,
-        watch=Watch(narrate, asks_to_cancel=asks),
+        watch=Watch(progress, asks_to_cancel=asks, tick=progress.tick),
     )
     if not wait:
         print(with_target(f"`invoke runs.show --run {record.id}` shows how far it is", project.target or ""))

@@ -14,11 +14,9 @@ from azml_tasks.tasks.settings import is_dry, load, local_runs
 from azml_tasks.tasks.task import TARGET, task
 
 if TYPE_CHECKING:
-    from azml_tasks.azure import records as azure_records
-    from azml_tasks.local import record as local_record
+    from azml_tasks.runs.records import RunRecord, StepRecord
 
-    RunRecord = local_record.RunRecord | azure_records.RunRecord
-    StepRecord = local_record.StepRecord | azure_records.StepRecord
+    Run = RunRecord[StepRecord]
 
 RUN = "The run's id, or how it begins; by default the newest."
 
@@ -44,7 +42,7 @@ def list_(context: Context, target: str = "", most: int = 20, experiment: str = 
         project = load(context, target)
         experiment = experiment or project.pipeline.experiment
         where = f"in the experiment '{experiment}'"
-        records: Iterable[RunRecord] = list_on_azure(connect(project), experiment, most)
+        records: Iterable[Run] = list_on_azure(connect(project), experiment, most)
     else:
         from azml_tasks.local.runs import list_runs
 
@@ -62,9 +60,8 @@ def show(context: Context, target: str = "", run: str = "") -> None:
     print(f"run {record.id} of experiment {record.experiment}: {record.status}, {_span(record.seconds)}")
     if record.started:
         print(f"started {_date(record.started)}")
-    url = getattr(record, "url", "")
-    if url:
-        print(url)
+    if record.url:
+        print(record.url)
     for name, value in record.parameters.items():
         print(f"parameter {name} = {value}")
     rows = [(step.key, step.status, _span(step.seconds), step.message or step.reason) for step in record.steps]
@@ -118,7 +115,7 @@ def prune(context: Context, keep: int = 5) -> None:
         print(f"nothing to clear: the newest {keep} and what is reused stay")
 
 
-def _find(context: Context, target: str, wanted: str) -> RunRecord:
+def _find(context: Context, target: str, wanted: str) -> Run:
     here = local_runs(context, target)
     if here is None:
         from azml_tasks.azure.connection import connect

@@ -144,9 +144,9 @@ def run(context: Context, target: str = "", most: int = 0) -> None:
 def run_in_foreground(project: Project, clock: Clock, most: int | None) -> None:
     """Run the pipeline here whenever it is due by the clock, so many times or until Ctrl-C, and tell of it."""
     from azml_tasks.local.foreground import Due
-    from azml_tasks.local.progress import progress_on
     from azml_tasks.local.scheduled import run_when_due
     from azml_tasks.preview import in_words
+    from azml_tasks.runs.progress import progress_on
     from azml_tasks.schedule_checks import asked_schedule
 
     asked = asked_schedule(project)

@@ -202,6 +202,20 @@ def test_steps_are_told_as_they_start_and_end(azure, tmp_path):
     ]
 
 
+def test_between_two_looks_the_listener_hears_that_time_passes(azure, tmp_path):
+    azure.on_submit = "hold"
+    told: list[str] = []
+
+    def tell(event: Any) -> None:
+        told.append(type(event).__name__)
+        if told.count("Tick") == 3:
+            azure.finish()
+
+    run(write_project(tmp_path, line_of_steps(1)), stocked(azure), watch=Watch(tell, Pace(0.2, 0.2), tick=0.05))
+
+    assert list(dict.fromkeys(told)) == ["RunStarted", "StepStarted", "Tick", "StepFinished", "RunFinished"]
+
+
 def test_a_failed_run_names_its_step_and_ends_with_its_log(azure, tmp_path):
     azure.on_submit = "hold"
     told: list[str] = []

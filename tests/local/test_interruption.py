@@ -25,7 +25,7 @@ import sys
 from pathlib import Path
 from azml_tasks.errors import RunError
 from azml_tasks.local.outcome import raise_for_status
-from azml_tasks.local.progress import progress_on
+from azml_tasks.runs.progress import progress_on
 from azml_tasks.local.runner import run_pipeline
 from azml_tasks.reading import load_project
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import ProjectError, RunError
-from azml_tasks.local.events import RunFinished, RunStarted, StepFinished, StepReused, StepSkipped, StepStarted, Tick
 from azml_tasks.local.outcome import failure_text, raise_for_status
-from azml_tasks.local.progress import LiveProgress, Progress, progress_on, seconds_text
 from azml_tasks.local.record import RunRecord, StepRecord
 from azml_tasks.local.runs import find_run
+from azml_tasks.runs.events import RunFinished, RunStarted, StepFinished, StepReused, StepSkipped, StepStarted, Tick
+from azml_tasks.runs.progress import LiveProgress, Progress, progress_on, seconds_text
 from tests.local.conftest import PASS_ALONG
 
 NEXT = "`invoke run` goes on from there: steps that have completed are reused"
@@ -296,7 +296,7 @@ def test_a_terminal_shows_one_running_line_below_those_that_are_over(project):
 def test_the_running_line_fits_a_terminal_of_80_columns(project, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     places = project_places(project)
-    running = [StepStarted(StepRecord("a_step_with_a_long_name_" + "x" * n, places)) for n in range(9)]
+    running = [StepStarted(StepRecord("a_step_with_a_long_name_" + "x" * n, places=places)) for n in range(9)]
 
     (line,) = screen(shown(LiveProgress, running))
 
@@ -355,7 +355,7 @@ def test_a_reader_that_leaves_does_not_end_the_run(project):
 def test_an_encoding_that_lacks_a_letter_does_not_end_the_run():
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", errors="strict")
-    record = StepRecord("prépare", None, "skipped", "…")
+    record = StepRecord("prépare", "skipped", "…", places=None)
     Progress(stream)(StepSkipped(record))
 
     assert raw.getvalue() == b"pr?pare: skipped; ?\n"

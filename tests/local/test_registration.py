@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import NotInstalledError, ProjectError, RunError
-from azml_tasks.local.events import Remark
 from azml_tasks.local.registration import register, register_datasets, register_environments
 from azml_tasks.local.virtual_environment import Wanted, wanted
 from azml_tasks.reading import load_project
+from azml_tasks.runs.events import Remark
 
 VERSION = ".".join(platform.python_version_tuple()[:2])
 

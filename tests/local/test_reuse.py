@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from azml_tasks.errors import RunError
-from azml_tasks.local.events import StepStarted
+from azml_tasks.runs.events import StepStarted
 from tests.local.conftest import PASS_ALONG, Project
 
 NEW = "it has no finished result yet"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from azml_tasks.durations import seconds_text
-from azml_tasks.local.events import (
+from azml_tasks.runs.events import (
     Event,
     Remark,
     RunFinished,
@@ -20,8 +20,9 @@ from azml_tasks.local.events import (
     StepReused,
     StepSkipped,
     StepStarted,
+    StepWaiting,
 )
-from azml_tasks.local.record import StepRecord
+from azml_tasks.runs.records import StepRecord
 
 # How often the running line of a terminal is drawn again (seconds).
 TICK = 0.5
@@ -36,7 +37,7 @@ def progress_on(stream: TextIO | None = None, environment: Mapping[str, str] = o
 
 
 class Progress:
-    """A line for everything that happens. `tick` is what `run_pipeline` takes."""
+    """A line for everything that happens. `tick` is how often (seconds) it wants to be told that time has passed."""
 
     tick: float | None = None
 
@@ -52,7 +53,7 @@ class Progress:
 
     def _line(self, event: Event) -> str:
         if isinstance(event, StepStarted):
-            return f"{event.step.key}: started; {event.step.reason}"
+            return f"{event.step.key}: {_with_reason('started', event.step)}"
         return line_of(event)
 
     def _write(self, text: str) -> None:
@@ -114,25 +115,30 @@ class LiveProgress(Progress):
 
 
 def line_of(event: Event) -> str:
-    """Return the line that an event leaves; empty when it leaves none."""
-    if isinstance(event, (StepFinished, StepReused, StepSkipped)):
+    """Return the line that an event leaves, empty when it leaves none; a run's page has a line of its own."""
+    if isinstance(event, (StepWaiting, StepFinished, StepReused, StepSkipped)):
         return f"{event.step.key}: {_of_step(event.step)}"
     if isinstance(event, RunStarted):
-        steps = "1 step" if len(event.steps) == 1 else f"{len(event.steps)} steps"
-        return f"run {event.run.id} of experiment {event.run.experiment}: {steps} on this machine"
+        run, steps = event.run, "1 step" if len(event.steps) == 1 else f"{len(event.steps)} steps"
+        line = f"run {run.id} of experiment {run.experiment}: {steps} {run.where}"
+        return f"{line}\n{run.url}" if run.url else line
     if isinstance(event, Remark):
         return f"note: {event.text}"
     if isinstance(event, RunStopping):
         return f"{event.reason}; waiting for its steps to end"
     if isinstance(event, RunFinished):
-        return f"run {event.run.id} {event.run.status} after {seconds_text(event.run.seconds)}"
+        return f"run {event.run.id} {event.run.status} after {seconds_text(event.run.seconds or 0)}"
     return ""
 
 
 def _of_step(step: StepRecord) -> str:
     if step.status == "reused":
         return step.reason
-    if step.status == "skipped":
-        return f"skipped; {step.reason}"
-    after = f"{step.status} after {seconds_text(step.seconds or 0)}"
-    return f"{after}: {step.message}" if step.message else after
+    if step.status in ("waiting", "skipped"):
+        return _with_reason(step.status, step)
+    after = f" after {seconds_text(step.seconds)}" if step.seconds is not None else ""
+    return f"{step.status}{after}" + (f": {step.message}" if step.message else "")
+
+
+def _with_reason(word: str, step: StepRecord) -> str:
+    return f"{word}; {step.reason}" if step.reason else word

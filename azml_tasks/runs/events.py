@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.runs.records import RunRecord, StepRecord
 
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run has its folder; `steps` are the keys of what may run, in order."""
+    """A run has begun; `steps` are the keys of what it is about, in order."""
 
-    run: RunRecord
+    run: RunRecord[StepRecord]
     steps: tuple[str, ...]
 
 
@@ -24,8 +24,15 @@ class Remark:
 
 
 @dataclass(frozen=True)
+class StepWaiting:
+    """A step waits for something else than before; `step.reason` says for what."""
+
+    step: StepRecord
+
+
+@dataclass(frozen=True)
 class StepStarted:
-    """A step's process is being started; `step.reason` says why it was not reused."""
+    """A step's script is being started."""
 
     step: StepRecord
 
@@ -65,10 +72,15 @@ class Tick:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run is over; its record is written."""
+    """The run is over; its record is complete."""
 
-    run: RunRecord
+    run: RunRecord[StepRecord]
 
 
-Event = RunStarted | Remark | StepStarted | StepReused | StepFinished | StepSkipped | RunStopping | Tick | RunFinished
+StepEvent = StepWaiting | StepStarted | StepReused | StepFinished | StepSkipped
+Event = RunStarted | Remark | StepEvent | RunStopping | Tick | RunFinished
 Listener = Callable[[Event], None]
+
+
+def nobody(event: Event) -> None:
+    """Listen to nothing."""

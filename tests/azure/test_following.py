@@ -1,69 +1,15 @@
-"""What a run on Azure is told as, from Azure's own words on; all without the SDK."""
+"""What is made of Azure's own words for a run, and of two looks at it; all without the SDK."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import replace
 from itertools import islice
 
 import pytest
 
-from azml_tasks.azure.events import (
-    RunFinished,
-    RunStarted,
-    StepFinished,
-    StepReused,
-    StepSkipped,
-    StepStarted,
-    StepWaiting,
-)
-from azml_tasks.azure.narration import line_of, narrate
 from azml_tasks.azure.progress import changes
-from azml_tasks.azure.records import RunRecord, StepRecord, run_status, step_status
+from azml_tasks.azure.records import StepRecord, run_status, step_status
 from azml_tasks.azure.watch import Pace
-
-RUN = RunRecord("abc", "churn", "completed", "https://ml.azure.com/runs/abc", started=100, finished=190)
-STEP = StepRecord("train", started=100, finished=104)
-
-
-@pytest.mark.parametrize(
-    ("event", "line"),
-    [
-        (
-            RunStarted(RUN, ("a", "b")),
-            "run abc of experiment churn: 2 steps on Azure ML\nhttps://ml.azure.com/runs/abc",
-        ),
-        (RunStarted(RUN, ("a",)), "run abc of experiment churn: 1 step on Azure ML\nhttps://ml.azure.com/runs/abc"),
-        (StepWaiting(replace(STEP, reason="Azure ML says Queued")), "train: waiting; Azure ML says Queued"),
-        (StepWaiting(STEP), "train: waiting"),
-        (StepStarted(STEP), "train: started"),
-        (StepReused(replace(STEP, reason="reused from xyz")), "train: reused from xyz"),
-        (StepFinished(replace(STEP, status="completed")), "train: completed after 4.0 s"),
-        (StepFinished(replace(STEP, status="failed", message="boom")), "train: failed after 4.0 s: boom"),
-        (StepFinished(StepRecord("train", "cancelled")), "train: cancelled"),
-        (StepSkipped(STEP), "train: skipped"),
-        (RunFinished(RUN), "run abc completed after 1 min 30 s"),
-    ],
-)
-def test_each_event_has_its_line(event, line):
-    assert line_of(event) == line
-
-
-def test_a_reader_who_leaves_does_not_end_the_run():
-    class Left(io.StringIO):
-        encoding = "ascii"
-
-        def write(self, text: str) -> int:
-            raise BrokenPipeError
-
-    narrate(StepStarted(STEP), Left())
-
-
-def test_letters_that_the_terminal_lacks_are_replaced():
-    terminal = io.TextIOWrapper(io.BytesIO(), "ascii", newline="\n")
-    narrate(StepStarted(StepRecord("étape")), terminal)
-
-    assert terminal.buffer.getvalue() == b"?tape: started\n"
+from azml_tasks.runs.events import StepFinished, StepReused, StepSkipped, StepStarted, StepWaiting
 
 
 @pytest.mark.parametrize(
