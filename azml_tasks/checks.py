@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from glob import iglob
 from os.path import exists
 
-from azml_tasks.errors import Problem, did_you_mean
+from azml_tasks.errors import Problem, ProjectError, did_you_mean
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
-from azml_tasks.snapshot import SnapshotBuilder, SnapshotError
+from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 
 
 def project_problems(project: Project) -> list[Problem]:
@@ -28,18 +28,10 @@ def file_problems(project: Project) -> list[Problem]:
 
 def _snapshots(project: Project) -> Iterator[Problem]:
     builder = SnapshotBuilder(project.directory, hash_file=_readable)
-    for key, step in project.pipeline.steps.items():
-        whole = step.snapshot == "directory"
-        try:
-            builder.build(step.script_directory, step.script_name, step.include, whole)
-        except SnapshotError as error:
-            for finding in error.findings:
-                wrong = finding.problem
-                if finding.key:
-                    message = f"step '{key}': {wrong.file}: {wrong.message}"
-                    yield project.problem(("steps", key, *finding.key), message)
-                else:
-                    yield wrong
+    try:
+        take_snapshots(builder, project.plan.steps, project.problem)
+    except ProjectError as error:
+        yield from error.problems
 
 
 def _readable(path: str) -> str:

@@ -17,7 +17,6 @@ from azml_tasks.azure.pipeline_step import PipelineStep
 from azml_tasks.azure.publish import Publication, Publishable
 from azml_tasks.azure.records import RunRecord
 from azml_tasks.azure.reuse import reuse_in_a_run
-from azml_tasks.azure.snapshots import take_snapshots
 from azml_tasks.azure.watch import Watch
 from azml_tasks.azure.workspace_wrapper import WorkspaceWrapper
 from azml_tasks.azure.wrapped_schedule import (
@@ -30,6 +29,7 @@ from azml_tasks.azure.wrapped_steps import folder_of, is_plain, plan_of, values_
 from azml_tasks.reading import load_project
 from azml_tasks.runs.events import RunStarted
 from azml_tasks.runs.progress import progress_on
+from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import Plan
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class PipelineWrapper(WorkspaceWrapper):
 
             folder = Path(tempfile.mkdtemp(prefix="azml-"))
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            snapshots = take_snapshots(wired, self._folder())
+            snapshots = take_snapshots(SnapshotBuilder(self._folder()), wired.steps)
             folders = {key: stage(snapshots[key], folder / str(place)) for place, key in enumerate(snapshots)}
             values = self._values(wired)
             return list(build_steps(wired, self._resources, folders, reuse_in_a_run(wired), values).values())
@@ -148,7 +148,7 @@ class PipelineWrapper(WorkspaceWrapper):
         if not self.steps:
             return None
         wired = self._plan()
-        snapshots = take_snapshots(wired, self._folder())
+        snapshots = take_snapshots(SnapshotBuilder(self._folder()), wired.steps)
         with service_calls("running the pipeline"):
             from azml_tasks.azure.launch import submit, watched
 
@@ -181,7 +181,7 @@ class PipelineWrapper(WorkspaceWrapper):
         for step in self.steps:
             if not self._is_publishable(step):
                 raise ValueError(f"the arguments of the step '{step.name}' were rearranged; add to their end alone")
-        snapshots = take_snapshots(wired, self._folder())
+        snapshots = take_snapshots(SnapshotBuilder(self._folder()), wired.steps)
         wanted = Publishable(name, description, wired, snapshots, self._folder())
         experiment = self.experiment.name if self.experiment else experiment_name(name)
         return publish_and_schedule(self.ws, wanted, asked, experiment)

@@ -12,11 +12,10 @@ from azml_tasks.azure.content import content_version, environment_contents
 from azml_tasks.azure.published import MOST_ENDPOINTS, Family, find_family
 from azml_tasks.azure.reuse import reuse_when_published
 from azml_tasks.azure.schedule_records import read_schedules
-from azml_tasks.azure.snapshots import take_snapshots
 from azml_tasks.errors import Problem, ProjectError, listed
 from azml_tasks.needs import check_needs
 from azml_tasks.reading import Project
-from azml_tasks.snapshot import Snapshot
+from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import Plan
 
 
@@ -80,7 +79,7 @@ def publishable(project: Project) -> Publishable:
     project.require("publish", "environments", "env_name", "compute_name")
     said = project.pipeline.publish
     description = (said.description if said else None) or project.pipeline.description
-    snapshots = take_snapshots(project.plan, project.directory, project.problem)
+    snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
     return Publishable(published_name(project), description, project.plan, snapshots, project.directory)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.parameters import parameter_values
 from azml_tasks.azure.records import RunRecord
-from azml_tasks.azure.snapshots import take_snapshots
 from azml_tasks.azure.watch import Watch
 from azml_tasks.errors import RunError
 from azml_tasks.needs import check_needs
 from azml_tasks.overrides import override
 from azml_tasks.reading import Project
 from azml_tasks.runs.events import RunStarted
+from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import plan as plan_of
 
 
@@ -38,7 +38,7 @@ def run(
     check_needs(project)
     changed = plan_of(override(project.pipeline, settings))
     parameters = parameter_values(project.plan, changed)
-    snapshots = take_snapshots(project.plan, project.directory, project.problem)
+    snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
     with service_calls("running the pipeline"):
         from azml_tasks.azure.launch import submit, watched
         from azml_tasks.azure.resources import find_resources

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from azml_tasks.errors import Problem, ProjectError, RunError
+from azml_tasks.errors import RunError
 from azml_tasks.local.content import Contents
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.objects import ChangedError, Objects
 from azml_tasks.local.record import StepRecord
 from azml_tasks.local.results import Results
 from azml_tasks.local.selection import Selection
-from azml_tasks.snapshot import Snapshot, SnapshotBuilder, SnapshotError
+from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def given_steps(plan: Plan, selection: Selection, results: Results) -> dict[str,
     return found
 
 
-def take_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: Contents) -> dict[str, Snapshot]:
+def keep_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: Contents) -> dict[str, Snapshot]:
     """Return the snapshots of the steps, their contents kept, so that later edits do not reach the run.
 
     Raises ProjectError with everything that is wrong with any of them, RunError, OSError.
@@ -85,19 +85,7 @@ def build_snapshots(plan: Plan, steps: Sequence[str], layout: Layout, contents: 
 
     Raises ProjectError with everything that is wrong with any of them.
     """
-    builder = SnapshotBuilder(layout.project, contents.hash_file)
-    snapshots: dict[str, Snapshot] = {}
-    problems: list[Problem] = []
-    for key in steps:
-        step = plan[key].step
-        try:
-            whole = step.snapshot == "directory"
-            snapshots[key] = builder.build(step.script_directory, step.script_name, step.include, whole)
-        except SnapshotError as error:
-            problems += error.problems
-    if problems:
-        raise ProjectError(dict.fromkeys(problems))
-    return snapshots
+    return take_snapshots(SnapshotBuilder(layout.project, contents.hash_file), map(plan.__getitem__, steps))
 
 
 def _reads(step: StepPlan, key: str) -> bool:

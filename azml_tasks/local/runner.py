@@ -13,7 +13,7 @@ from azml_tasks.errors import RunError
 from azml_tasks.local.content import Contents
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preload import Preload
-from azml_tasks.local.preparation import given_steps, take_snapshots, virtual_environments
+from azml_tasks.local.preparation import given_steps, keep_snapshots, virtual_environments
 from azml_tasks.local.processes import Processes, start_processes
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.results import Results
@@ -61,7 +61,7 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
     try:
         contents = Contents(layout.hashes)
         given = given_steps(plan, selection, Results(layout, contents))
-        snapshots = take_snapshots(plan, selection.steps, layout, contents)
+        snapshots = keep_snapshots(plan, selection.steps, layout, contents)
         virtual, remarks = virtual_environments(plan, layout)
         run = new_run(layout, experiment or plan.pipeline.experiment, dict(parameters or {}))
         warm = os.environ.get("AZML_LOCAL_PROCESS") != "spawn"

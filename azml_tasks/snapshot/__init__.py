@@ -3,6 +3,7 @@
 from azml_tasks.snapshot.build import SnapshotBuilder, build_snapshot, hash_file
 from azml_tasks.snapshot.hint import missing_hint
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
+from azml_tasks.snapshot.take import take_snapshots
 
 __all__ = [
     "Finding",
@@ -12,4 +13,5 @@ __all__ = [
     "build_snapshot",
     "hash_file",
     "missing_hint",
+    "take_snapshots",
 ]

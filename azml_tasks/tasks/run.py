@@ -103,9 +103,9 @@ def _foretell(project: Project, pipeline: Pipeline, selection: Selected) -> None
 
 def _name_steps(project: Project) -> None:
     """Say which steps would be submitted, when their files are all there."""
-    from azml_tasks.azure.snapshots import take_snapshots
+    from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 
-    snapshots = take_snapshots(project.plan, project.directory, project.problem)
+    snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
     print(f"would submit {', '.join(snapshots)}")
 
 
