@@ -13,4 +13,4 @@ _SECRET_NAME = re.compile(
 
 def is_secret_name(variable: str) -> bool:
     """Say whether a variable of this name is taken to hold a secret."""
-    return bool(_SECRET_NAME.search(variable)) and variable.upper() not in ("PWD", "OLDPWD")
+    return bool(_SECRET_NAME.search(variable)) and variable.upper() != "PWD"

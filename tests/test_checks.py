@@ -27,12 +27,13 @@ environments:
   e: {conda_file: conda.yml, dockerfile: docker/Dockerfile}
 datasets:
   file: {local_path: data/a.csv}
+  brackets: {local_path: "data/a[1].csv"}
   folder: {type: file, local_path: data}
   some: {local_path: "data/*.csv"}
   deep: {local_path: "da*/**/a.csv"}
   none: {}
 """
-    files = ("steps/a.py", "steps/sql/a.sql", "conda.yml", "docker/Dockerfile", "data/a.csv")
+    files = ("steps/a.py", "steps/sql/a.sql", "conda.yml", "docker/Dockerfile", "data/a.csv", "data/a[1].csv")
 
     assert problems(tmp_path, text, *files) == []
 
@@ -69,6 +70,7 @@ environments:
     conda_file: conda.yml
     dockerfile: steps
 datasets:
+  none: {}
   file: {local_path: data/a.csv}
   some:
     local_path: "data/*.csv"
@@ -78,8 +80,8 @@ datasets:
         "pipeline.yaml:4: step 'train': steps/trian.py: there is no such script; did you mean 'train.py'?",
         "pipeline.yaml:8: step 'evaluate': stepz: there is no such script directory; did you mean 'steps'?",
         "pipeline.yaml:12: step 'report': steps/train.py: 'params.json' of its include finds no file",
-        "pipeline.yaml:18: dataset 'file': there is no data/a.csv",
-        "pipeline.yaml:20: dataset 'some': there is nothing like data/*.csv",
+        "pipeline.yaml:19: dataset 'file': there is no data/a.csv",
+        "pipeline.yaml:21: dataset 'some': there is nothing like data/*.csv",
         "pipeline.yaml:15: environment 'e': there is no conda.yml",
         "pipeline.yaml:16: environment 'e': there is no steps",
     ]

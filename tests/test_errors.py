@@ -84,6 +84,8 @@ def test_exit_statuses():
         ("xyz", ["evaluate", "prepare"], None),
         ("prepare", [], None),
         ("p" * 101, ["p" * 100], None),
+        ("prepair", [*(f"x{number}" for number in range(999)), "prepare"], "prepare"),
+        ("prepair", [*(f"x{number}" for number in range(1_000)), "prepare"], None),
         ("p" * 100, ["p" * 101], "p" * 101),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -81,7 +80,7 @@ class Checked:
     def _build(self, data: dict[str, Any]) -> None:
         """Make the pipeline, taking out what pydantic refuses until it is content."""
         if self.like is not None and "steps" not in self.differs:
-            data = {**data, "steps": {_PLACEHOLDER: _STEP}}
+            data = {**data, "steps": {_PLACEHOLDER: dict(_STEP)}}
         for _ in range(_MOST_ROUNDS):
             try:
                 self.pipeline = Pipeline.model_validate(data)
@@ -89,8 +88,6 @@ class Checked:
                 located = locate(error.errors(include_url=False), data)
             else:
                 return
-            if data is self.values.data:
-                data = copy.deepcopy(data)
             if not self._read_otherwise(data, located):
                 self._say(located)
                 self._take_out(data, located)
@@ -113,10 +110,10 @@ class Checked:
         for item in located:
             self._damaged.add(item.path)
             if item.path == ("steps",):
-                data["steps"] = {_PLACEHOLDER: _STEP}
+                data["steps"] = {_PLACEHOLDER: dict(_STEP)}
             elif len(item.path) == 2 and item.path[0] in ("steps", "datasets"):
                 # Other steps may refer to it, so the key stays.
-                _put(data, item.path, _STEP if item.path[0] == "steps" else {})
+                _put(data, item.path, dict(_STEP) if item.path[0] == "steps" else {})
             elif item.error["type"] == "missing" or isinstance(item.path[-1], int):
                 _put(data, item.path, _PLACEHOLDER)
             else:

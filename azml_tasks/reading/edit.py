@@ -102,7 +102,7 @@ def _end_of_block(lines: Sequence[str], start: int, end: int, width: int) -> int
     for place in range(end - 1, start, -1):
         line = lines[place]
         is_comment = line.lstrip().startswith("#") and len(_indent(line)) <= width
-        if line.strip() and not is_comment and not line.startswith(("...", "---")):
+        if line.strip() and not is_comment and not line.startswith("..."):
             return place + 1
     return start + 1
 

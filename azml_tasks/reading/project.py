@@ -12,7 +12,7 @@ from azml_tasks.model import Pipeline
 from azml_tasks.reading.checked import Checked, unset
 from azml_tasks.reading.references import notes_of
 from azml_tasks.reading.sentences import shown
-from azml_tasks.reading.targets import apply_target
+from azml_tasks.reading.targets import apply_target, targets_of
 from azml_tasks.reading.tree import MOST_BYTES, Node, TreeError, parse_tree
 from azml_tasks.reading.values import Missing, Values
 from azml_tasks.reading.variables import read_variables
@@ -100,7 +100,9 @@ def stated_backend(file: Path, target: str | None = None) -> object:
     Raises ProjectError for a file that is no YAML, or has no such target.
     """
     try:
-        merged = apply_target(_read(file), target).value
+        tree = _read(file)
+        targets_of(tree)
+        merged = apply_target(tree, target).value
     except TreeError as error:
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
     assert isinstance(merged, dict)
@@ -116,7 +118,7 @@ def load_project(file: Path, target: str | None = None, variables: Mapping[str, 
         variables = read_variables(file.parent)
     try:
         tree = _read(file)
-        others = _other_targets(tree, target)
+        others = [name for name in targets_of(tree) if name != target]
         _check_extent(tree, len(others))
         chosen = Checked(apply_target(tree, target), variables)
         remarks = dict.fromkeys(chosen.remarks, "")
@@ -165,26 +167,3 @@ def _check_extent(tree: Node, targets: int) -> None:
         raise TreeError(
             tree.key_lines["targets"], f"{targets:,} targets of {count:,} steps are more than any pipeline needs"
         )
-
-
-def _other_targets(tree: Node, target: str | None) -> list[str]:
-    """Return the names of the targets that were not asked for; raises TreeError for what is no target."""
-    assert isinstance(tree.value, dict)
-    targets = tree.value.get("targets")
-    if targets is None or targets.value is None:
-        return []
-    if not isinstance(targets.value, dict):
-        raise TreeError(
-            tree.key_lines["targets"],
-            f"targets: expected names, each with keys of this file below it, found {shown(targets.value)}",
-        )
-    for name, node in targets.value.items():
-        if node.value is None:
-            continue
-        if not isinstance(node.value, dict):
-            raise TreeError(
-                targets.key_lines[name], f"target '{name}': expected keys of this file, found {shown(node.value)}"
-            )
-        if "targets" in node.value:
-            raise TreeError(node.key_lines["targets"], f"target '{name}': a target holds no targets of its own")
-    return [name for name in targets.value if name != target]

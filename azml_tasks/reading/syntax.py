@@ -44,13 +44,13 @@ def place_and_sentence(text: str, error: yaml.MarkedYAMLError) -> tuple[int, str
     start = error.context_mark or mark
     if mark is None or start is None:
         return 1, f"this is no YAML: {error.problem}"
-    problem, context = error.problem or "", error.context or ""
-    if mark.line >= len(lines) or "find expected ':'" in problem or "quoted" in context:
+    problem = error.problem or ""
+    if mark.line >= len(lines) or "find expected ':'" in problem or "end of stream" in problem:
         # Noticed at the end of the file, or lines later: what matters is where it began.
         line, column = min(start.line, len(lines) - 1), start.column
     else:
         line, column = mark.line, mark.column
-    if "\t" in lines[line][: len(lines[line]) - len(lines[line].lstrip())] or "tab character" in problem:
+    if "\t" in lines[line][: len(lines[line]) - len(lines[line].lstrip())]:
         return line + 1, TABS
     return line + 1, _sentence(lines, line, column, error)
 

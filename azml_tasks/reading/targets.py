@@ -3,7 +3,31 @@
 from __future__ import annotations
 
 from azml_tasks.errors import did_you_mean, listed
+from azml_tasks.reading.sentences import shown
 from azml_tasks.reading.tree import Node, TreeError
+
+
+def targets_of(root: Node) -> list[str]:
+    """Return the names of the file's targets; raises TreeError for what is no target."""
+    assert isinstance(root.value, dict)
+    targets = root.value.get("targets")
+    if targets is None or targets.value is None:
+        return []
+    if not isinstance(targets.value, dict):
+        raise TreeError(
+            root.key_lines["targets"],
+            f"targets: expected names, each with keys of this file below it, found {shown(targets.value)}",
+        )
+    for name, node in targets.value.items():
+        if node.value is None:
+            continue
+        if not isinstance(node.value, dict):
+            raise TreeError(
+                targets.key_lines[name], f"target '{name}': expected keys of this file, found {shown(node.value)}"
+            )
+        if "targets" in node.value:
+            raise TreeError(node.key_lines["targets"], f"target '{name}': a target holds no targets of its own")
+    return list(targets.value)
 
 
 def apply_target(root: Node, target: str | None) -> Node:

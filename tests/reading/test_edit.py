@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azml_tasks.errors import ProjectError
-from azml_tasks.reading.edit import add_step
+from azml_tasks.reading.edit import add_step, scalar
 
 FIELDS = ["script_name: new.py", "script_directory: steps"]
 
@@ -108,6 +108,11 @@ def test_comments_and_blank_lines_stay(after, added_behind):
             "  new:\n    script_name: new.py\n    script_directory: steps\ntags: {}\n",
         ),
         (
+            "steps:\n  a: {script_name: a.py,\n  step_name: b}\n",
+            "steps:\n  a: {script_name: a.py,\n  step_name: b}\n"
+            "  new:\n    script_name: new.py\n    script_directory: steps\n",
+        ),
+        (
             'steps:\n  "a": &a\n    script_name: "a\n    b.py"\n',
             'steps:\n  "a": &a\n    script_name: "a\n    b.py"\n'
             "  new:\n    script_name: new.py\n    script_directory: steps\n",
@@ -120,11 +125,38 @@ def test_comments_and_blank_lines_stay(after, added_behind):
     ],
     ids=[
         *("no newline at the end", "CRLF", "CRLF at first alone", "CR", "BOM", "one space", "ten spaces", "document"),
-        *("comments at the end", "block scalar", "brace at the left", "anchor", "nan"),
+        *("comments at the end", "block scalar", "brace at the left", "flow as wide as the key", "anchor", "nan"),
     ],
 )
 def test_the_file_s_own_manners_are_kept(text, edited):
     assert add_step(text, "new", FIELDS) == edited
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("steps", "steps"),
+        ("a/b-c_1.py", "a/b-c_1.py"),
+        ("null", '"null"'),
+        ("True", '"True"'),
+        ("ON", '"ON"'),
+        ("n", '"n"'),
+        ("", '""'),
+        ("1", '"1"'),
+        ("a b", '"a b"'),
+        ("a: b", '"a: b"'),
+        ("été", '"été"'),
+        ("${A}", '"$${A}"'),
+        ("a$b", '"a$$b"'),
+        ('a"b\n', r'"a\"b\n"'),
+    ],
+)
+def test_a_text_as_a_scalar(text, written):
+    assert scalar(text) == written
+
+
+def test_a_key_that_other_readers_take_for_a_value_stands_in_quotes():
+    assert add_step("steps:\n  a: {}\n", "null", []) == 'steps:\n  a: {}\n  "null":\n'
 
 
 def test_two_steps_one_behind_the_other():

@@ -205,6 +205,7 @@ OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in 
         ("allow_reuse: no", "allow_reuse: expected true or false, found 'no'"),
         ("env_name: 3", "env_name: expected text, found 3; put it in quotes"),
         ("script_nam: b.py", "'script_nam' is not a key here; did you mean 'script_name'?"),
+        ("targets: b", "'targets' is not a key here; did you mean 'arguments'?"),
         ("parallel_run_config: {}", f"'parallel_run_config' belongs to ParallelRunStep; {OTHER_KIND}"),
         ("mini_batch_size: 5", f"'mini_batch_size' belongs to ParallelRunStep; {OTHER_KIND}"),
         ("automl_config: x", f"'automl_config' belongs to AutoMLStep; {OTHER_KIND}"),
@@ -423,6 +424,27 @@ def test_the_same_mistake_hundreds_of_times_is_counted(problems):
             for number in range(200)
         ),
         "and 800 more problems",
+    ]
+
+
+def test_the_first_twenty_unknown_keys_get_a_suggestion(problems):
+    lines = problems(STEPS + "".join(f"ws_nam{number:02}: x\n" for number in range(25)))
+
+    assert [("did you mean 'ws_name'" in line) for line in lines] == [True] * 20 + [False] * 5
+
+
+def test_a_step_that_is_none_hides_no_other(problems):
+    text = """\
+steps:
+  a:
+  b: {script_name: b.py, run_after: [c]}
+  d: {script_name: d.py, max_run_duration_seconds: 0}
+"""
+
+    assert problems(text) == [
+        "pipeline.yaml:2: step 'a': expected a mapping, found nothing",
+        "pipeline.yaml:3: step 'b' runs after 'c', which is not a step",
+        "pipeline.yaml:4: step 'd': max_run_duration_seconds: expected at least 1, found 0",
     ]
 
 

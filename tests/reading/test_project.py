@@ -6,6 +6,7 @@ import pytest
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.reading import find_file
+from azml_tasks.reading.project import stated_backend
 
 
 def test_the_nearest_file_upward(tmp_path):
@@ -51,7 +52,51 @@ def test_no_file_anywhere(tmp_path):
 def test_a_problem_stands_where_its_keys_lead(load, path, line):
     text = "# a comment\nbackend: azure\nsteps:\n  a:\n    script_name: a.py\n    arguments:\n      - --x\n      - 1\n"
 
-    assert load(text).problem(path, "wrong") == Problem("pipeline.yaml", line, "wrong")
+    project = load(text)
+    assert project.problem(path, "wrong") == Problem("pipeline.yaml", line, "wrong")
+    assert project.values.line(path) == line
+
+
+BACKENDS = "backend: local\nsteps: nothing of use\ntargets: {dev: {backend: azure}, bad: azure, none: {backend: }}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "backend"),
+    [
+        (BACKENDS.replace(" bad: azure,", ""), None, "local"),
+        (BACKENDS.replace(" bad: azure,", ""), "dev", "azure"),
+        (BACKENDS.replace(" bad: azure,", ""), "none", None),
+        ("steps: {}\n", None, None),
+        ("backend: ${WHERE}\n", None, "${WHERE}"),
+    ],
+)
+def test_the_backend_is_told_whatever_else_is_wrong(tmp_path, text, target, backend):
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(text)
+
+    assert stated_backend(file, target) == backend
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "line"),
+    [
+        ("backend: [\n", None, "pipeline.yaml:1: a value is missing here, or a '[' or '{' above is not closed"),
+        (BACKENDS, "bad", "pipeline.yaml:3: target 'bad': expected keys of this file, found 'azure'"),
+        (
+            BACKENDS.replace(" bad: azure,", ""),
+            "dve",
+            "pipeline.yaml:3: 'dve' is not a target of this file: it has dev and none; did you mean 'dev'?",
+        ),
+    ],
+)
+def test_no_backend_is_told_of_what_cannot_be_read(tmp_path, text, target, line):
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(text)
+
+    with pytest.raises(ProjectError) as caught:
+        stated_backend(file, target)
+
+    assert str(caught.value) == line
 
 
 def test_a_project_knows_its_folder_and_its_plan(load, tmp_path):

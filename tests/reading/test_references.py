@@ -19,7 +19,11 @@ steps:
   a:
     script_name: a.py
     input_datasets: {--in: custmers, prices: prices, --again: again}
-    output_folders: {--out: {destination: {datastore_name: blob}}}
+    output_folders:
+      --out:
+        destination:
+          path: p
+          datastore_name: blob
   b:
     script_name: b.py
     env_name: AzureML-sklearn-1.5
@@ -28,22 +32,35 @@ steps:
 environments: {churn-env: {}}
 datastores: {churn_blob: {container_name: raw, account_name: acc}}
 datasets:
-  customers: {datastore_name: churn_blobs, path: c.csv}
+  customers:
+    datastore_name: churn_blobs
+    path: c.csv
   again: {}
 computes: {cpu-cluster: {vm_size: S}}
-schedule: {on_blob_change: {datastore_name: incoming}}
+schedule:
+  on_blob_change:
+    polling_interval: 5
+    datastore_name: incoming
 """
 
     assert notes(load, text) == [
         f"pipeline.yaml:6: the dataset 'custmers' {WORKSPACE}; did you mean 'customers'?",
         f"pipeline.yaml:6: the dataset 'prices' {WORKSPACE}",
         f"pipeline.yaml:1: the environment 'churn-evn' {WORKSPACE}; did you mean 'churn-env'?",
-        f"pipeline.yaml:10: the environment 'AzureML-sklearn-1.5' {WORKSPACE}",
+        f"pipeline.yaml:14: the environment 'AzureML-sklearn-1.5' {WORKSPACE}",
         f"pipeline.yaml:2: the compute 'gpu' {WORKSPACE}",
-        f"pipeline.yaml:16: the datastore 'churn_blobs' {WORKSPACE}; did you mean 'churn_blob'?",
-        f"pipeline.yaml:7: the datastore 'blob' {WORKSPACE}",
-        f"pipeline.yaml:19: the datastore 'incoming' {WORKSPACE}",
+        f"pipeline.yaml:21: the datastore 'churn_blobs' {WORKSPACE}; did you mean 'churn_blob'?",
+        f"pipeline.yaml:11: the datastore 'blob' {WORKSPACE}",
+        f"pipeline.yaml:28: the datastore 'incoming' {WORKSPACE}",
     ]
+
+
+def test_the_first_twenty_get_a_suggestion(load, problems):
+    inputs = ", ".join(f"--a{number}: data{number:02}" for number in range(25))
+    text = f"steps: {{a: {{script_name: a.py, input_datasets: {{{inputs}}}}}}}\ndatasets: {{data: {{}}}}\n"
+
+    for lines in (notes(load, text), problems("backend: local\n" + text)):
+        assert [("did you mean" in line) for line in lines] == [True] * 20 + [False] * 5
 
 
 def test_a_version_says_that_the_name_was_not_mistyped(load):

@@ -137,6 +137,7 @@ def test_a_target_of_a_file_without_any(problems, text):
         ("targets: [dev]", "3: targets: expected names, each with keys of this file below it, found a list"),
         ("targets: dev", "3: targets: expected names, each with keys of this file below it, found 'dev'"),
         ("targets:\n  dev: azure", "4: target 'dev': expected keys of this file, found 'azure'"),
+        ("targets:\n  prod:\n  dev: azure", "5: target 'dev': expected keys of this file, found 'azure'"),
         ("targets:\n  dev: [azure]", "4: target 'dev': expected keys of this file, found a list"),
         ("targets:\n  dev:\n    targets: {}", "5: target 'dev': a target holds no targets of its own"),
     ],
@@ -203,6 +204,15 @@ def test_a_target_can_mend_the_file_and_break_it(problems):
     assert problems(text) == [
         "pipeline.yaml:2: backend: expected 'local' or 'azure', found 'nowhere'",
         "pipeline.yaml:3: target 'prod': the file has no steps",
+    ]
+
+
+def test_a_target_is_checked_although_the_file_has_no_steps_of_use(problems):
+    text = "steps: []\ntargets:\n  dev:\n    steps: {a: {script_name: a.py, run_after: [b]}}\n"
+
+    assert problems(text) == [
+        "pipeline.yaml:1: steps: expected a mapping, found a list",
+        "pipeline.yaml:4: target 'dev': step 'a' runs after 'b', which is not a step",
     ]
 
 

@@ -359,7 +359,7 @@ def environment(monkeypatch):
 def test_the_environment_goes_before_the_file(tmp_path, environment):
     environment.setenv("AZML_A", "environment")
     (tmp_path / ".env").write_bytes(
-        b"\xef\xbb\xbfAZML_A=file\r\nexport AZML_B='x${AZML_A} y'\r\n# AZML_C=1\r\nAZML_C\r\n"
+        b"\xef\xbb\xbfAZML_B=first\nAZML_A=file\r\nexport AZML_B='x${AZML_A} y'\r\n# AZML_C=1\r\nAZML_C\r\n"
     )
 
     variables = read_variables(tmp_path)
@@ -376,7 +376,7 @@ def test_without_a_file_there_is_the_environment(tmp_path, environment):
 
 def test_a_project_reads_both(tmp_path, environment):
     environment.setenv("AZML_A", "churn-ws")
-    (tmp_path / ".env").write_text("AZML_B=local\n")
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfAZML_B=local\n")
     file = tmp_path / "pipeline.yaml"
     file.write_text(
         STEPS + "ws_name: ${AZML_A}\nbackend: ${AZML_B}\nschedule: {frequency: Day, interval: '${AZML_C:-2}'}\n"

@@ -160,6 +160,7 @@ steps:
         "choose": set(),
     }
     assert plan["large"] is plan.steps[2]
+    assert plan.pipeline == load(text).pipeline
 
 
 def test_a_step_may_pass_nothing(load):
@@ -198,6 +199,7 @@ steps:
 
     plan = load(text).plan
 
+    assert argv(load(text.replace("--in: train", "--in: train/--output-folder")).plan) == argv(plan)
     assert argv(plan) == {
         "prepare": ["--output-folder", ">prepare--output-folder"],
         "train": ["--input-folder", "<prepare--output-folder", "--output-folder", ">train--output-folder"],

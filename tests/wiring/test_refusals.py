@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from azml_tasks.model import Pipeline, Step
+from azml_tasks.wiring import Finding, WiringError, plan
+
 
 @pytest.mark.parametrize(
     ("first", "second", "message"),
@@ -81,6 +84,10 @@ def test_several_outputs_have_no_reader_by_default(problems):
             "  z: {script_name: x.py}\n  a: {script_name: x.py, run_after: [c]}\n"
             "  b: {script_name: x.py}\n  c: {script_name: x.py}\n",
             "3: the steps wait for each other: a -> b -> c -> a",
+        ),
+        (
+            "  z: {script_name: x.py, input_folders: {--in: a}}\n  a: {script_name: x.py}\n",
+            "2: the steps wait for each other: z -> a -> z",
         ),
     ],
 )
@@ -198,6 +205,29 @@ def test_a_pipeline_parameter_where_the_file_has_none(problems):
     text = "steps:\n  a:\n    script_name: a.py\n    arguments: ['${{ parameters.alpha }}']\n"
 
     assert problems(text) == ["pipeline.yaml:4: step 'a': 'alpha' is not among pipeline_parameters"]
+
+
+def test_the_first_twenty_get_a_suggestion(problems):
+    steps = "".join(f"  s{number:02}x: {{script_name: a.py, run_after: [s{number:02}y]}}\n" for number in range(25))
+
+    lines = problems("steps:\n" + steps)
+
+    assert [number for number, line in enumerate(lines) if "did you mean" in line] == list(range(20))
+
+
+def test_the_error_holds_every_finding():
+    pipeline = Pipeline(steps={"a": Step(script_name="a.py", run_after=("b", "c"))})
+
+    with pytest.raises(WiringError) as caught:
+        plan(pipeline)
+
+    assert caught.value.findings == (
+        Finding(("steps", "a", "run_after", 0), "step 'a' runs after 'b', which is not a step"),
+        Finding(("steps", "a", "run_after", 1), "step 'a' runs after 'c', which is not a step"),
+    )
+    assert str(caught.value) == (
+        "step 'a' runs after 'b', which is not a step\nstep 'a' runs after 'c', which is not a step"
+    )
 
 
 def test_every_reference_is_looked_at(problems):
