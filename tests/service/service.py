@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ class Service:
         self.lock = threading.RLock()
         self._count = 0
         self.native = NativeReader()
+        self.delay = 0.0  # seconds that every answer takes
         self.reset()
         self.proxy = Proxy(self.authority, self._respond)
 
@@ -210,6 +212,7 @@ class Service:
         assert not lines, "\n".join(lines)
 
     def _respond(self, request: Request) -> Answer | None:
+        time.sleep(self.delay)
         with self.lock:
             request = self.native.turn(self.state, request)
             fault = next(self._striking(request), None)
