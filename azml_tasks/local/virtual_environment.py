@@ -174,7 +174,8 @@ def _interpreter(name: str, version: str) -> str:
         # Of the virtual environment that this process may run in, the Python below it.
         return str(getattr(sys, "_base_executable", sys.executable))
     found = shutil.which(f"python{version}")
-    if found is None:
+    # A version manager's stub lies on the PATH for each version that it knows, and refuses those not chosen.
+    if found is None or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
         raise NotInstalledError(
             f"environment '{name}' asks for Python {version}, and there is no python{version} on the PATH of this "
             f"machine: install it, or ask for {running}, which runs here"

@@ -8,11 +8,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -39,11 +38,8 @@ FOREIGN = ("AZUREML_", "AZURE_", "MSI_", "IDENTITY_", "AML_", "http_proxy", "HTT
 def azure_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Start the stand-in once for all tests."""
     pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK is not installed")
-    from azureml._common.async_utils import task_queue
-
     from .service import Service
 
-    task_queue.time = _Hurried()
     service = Service(tmp_path_factory.mktemp("azure"))
     yield service
     service.close()
@@ -72,16 +68,6 @@ def azure(
     yield azure_service
     azure_service.stop()
     azure_service.verify()
-
-
-class _Hurried:
-    """The module `time` for the SDK, which looks each quarter of a second whether a snapshot has arrived."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(time, name)
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds / 50)
 
 
 def forget_earlier_tests(home: Path) -> None:
