@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,11 @@ def upload(ws: Any, *secret: str) -> None:
     register_dataset(ws, "files", UPLOADED, HERE.parent, upload_first=True)
 
 
+def table(ws: Any) -> None:
+    register_datastore(ws, "store", *WHERE, KEY)
+    register_dataset(ws, "table", model.Dataset(datastore_name="store", path="table.csv"), Path())
+
+
 def experiment(ws: Any) -> None:
     from azureml.core import Experiment
 
@@ -70,6 +76,7 @@ ROUTES: dict[str, tuple[str, str, Callable[[Any], object]]] = {
     "token": ("POST", "oauth2/v2.0/token", lambda ws: open_it()),
     "subscriptions": ("GET", "management.azure.com/subscriptions$", lambda ws: open_it()),
     "workspace": ("GET", "workspaces/churn-ws$", lambda ws: open_it()),
+    "discovery": ("GET", "/discovery/workspaces/", lambda ws: register_datastore(ws, "new", *WHERE, KEY)),
     "get an environment": ("GET", "/environments/env$", lambda ws: find_environment(ws, "env")),
     "register an environment": ("PUT", "/environments/new$", lambda ws: register_environment(ws, environment("new"))),
     "new environment version": ("PUT", "/environments/env$", lambda ws: register_environment(ws, environment("env"))),
@@ -90,10 +97,17 @@ ROUTES: dict[str, tuple[str, str, Callable[[Any], object]]] = {
         "/datasets/",
         lambda ws: register_dataset(ws, "files", FILES.model_copy(update={"description": "other"}), Path()),
     ),
+    "size of a table": ("HEAD", "blob.core.windows.net/raw/table.csv$", table),
+    "first rows of a table": ("GET", "blob.core.windows.net/raw/table.csv$", table),
     "upload with a key": ("PUT", "blob.core.windows.net/raw/in/a.py$", lambda ws: upload(ws, KEY)),
     "upload with our login": ("PUT", "blob.core.windows.net/raw/in/a.py$", upload),
     "get a compute": ("GET", "/computes/cluster$", lambda ws: find_compute(ws, "cluster")),
     "create a compute": ("PUT", "/computes/new$", lambda ws: register_compute(ws, "new", CLUSTER)),
+    "how the making of a compute goes": (
+        "GET",
+        "/computeOperationsStatus/",
+        lambda ws: register_compute(ws, "new", CLUSTER),
+    ),
     "scale a compute": (
         "PATCH",
         "/computes/cluster$",
@@ -137,18 +151,18 @@ def test_a_single_fault_is_survived_and_everything_is_made_once(
     assert striking.times == 0, "the route was not asked for"
     assert held(azure) == undisturbed[route]
     if "upload" in route:
-        assert held(azure)["blobs"] == {"in/a.py": HERE.read_bytes()}
+        assert held(azure)["blobs"]["in/a.py"] == HERE.read_bytes()
     if method == "POST" and route != "token":
         assert len(azure.requests.matching(method, path)) == (2 if striking.before_effect else 1)
 
 
 def stocked_workspace(azure: Service, route: str) -> Any:
     ws = open_it()
-    azure.state.storage.add_container(WHERE[1], WHERE[0])
+    azure.put_blob(WHERE[1], WHERE[0], "table.csv", b"a,b\n1,2\n")
     for kind, register in STOCK.items():
         if kind in route:
             register(ws)
-    _forget_clouds()
+    _forget_what_the_sdk_cached()
     return ws
 
 
@@ -174,8 +188,9 @@ def held(azure: Service) -> dict[str, Any]:
     }
 
 
-def _forget_clouds() -> None:
-    """Have the SDK ask for the clouds again, as a new process does."""
+def _forget_what_the_sdk_cached() -> None:
+    """Have the SDK ask for the clouds and the services again, as on a new machine."""
+    shutil.rmtree(Path.home() / ".azureml", ignore_errors=True)
     from azureml._vendor.azure_cli_core.azureml_cloud import _Clouds
 
     _Clouds._clouds = None

@@ -1,13 +1,16 @@
-"""A run survives a fault on every route that it takes, and makes nothing twice."""
+"""A run, and looking at one, survive a fault on every route that they take, and make nothing twice."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from tests.azure.projects import line_of_steps, write_project
+from tests.azure.projects import write_project
 
 pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
+from azml_tasks.azure.runs import cancel_run, find_run, list_runs, read_logs
 from azml_tasks.azure.submission import run
 from azml_tasks.azure.transport import Patience, steady
 from azml_tasks.azure.watch import Pace, Watch
@@ -15,6 +18,9 @@ from tests.azure.workspace import stocked
 
 ROUTES = [
     ("GET", "/computes/cpu$"),
+    ("GET", "/datasets/query/"),
+    ("GET", "/dataversion/"),
+    ("GET", "/datastores/churn_blob$"),
     ("GET", "/environments/env$"),
     ("GET", "/DataTypes$"),
     ("GET", "/default$"),
@@ -35,21 +41,55 @@ ROUTES = [
 ]
 
 
-@pytest.mark.parametrize(
+LOOKING = [
+    ("POST", "/experiments:query$"),
+    ("POST", "/runs:query$"),
+    ("GET", "/children$"),
+    ("POST", "/metric/"),
+    ("GET", "/details$"),
+    ("GET", "/artifacts/prefix/contentinfo/"),
+    ("GET", "/std_log.txt$"),
+    ("GET", "/experimentids/.*/runs/[-0-9a-f]+$"),
+    ("DELETE", "/PipelineRuns/[-0-9a-f]+/Execution$"),
+]
+PIPELINE = """
+env_name: env
+compute_name: cpu
+tags: {owner: me}
+datasets: {customers: {datastore_name: churn_blob, path: customers.csv}}
+steps:
+  s1:
+    script_name: s1.py
+    input_datasets: {--data: customers}
+    output_folders: {--output-folder: {destination: {datastore_name: churn_blob, path: kept}}}
+  s2: {script_name: s2.py}
+"""
+each_fault = pytest.mark.parametrize(
     "fault",
     [
         {"status": 503},
         {"status": 429, "retry_after": 0},
         {"status": 500},
         {"status": 0},
+        {"status": 503, "before_effect": False},
         {"status": 500, "before_effect": False},
         {"status": 0, "before_effect": False},
     ],
-    ids=["503", "429", "500", "dropped", "500 after it took effect", "dropped after it took effect"],
+    ids=["503", "429", "500", "dropped", "503 after effect", "500 after effect", "dropped after effect"],
 )
-def test_a_fault_on_every_route_is_survived_and_nothing_is_made_twice(azure, tmp_path, fault):
-    project = write_project(tmp_path, line_of_steps(2, "tags: {owner: me}\n"))
-    ws = stocked(azure)
+
+
+@pytest.fixture
+def ws(azure: Any) -> Any:
+    azure.put_blob("churnstore", "raw", "customers.csv", b"id,age\n1,30\n")
+    azure.add_datastore("churn_blob")
+    azure.add_table("customers", "churn_blob", "customers.csv", {"id": "int"})
+    return stocked(azure)
+
+
+@each_fault
+def test_a_fault_on_every_route_is_survived_and_nothing_is_made_twice(azure, ws, tmp_path, fault):
+    project = write_project(tmp_path, PIPELINE)
     faults = [azure.fail(method, path, **fault) for method, path in ROUTES]
 
     with steady(Patience(wait=0.01)):
@@ -60,3 +100,25 @@ def test_a_fault_on_every_route_is_survived_and_nothing_is_made_twice(azure, tmp
     assert sorted(module.name for module in azure.modules.values()) == ["s1", "s2"]
     assert len(azure.submitted) == 1
     assert azure.runs[record.id].tags == {"owner": "me"}
+
+
+@each_fault
+def test_a_fault_on_every_route_keeps_nobody_from_looking_at_a_run_and_cancelling_it(azure, ws, tmp_path, fault):
+    azure.on_submit = "hold"
+    run(write_project(tmp_path, PIPELINE), ws, wait=False)
+    azure.end_step("s1", log=b"prepared\n")
+    faults = [azure.fail(method, path, **fault) for method, path in LOOKING]
+
+    with steady(Patience(wait=0.01)):
+        (listed,) = list_runs(ws, "pipeline")
+        shown = find_run(ws, "pipeline", listed.id)
+        (log,) = read_logs(ws, "pipeline", step="s1")
+        cancel_run(ws, "pipeline")
+
+    assert [route for route, struck in zip(LOOKING, faults, strict=True) if struck.times] == []
+    assert (listed.status, [(step.key, step.status) for step in shown.steps], log.text) == (
+        "running",
+        [("s1", "completed"), ("s2", "running")],
+        "prepared\n",
+    )
+    assert azure.runs[listed.id].status == "Canceled"

@@ -330,6 +330,7 @@ def test_keys_of_a_step(problems, keys, message):
         ),
         ("datasets: {d: {version: 0}}", "dataset 'd': version: expected at least 1 or 'latest', found 0"),
         ("datasets: {d: {version: v1}}", "dataset 'd': version: expected a whole number or 'latest', found 'v1'"),
+        ("computes: {cc: {vm_size: ''}}", "compute 'cc': vm_size: expected some text, found ''"),
         ("computes: {cpu-cluster: {}}", "compute 'cpu-cluster' has no vm_size"),
         (
             "computes: {cc: {vm_size: S, min_nodes: 3, max_nodes: 2}}",

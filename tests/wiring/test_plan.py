@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 
 from azml_tasks.model import Destination
@@ -12,6 +14,7 @@ from azml_tasks.wiring import (
     Output,
     ParameterValue,
     Plan,
+    StepPlan,
     TableInput,
     Token,
 )
@@ -366,6 +369,30 @@ def test_independent_steps_stay_in_the_file_s_order(load, after, order):
     )
 
     assert "".join(step.key for step in load("steps:\n" + steps).plan.steps) == order
+
+
+def test_a_plan_cannot_be_changed(load):
+    text = """\
+pipeline_parameters: {p: 1}
+steps:
+  a: {script_name: a.py, step_config: {x: 1}, input_datasets: {--d: d}}
+  b:
+    script_name: b.py
+    input_folders: {--in: a}
+    input_datasets: {t: {step: a}}
+    arguments: ["${{ parameters.p }}"]
+"""
+    plan = load(text).plan
+    parts = [plan, *plan.steps, *(token for step in plan.steps for token in (*step.argv, *step.inputs))]
+
+    frozen = [part for part in parts if not isinstance(part, str)]
+
+    assert {type(part) for part in frozen} == {
+        *(Plan, StepPlan, ConfigValue, DatasetInput, Output, FolderInput, TableInput, ParameterValue)
+    }
+    for part in frozen:
+        with pytest.raises(FrozenInstanceError):
+            part.step = None
 
 
 def test_a_label_is_the_step_s_name_or_its_key(load):
