@@ -73,15 +73,15 @@ datasets:
   none: {}
   file: {local_path: data/a.csv}
   some:
-    local_path: "data/*.csv"
+    local_path: "other/*.csv"
 """
 
-    assert problems(tmp_path, text, "steps/prepare.py", "steps/train.py") == [
+    assert problems(tmp_path, text, "steps/prepare.py", "steps/train.py", "other/x.csvs") == [
         "pipeline.yaml:4: step 'train': steps/trian.py: there is no such script; did you mean 'train.py'?",
         "pipeline.yaml:8: step 'evaluate': stepz: there is no such script directory; did you mean 'steps'?",
         "pipeline.yaml:12: step 'report': steps/train.py: 'params.json' of its include finds no file",
         "pipeline.yaml:19: dataset 'file': there is no data/a.csv",
-        "pipeline.yaml:21: dataset 'some': there is nothing like data/*.csv",
+        "pipeline.yaml:21: dataset 'some': there is nothing like other/*.csv",
         "pipeline.yaml:15: environment 'e': there is no conda.yml",
         "pipeline.yaml:16: environment 'e': there is no steps",
     ]

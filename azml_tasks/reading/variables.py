@@ -77,6 +77,6 @@ def resolve(text: str, variables: Mapping[str, str]) -> Resolved:
 
 def _no_variable(written: str) -> str:
     shown = shortened(written, 40)
-    if "${" in written[2:]:
+    if ":-" in written and "${" in written[2:]:
         return f"'{shown}': a default holds no variable of its own"
     return f"'{shown}' is no variable: write ${{NAME}} or ${{NAME:-default}}, and $$ for a dollar"

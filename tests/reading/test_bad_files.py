@@ -163,11 +163,12 @@ def test_no_tag_makes_anything(problems, value, tag):
         "steps: " + "[" * 100_000 + "]" * 100_000,
         "steps: " + "{a: " * 100_000,
         "- " * 100_000,
+        "[[], " * 100_000,
         "".join(" " * depth + "a:\n" for depth in range(1_000)),
         # Aliases nest what they stand for.
         "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} {'[' * 30}*a{n - 1}{']' * 30}\n" for n in range(1, 100)),
     ],
-    ids=["brackets", "closed brackets", "braces", "dashes", "lines", "aliases"],
+    ids=["brackets", "closed brackets", "braces", "dashes", "siblings", "lines", "aliases"],
 )
 def test_nesting_thousands_deep(problems, text):
     (line,) = problems(text)

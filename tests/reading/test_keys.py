@@ -291,6 +291,11 @@ def test_keys_of_a_step(problems, keys, message):
             "datasets: {d: {local_pth: p.csv, datastore_name: s}}",
             "dataset 'd': 'local_pth' is not a key here; did you mean 'local_path'?",
         ),
+        (
+            "datasets: {d: {name: my-data}}",
+            "dataset 'd': 'my-data' cannot be a dataset's name in the run: such a name takes letters, digits and "
+            "underscores, and no digit first",
+        ),
         ("datasets: {d: {type: csv}}", "dataset 'd': type: expected 'tabular' or 'file', found 'csv'"),
         (
             "datasets: {d: {mode: mount}}",

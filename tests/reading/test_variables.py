@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from azml_tasks.errors import ProjectError
@@ -55,6 +57,7 @@ NO_VARIABLE = "is no variable: write ${NAME} or ${NAME:-default}, and $$ for a d
         ("${A:b}", f"'${{A:b}}' {NO_VARIABLE}"),
         ("${" + "a" * 100 + " }", f"'${{{'a' * 35}...' {NO_VARIABLE}"),
         ("${A:-${B}}", "'${A:-${B}': a default holds no variable of its own"),
+        ("${${A}}", f"'${{${{A}}' {NO_VARIABLE}"),
     ],
 )
 def test_what_is_no_variable(text, message):
@@ -386,6 +389,16 @@ def test_a_project_reads_both(tmp_path, environment):
 
     assert (pipeline.ws_name, pipeline.backend) == ("churn-ws", "local")
     assert pipeline.schedule == Schedule(frequency="Day", interval=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file that opens and cannot be read")
+def test_a_file_that_cannot_be_read(tmp_path, environment):
+    (tmp_path / ".env").symlink_to("/proc/self/mem")
+
+    with pytest.raises(ProjectError) as caught:
+        read_variables(tmp_path)
+
+    assert str(caught.value) == ".env: cannot be read: Input/output error"
 
 
 def test_a_file_that_is_no_text(tmp_path, environment):

@@ -124,6 +124,7 @@ steps:
         ("output_folders: [--Out, --out]", "has two outputs that Azure ML knows as 'b_out'"),
         ("step_config: {x: 1}\n    arguments: {--config: y}", "gets --config twice"),
         ("arguments: {--input-folder: y}", "gets --input-folder twice"),
+        ("arguments: {--a: 1, --b: 2, --input-folder: y}", "gets --input-folder twice"),
         ("input_folders: {--x: a}\n    output_folders: [--x]", "gets --x twice"),
         ("input_datasets: {--x: d}\n    arguments: {--x: y}", "gets --x twice"),
         ("output_folders: [--x]\n    arguments: {--x: y}", "gets --x twice"),
@@ -212,7 +213,12 @@ def test_the_first_twenty_get_a_suggestion(problems):
 
     lines = problems("steps:\n" + steps)
 
-    assert [number for number, line in enumerate(lines) if "did you mean" in line] == list(range(20))
+    close = [f"; did you mean 's{number:02}x'?" if number < 20 else "" for number in range(25)]
+    assert lines == [
+        f"pipeline.yaml:{number + 2}: step 's{number:02}x' runs after 's{number:02}y', "
+        f"which is not a step{close[number]}"
+        for number in range(25)
+    ]
 
 
 def test_the_error_holds_every_finding():
