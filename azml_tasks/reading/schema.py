@@ -1,18 +1,17 @@
-"""The JSON schema of pipeline.yaml, for editors."""
+"""The JSON schema of pipeline.yaml, for editors, made from the model.
+
+Making it takes longer than all else that a run of unchanged steps does, so the package carries it as a file:
+`python -m azml_tasks.reading.schema` writes that file anew.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import azml_tasks
 from azml_tasks.model import Pipeline
-
-# Where the first line of a generated pipeline.yaml points the editor to.
-SCHEMA_FILE = Path(".azml", "pipeline.schema.json")
+from azml_tasks.reading.schema_file import PACKAGED
 
 Schema = dict[str, Any]
 
@@ -23,7 +22,7 @@ _PARTIAL = "Partial"
 
 
 def json_schema() -> Schema:
-    """Return the schema (JSON Schema 2020-12), made from the model."""
+    """Return the schema (JSON Schema 2020-12) of the model as it is."""
     made = Pipeline.model_json_schema()
     definitions = {name: _with_variables(part) for name, part in made.pop("$defs").items()}
     whole = _with_variables(made)
@@ -35,7 +34,6 @@ def json_schema() -> Schema:
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$comment": _release(),
         **whole,
         "title": "pipeline.yaml",
         "$defs": {**definitions, **partial},
@@ -97,18 +95,10 @@ def _inside(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     return schema
 
 
-def write_schema(directory: Path) -> None:
-    """Put the schema into the project's `.azml`, unless that of this release lies there already."""
-    file = directory / SCHEMA_FILE
-    # A convenience of editors: a folder that cannot be written does without.
-    with contextlib.suppress(OSError):
-        # Making it takes longer than all else that a run of unchanged steps does, so its release is what is compared.
-        held = file.read_bytes() if file.is_file() else b""
-        if f'"{_release()}"'.encode() in held and held.endswith(b"\n}\n"):
-            return
-        file.parent.mkdir(exist_ok=True)
-        file.write_bytes((json.dumps(json_schema(), indent=1) + "\n").encode())
+def text_of(schema: Schema) -> str:
+    """Return the schema as the text of a file."""
+    return json.dumps(schema, indent=1) + "\n"
 
 
-def _release() -> str:
-    return f"azml-tasks {azml_tasks.__version__}"
+if __name__ == "__main__":
+    PACKAGED.write_text(text_of(json_schema()), encoding="utf-8")

@@ -14,7 +14,7 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     from azml_tasks.checks import project_problems
     from azml_tasks.errors import ProjectError, listed
     from azml_tasks.preview import blob_limits
-    from azml_tasks.reading.schema import write_schema
+    from azml_tasks.reading.schema_file import write_schema
 
     project = load(context, target)
     if not is_dry(context):

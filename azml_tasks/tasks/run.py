@@ -49,7 +49,7 @@ def run(
     """Run the pipeline, on this machine or on Azure ML, as pipeline.yaml says."""
     from azml_tasks.errors import AzmlError
     from azml_tasks.overrides import override
-    from azml_tasks.reading.schema import write_schema
+    from azml_tasks.reading.schema_file import write_schema
 
     project = load(context, target)
     pipeline = override(project.pipeline, set or ())

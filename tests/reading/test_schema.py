@@ -11,7 +11,8 @@ import copier
 import pytest
 from jsonschema import Draft202012Validator
 
-from azml_tasks.reading.schema import SCHEMA_FILE, json_schema, write_schema
+from azml_tasks.reading.schema import json_schema, text_of
+from azml_tasks.reading.schema_file import PACKAGED, SCHEMA_FILE, write_schema
 from azml_tasks.reading.tree import Node, parse_tree
 from tests.reading.test_examples import CHURN
 from tests.template.conftest import checkout
@@ -174,6 +175,10 @@ def test_what_the_reader_refuses(problems, text):
     assert not is_valid(text)
 
 
+def test_the_package_carries_it():
+    assert PACKAGED.read_text(encoding="utf-8") == text_of(SCHEMA), "write it: python -m azml_tasks.reading.schema"
+
+
 def test_it_is_written_where_the_first_line_of_a_file_points(tmp_path):
     write_schema(tmp_path)
 
@@ -192,7 +197,7 @@ def test_it_is_written_again_when_it_is_another_release_s_or_not_whole(tmp_path)
     raw = file.read_bytes()
 
     assert (kept.st_mtime_ns, kept.st_ino) == (written.st_mtime_ns, written.st_ino)
-    for other in (b"\xff", raw[:-2], raw.replace(b"azml-tasks ", b"azml-tasks 0.", 1)):
+    for other in (b"\xff", raw[:-2], raw.replace(b"step_config", b"step_settings")):
         file.write_bytes(other)
         write_schema(tmp_path)
         assert json.loads(file.read_text(encoding="utf-8")) == SCHEMA
