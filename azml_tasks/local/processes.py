@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -99,9 +99,18 @@ class ForkServer:
         self._pids: dict[str, int] = {}
 
     def start(self, launch: Launch) -> None:
-        values = asdict(launch)
-        values["env"] = dict(values.pop("environment"))
-        self._send({"start": values.pop("id"), **values})
+        self._send(
+            {
+                "start": launch.id,
+                "python": launch.python,
+                "argv": launch.argv,
+                "cwd": launch.cwd,
+                "env": dict(launch.environment),
+                "path": launch.path,
+                "log": launch.log,
+                "warm": launch.warm,
+            }
+        )
 
     def signal(self, identifier: str, number: int) -> None:
         self._send({"kill": identifier, "signal": int(number)})

@@ -41,7 +41,8 @@ class MisfitError(ValueError):
 class Model(BaseModel):
     """A frozen part of pipeline.yaml, which refuses unknown keys and silent conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    # Deferred: only the whole pipeline is ever checked, so only its validator is made.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=(), defer_build=True)
 
 
 def is_unresolved(value: str) -> bool:

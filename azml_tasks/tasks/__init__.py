@@ -5,12 +5,20 @@ Nothing heavy is imported here: what a task needs, it imports when it runs.
 
 from __future__ import annotations
 
+import atexit
+import gc
+
 from invoke import Collection
 
 from azml_tasks.tasks import looking, publishing, register, runs, schedules
 from azml_tasks.tasks.doctor import doctor
 from azml_tasks.tasks.new_step import new_step
 from azml_tasks.tasks.run import run
+
+# What start-up makes lasts: looking through it for garbage, again and again and once more at the end, would take a
+# third of the time of a task that has little to do.
+gc.set_threshold(50_000)
+atexit.register(gc.freeze)
 
 namespace = Collection(
     run,

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
 _INTERRUPTED = -signal.SIGINT
@@ -18,8 +19,7 @@ def run_script(argv: list[str], path: list[str], environment: dict[str, str]) ->
 
     The working directory and the standard streams are already the script's own.
     """
-    os.environ.clear()
-    os.environ.update(environment)
+    _set_environment(environment)
     sys.argv = list(argv)
     sys.orig_argv = [sys.executable, *argv]
     sys.path[:0] = path
@@ -29,6 +29,15 @@ def run_script(argv: list[str], path: list[str], environment: dict[str, str]) ->
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     return status
+
+
+def _set_environment(environment: dict[str, str]) -> None:
+    # One by one, and only what differs: each change calls into the system's library.
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    for name, value in environment.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def _freshen() -> None:
@@ -43,8 +52,6 @@ def _freshen() -> None:
 
 
 def _execute(path: str) -> int:
-    from importlib.machinery import SourceFileLoader
-
     main = ModuleType("__main__")
     main.__dict__.update(__file__=path, __cached__=None, __builtins__=sys.modules["builtins"])
     if sys.version_info < (3, 14):

@@ -278,3 +278,4 @@ def _has_unsafe_threads() -> bool:
 if __name__ == "__main__":
     preload(*sys.argv[2:])
     Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+    os._exit(0)  # The run waits for this process, and tearing it down changes nothing.
