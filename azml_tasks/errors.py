@@ -2,6 +2,7 @@
 
     AzmlError                  what a task prints as one sentence and exits with `exit_status`
     ├── ProjectError           the project's files are wrong: every problem at once, a line each
+    ├── UsageError             what was typed does not fit the project: a step that is not there
     ├── NotInstalledError      something that the command needs is missing on this machine
     ├── LoginError             Azure did not accept, or could not be shown, who we are
     ├── ServiceError           Azure refused or did not answer a request
@@ -25,6 +26,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\
 _LONGEST_MESSAGE = 1_000
 _LONGEST_NAME = 100
 _MOST_NAMES = 1_000
+_MOST_LISTED = 10
 MOST_LINES = 200
 
 
@@ -66,6 +68,10 @@ class ProjectError(AzmlError):
         super().__init__("\n".join(lines))
 
 
+class UsageError(AzmlError):
+    """What a flag asks for does not fit the project, or the other flags."""
+
+
 class NotInstalledError(AzmlError):
     """Something that the command needs is not installed; the text says how to install it."""
 
@@ -103,6 +109,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` when a known name is close to `name`, else an empty text."""
     close = closest(name, known)
     return f"; did you mean '{close}'?" if close else ""
+
+
+def what_there_is(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` when a known name is close to `name`, else the known: `: it has a and b`."""
+    names = list(known)
+    has = some_listed(names) if names else "none"
+    return did_you_mean(name, names) or f": it has {has}"
+
+
+def some_listed(names: Iterable[str]) -> str:
+    """Join names as English does, the first ones when they are many: `a, b and 48 more`."""
+    items = list(names)
+    more = len(items) - _MOST_LISTED
+    return listed(items if more < 2 else [*items[:_MOST_LISTED], f"{more} more"])
 
 
 def listed(names: Iterable[str], last: str = "and") -> str:

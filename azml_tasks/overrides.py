@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from azml_tasks.errors import AzmlError, did_you_mean, listed
+from azml_tasks.errors import UsageError, did_you_mean, listed, shortened, some_listed, what_there_is
 from azml_tasks.model import Pipeline, Step
-from azml_tasks.model.base import Scalar
 from azml_tasks.reading.scalars import plain_scalar
 from azml_tasks.reading.tree import Node, TreeError, parse_tree
 
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list, as in [1, 2]",
+    dict: "a mapping, as in {a: 1}",
+}
+_QUOTES = ("'", '"')
+_LARGEST_WRITTEN = 10**15
 
-class OverrideError(AzmlError):
+
+class OverrideError(UsageError):
     """An override names nothing that the pipeline has, or gives it a value that does not fit."""
 
 
@@ -20,7 +33,8 @@ def override(pipeline: Pipeline, settings: Iterable[str]) -> Pipeline:
     """Return the pipeline with each setting applied in turn.
 
     `STEP.KEY=VALUE` sets a hyperparameter, `STEP.KEY.KEY=VALUE` one inside it, and `NAME=VALUE` a pipeline
-    parameter. A value is read as it would be in pipeline.yaml, on one line. Raises OverrideError.
+    parameter. A value is read as it would be in pipeline.yaml, on one line, and has the type of the one that it
+    replaces. Raises OverrideError.
     """
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -33,7 +47,7 @@ def override(pipeline: Pipeline, settings: Iterable[str]) -> Pipeline:
 
 def _applied(pipeline: Pipeline, name: str, text: str) -> Pipeline:
     if name in pipeline.pipeline_parameters:
-        value = _like(name, pipeline.pipeline_parameters[name], text)
+        value = _like(f"the pipeline parameter '{name}'", pipeline.pipeline_parameters[name], text)
         return pipeline.model_copy(update={"pipeline_parameters": {**pipeline.pipeline_parameters, name: value}})
     key = _longest(name, pipeline.steps)
     if key is None:
@@ -45,7 +59,7 @@ def _applied(pipeline: Pipeline, name: str, text: str) -> Pipeline:
     if not path:
         some = next(iter(step.step_config), "KEY")
         raise OverrideError(f"'{name}' is a step; name one of its hyperparameters, as in {key}.{some}={text}")
-    config = _replaced(step.step_config, path, _value(name, text), f"step '{key}'")
+    config = _replaced(step.step_config, path, f"step '{key}'", partial(_config_value, f"'{name}'", text))
     changed: Step = step.model_copy(update={"step_config": config})
     return pipeline.model_copy(update={"steps": {**pipeline.steps, key: changed}})
 
@@ -56,40 +70,70 @@ def _longest(name: str, keys: Iterable[str]) -> str | None:
     return max(found, key=len, default=None)
 
 
-def _replaced(config: Mapping[str, Any], path: str, value: Any, owner: str) -> dict[str, Any]:
+def _replaced(config: Mapping[str, Any], path: str, owner: str, read: Callable[[Any], Any]) -> dict[str, Any]:
     key = _longest(path, config)
     if key is None:
-        known = f"it has {listed(config)}" if config else "its step_config is empty"
-        raise OverrideError(f"{owner} has no hyperparameter '{path}': {known}{did_you_mean(path, config)}")
+        raise OverrideError(f"{owner} has no hyperparameter '{path}'{what_there_is(path, config)}")
     rest = path[len(key) + 1 :]
     if not rest:
-        return {**config, key: value}
+        return {**config, key: read(config[key])}
     inner = config[key]
     if not isinstance(inner, Mapping):
         raise OverrideError(f"{owner}: '{key}' holds no keys, so '{path}' names nothing; set '{key}' itself")
-    return {**config, key: _replaced(inner, rest, value, f"{owner}, '{key}'")}
+    return {**config, key: _replaced(inner, rest, f"{owner}, '{key}'", read)}
 
 
 def _unknown(pipeline: Pipeline, name: str) -> str:
     first, dot, _ = name.partition(".")
     if dot:
-        close = did_you_mean(first, pipeline.steps)
-        return f"'{name}': there is no step '{first}', only {listed(pipeline.steps)}{close}"
+        return f"'{name}': the pipeline has no step '{first}'{what_there_is(first, pipeline.steps)}"
     owners = [key for key, step in pipeline.steps.items() if name in (step.step_config or {})]
     if owners:
         return f"'{name}' is a hyperparameter; name its step: {listed([f'{key}.{name}' for key in owners], 'or')}"
     parameters = pipeline.pipeline_parameters
-    known = f"there is only {listed(parameters)}" if parameters else "the file has none"
-    return f"there is no pipeline parameter '{name}'; {known}{did_you_mean(name, [*parameters, *pipeline.steps])}"
+    known = f"there is only {some_listed(parameters)}" if parameters else "the file has none"
+    meant = did_you_mean(name, [*parameters, *pipeline.steps])
+    return f"there is no pipeline parameter '{name}'{meant or f'; {known}'}"
 
 
-def _value(name: str, text: str) -> Any:
-    if text[:1] not in ("[", "{", '"', "'"):
+def _config_value(owner: str, text: str, before: Any) -> Any:
+    """Read a value for a hyperparameter: one of the type that it has, or `null`; where it is null, any."""
+    if before is None:
+        return _value(owner, text)
+    if text and plain_scalar(text) is None:
+        return None
+    return _like(owner, before, text)
+
+
+def _like(owner: str, before: Any, text: str) -> Any:
+    """Read a value of the type of `before`: Azure ML holds a pipeline parameter to the type of its default."""
+    if isinstance(before, str) and text[:1] not in _QUOTES:
+        return text
+    value = _value(owner, text)
+    if isinstance(before, float) and type(value) is int:
+        with contextlib.suppress(OverflowError):
+            value = float(value)
+    if type(value) is not type(before):
+        said = shortened(repr(text), 40)
+        raise OverrideError(f"{owner} takes {_KINDS[type(before)]}, not {said}{_whole_hint(before, value)}")
+    return value
+
+
+def _whole_hint(before: Any, value: Any) -> str:
+    """Say how a whole number is written, or what lets a hyperparameter take fractions."""
+    if type(before) is not int or not isinstance(value, float) or not math.isfinite(value):
+        return ""
+    whole = f"; write {int(value)}" if abs(value) < _LARGEST_WRITTEN else ""
+    return whole if value.is_integer() else f"; with {before}.0 in pipeline.yaml it takes any number"
+
+
+def _value(owner: str, text: str) -> Any:
+    if text[:1] not in ("[", "{", *_QUOTES):
         return plain_scalar(text)
     try:
         return _plain(parse_tree(text))
     except TreeError as error:
-        raise OverrideError(f"the value of '{name}' cannot be read: {error.message}") from None
+        raise OverrideError(f"the value of {owner} cannot be read: {error.message}") from None
 
 
 def _plain(node: Node) -> Any:
@@ -98,19 +142,3 @@ def _plain(node: Node) -> Any:
     if isinstance(node.value, list):
         return [_plain(item) for item in node.value]
     return node.value
-
-
-def _like(name: str, default: Scalar, text: str) -> Scalar:
-    """Read a value of the default's type: Azure ML holds a pipeline parameter to the type of its default."""
-    value = _value(name, text)
-    if isinstance(default, str):
-        return value if isinstance(value, str) else text
-    if isinstance(default, float) and type(value) is int:
-        return float(value)
-    if type(value) is not type(default):
-        raise OverrideError(f"the pipeline parameter '{name}' takes {_KINDS[type(default)]}, not {text!r}")
-    assert isinstance(value, (int, float, bool))
-    return value
-
-
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number"}

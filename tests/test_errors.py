@@ -10,10 +10,12 @@ from azml_tasks.errors import (
     ProjectError,
     RunError,
     ServiceError,
+    UsageError,
     closest,
     did_you_mean,
     listed,
     shortened,
+    what_there_is,
 )
 from azml_tasks.secrets import is_secret_name
 
@@ -64,10 +66,11 @@ def test_many_problems_are_counted(count, last):
 
 
 def test_exit_statuses():
-    children = (ProjectError, NotInstalledError, LoginError, ServiceError, RunError)
+    children = (ProjectError, UsageError, NotInstalledError, LoginError, ServiceError, RunError)
 
     assert {child: child.exit_status for child in children} == {
         ProjectError: 2,
+        UsageError: 2,
         NotInstalledError: 2,
         LoginError: 2,
         ServiceError: 2,
@@ -106,6 +109,20 @@ def test_what_was_meant(name, known, meant):
 )
 def test_lists_read_as_english(names, options, text):
     assert listed(names, **options) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "text"),
+    [
+        ("prepair", ["prepare", "train"], "; did you mean 'prepare'?"),
+        ("xyz", ["prepare", "train"], ": it has prepare and train"),
+        ("xyz", [], ": it has none"),
+        ("xyz", "abcdefghijk", ": it has a, b, c, d, e, f, g, h, i, j and k"),
+        ("xyz", "abcdefghijkl", ": it has a, b, c, d, e, f, g, h, i, j and 2 more"),
+    ],
+)
+def test_what_there_is_when_nothing_is_close(name, known, text):
+    assert what_there_is(name, iter(known)) == text
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.failures import is_foreign, is_missing
 from azml_tasks.azure.records import RunRecord, StepRecord, error_message, run_status, step_status
-from azml_tasks.errors import RunError, did_you_mean, listed
+from azml_tasks.errors import RunError, UsageError, did_you_mean, listed, some_listed
 from azml_tasks.wiring import Plan
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read_logs(
 ) -> list[StepLog]:
     """Return what the steps of a run printed, or one of them.
 
-    `plan` is as in find_run. Raises RunError as find_run does, and when the run has no such step.
+    `plan` is as in find_run. Raises RunError as find_run does, and UsageError when the run has no such step.
     """
     with service_calls("reading the logs"):
         from azml_tasks.azure.logs import read_log
@@ -67,8 +67,8 @@ def read_logs(
         run = _find(ws, experiment, wanted)
         steps = _keyed(map(_step, _children(run)), plan)
         if step is not None and step not in (keys := [record.key for record in steps]):
-            has = f"it has started {listed(keys)}" if keys else "it has started none"
-            raise RunError(f"the run {run.id} has no step '{step}': {has}{did_you_mean(step, keys)}")
+            has = f"it has started {some_listed(keys)}" if keys else "it has started none"
+            raise UsageError(f"the run {run.id} has no step '{step}': {has}{did_you_mean(step, keys)}")
         wanted_steps = [record for record in steps if step in (None, record.key)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             logs = pool.map(lambda record: read_log(run.experiment, record.producer or record.run_id), wanted_steps)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from azml_tasks.errors import Problem, ProjectError, did_you_mean
+from azml_tasks.errors import Problem, ProjectError, what_there_is
 from azml_tasks.reading.project import FILE_NAME
 from azml_tasks.reading.tree import Node, TreeError, parse_tree
 
@@ -32,7 +32,7 @@ def add_step(text: str, key: str, fields: Sequence[str], after: str | None = Non
         raise _problem(steps.key_lines[key], f"there is a step '{key}' already")
     behind = after or keys[-1]
     if behind not in steps.key_lines:
-        raise _problem(root.key_lines["steps"], f"'{behind}' is not a step{did_you_mean(behind, keys)}")
+        raise _problem(root.key_lines["steps"], f"the file has no step '{behind}'{what_there_is(behind, keys)}")
     lines = text.splitlines(keepends=True)
     start = steps.key_lines[behind] - 1
     indent = _indent(lines[start])

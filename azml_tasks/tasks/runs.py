@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
     Run = RunRecord[StepRecord]
 
+# What is shown for an empty log.
+_SILENT = {"waiting": "(has not started)", "skipped": "(was skipped)", "running": "(has printed nothing yet)"}
 RUN = "The run's id, or how it begins; by default the newest."
 
 
 @task(
     name="list",
+    least={"most": 1},
     help={
         "target": TARGET,
         "most": "How many to show; 20 by default.",
@@ -74,11 +77,18 @@ def show(context: Context, target: str = "", run: str = "") -> None:
 @task(help={"target": TARGET, "run": RUN, "step": "Of this step alone; by default of all."})
 def logs(context: Context, target: str = "", run: str = "", step: str = "") -> None:
     """Print what the scripts of a run printed."""
-    for key, pieces in _logs(context, target, run or None, step or None):
+    for record, pieces in _logs(context, target, run or None, step or None):
         if not step:
-            print(f"--- {key}")
-        for piece in pieces:
+            print(f"--- {record.key}")
+        last = ""
+        for piece in filter(None, pieces):
             sys.stdout.write(piece)
+            last = piece
+        if not last:
+            # Of one step, what stands on standard output is its log and nothing else.
+            print(_SILENT.get(record.status, "(printed nothing)"), file=sys.stderr if step else sys.stdout)
+        elif not step and not last.endswith("\n"):
+            print()
 
 
 @task(help={"target": TARGET, "run": RUN})
@@ -128,8 +138,13 @@ def _find(context: Context, target: str, wanted: str) -> Run:
     return find_run(here, wanted or None)
 
 
-def _logs(context: Context, target: str, wanted: str | None, step: str | None) -> Iterator[tuple[str, Iterable[str]]]:
-    """Find the logs of a run's steps, in pieces."""
+def _logs(
+    context: Context, target: str, wanted: str | None, step: str | None
+) -> Iterator[tuple[StepRecord, Iterable[str]]]:
+    """Find the logs of a run's steps, in pieces.
+
+    Raises RunError, and UsageError for a step that the run does not have.
+    """
     here = local_runs(context, target)
     if here is None:
         from azml_tasks.azure.connection import connect
@@ -137,19 +152,19 @@ def _logs(context: Context, target: str, wanted: str | None, step: str | None) -
 
         project = load(context, target)
         for log in read_logs(connect(project), project.pipeline.experiment, wanted, step, project.plan):
-            yield log.step.key, [log.text]
+            yield log.step, [log.text]
         return
-    from azml_tasks.errors import RunError, did_you_mean
+    from azml_tasks.errors import UsageError, what_there_is
     from azml_tasks.local.logs import read_log
     from azml_tasks.local.runs import find_run
 
     record = find_run(here, wanted)
     keys = [one.key for one in record.steps]
     if step is not None and step not in keys:
-        raise RunError(f"the run {record.id} has no step '{step}'{did_you_mean(step, keys)}")
+        raise UsageError(f"the run {record.id} has no step '{step}'{what_there_is(step, keys)}")
     for one in record.steps:
         if step in (None, one.key):
-            yield one.key, read_log(one)
+            yield one, read_log(one)
 
 
 def _metrics(step: StepRecord) -> Mapping[str, object]:

@@ -65,7 +65,7 @@ def list_(context: Context, target: str = "", all: bool = False) -> None:  # noq
         print(_line(row))
 
 
-@task(help={"target": TARGET, "count": "How many of the next times to show; 10 by default."})
+@task(least={"count": 1}, help={"target": TARGET, "count": "How many of the next times to show; 10 by default."})
 def preview(context: Context, target: str = "", count: int = 10) -> None:
     """Show the next times of the file's schedule, in its zone and in UTC, without Azure."""
     _print_preview(load(context, target), count)
@@ -126,7 +126,7 @@ def prune(context: Context, target: str = "", all: bool = False, yes: bool = Fal
         raise Exit("nothing was changed", code=1)
 
 
-@task(help={"target": TARGET, "most": "Stop after so many runs; by default go on until Ctrl-C."})
+@task(least={"most": 1}, help={"target": TARGET, "most": "Stop after so many runs; by default go on until Ctrl-C."})
 def run(context: Context, target: str = "", most: int = 0) -> None:
     """Run the pipeline on this machine whenever its schedule says so, in the foreground."""
     from azml_tasks.errors import AzmlError

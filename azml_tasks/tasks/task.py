@@ -6,12 +6,13 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import invoke
 
 from azml_tasks.errors import AzmlError
+from azml_tasks.tasks.number import Task
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
@@ -24,10 +25,11 @@ SET = (
 _COMMAND = re.compile(r"`invoke (?!new-step|runs\.prune)([a-z][\w.-]*)")
 
 
-def task(**options: Any) -> Callable[[Body], invoke.Task[Body]]:
+def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Body], invoke.Task[Body]]:
     """Make a task whose expected errors are printed as sentences.
 
-    Invoke's own `-e` and `-f` would collide with short flags, so there are none.
+    `least` holds the smallest number that each flag with one takes. Invoke's own `-e` and `-f` would collide with
+    short flags, so there are none.
     """
 
     def make(body: Body) -> invoke.Task[Body]:
@@ -47,7 +49,8 @@ def task(**options: Any) -> Callable[[Body], invoke.Task[Body]]:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise invoke.Exit(code=1) from None
 
-        made: invoke.Task[Body] = invoke.task(auto_shortflags=False, **options)(run)
+        made: Task[Body] = invoke.task(klass=Task, auto_shortflags=False, **options)(run)
+        made.least = least or {}
         return made
 
     return make

@@ -10,7 +10,7 @@ pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be insta
 
 from azml_tasks.azure.runs import cancel_run, find_run, list_runs, read_logs
 from azml_tasks.azure.submission import run
-from azml_tasks.errors import RunError, listed
+from azml_tasks.errors import RunError, UsageError, listed
 from tests.azure.workspace import stocked
 
 LOGGING = """
@@ -113,7 +113,7 @@ def test_what_scripts_logged_and_printed_on_the_cluster_is_shown(azure, ws, tmp_
         ("s2", "user_logs/std_log.txt", "trained\n"),
     ]
     assert [log.text for log in read_logs(ws, "pipeline", step="s2")] == ["trained\n"]
-    with pytest.raises(RunError, match=r"has no step 's3': it has started s1 and s2$"):
+    with pytest.raises(UsageError, match=r"has no step 's3': it has started s1 and s2$"):
         read_logs(ws, "pipeline", step="s3")
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from azml_tasks.errors import RunError
+from azml_tasks.errors import RunError, UsageError
 from azml_tasks.runs.events import StepStarted
 from tests.local.conftest import PASS_ALONG, Project
 
@@ -376,13 +376,13 @@ def test_only_needs_no_result_of_a_step_that_it_merely_runs_after(project):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"from_step": "tow"}, "'tow' is not a step of this pipeline; did you mean 'two'?"),
-        ({"only": "four"}, "'four' is not a step of this pipeline"),
+        ({"from_step": "tow"}, "the pipeline has no step 'tow'; did you mean 'two'?"),
+        ({"only": "four"}, "the pipeline has no step 'four': it has one, two and three"),
         ({"only": "one", "from_step": "one"}, "--from-step and --only exclude each other: give one of them"),
     ],
 )
 def test_a_step_that_cannot_be_chosen(three, options, message):
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(UsageError) as caught:
         three.run(**options)
 
     assert str(caught.value) == message

@@ -4,7 +4,7 @@ import pytest
 
 from azml_tasks.errors import AzmlError
 from azml_tasks.model import Pipeline
-from azml_tasks.overrides import override
+from azml_tasks.overrides import OverrideError, override
 
 
 def pipeline() -> Pipeline:
@@ -27,15 +27,12 @@ def pipeline() -> Pipeline:
     ("setting", "step", "config"),
     [
         ("train.lr=2e-5", "train", {"lr": 2e-5, "opt": {"name": "adam", "b.1": 0.9}}),
-        ("train.lr = no", "train", {"lr": "no", "opt": {"name": "adam", "b.1": 0.9}}),
-        ("train.lr=", "train", {"lr": None, "opt": {"name": "adam", "b.1": 0.9}}),
-        ("train.lr=a=b: c", "train", {"lr": "a=b: c", "opt": {"name": "adam", "b.1": 0.9}}),
-        ("train.lr='1'", "train", {"lr": "1", "opt": {"name": "adam", "b.1": 0.9}}),
-        ("train.lr=[1, {a: no}]", "train", {"lr": [1, {"a": "no"}], "opt": {"name": "adam", "b.1": 0.9}}),
+        ("train.lr = 1 ", "train", {"lr": 1.0, "opt": {"name": "adam", "b.1": 0.9}}),
+        ("train.opt.name=a=b: c", "train", {"lr": 0.1, "opt": {"name": "a=b: c", "b.1": 0.9}}),
         ("train.opt.name=sgd", "train", {"lr": 0.1, "opt": {"name": "sgd", "b.1": 0.9}}),
         ("train.opt.b.1=1", "train", {"lr": 0.1, "opt": {"name": "adam", "b.1": 1}}),
         ("train.opt={}", "train", {"lr": 0.1, "opt": {}}),
-        ("train.big.lr=true", "train.big", {"lr": True, "big.lr": 1}),
+        ("train.big.lr=2", "train.big", {"lr": 2.0, "big.lr": 1}),
         ("train.big.big.lr=0x10", "train.big", {"lr": 0.2, "big.lr": 16}),
     ],
 )
@@ -47,6 +44,72 @@ def test_a_hyperparameter_is_replaced_in_its_step_and_nowhere_else(setting, step
     others = {key: value.step_config for key, value in before.steps.items() if key != step}
     assert {key: value.step_config for key, value in after.steps.items()} == {**others, step: config}
     assert before == pipeline()
+
+
+@pytest.mark.parametrize(
+    ("in_the_file", "typed", "value"),
+    [
+        (1, "2", 2),
+        (1, "0x10", 16),
+        (1, "null", None),
+        (0.1, "2e-5", 2e-5),
+        (0.1, "3", 3.0),
+        (0.1, "~", None),
+        (True, "false", False),
+        ("adam", "sgd", "sgd"),
+        ("adam", "3", "3"),
+        ("adam", "true", "true"),
+        ("adam", "'3'", "3"),
+        ("adam", "[a-z]+", "[a-z]+"),
+        ("adam", "", ""),
+        ("adam", "null", None),
+        ("adam", "'null'", "null"),
+        ([1, 2], "[3, {a: no}]", [3, {"a": "no"}]),
+        ([1, 2], "[]", []),
+        ({"a": 1}, "{b: [1]}", {"b": [1]}),
+        (None, "", None),
+        (None, "1", 1),
+        (None, "no", "no"),
+        (None, "'1'", "1"),
+        (None, "[1]", [1]),
+    ],
+)
+def test_a_hyperparameter_takes_a_value_of_the_type_that_it_has_or_null(in_the_file, typed, value):
+    after = override(with_hyperparameter(in_the_file), [f"train.x={typed}"]).steps["train"].step_config["x"]
+
+    assert (after, type(after)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("in_the_file", "typed", "sentence"),
+    [
+        (1, "abc", "'train.x' takes a whole number, not 'abc'"),
+        (1, "", "'train.x' takes a whole number, not ''"),
+        (1, "true", "'train.x' takes a whole number, not 'true'"),
+        (1, "0.5", "'train.x' takes a whole number, not '0.5'; with 1.0 in pipeline.yaml it takes any number"),
+        (1, "1e3", "'train.x' takes a whole number, not '1e3'; write 1000"),
+        (1, "1e15", "'train.x' takes a whole number, not '1e15'"),
+        (1, ".inf", "'train.x' takes a whole number, not '.inf'"),
+        (0.1, "no", "'train.x' takes a number, not 'no'"),
+        (0.1, "true", "'train.x' takes a number, not 'true'"),
+        (0.1, "9" * 400, f"'train.x' takes a number, not '{'9' * 36}..."),
+        (True, "1", "'train.x' takes true or false, not '1'"),
+        (False, "yes", "'train.x' takes true or false, not 'yes'"),
+        ([1], "1", "'train.x' takes a list, as in [1, 2], not '1'"),
+        ([1], "{a: 1}", "'train.x' takes a list, as in [1, 2], not '{a: 1}'"),
+        ({"a": 1}, "[1]", "'train.x' takes a mapping, as in {a: 1}, not '[1]'"),
+        ({"a": 1}, "", "'train.x' takes a mapping, as in {a: 1}, not ''"),
+    ],
+)
+def test_a_hyperparameter_takes_no_other_value(in_the_file, typed, sentence):
+    with pytest.raises(OverrideError) as caught:
+        override(with_hyperparameter(in_the_file), [f"train.x={typed}"])
+
+    assert str(caught.value) == sentence
+
+
+def with_hyperparameter(value: object) -> Pipeline:
+    return Pipeline.model_validate({"steps": {"train": {"script_name": "train.py", "step_config": {"x": value}}}})
 
 
 @pytest.mark.parametrize(
@@ -86,12 +149,14 @@ def test_the_last_of_two_settings_of_one_name_counts_and_others_add_up():
         ("=3", "'=3' sets nothing; write STEP.KEY=VALUE or PARAMETER=VALUE"),
         (
             "trian.lr=1",
-            "'trian.lr': there is no step 'trian', only prepare, train and train.big; did you mean 'train'?",
+            "'trian.lr': the pipeline has no step 'trian'; did you mean 'train'?",
         ),
-        ("train.lrr=1", "step 'train' has no hyperparameter 'lrr': it has lr and opt; did you mean 'lr'?"),
+        ("zzz.lr=1", "'zzz.lr': the pipeline has no step 'zzz': it has prepare, train and train.big"),
+        ("train.lrr=1", "step 'train' has no hyperparameter 'lrr'; did you mean 'lr'?"),
+        ("train.zzz=1", "step 'train' has no hyperparameter 'zzz': it has lr and opt"),
         (
             "train.opt.nme=1",
-            "step 'train', 'opt' has no hyperparameter 'nme': it has name and b.1; did you mean 'name'?",
+            "step 'train', 'opt' has no hyperparameter 'nme'; did you mean 'name'?",
         ),
         ("train.lr.x=1", "step 'train': 'lr' holds no keys, so 'lr.x' names nothing; set 'lr' itself"),
         ("train=1", "'train' is a step; name one of its hyperparameters, as in train.lr=1"),
@@ -99,9 +164,14 @@ def test_the_last_of_two_settings_of_one_name_counts_and_others_add_up():
         ("lr=1", "'lr' is a hyperparameter; name its step: train.lr or train.big.lr"),
         (
             "alhpa=1",
-            "there is no pipeline parameter 'alhpa'; there is only alpha, rounds, mode and dry; did you mean 'alpha'?",
+            "there is no pipeline parameter 'alhpa'; did you mean 'alpha'?",
         ),
-        ("rounds=1.5", "the pipeline parameter 'rounds' takes a whole number, not '1.5'"),
+        ("zzz=1", "there is no pipeline parameter 'zzz'; there is only alpha, rounds, mode and dry"),
+        (
+            "rounds=1.5",
+            "the pipeline parameter 'rounds' takes a whole number, not '1.5'; with 3.0 in pipeline.yaml it takes any "
+            "number",
+        ),
         ("dry=1", "the pipeline parameter 'dry' takes true or false, not '1'"),
         ("alpha=x", "the pipeline parameter 'alpha' takes a number, not 'x'"),
         ("rounds=true", "the pipeline parameter 'rounds' takes a whole number, not 'true'"),
@@ -114,10 +184,26 @@ def test_a_setting_that_fits_nothing_is_one_sentence(setting, sentence):
     assert (str(caught.value), caught.value.exit_status) == (sentence, 2)
 
 
+def test_many_steps_are_not_all_listed_and_no_hyperparameters_are_none():
+    steps = {f"step_{number}": {"script_name": "a.py", "step_config": {}} for number in range(1, 51)}
+    many = Pipeline.model_validate({"steps": steps})
+
+    with pytest.raises(OverrideError) as no_step:
+        override(many, ["zzz.lr=1"])
+    with pytest.raises(OverrideError) as no_key:
+        override(many, ["step_1.lr=1"])
+
+    assert str(no_step.value) == (
+        "'zzz.lr': the pipeline has no step 'zzz': it has step_1, step_2, step_3, step_4, step_5, step_6, step_7, "
+        "step_8, step_9, step_10 and 40 more"
+    )
+    assert str(no_key.value) == "step 'step_1' has no hyperparameter 'lr': it has none"
+
+
 def test_a_value_that_is_no_yaml_is_one_sentence_naming_the_setting():
     with pytest.raises(AzmlError) as caught:
-        override(pipeline(), ["train.lr=[1, 2"])
+        override(pipeline(), ["train.opt=[1, 2"])
 
     assert str(caught.value) == (
-        "the value of 'train.lr' cannot be read: the '[' in line 1 is not closed, or a ',' is missing"
+        "the value of 'train.opt' cannot be read: the '[' in line 1 is not closed, or a ',' is missing"
     )

@@ -175,11 +175,11 @@ def test_two_steps_one_behind_the_other():
     ("text", "options", "line"),
     [
         ("steps:\n  a: {}\n  new: {}\n", {}, "pipeline.yaml:3: there is a step 'new' already"),
-        ("steps:\n  a: {}\n", {"after": "b"}, "pipeline.yaml:1: 'b' is not a step"),
+        ("steps:\n  a: {}\n", {"after": "b"}, "pipeline.yaml:1: the file has no step 'b': it has a"),
         (
             "tags: {}\nsteps:\n  prepare: {}\n",
             {"after": "prepair"},
-            "pipeline.yaml:2: 'prepair' is not a step; did you mean 'prepare'?",
+            "pipeline.yaml:2: the file has no step 'prepair'; did you mean 'prepare'?",
         ),
         ("tags: {}\n", {}, "pipeline.yaml: has no steps to add one to"),
         ("steps:\n", {}, "pipeline.yaml: has no steps to add one to"),

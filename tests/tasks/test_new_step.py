@@ -106,7 +106,7 @@ def test_line_endings_and_a_byte_order_mark_stay(churn: Invoke):
     [
         (["train"], "train.py is there already; choose another name, or add the step by hand"),
         (["prepare"], "pipeline.yaml:5: there is a step 'prepare' already"),
-        (["evaluate", "--after", "trian"], "pipeline.yaml:3: 'trian' is not a step; did you mean 'train'?"),
+        (["evaluate", "--after", "trian"], "pipeline.yaml:3: the file has no step 'trian'; did you mean 'train'?"),
         (["../x"], step_name_problem("../x")),
         (["class"], step_name_problem("class")),
         (["evaluate", "--dataset", "path"], dataset_name_problem("path")),

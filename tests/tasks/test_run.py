@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.tasks.conftest import Invoke
+from tests.tasks.conftest import Answer, Invoke
 
 SCRIPT = """\
     import argparse, json, pathlib
@@ -96,6 +96,39 @@ def test_runs_logs_prints_what_each_script_printed(sums: Invoke) -> None:
     assert sums("runs.logs", "--step", "second").out == "total 11 None\n"
 
 
+def test_runs_logs_says_which_scripts_printed_nothing_and_keeps_headers_on_lines_of_their_own(invoke: Invoke) -> None:
+    invoke.write("quiet.py", "")
+    invoke.write("half.py", "print('no end of line', end='')")
+    invoke.write("fails.py", "import sys\nsys.exit(3)\n")
+    scripts = {"quiet": "quiet", "half": "half", "again": "quiet", "fails": "fails", "after": "quiet"}
+    steps = "".join(f"  {key}: {{script_name: {script}.py}}\n" for key, script in scripts.items())
+    invoke.write("pipeline.yaml", f"backend: local\nsteps:\n{steps}")
+    invoke("run")
+
+    assert invoke("runs.logs") == Answer(
+        "--- quiet\n(printed nothing)\n"
+        "--- half\nno end of line\n"
+        "--- again\n(printed nothing)\n"
+        "--- fails\n(printed nothing)\n"
+        "--- after\n(was skipped)\n",
+        "",
+        0,
+    )
+    assert invoke("runs.logs", "--step", "half") == Answer("no end of line", "", 0)
+    assert invoke("runs.logs", "--step", "quiet") == Answer("", "(printed nothing)\n", 0)
+    assert invoke("runs.logs", "--step", "after") == Answer("", "(was skipped)\n", 0)
+
+
+def test_runs_logs_of_a_step_that_is_not_there_is_refused_with_exit_status_2(sums: Invoke) -> None:
+    sums("run")
+    run = re.escape(sums("runs.list").out.split()[5])
+
+    for step, rest in (("secnd", "; did you mean 'second'?"), ("zzz", ": it has first, second and third")):
+        answer = sums("runs.logs", "--step", step)
+        assert (answer.out, answer.status) == ("", 2)
+        assert re.fullmatch(f"the run {run} has no step '{step}'{re.escape(rest)}\n", answer.err)
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -158,17 +191,28 @@ def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--only", "secnd"], "'secnd' is not a step of this pipeline; did you mean 'second'?"),
-        (
-            ["--from-step", "third"],
-            "step 'third' reads what 'second' wrote, and it has no finished result: "
-            "run everything with `invoke run`, or from there with `--from-step second`",
-        ),
+        (["--only", "secnd"], "the pipeline has no step 'secnd'; did you mean 'second'?"),
+        (["--from-step", "zzz"], "the pipeline has no step 'zzz': it has first, second and third"),
+        (["--set", "secnd.add=1"], "'secnd.add': the pipeline has no step 'secnd'; did you mean 'second'?"),
+        (["--set", "zzz.add=1"], "'zzz.add': the pipeline has no step 'zzz': it has first, second and third"),
+        (["--set", "second.add=x"], "'second.add' takes a whole number, not 'x'"),
+        (["--only", "first", "--from-step", "first"], "--from-step and --only exclude each other: give one of them"),
     ],
 )
-def test_a_step_that_cannot_be_run_is_refused_with_exit_status_1(sums: Invoke, words: list[str], sentence: str) -> None:
+def test_flags_that_do_not_fit_the_pipeline_are_refused_with_exit_status_2(
+    sums: Invoke, words: list[str], sentence: str
+) -> None:
     answer = sums("run", *words)
-    assert (answer.err.strip(), answer.status) == (sentence, 1)
+    assert (answer.err.strip(), answer.status) == (sentence, 2)
+
+
+def test_a_step_whose_input_was_never_made_is_refused_with_exit_status_1(sums: Invoke) -> None:
+    answer = sums("run", "--from-step", "third")
+    assert (answer.err.strip(), answer.status) == (
+        "step 'third' reads what 'second' wrote, and it has no finished result: "
+        "run everything with `invoke run`, or from there with `--from-step second`",
+        1,
+    )
 
 
 def test_a_wrong_file_is_refused_with_exit_status_2_and_nothing_runs(sums: Invoke) -> None:

@@ -1,0 +1,53 @@
+"""Flags that take a number: what is none, or too small, is one sentence and not a traceback of Invoke's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import invoke
+
+from azml_tasks.errors import AzmlError, shortened
+
+Body = TypeVar("Body", bound=Callable[..., Any])
+
+
+class Number(invoke.Argument):
+    """A flag that takes a whole number of at least `least`."""
+
+    least = 0
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        """Take the value that was typed; ends the command when it is no such number."""
+        try:
+            super().set_value(value, cast)
+            fits = self.value >= self.least
+        except ValueError:
+            fits = False
+        if not fits:
+            text = f"--{self.names[0]} takes a whole number, {self.least} or more, not '{shortened(str(value), 40)}'"
+            raise invoke.Exit(text, code=AzmlError.exit_status)
+
+
+class Task(invoke.Task[Body]):
+    """A task whose flags with a number for a default are `Number`s; `least` holds the smallest of each."""
+
+    least: Mapping[str, int] = {}
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[invoke.Argument]:
+        """Return the flags, as Invoke makes them from the signature but for those with a number."""
+        return [
+            self._number(argument) if argument.kind is int else argument
+            for argument in super().get_arguments(ignore_unknown_help)
+        ]
+
+    def _number(self, argument: invoke.Argument) -> Number:
+        number = Number(
+            names=argument.names,
+            kind=int,
+            default=argument.default,
+            help=argument.help,
+            attr_name=argument.attr_name,
+        )
+        number.least = self.least.get(argument.names[0], 0)
+        return number

@@ -1,0 +1,42 @@
+"""Flags that take a number: what they refuse, and that nothing is done then."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tasks.conftest import Answer, Invoke
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["runs.list", "--most", "0"], "--most takes a whole number, 1 or more, not '0'"),
+        (["runs.list", "--most=x"], "--most takes a whole number, 1 or more, not 'x'"),
+        (["runs.list", "--most", "1.5"], "--most takes a whole number, 1 or more, not '1.5'"),
+        (["runs.list", "--most", "x" * 99], f"--most takes a whole number, 1 or more, not '{'x' * 37}...'"),
+        (["runs.prune", "--keep", "-1"], "--keep takes a whole number, 0 or more, not '-1'"),
+        (["schedules.preview", "--count", "0"], "--count takes a whole number, 1 or more, not '0'"),
+        (["schedules.preview", "--count="], "--count takes a whole number, 1 or more, not ''"),
+        (["schedules.run", "--most", "0"], "--most takes a whole number, 1 or more, not '0'"),
+        (["--dry", "schedules.run", "--most", "-3"], "--most takes a whole number, 1 or more, not '-3'"),
+    ],
+)
+def test_a_number_that_cannot_be_meant_is_one_sentence(invoke: Invoke, words: list[str], sentence: str) -> None:
+    assert invoke(*words) == Answer("", f"{sentence}\n", 2)
+
+
+@pytest.mark.parametrize(("words", "left"), [(["--keep", "0"], 0), (["--keep", "1"], 1), ([], 2)])
+def test_the_smallest_number_is_taken_and_so_is_the_default(invoke: Invoke, words: list[str], left: int) -> None:
+    invoke.write("a.py", "")
+    invoke.write("pipeline.yaml", "backend: local\nsteps:\n  a: {script_name: a.py, allow_reuse: false}\n")
+    invoke("run")
+    invoke("run")
+
+    assert invoke("runs.prune", *words).status == 0
+    # The newest result stays for the next run to reuse.
+    assert len(invoke("runs.list", "--most", "9").out.splitlines()) == max(left, 1) + 1
+    assert len(invoke("runs.list", "--most", "1").out.splitlines()) == 2
+
+
+def test_help_shows_that_a_number_is_wanted(invoke: Invoke) -> None:
+    assert "  --count=INT" in invoke("--help", "schedules.preview").out
