@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from azml_tasks.local.environment import STANDIN
-from azml_tasks.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from azml_tasks.snapshot import Snapshot
 
 # Modules of the standard library that keep nothing of the process they are imported in, neither its folder, its
 # environment, its arguments nor its number. (`random` draws a new seed in a fork by itself.)
@@ -26,19 +29,31 @@ _LIGHT = frozenset(
     )
 )
 # fmt: on
+_STANDIN = "azureml"
 # Large ones that were found to be safe to fork after, which the fork server checks again (see forkserver/server.py).
 _HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow")
-# What argparse imports at its first use.
-_AT_FIRST_USE = {"argparse": ("gettext", "locale", "shutil")}
-# `import azureml.core` is how scripts begin; it is the stand-in, first on the steps' path, which puts off its imports.
-_STANDIN = "azureml"
-# What of it only steps need that read datasets, models and the like.
+# What of the stand-in for `azureml` only steps need that read datasets, models and the like.
 _OF_DATA = frozenset(
     (
         *("catalog", "columns", "dataset", "dates", "datastore", "delimited", "factory", "files", "frames", "headers"),
         *("images", "inputs", "model", "offline", "registry", "rows", "sdk", "sources", "tabular"),
     )
 )
+
+
+# argparse, and what it imports at its first use.
+_PARSER = ("argparse", "gettext", "locale", "shutil")
+
+
+def _of_standin(of_data: bool) -> tuple[str, ...]:
+    names = sorted(file.stem for file in STANDIN.glob("azml_local/*.py"))
+    return tuple(f"azml_local.{name}" for name in names if (name in _OF_DATA) == of_data)
+
+
+def modules_at_once() -> tuple[str, ...]:
+    """Return what nearly every step needs, so that it is imported while the pipeline is still looked at."""
+    # `azureml.core` is the stand-in, first on the steps' path; it puts off its imports.
+    return (*_PARSER, "azureml.core", *_of_standin(of_data=False))
 
 
 @dataclass(frozen=True)
@@ -50,15 +65,13 @@ class Preload:
 
 
 def modules_to_preload(snapshots: Iterable[Snapshot], reads_data: bool) -> Preload:
-    """Return what at least two of the steps import, and the stand-in when any does.
+    """Return what at least two of the steps import, beside what is imported at once.
 
     `reads_data` says whether a step has a dataset or a table among its inputs.
     """
     counted = Counter(name for snapshot in snapshots for name in (*snapshot.outside, *snapshot.standard))
     shared = {name for name, count in counted.items() if count > 1}
-    light = sorted(shared & _LIGHT)
-    light += [name for module in light for name in _AT_FIRST_USE.get(module, ())]
-    if _STANDIN in counted:
-        names = sorted(file.stem for file in STANDIN.glob("azml_local/*.py"))
-        light += ["azureml.core", *(f"azml_local.{name}" for name in names if reads_data or name not in _OF_DATA)]
+    light = sorted(shared & _LIGHT.difference(_PARSER))
+    if reads_data and _STANDIN in counted:
+        light += _of_standin(of_data=True)
     return Preload(tuple(light), tuple(name for name in _HEAVY if name in shared))

@@ -15,13 +15,19 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from azml_tasks.errors import RunError
-from azml_tasks.local.preload import Preload
+from azml_tasks.local.environment import base_environment
+from azml_tasks.local.preload import Preload, modules_at_once
+
+if TYPE_CHECKING:
+    from azml_tasks.model import Pipeline
 
 _SERVER = Path(__file__).resolve().parent / "forkserver" / "server.py"
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+# How much is shown of what the fork server said when it is lost (bytes).
+_MOST_SAID = 2000
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,9 @@ class Ended:
 class Processes(Protocol):
     """A way of running steps as processes."""
 
+    def preload(self, modules: Preload) -> None:
+        """Import what is worth importing once for all steps; to be called once, before any is started."""
+
     def start(self, launch: Launch) -> None:
         """Start a step; to be called from the main thread."""
 
@@ -75,19 +84,18 @@ class Processes(Protocol):
 class ForkServer:
     """Processes that are forked from a warm server; they end when this process does, however it ends. Linux only."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, preload: Preload) -> None:
-        self._log = log
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._socket, theirs = socket.socketpair()
         self._woken, self._wake = socket.socketpair()
         self._woken.setblocking(False)
         self._wake.setblocking(False)
-        modules = (",".join(preload.light), ",".join(preload.heavy))
-        with theirs, open(log, "ab") as output:
+        self._said = os.memfd_create("forkserver")
+        with theirs:
             self._server = subprocess.Popen(
-                [sys.executable, str(_SERVER), str(theirs.fileno()), *modules],
+                [sys.executable, str(_SERVER), str(theirs.fileno()), ",".join(modules_at_once())],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=self._said,
+                stderr=self._said,
                 env=dict(environment),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
@@ -97,8 +105,13 @@ class ForkServer:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._received = b""
         self._pids: dict[str, int] = {}
+        self._is_used = False
+
+    def preload(self, modules: Preload) -> None:
+        self._send({"light": modules.light, "heavy": modules.heavy})
 
     def start(self, launch: Launch) -> None:
+        self._is_used = True
         self._send(
             {
                 "start": launch.id,
@@ -133,9 +146,11 @@ class ForkServer:
         self._selector.close()
         for end in (self._socket, self._woken, self._wake):
             end.close()
+        if not self._is_used:
+            # It may still be warming up, for nothing.
+            self._server.kill()
         self._server.wait()
-        if self._log.exists() and not self._log.stat().st_size:
-            self._log.unlink()
+        os.close(self._said)
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
@@ -168,7 +183,9 @@ class ForkServer:
         # Its children die with it, but what they started in turn is only reached by its group.
         for pid in self._pids.values():
             _end_group(pid)
-        raise RunError(f"the process that starts the steps ended, perhaps for want of memory; its log: {self._log}")
+        begin = max(0, os.fstat(self._said).st_size - _MOST_SAID)
+        said = os.pread(self._said, _MOST_SAID, begin).decode(errors="replace")
+        raise RunError(f"the process that starts the steps ended, perhaps for want of memory\n{said}".rstrip())
 
 
 class Subprocesses:
@@ -178,6 +195,9 @@ class Subprocesses:
         # Unlike Queue, a SimpleQueue may be put to by a signal handler.
         self._ended: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def preload(self, modules: Preload) -> None:
+        """Do nothing: each step imports for itself."""
 
     def start(self, launch: Launch) -> None:
         options: dict[str, Any] = {"start_new_session": True}
@@ -245,12 +265,11 @@ def _end_group(pid: int, number: int = _KILL) -> None:
         os.killpg(pid, number)
 
 
-def start_processes(environment: Mapping[str, str], log: Path, preload: Preload) -> Processes:
-    """Return the way of running steps that this system has.
+def processes_for(pipeline: Pipeline, project: Path) -> Processes:
+    """Return the way of running steps of that pipeline that this system has.
 
-    `environment` is that of every step before its own variables, `log` takes what the starting process itself says,
-    and `preload` names modules that steps import.
+    It warms up from here on, so it is worth being asked for before anything else is done.
     """
     if sys.platform == "linux":
-        return ForkServer(environment, log, preload)
+        return ForkServer(base_environment(pipeline, project, os.environ))
     return Subprocesses()

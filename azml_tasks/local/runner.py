@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.content import Contents
 from azml_tasks.local.layout import Layout
-from azml_tasks.local.preload import Preload
 from azml_tasks.local.preparation import given_steps, keep_snapshots, virtual_environments
-from azml_tasks.local.processes import Processes, start_processes
+from azml_tasks.local.processes import Processes, processes_for
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.results import Results
 from azml_tasks.local.runs import new_run
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 # How long a step that is told to stop may take to do so (seconds) before it is killed.
 GRACE = 5.0
-
-ProcessStarter = Callable[[Mapping[str, str], Path, Preload], Processes]
 
 
 def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
@@ -45,30 +42,31 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
     on_event: Listener = lambda event: None,
     tick: float | None = None,
     grace: float = GRACE,
-    process_starter: ProcessStarter = start_processes,
+    processes: Processes | None = None,
 ) -> RunRecord:
     """Run the pipeline and return its record, whether it completed or not (see `raise_for_status`).
 
     `parameters` are values of pipeline parameters. `jobs` is how many steps may run at once, by default as many as
     there are processors. `on_event` is told what happens, with a Tick every `tick` seconds in between. Ctrl-C and
     SIGTERM stop the steps, and kill them when they have not ended `grace` seconds later; the run is then `cancelled`.
+    `processes` is where the steps run, by default what `processes_for` gives; it is closed at the end.
 
-    Raises ProjectError for files that cannot be run from, RunError for a step that cannot be chosen or a disk that
-    cannot be written.
+    Raises ProjectError for files that cannot be run from, UsageError for a step that is not there, RunError for one
+    that cannot be chosen or a disk that cannot be written.
     """
     layout = Layout.of(project_dir)
-    selection = select(plan, from_step, only, force)
     try:
-        contents = Contents(layout.hashes)
-        given = given_steps(plan, selection, Results(layout, contents))
-        snapshots = keep_snapshots(plan, selection.steps, layout, contents)
-        virtual, remarks = virtual_environments(plan, layout)
-        run = new_run(layout, experiment or plan.pipeline.experiment, dict(parameters or {}))
-        warm = os.environ.get("AZML_LOCAL_PROCESS") != "spawn"
-        site = Site(layout, plan, run, contents, virtual, dict(os.environ), warm)
-        processes = partial(process_starter, site.environment, run.places.root / "forkserver.log")
-        scheduler = Scheduler(site, snapshots, given, selection, processes, on_event)
-        return scheduler.run(jobs or _processors(), tick, grace, remarks)
+        with closing(processes or processes_for(plan.pipeline, layout.project)) as place:
+            selection = select(plan, from_step, only, force)
+            contents = Contents(layout.hashes)
+            given = given_steps(plan, selection, Results(layout, contents))
+            snapshots = keep_snapshots(plan, selection.steps, layout, contents)
+            virtual, remarks = virtual_environments(plan, layout)
+            run = new_run(layout, experiment or plan.pipeline.experiment, dict(parameters or {}))
+            warm = os.environ.get("AZML_LOCAL_PROCESS") != "spawn"
+            site = Site(layout, plan, run, contents, virtual, dict(os.environ), warm)
+            scheduler = Scheduler(site, snapshots, given, selection, place, on_event)
+            return scheduler.run(jobs or _processors(), tick, grace, remarks)
     except OSError as error:
         raise RunError(f"the run stopped: {error.strerror}: {error.filename or 'no file was named'}") from error
 

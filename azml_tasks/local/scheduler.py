@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -57,13 +57,13 @@ class Scheduler:
         snapshots: Mapping[str, Snapshot],
         given: Mapping[str, StepRecord],
         selection: Selection,
-        start_processes: Callable[[Preload], Processes],
+        processes: Processes,
         tell: Listener,
     ) -> None:
         self.site = site
         self.snapshots = snapshots
         self.forced = selection.forced
-        self.start_processes = start_processes
+        self.processes = processes
         self.tell = tell
         self.records = dict(given)
         chosen = {*selection.steps, *given}
@@ -83,7 +83,7 @@ class Scheduler:
         self.interrupts: list[str] = []
         self.stopping = False
         self.ticked = time.monotonic()
-        self.processes: Processes | None = None
+        self.is_warm = False
 
     def run(self, jobs: int, tick: float | None, grace: float, remarks: Iterable[str]) -> RunRecord:
         """Run everything to its end, so many steps at once."""
@@ -94,12 +94,8 @@ class Scheduler:
         self.tell(RunStarted(run, tuple(self.waiting)))
         for remark in remarks:
             self.tell(Remark(remark))
-        try:
-            with self._signals_caught():
-                self._loop(jobs, tick)
-        finally:
-            if self.processes is not None:
-                self.processes.close()
+        with self._signals_caught():
+            self._loop(jobs, tick)
         good = all(record.ok for record in self.records.values())
         status: RunStatus = "completed" if good else "cancelled" if self.interrupts else "failed"
         run = self._save_run(status, finished=time.time())
@@ -123,7 +119,6 @@ class Scheduler:
             if self.halt:
                 self._skip_the_rest()
             if self.running:
-                assert self.processes is not None
                 ended = self.processes.wait(self._patience(tick))
                 self._mind_the_scripts()
                 for process in ended:
@@ -157,8 +152,9 @@ class Scheduler:
             return
         record = attempt.started(decision.reason)
         record.save(self.site.run.places)
-        if self.processes is None:
-            self.processes = self.start_processes(self._preload())
+        if not self.is_warm:
+            self.is_warm = True
+            self.processes.preload(self._preload())
         self.processes.start(launch)
         del self.waiting[key]
         self.running[key] = (attempt, record)
@@ -228,8 +224,7 @@ class Scheduler:
         self._signal(key, signal.SIGTERM)
 
     def _signal(self, key: str, number: int) -> None:
-        if self.processes is not None:
-            self.processes.signal(key, number)
+        self.processes.signal(key, number)
 
     def _mind_the_scripts(self) -> None:
         """Stop everything when a script has cancelled the pipeline's run, which is how it says not to go on."""
@@ -262,8 +257,7 @@ class Scheduler:
 
         def note(number: int, frame: FrameType | None) -> None:
             self.interrupts.append(_SIGNALS[signal.Signals(number)])
-            if self.processes is not None:
-                self.processes.wake()
+            self.processes.wake()
             if len(self.interrupts) >= _PATIENCE_WITH_US:
                 raise KeyboardInterrupt
 

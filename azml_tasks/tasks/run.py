@@ -110,6 +110,10 @@ def _name_steps(project: Project) -> None:
 
 
 def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, selection: Selected) -> None:
+    from azml_tasks.local.processes import processes_for
+
+    # First: it warms up while the rest is imported.
+    processes = processes_for(pipeline, project.directory)
     from azml_tasks.local.outcome import raise_for_status
     from azml_tasks.local.runner import run_pipeline
     from azml_tasks.runs.progress import progress_on
@@ -123,6 +127,7 @@ def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, sele
         parameters=pipeline.pipeline_parameters,
         on_event=progress,
         tick=progress.tick,
+        processes=processes,
         **selection,
     )
     raise_for_status(record)

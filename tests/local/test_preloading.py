@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+from azml_tasks.errors import RunError
 from azml_tasks.local.environment import STANDIN
-from azml_tasks.local.preload import Preload, modules_to_preload
+from azml_tasks.local.preload import Preload, modules_at_once, modules_to_preload
 from azml_tasks.local.processes import ForkServer, Launch
 from azml_tasks.snapshot import build_snapshot
 
@@ -25,16 +26,16 @@ def test_what_two_steps_import_is_preloaded_and_what_one_does_is_not(tmp_path):
     assert modules_to_preload(snapshots, reads_data=False) == Preload(("concurrent", "json"), ("pandas",))
 
 
-def test_the_stand_in_is_preloaded_when_one_step_imports_it_with_its_data_part_when_one_reads_data(tmp_path):
+def test_the_stand_in_s_data_part_is_preloaded_when_a_step_reads_data(tmp_path):
     (tmp_path / "a.py").write_text("from azureml.core import Run")
     snapshots = [build_snapshot(tmp_path, ".", "a.py")]
 
     without, with_data = (modules_to_preload(snapshots, reads_data).light for reads_data in (False, True))
 
-    assert without[0] == with_data[0] == "azureml.core"
-    assert "azml_local.run" in without
-    assert "azml_local.tabular" not in without
-    assert {"azml_local.run", "azml_local.tabular"} < set(with_data)
+    assert without == ()
+    assert "azml_local.tabular" in with_data
+    assert {"argparse", "azureml.core", "azml_local.run"} < set(modules_at_once())
+    assert set(modules_at_once()).isdisjoint(with_data)
 
 
 @linux
@@ -68,7 +69,8 @@ def test_a_module_that_leaves_a_thread_is_not_forked_after(tmp_path, starts_thre
         "import sys\nprint([m in sys.modules for m in ('light_module', 'heavy_module')])"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(STANDIN), str(tmp_path)])}
-    server = ForkServer(environment, tmp_path / "server.log", Preload(("light_module",), ("heavy_module",)))
+    server = ForkServer(environment)
+    server.preload(Preload(("light_module",), ("heavy_module",)))
 
     server.start(
         Launch(
@@ -96,7 +98,8 @@ def test_a_module_that_cannot_be_imported_is_left_to_the_steps(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError")
     (tmp_path / "a.py").write_text("print('ran')")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    server = ForkServer(environment, tmp_path / "server.log", Preload(("broken", "no_such_module"), ()))
+    server = ForkServer(environment)
+    server.preload(Preload(("broken", "no_such_module"), ()))
 
     server.start(Launch("a", sys.executable, ("a.py",), str(tmp_path), environment, (), str(tmp_path / "log"), True))
     while not server.wait(30):
@@ -104,4 +107,16 @@ def test_a_module_that_cannot_be_imported_is_left_to_the_steps(tmp_path):
     server.close()
 
     assert (tmp_path / "log").read_text() == "ran\n"
-    assert not (tmp_path / "server.log").exists()
+
+
+@linux
+def test_a_server_that_cannot_start_says_why(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import os\nos.write(2, b'no room\\n')\nos._exit(1)\n")
+    server = ForkServer({**os.environ, "PYTHONPATH": str(tmp_path)})
+
+    with pytest.raises(RunError) as caught:
+        server.preload(Preload())
+        server.wait(30)
+    server.close()
+
+    assert str(caught.value) == ("the process that starts the steps ended, perhaps for want of memory\nno room")

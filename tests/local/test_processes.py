@@ -14,7 +14,7 @@ import time
 import pytest
 
 from azml_tasks.errors import RunError
-from azml_tasks.local.processes import ForkServer, Subprocesses
+from azml_tasks.local.processes import Subprocesses
 from tests.local.conftest import PASS_ALONG
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the fork server is for Linux")
@@ -36,16 +36,12 @@ def is_running(pid: str) -> bool:
         return False
 
 
-def subprocesses(environment, log, preload):
-    return Subprocesses()
-
-
 @pytest.fixture(params=[pytest.param("warm", marks=linux), pytest.param("cold", marks=linux), "subprocesses"])
 def way(request, monkeypatch) -> dict:
     """The options of a run for each way of starting a process."""
     if request.param == "cold":
         monkeypatch.setenv("AZML_LOCAL_PROCESS", "spawn")
-    return {"process_starter": subprocesses} if request.param == "subprocesses" else {}
+    return {"processes": Subprocesses()} if request.param == "subprocesses" else {}
 
 
 @pytest.mark.parametrize(
@@ -416,12 +412,6 @@ def test_a_variable_that_python_reads_at_its_start_is_obeyed(project, way):
 
 @linux
 def test_the_fork_server_that_is_killed_is_reported_and_takes_its_steps_along(project, tmp_path):
-    servers = []
-
-    def remember(environment, log, preload):
-        servers.append(ForkServer(environment, log, preload))
-        return servers[0]
-
     pid = tmp_path / "pid"
     project.line(
         a=f"""
@@ -433,7 +423,7 @@ def test_the_fork_server_that_is_killed_is_reported_and_takes_its_steps_along(pr
     )
 
     with pytest.raises(RunError) as caught:
-        project.run(process_starter=remember)
+        project.run()
 
     assert str(caught.value).startswith("the process that starts the steps ended, perhaps for want of memory")
     assert ends(pid.read_text())

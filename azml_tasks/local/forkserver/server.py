@@ -1,14 +1,15 @@
 """Start steps from a small, warm process of their own, so that none of them waits for an interpreter.
 
-A program, run by the local backend on Linux as `python server.py <socket> <modules> <modules>`. It imports nothing
+A program, run by the local backend on Linux as `python server.py <socket> <modules>`. It imports nothing
 of the package, has one thread, and forks a child for each step. The child runs the script as `python script.py`
 would, or becomes a new interpreter where the step asks for one. Whatever the steps start in the background ends with
 them, and all of it ends when the process at the other end of the socket is gone.
 
-The modules of the first list are imported before anything is started, and those of the second if a fork is safe
-after them. Over the socket go JSON objects, a line each. To here: {"start": id, ...}, {"kill": id, "signal": n}.
-From here: {"started": id, "pid": n}, {"ended": id, "status": n, "cpu": s, "memory": kB}
-with the status as `waitpid` gives it, and {"refused": id, "reason": text}.
+The modules of its command line are imported at once. Over the socket go JSON objects, a line each. To here: once and
+first {"light": modules, "heavy": modules}, which are imported too, the heavy ones if a fork is safe after them; then
+{"start": id, ...}, {"kill": id, "signal": n}. From here: {"started": id, "pid": n},
+{"ended": id, "status": n, "cpu": s, "memory": kB} with the status as `waitpid` gives it, and
+{"refused": id, "reason": text}.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _LONGEST_WAIT = 2.0
 _NOT_STARTED = 70
 _SAFE_THREADS = frozenset(("jemalloc_bg_thd",))
+_AGAIN = "again"
 
 
 def _prctl() -> Callable[..., int]:
@@ -240,20 +242,45 @@ def _children() -> list[int]:
     return found
 
 
-def preload(light: str, heavy: str) -> None:
-    """Import modules, listed with commas; begin again without the heavy ones if no fork is safe after them."""
-    for name in filter(None, f"{light},{heavy}".split(",")):
-        # Whatever a module does, the step that imports it sees for itself.
-        with contextlib.suppress(Exception):
-            __import__(name)
-    if "argparse" in sys.modules:
-        sys.modules["argparse"].ArgumentParser().parse_args([])  # Its first use takes longer than its import.
-    if heavy and _has_unsafe_threads():
-        os.set_inheritable(int(sys.argv[1]), True)
-        os.execv(sys.executable, [sys.executable, __file__, sys.argv[1], light, ""])  # noqa: S606 - no shell
+def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) -> None:
+    """Import modules, and then those that the other end names.
+
+    Begins again without the heavy ones if no fork is safe after them.
+    """
+    _import(at_once)
+    sys.modules["argparse"].ArgumentParser().parse_args([])  # Its first use takes longer than its import.
+    if not begun_again:
+        asked = _first_request(connection)
+        _import(asked["light"])
+        _import(asked["heavy"])
+        if asked["heavy"] and _has_unsafe_threads():
+            connection.set_inheritable(True)
+            modules = ",".join([*at_once, *asked["light"]])
+            command = [sys.executable, __file__, str(connection.fileno()), modules, _AGAIN]
+            os.execv(sys.executable, command)  # noqa: S606 - no shell
     # What is here already is never garbage: collecting in a child would only copy its pages.
     gc.collect()
     gc.freeze()
+
+
+def _import(modules: list[str]) -> None:
+    for name in modules:
+        # Whatever a module does, the step that imports it sees for itself.
+        with contextlib.suppress(Exception):
+            __import__(name)
+
+
+def _first_request(connection: socket.socket) -> dict[str, Any]:
+    """Take the first line and nothing beyond it, which another program may read in this one's place."""
+    while True:
+        seen = connection.recv(65536, socket.MSG_PEEK)
+        if not seen:
+            sys.exit()
+        length = seen.find(b"\n") + 1
+        if length:
+            request: dict[str, Any] = json.loads(connection.recv(length))
+            return request
+        time.sleep(0.001)
 
 
 def _has_unsafe_threads() -> bool:
@@ -275,7 +302,13 @@ def _has_unsafe_threads() -> bool:
     return not _SAFE_THREADS.issuperset(names)
 
 
-if __name__ == "__main__":
-    preload(*sys.argv[2:])
-    Server(socket.socket(fileno=int(sys.argv[1]))).serve()
+def main(socket_number: str, modules: str, again: str = "") -> None:
+    """Serve until the other end is gone."""
+    connection = socket.socket(fileno=int(socket_number))
+    warm_up(connection, modules.split(","), again == _AGAIN)
+    Server(connection).serve()
     os._exit(0)  # The run waits for this process, and tearing it down changes nothing.
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
