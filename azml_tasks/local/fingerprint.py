@@ -96,7 +96,7 @@ def _changed_arguments(old: list[Any], new: list[Any]) -> Iterator[str]:
             continue
         if isinstance(before, dict) and isinstance(after, dict) and "config" in before and "config" in after:
             keys = _changed_keys(json.loads(before["config"]), json.loads(after["config"]))
-            yield f"its step_config changed ({_named(keys)})"
+            yield f"its step_config changed ({_named(keys)})" if keys else "the order of its step_config changed"
             continue
         flag = new[place - 1] if place else ""
         names.append(flag if isinstance(flag, str) and flag.startswith("-") else str(after))

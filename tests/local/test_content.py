@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 
 import pytest
@@ -59,6 +60,54 @@ def test_every_change_of_a_folder_changes_its_digest_and_changing_back_brings_it
     assert contents.digest(fill()) == before
 
 
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_the_digest_of_a_folder_is_over_a_line_for_each_thing_in_it(tmp_path, contents):
+    root = tmp_path / "root"
+    (root / "deep/inner").mkdir(parents=True)
+    (root / "empty").mkdir()
+    for name in ("b.csv", "a.csv", "deep/inner/c.csv"):
+        (root / name).write_text(name)
+    (root / "link").symlink_to("a.csv")
+    (root / "broken").symlink_to("nowhere")
+    (root / "empty/up").symlink_to("..")
+
+    lines = [
+        f"a.csv\0{sha256(b'a.csv')}",
+        f"b.csv\0{sha256(b'b.csv')}",
+        "broken\0link to nowhere",
+        f"link\0{sha256(b'a.csv')}",
+        f"empty/up/a.csv\0{sha256(b'a.csv')}",
+        f"empty/up/b.csv\0{sha256(b'b.csv')}",
+        "empty/up/broken\0link to nowhere",
+        "empty/up/empty\0loop",
+        f"empty/up/link\0{sha256(b'a.csv')}",
+        f"empty/up/deep/inner/c.csv\0{sha256(b'deep/inner/c.csv')}",
+        f"deep/inner/c.csv\0{sha256(b'deep/inner/c.csv')}",
+    ]
+    assert contents.digest(root) == sha256("".join(f"{line}\n" for line in lines).encode())
+
+
+def test_an_empty_folder_counts(tmp_path, contents):
+    (tmp_path / "a/b").mkdir(parents=True)
+
+    assert contents.digest(tmp_path / "a") == sha256(b"b/\0empty\n")
+    assert contents.digest(tmp_path / "a/b") == sha256(b"\0empty\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+def test_a_name_that_is_not_unicode_is_a_name_like_any_other(tmp_path, contents):
+    (tmp_path / "a").mkdir()
+    with open(os.fsencode(tmp_path) + b"/a/\xff.csv", "w") as file:
+        file.write("1")
+
+    expected = sha256(b"\xff.csv\0" + sha256(b"1").encode() + b"\n")
+    assert contents.digest(tmp_path / "a") == expected
+    assert contents.digest_pattern(tmp_path / "a", "*.csv") == expected
+
+
 def test_links_that_lead_in_a_circle_come_to_an_end(tmp_path, contents):
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/up").symlink_to(tmp_path / "a")
@@ -72,7 +121,7 @@ def test_a_pipe_is_not_waited_for(tmp_path, contents):
     (tmp_path / "a").mkdir()
     os.mkfifo(tmp_path / "a/pipe")
 
-    assert len(contents.digest(tmp_path / "a")) == 64
+    assert contents.digest(tmp_path / "a") == sha256(f"pipe\0{stat.S_IFIFO}\n".encode())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX may be this long")
@@ -90,19 +139,6 @@ def test_a_tree_deeper_than_python_recurses(tmp_path, contents):
 
     remove_tree(tmp_path / "d")
     assert not (tmp_path / "d").exists()
-
-
-def test_read_only_folders_are_removed_too(tmp_path):
-    (tmp_path / "d/e").mkdir(parents=True)
-    (tmp_path / "d/e/file").write_text("")
-    (tmp_path / "d/e").chmod(0o500)
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "d/link").symlink_to(tmp_path / "outside")
-
-    remove_tree(tmp_path / "d")
-    remove_tree(tmp_path / "d")
-
-    assert sorted(os.listdir(tmp_path)) == ["outside"]
 
 
 def test_a_settled_file_is_read_once_however_often_it_is_asked_for(tmp_path):
@@ -135,8 +171,34 @@ def test_what_was_hashed_is_remembered_for_the_next_run(tmp_path):
     digest = first.digest(path)
     first.save()
 
-    assert json.loads((tmp_path / "hashes.json").read_text())["files"][path][-1] == digest
+    status = os.stat(path)
+    signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    assert json.loads((tmp_path / "hashes.json").read_text()) == {"version": 1, "files": {path: [*signature, digest]}}
     assert Contents(tmp_path / "hashes.json").digest(path) == digest
+
+
+def test_what_is_known_is_written_once(tmp_path):
+    contents = Contents(tmp_path / "hashes.json")
+    contents.digest(os.__file__)
+    contents.save()
+    (tmp_path / "hashes.json").unlink()
+
+    contents.save()
+    Contents(tmp_path / "hashes.json").save()
+
+    assert not (tmp_path / "hashes.json").exists()
+
+
+def test_of_very_many_known_files_those_that_are_gone_are_forgotten(tmp_path):
+    known = tmp_path / "hashes.json"
+    gone = {str(tmp_path / f"gone-{number}"): [1, 1, 1, 1, "known"] for number in range(20_001)}
+    known.write_text(json.dumps({"version": 1, "files": gone}))
+    contents = Contents(known)
+    contents.digest(os.__file__)
+
+    contents.save()
+
+    assert list(json.loads(known.read_text())["files"]) == [os.__file__]
 
 
 def test_a_pattern_counts_names_and_contents_of_what_it_finds(tmp_path, contents):
@@ -147,8 +209,22 @@ def test_a_pattern_counts_names_and_contents_of_what_it_finds(tmp_path, contents
     (tmp_path / "notes.txt").write_text("changed")
     assert contents.digest_pattern(tmp_path, "*.csv") == before
     (tmp_path / "2.csv").rename(tmp_path / "3.csv")
-    assert contents.digest_pattern(tmp_path, "*.csv") != before
+    lines = f"1.csv\0{sha256(b'1.csv')}\n3.csv\0{sha256(b'2.csv')}\n"
+    assert contents.digest_pattern(tmp_path, "*.csv") == sha256(lines.encode()) != before
     assert contents.digest_pattern(tmp_path, "*.parquet") is None
     assert contents.digest_pattern(tmp_path, "1.csv") == contents.digest(tmp_path / "1.csv")
     (tmp_path / "odd[1]").write_text("x")
     assert contents.digest_pattern(tmp_path, "odd[1]") == contents.digest(tmp_path / "odd[1]")
+
+
+def test_a_pattern_reaches_into_folders_with_two_stars_and_counts_files_alone(tmp_path, contents):
+    for name in ("a/b/1.csv", "a/2.csv", "3.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "folder.csv").mkdir()
+
+    names = ("3.csv", "a/2.csv", "a/b/1.csv")
+    assert contents.digest_pattern(tmp_path, "**/*.csv") == sha256(
+        "".join(f"{name}\0{sha256(b'x')}\n" for name in names).encode()
+    )
+    assert contents.digest_pattern(tmp_path, "folder.*") is None

@@ -1,0 +1,215 @@
+"""What a step's process is given of the variables around it, and what of its environment counts for reuse."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.local.distributions import distributions_in
+from azml_tasks.local.environment import STANDIN, base_environment, definition_of
+from azml_tasks.local.files import remove_tree, write_json
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.preparation import virtual_environments
+from azml_tasks.local.virtual_environment import VirtualEnvironment, Wanted, find, in_use, wanted
+from azml_tasks.reading import load_project
+
+ALWAYS = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
+
+
+def load(tmp_path: Path, text: str):
+    (tmp_path / "pipeline.yaml").write_text(text + "\nsteps: {a: {script_name: a.py}}\n")
+    return load_project(tmp_path / "pipeline.yaml", variables={})
+
+
+def definition(tmp_path: Path, text: str, virtual: VirtualEnvironment | None = None):
+    pipeline = load(tmp_path, text).plan.pipeline
+    return definition_of(pipeline, pipeline.steps["a"], tmp_path, virtual)
+
+
+@pytest.mark.parametrize(
+    ("outer", "kept"),
+    [
+        ({"ORDINARY": "1", "PATH": "/bin"}, {"ORDINARY": "1", "PATH": "/bin"}),
+        ({"DB_PASSWORD": "1", "AZURE_CLIENT_SECRET": "1", "PWD": "/x"}, {"PWD": "/x"}),
+        ({"OF_STORE": "1", "OF_OTHER": "1", "OF_NONE": "1"}, {"OF_NONE": "1"}),
+        (
+            {"PLAIN": "1", "EXPORTED": "1", "SPACED": "1", "COMMENTED": "1", "HOME": "/h"},
+            {"COMMENTED": "1", "HOME": "/h"},
+        ),
+        ({"MPLBACKEND": "TkAgg", "PYTHONUNBUFFERED": "", "PYTHONIOENCODING": "ascii"}, {"MPLBACKEND": "TkAgg"}),
+    ],
+)
+def test_secrets_and_what_dot_env_declares_are_left_out(tmp_path, outer, kept):
+    project = load(
+        tmp_path,
+        """
+datastores:
+  s: {container_name: raw, account_name: churnstore, account_key: "${OF_STORE}"}
+  t: {container_name: raw, account_name: churnstore, sas_token: "${OF_OTHER}"}
+  u: {container_name: raw, account_name: churnstore}
+""",
+    )
+    (tmp_path / ".env").write_bytes(
+        b"PLAIN=1\nexport EXPORTED = 2\n  SPACED=3 \xff\n# COMMENTED=4\nHOME=/x\nno assignment\n"
+    )
+
+    assert base_environment(project.plan.pipeline, tmp_path, outer) == {**ALWAYS, "PYTHONPATH": str(STANDIN), **kept}
+
+
+def test_what_lies_in_the_project_is_taken_off_the_import_path(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    entries = ["/opt/libs", str(project), str(project / "src"), "", ".", "src", f"{project}-more", "/opt/more"]
+
+    environment = base_environment(load(project, "").plan.pipeline, project, {"PYTHONPATH": os.pathsep.join(entries)})
+
+    kept = [str(STANDIN), "/opt/libs", f"{project}-more", "/opt/more"]
+    assert environment == {**ALWAYS, "PYTHONPATH": os.pathsep.join(kept)}
+
+
+HERE = platform.python_version()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {"definition": None, "packages": {}, "variables": {}}),
+        ("env_name: curated", {"definition": "curated", "packages": {}, "variables": {}}),
+        (
+            "env_name: e\nenvironments: {e: {environment_variables: {A: '1'}}}",
+            {"definition": {}, "packages": {}, "variables": {"A": "1"}},
+        ),
+        (
+            "env_name: e\n"
+            "environments: {e: {pip_packages: ['PyTest>=8', pyyaml, 'no_such.thing', ' jinja2[x] ; z', '-e .']}}",
+            {
+                "definition": {"pip_packages": ["PyTest>=8", "pyyaml", "no_such.thing", " jinja2[x] ; z", "-e ."]},
+                "packages": {
+                    "PyTest": version("pytest"),
+                    "jinja2": version("jinja2"),
+                    "no_such.thing": "",
+                    "pyyaml": version("pyyaml"),
+                },
+                "variables": {},
+            },
+        ),
+        (
+            "env_name: e\nenvironments: {e: {conda_file: conda.yml}}",
+            {"definition": {"conda_file": "the conda file \ufffd"}, "packages": {}, "variables": {}},
+        ),
+        (
+            "env_name: e\nenvironments: {e: {dockerfile: Dockerfile, python_version: '3.10'}}",
+            {"definition": {"dockerfile": "FROM x", "python_version": "3.10"}, "packages": {}, "variables": {}},
+        ),
+    ],
+)
+def test_what_of_an_environment_counts_when_a_result_is_reused(tmp_path, text, expected):
+    (tmp_path / "conda.yml").write_bytes(b"the conda file \xff")
+    (tmp_path / "Dockerfile").write_text("FROM x")
+
+    assert definition(tmp_path, text) == {"python": HERE, **expected}
+
+
+def test_the_variables_of_a_step_win_over_those_of_its_environment(tmp_path):
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(
+        "environments: {e: {environment_variables: {A: '1', B: '1'}}}\n"
+        "steps: {a: {script_name: a.py, env_name: e, environment_variables: {B: '2', C: '2'}}}\n"
+    )
+    pipeline = load_project(file, variables={}).plan.pipeline
+
+    found = definition_of(pipeline, pipeline.steps["a"], tmp_path)
+
+    assert found["variables"] == {"A": "1", "B": "2", "C": "2"}
+
+
+def test_in_a_virtual_environment_its_own_python_and_packages_count(tmp_path):
+    virtual = VirtualEnvironment(Path("/v/python"), "digest", "3.10.4", {"scikit-learn": "1.5"})
+
+    assert definition(tmp_path, "env_name: e\nenvironments: {e: {pip_packages: [Scikit_Learn, pytest]}}", virtual) == {
+        "python": "3.10.4",
+        "definition": {"pip_packages": ["Scikit_Learn", "pytest"]},
+        "packages": {"Scikit_Learn": "1.5", "pytest": ""},
+        "variables": {},
+    }
+
+
+def test_what_is_installed_is_told_by_names_of_folders_and_the_first_folder_wins(tmp_path, monkeypatch):
+    for name in ("a/Some_Pkg-1.0.dist-info", "a/other-2!1.0+x-y.dist-info", "a/some_pkg", "b/some.pkg-2.0.dist-info"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "here-3.dist-info").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    folders = [str(tmp_path / "gone"), str(tmp_path / "a"), str(tmp_path / "b"), ""]
+    assert distributions_in(folders) == {"some-pkg": "1.0", "other": "2!1.0+x-y", "here": "3"}
+
+
+# Virtual environments
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A project with two environments of which one was made, as far as a look at it goes."""
+    text = "environments: {e.f: {pip_packages: [tiny_pkg]}, g: {}}"
+    project = load(tmp_path, text)
+    layout = Layout.of(tmp_path)
+    folder = layout.environments / "e.f"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/python").write_text("")
+    (folder / "lib/python3.10/site-packages/tiny_pkg-1.0.dist-info").mkdir(parents=True)
+    mark = {"version": 1, "digest": wanted(project.plan, "e.f", tmp_path).digest, "python": "3.10.4"}
+    write_json(folder / "azml-environment.json", mark)
+    return layout, project, folder, mark
+
+
+def test_a_virtual_environment_is_used_by_the_steps_of_its_environment(made):
+    layout, project, folder, mark = made
+
+    virtual = VirtualEnvironment(folder / "bin/python", mark["digest"], "3.10.4", {"tiny-pkg": "1.0"})
+    assert find(layout, "e.f") == virtual
+    assert virtual_environments(project.plan, layout) == ({"e.f": virtual}, [])
+    assert in_use(layout, project.plan, "e.f") == virtual
+    assert in_use(layout, load(layout.project, "").plan, "e.f") is None
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder, mark: (folder / "azml-environment.json").unlink(),
+        lambda folder, mark: write_json(folder / "azml-environment.json", {**mark, "version": 2}),
+        lambda folder, mark: (folder / "bin/python").unlink(),
+        lambda folder, mark: remove_tree(folder.parent),
+    ],
+)
+def test_a_virtual_environment_that_is_not_whole_is_not_used(made, spoil):
+    layout, project, folder, mark = made
+    spoil(folder, mark)
+
+    assert find(layout, "e.f") is None
+    assert virtual_environments(project.plan, layout) == ({}, [])
+
+
+def test_a_virtual_environment_of_another_definition_is_not_used_and_that_is_said(made):
+    layout, _, _, _ = made
+    project = load(layout.project, "environments: {g: {}, e.f: {pip_packages: [tiny_pkg==2]}}")
+
+    assert virtual_environments(project.plan, layout) == (
+        {},
+        [
+            "environment 'e.f' has changed since `invoke register-env` made it: "
+            "until that is done again, its steps run in this Python"
+        ],
+    )
+
+
+def test_what_a_virtual_environment_is_made_from_has_one_digest():
+    one = Wanted("3.10", ("pandas", "pyarrow"), ("gdal",))
+
+    assert one.digest == "23e2974f0e00eefc110f94df5e269d367f49fdeee62c83727654fa272e540513"
+    assert Wanted("3.10", ("pandas", "pyarrow")).digest == one.digest
+    assert len({one.digest, Wanted("3.11", ("pandas", "pyarrow")).digest, Wanted("3.10", ("pandas",)).digest}) == 3

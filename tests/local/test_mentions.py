@@ -1,0 +1,93 @@
+"""What the text of a step's scripts tells of what it may use without naming it as an input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.mentions import Mentions, noted_reads
+from azml_tasks.reading import load_project
+from azml_tasks.snapshot import build_snapshot
+
+
+@pytest.fixture
+def mentions(tmp_path: Path):
+    """Return what is told by a script of that text, with those arguments, beside a module and a text file."""
+
+    def told(script: str | bytes, *argv: str) -> Mentions:
+        content = script if isinstance(script, bytes) else script.encode()
+        for name, text in (
+            ("train.py", b"import lib\n" + content),
+            ("lib.py", b"x = 'LIB_TOKEN'"),
+            ("notes.txt", b"Model"),
+        ):
+            (tmp_path / name).write_bytes(text)
+        return Mentions(build_snapshot(tmp_path, ".", "train.py", ["notes.txt"]), tmp_path, argv)
+
+    return told
+
+
+OUTER = {"DB_KEY": "1", "Db_Password": "2", "LIB_TOKEN": "3", "OTHER_KEY": "4", "ORDINARY": "5"}
+
+
+@pytest.mark.parametrize(
+    ("script", "argv", "names"),
+    [
+        ("run.get_secret('db-key')", [], ["DB_KEY", "LIB_TOKEN"]),
+        ("run.get_secret('db_PASSWORD')", [], ["Db_Password", "LIB_TOKEN"]),
+        ("run.get_secret(sys.argv[1])", ["other-key"], ["LIB_TOKEN", "OTHER_KEY"]),
+        ("run.get_secret('ordinary')  # not the whole word: DB_KEYS", [], ["LIB_TOKEN"]),
+        ("os.environ['DB_KEY']", [], []),
+    ],
+)
+def test_a_step_that_asks_for_secrets_gets_those_whose_names_it_has(mentions, script, argv, names):
+    assert mentions(script, *argv).secrets(OUTER) == {name: OUTER[name] for name in names}
+
+
+DATASETS = ["data/a.csv", "more/*.csv", ".azml/datasets"]
+
+
+@pytest.mark.parametrize(
+    ("script", "places"),
+    [
+        ("import azureml.core\nDataset.get_by_name(ws, 'x')", DATASETS),
+        ("import azureml.core\nDataset.get_by_id(ws, 'x')", DATASETS),
+        ("import azureml.core\nws.datasets['x']", DATASETS),
+        ("import azureml.core\nfrom azureml.core import Model", [".azml/models"]),
+        ("import azureml.core\nget_model_path('x')", [".azml/models"]),
+        ("import azureml.core\nws.models", [".azml/models"]),
+        ("import azureml.core\nDatastore(ws, 'x')", [".azml/datastores"]),
+        ("import azureml.core\nws.datastores", [".azml/datastores"]),
+        ("import azureml.core\nws.get_default_datastore()", [".azml/datastores"]),
+        (
+            "import azureml.core\nModel, Datastore, ws.datasets",
+            [*DATASETS, ".azml/models", ".azml/datastores"],
+        ),
+        ("import azureml.core\nMyModel, target_by_name, datasets, models, Datastores, forget_by_idea", []),
+        ("Dataset.get_by_name, Model, Datastore", []),
+        (b"import azureml.core  # \xff\nModel", [".azml/models"]),
+    ],
+)
+def test_what_a_step_may_read_of_the_workspace(tmp_path, mentions, script, places):
+    (tmp_path / "pipeline.yaml").write_text(
+        "datasets: {a: {local_path: data/../data/a.csv}, b: {local_path: more/*.csv}, c: {}}\n"
+        "steps: {a: {script_name: a.py}}\n"
+    )
+    pipeline = load_project(tmp_path / "pipeline.yaml", variables={}).plan.pipeline
+    if isinstance(script, bytes):
+        script = b"# coding: latin-1\n" + script
+
+    assert list(mentions(script).places(pipeline, Layout.of(tmp_path))) == places
+
+
+def test_what_a_script_noted_as_read_is_told_by_its_path_from_the_project(tmp_path):
+    layout = Layout.of(tmp_path)
+    places = layout.run("1").step("a")
+    assert noted_reads(places, layout) == set()
+
+    places.root.mkdir(parents=True)
+    lines = (f'{{"path": "{tmp_path}/data/a.csv"}}', '{"other": 1}', f'{{"path": "{tmp_path.parent}/b.csv"}}', '{"path')
+    (places.root / "reads.jsonl").write_text("\n".join(lines))
+    assert noted_reads(places, layout) == {"data/a.csv", "../b.csv"}

@@ -1,0 +1,119 @@
+"""A record that was written is read again as it was, whatever else lies in its folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.local.files import read_json, write_json
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.process import ProcessIdentity
+from azml_tasks.local.record import RunRecord, StepRecord, read_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunRecord:
+    """A run of this process with a step that runs, one that was reused, and one that waits."""
+    layout = Layout.of(tmp_path)
+    places = layout.run("run-2")
+    steps = (
+        StepRecord(
+            "a/b",
+            "running",
+            "its script changed",
+            "a message",
+            started=2.5,
+            finished=3.5,
+            producer="run-2",
+            places=places.step("a/b"),
+            detail="a detail",
+            hint="a hint",
+            exit_code=-9,
+            argv=("a.py", "--x"),
+            outputs={"out": "digest"},
+        ),
+        StepRecord("c", "reused", "reused from run-1", producer="run-1", places=layout.run("run-1").step("c")),
+        StepRecord("d", places=places.step("d")),
+    )
+    run = RunRecord(
+        "run-2",
+        "sums",
+        "running",
+        1.5,
+        9.5,
+        steps=steps,
+        parameters={"alpha": 0.5},
+        places=places,
+        process=ProcessIdentity.own(),
+    )
+    for step in steps[:2]:
+        step.save(places)
+    run.save()
+    return run
+
+
+def gone() -> ProcessIdentity:
+    """Return the identity of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return ProcessIdentity(process.pid, "")
+
+
+def test_a_record_is_read_as_it_was_written(run):
+    assert read_run(run.places) == run
+    assert read_run(run.places).where == "on this machine"
+
+
+@pytest.mark.parametrize("process", [None, gone()])
+def test_a_run_whose_process_is_gone_was_interrupted_when_its_records_end(run, process):
+    replace(run, process=process, finished=None).save()
+
+    found = read_run(run.places)
+
+    assert (found.status, found.finished) == ("interrupted", 3.5)
+    assert [step.status for step in found.steps] == ["interrupted", "reused", "waiting"]
+    assert replace(found.steps[0], status="running") == run.steps[0]
+
+
+def test_an_interrupted_run_whose_steps_had_not_begun_ended_when_it_began(run):
+    replace(run, steps=run.steps[2:], process=None, finished=None).save()
+
+    assert (read_run(run.places).status, read_run(run.places).finished) == ("interrupted", 1.5)
+
+
+def test_a_run_that_is_over_stays_so_when_its_process_is_gone(run):
+    replace(run, status="failed", process=None).save()
+
+    assert read_run(run.places) == replace(run, status="failed", process=None)
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_a_record_of_another_release_is_none(run, version):
+    step = run.steps[0].places.record
+    write_json(step, {**read_json(step), "version": version})
+    assert read_run(run.places).steps[0] == StepRecord("a/b", places=run.steps[0].places)
+
+    write_json(run.places.record, {**read_json(run.places.record), "version": version})
+    assert read_run(run.places) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"steps": None}, {"steps": 3}, {"experiment": ...}, {"status": ...}, {"process": ...}, {"parameters": ...}],
+)
+def test_a_record_that_lacks_something_is_none(run, change):
+    values = {**read_json(run.places.record), **change}
+    write_json(run.places.record, {key: value for key, value in values.items() if value is not ...})
+
+    assert read_run(run.places) is None
+
+
+def test_the_metrics_of_a_step_are_those_of_the_run_that_made_it(run):
+    (run.steps[1].places.root).mkdir(parents=True)
+    (run.steps[1].places.root / "metrics.jsonl").write_text('{"name": "x", "value": 1}\n{"name": "y", "val')
+
+    assert read_run(run.places).steps[1].metrics() == [{"name": "x", "value": 1}]
