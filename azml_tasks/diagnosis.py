@@ -13,6 +13,7 @@ import azml_tasks
 from azml_tasks.checks import project_problems
 from azml_tasks.errors import listed
 from azml_tasks.reading import Project
+from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
 
 SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
 # The newest Python that Microsoft publishes the SDK for.
@@ -34,10 +35,16 @@ class Finding:
 
 def examine(project: Project) -> Iterator[Finding]:
     """Look at the Python, the packages, the file and what it names, all without Azure."""
-    yield from _python()
-    yield from _sdk(project)
+    yield from examine_machine(project.pipeline.backend == "azure")
     yield from _file(project)
+    yield from _secrets(project)
     yield from _variables(project)
+
+
+def examine_machine(for_azure: bool) -> Iterator[Finding]:
+    """Look at the Python and the packages, whatever the file says."""
+    yield from _python()
+    yield from _sdk(for_azure)
 
 
 def _python() -> Iterator[Finding]:
@@ -45,11 +52,11 @@ def _python() -> Iterator[Finding]:
     yield Finding("good", f"Python {version}, azml-tasks {azml_tasks.__version__}")
 
 
-def _sdk(project: Project) -> Iterator[Finding]:
+def _sdk(for_azure: bool) -> Iterator[Finding]:
     """Look at the three packages of the SDK and whether they fit together."""
     found = {name: _version(name) for name in SDK}
     missing = [name for name, version in found.items() if version is None]
-    verdict: Literal["note", "bad"] = "bad" if project.pipeline.backend == "azure" else "note"
+    verdict: Literal["note", "bad"] = "bad" if for_azure else "note"
     if sys.version_info[:2] > SDK_PYTHON:
         message = "the Azure ML SDK v1 does not exist for this Python; local runs need none"
         yield Finding(verdict, message, "use Python 3.11 for the tasks that talk to Azure")
@@ -99,6 +106,11 @@ def _file(project: Project) -> Iterator[Finding]:
     if not problems:
         where = f"target {project.target}" if project.target else "no target"
         yield Finding("good", f"{project.file.name} is fine ({where}, backend {project.pipeline.backend})")
+
+
+def _secrets(project: Project) -> Iterator[Finding]:
+    for found in literal_secrets(project.pipeline):
+        yield Finding("note", str(project.problem(found.path, found.message)), REMEDY)
 
 
 def _variables(project: Project) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
 from azml_tasks.reading.checked import Checked, unset
+from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
 from azml_tasks.reading.references import notes_of
 from azml_tasks.reading.sentences import shown
 from azml_tasks.reading.targets import apply_target, targets_of
@@ -26,7 +27,7 @@ MOST_TARGETED_STEPS = 200_000
 class Project:
     """A readable pipeline.yaml and where it lies.
 
-    `notes` are remarks that stop nothing: names that only the workspace can know.
+    `notes` are remarks that stop nothing: names that only the workspace can know, and what looks like a secret.
     """
 
     file: Path
@@ -130,9 +131,9 @@ def load_project(file: Path, target: str | None = None, variables: Mapping[str, 
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
     if remarks or chosen.pipeline is None:
         raise ProjectError(Problem(file.name, line, f"{prefix}{text}") for (line, text), prefix in remarks.items())
-    notes = tuple(
-        Problem(file.name, chosen.root.line_of(note.path), note.message) for note in notes_of(chosen.pipeline)
-    )
+    found = [(note.path, note.message) for note in notes_of(chosen.pipeline)]
+    found += ((secret.path, f"{secret.message}; {REMEDY}") for secret in literal_secrets(chosen.pipeline))
+    notes = tuple(Problem(file.name, chosen.root.line_of(path), message) for path, message in found)
     return Project(file, target, chosen.pipeline, notes, variables, chosen.values)
 
 

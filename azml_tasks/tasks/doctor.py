@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
-from azml_tasks.tasks.settings import load
+from azml_tasks.tasks.settings import load, stated
 from azml_tasks.tasks.task import TARGET, task
 
 if TYPE_CHECKING:
@@ -20,17 +20,29 @@ _MARKS = {"good": "ok  ", "note": "note", "bad": "BAD "}
 @task(help={"target": TARGET})
 def doctor(context: Context, target: str = "") -> None:
     """Say what this machine, the file and the workspace still lack, and what mends it."""
-    from azml_tasks.diagnosis import examine
-
-    project = load(context, target)
-    findings = []
-    for finding in (*examine(project), *_workspace(project)):
-        findings.append(finding)
-        print(f"{_MARKS[finding.verdict]} {finding.message}")
+    verdicts = set()
+    for finding in _findings(context, target):
+        verdicts.add(finding.verdict)
+        print(f"{_MARKS[finding.verdict]} {finding.message}", flush=True)
         if finding.remedy:
             print(f"     -> {finding.remedy}")
-    if any(finding.verdict == "bad" for finding in findings):
+    if "bad" in verdicts:
         raise Exit(code=2)
+
+
+def _findings(context: Context, target: str) -> Iterator[Finding]:
+    """Look at everything; with a file that cannot be used, at what does not depend on it."""
+    from azml_tasks.diagnosis import Finding, examine, examine_machine
+    from azml_tasks.errors import ProjectError
+
+    try:
+        project = load(context, target)
+    except ProjectError as error:
+        yield from examine_machine(stated(context, target) == "azure")
+        yield from (Finding("bad", line) for line in str(error).splitlines())
+        return
+    yield from examine(project)
+    yield from _workspace(project)
 
 
 def _workspace(project: Project) -> Iterator[Finding]:

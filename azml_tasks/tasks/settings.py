@@ -37,6 +37,17 @@ def local_runs(context: Context, target: str | None = None) -> Path | None:
     return project.directory if project.pipeline.backend == "local" else None
 
 
+def stated(context: Context, target: str | None = None) -> object:
+    """Return the backend that the file states; None when it states none, or cannot be read."""
+    from azml_tasks.errors import ProjectError
+    from azml_tasks.reading import find_file, stated_backend
+
+    try:
+        return stated_backend(find_file(Path.cwd()), _chosen(context, target))
+    except ProjectError:
+        return None
+
+
 def _chosen(context: Context, target: str | None) -> str | None:
     return target or context.config.azml.target or None
 
