@@ -17,8 +17,8 @@ def main() -> None:
     print(f"Python {platform.python_version()}; medians of whole processes, and of their ratios pair by pair")
     for part in chosen:
         print(f"\n# {part}", flush=True)
-        for ratio in importlib.import_module(f"tests.bench.{part}").figures():
-            print(ratio, flush=True)
+        for figure in importlib.import_module(f"tests.bench.{part}").figures():
+            print(figure, flush=True)
 
 
 if __name__ == "__main__":

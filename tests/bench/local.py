@@ -10,13 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.pairs import Command, Ratio, compare
+from tests.bench.pairs import Command, Cost, Ratio, compare, cost
 from tests.bench.projects import PLAIN, WITH_PANDAS, WITH_RUN, fan, line
 
 RUN = (sys.executable, "-m", "invoke", "run")
 
 
-def figures() -> Iterator[Ratio]:
+def figures() -> Iterator[Ratio | Cost]:
     """Time runs from nothing, then with nothing changed."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -36,6 +36,7 @@ def figures() -> Iterator[Ratio]:
         if shutil.which("make"):
             yield compare("1 -> 48 -> 1 steps without the SDK", _ours(wide), _make(wide))
         ten = line(folder / "ten", 10, PLAIN)
+        yield cost("a further step in a line, its own work included", _ours(ten), _ours(plain), 40, goal=10)
         yield from _nothing_changed("10 steps, nothing changed", ten, list_goal=3.0)
         yield from _nothing_changed("50 steps, nothing changed", plain, list_goal=None)
 

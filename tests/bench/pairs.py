@@ -49,8 +49,27 @@ class Ratio:
     def __str__(self) -> str:
         goal = f"  (goal {self.goal:g})" if self.goal is not None else ""
         return (
-            f"{self.what:<46} {self.ours:8.3f} s  {self.ratio:6.2f} x of {self.other_name} ({self.other:.3f} s){goal}"
+            f"{self.what:<48} {self.ours:8.3f} s  {self.ratio:6.2f} x of {self.other_name} ({self.other:.3f} s){goal}"
         )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one thing more costs, in milliseconds, as the median over pairs."""
+
+    what: str
+    milliseconds: float
+    goal: float
+
+    def __str__(self) -> str:
+        return f"{self.what:<48} {self.milliseconds:8.1f} ms  (goal {self.goal:g})"
+
+
+def cost(what: str, less: Command, more: Command, difference: int, goal: float, runs: int = 5) -> Cost:
+    """Time the two in turn and divide what the second takes longer by what it has more."""
+    less.seconds(), more.seconds()
+    pairs = [(less.seconds(), more.seconds()) for _ in range(runs)]
+    return Cost(what, statistics.median((b - a) / difference * 1000 for a, b in pairs), goal)
 
 
 def compare(what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5) -> Ratio:
