@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -85,24 +86,26 @@ class ForkServer:
     """Processes that are forked from a warm server; they end when this process does, however it ends. Linux only."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._socket, theirs = socket.socketpair()
-        self._woken, self._wake = socket.socketpair()
-        self._woken.setblocking(False)
-        self._wake.setblocking(False)
-        self._said = os.memfd_create("forkserver")
-        with theirs:
-            self._server = subprocess.Popen(
-                [sys.executable, str(_SERVER), str(theirs.fileno()), ",".join(modules_at_once())],
-                stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=self._said,
-                env=dict(environment),
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._socket, selectors.EVENT_READ)
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        with contextlib.ExitStack() as opened:
+            self._socket, theirs = map(opened.enter_context, socket.socketpair())
+            self._woken, self._wake = map(opened.enter_context, socket.socketpair())
+            self._woken.setblocking(False)
+            self._wake.setblocking(False)
+            self._selector = opened.enter_context(selectors.DefaultSelector())
+            self._selector.register(self._socket, selectors.EVENT_READ)
+            self._selector.register(self._woken, selectors.EVENT_READ)
+            self._said = opened.enter_context(tempfile.TemporaryFile())
+            with theirs:
+                self._server = subprocess.Popen(
+                    [sys.executable, str(_SERVER), str(theirs.fileno()), ",".join(modules_at_once())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._said,
+                    stderr=self._said,
+                    env=dict(environment),
+                    pass_fds=[theirs.fileno()],
+                    start_new_session=True,
+                )
+            self._opened = opened.pop_all()
         self._received = b""
         self._pids: dict[str, int] = {}
         self._is_used = False
@@ -143,14 +146,11 @@ class ForkServer:
             self._wake.send(b"\0")
 
     def close(self) -> None:
-        self._selector.close()
-        for end in (self._socket, self._woken, self._wake):
-            end.close()
+        self._opened.close()
         if not self._is_used:
             # It may still be warming up, for nothing.
             self._server.kill()
         self._server.wait()
-        os.close(self._said)
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
@@ -183,8 +183,8 @@ class ForkServer:
         # Its children die with it, but what they started in turn is only reached by its group.
         for pid in self._pids.values():
             _end_group(pid)
-        begin = max(0, os.fstat(self._said).st_size - _MOST_SAID)
-        said = os.pread(self._said, _MOST_SAID, begin).decode(errors="replace")
+        self._said.seek(max(0, os.fstat(self._said.fileno()).st_size - _MOST_SAID))
+        said = self._said.read(_MOST_SAID).decode(errors="replace")
         raise RunError(f"the process that starts the steps ended, perhaps for want of memory\n{said}".rstrip())
 
 
@@ -269,7 +269,12 @@ def processes_for(pipeline: Pipeline, project: Path) -> Processes:
     """Return the way of running steps of that pipeline that this system has.
 
     It warms up from here on, so it is worth being asked for before anything else is done.
+
+    Raises RunError where no process can be started.
     """
-    if sys.platform == "linux":
+    if sys.platform != "linux":
+        return Subprocesses()
+    try:
         return ForkServer(base_environment(pipeline, project, os.environ))
-    return Subprocesses()
+    except OSError as error:
+        raise RunError(f"no process can be started for the steps: {error.strerror}") from error

@@ -110,12 +110,27 @@ def test_a_module_that_cannot_be_imported_is_left_to_the_steps(tmp_path):
 
 
 @linux
+def test_a_machine_that_starts_no_process_is_told_of(project):
+    import resource
+
+    project.line(a="")
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), most[1]))
+    try:
+        with pytest.raises(RunError) as caught:
+            project.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
+
+    assert str(caught.value) == "no process can be started for the steps: Too many open files"
+
+
+@linux
 def test_a_server_that_cannot_start_says_why(tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import os\nos.write(2, b'no room\\n')\nos._exit(1)\n")
     server = ForkServer({**os.environ, "PYTHONPATH": str(tmp_path)})
 
     with pytest.raises(RunError) as caught:
-        server.preload(Preload())
         server.wait(30)
     server.close()
 
