@@ -27,11 +27,12 @@ from azml_tasks.local.processes import Ended, Launch
 from azml_tasks.local.record import StepRecord
 from azml_tasks.local.results import Result
 from azml_tasks.local.site import Site
-from azml_tasks.snapshot import Snapshot, missing_hint
+from azml_tasks.snapshot import Snapshot, missing_hint, package_hint
 from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
+    from azml_tasks.snapshot.package_hint import Place
     from azml_tasks.wiring import StepPlan
 
 # The folders of the working directory that belong to the run, as on Azure.
@@ -75,7 +76,7 @@ class Attempt:
         self._snapshot = snapshot
         self._upstream = upstream
         self._places = site.run.places.step(plan.key)
-        self._read_beside: set[str] = set()
+        self._read_beside: dict[str, str] = {}
 
     @property
     def _virtual(self) -> VirtualEnvironment | None:
@@ -125,10 +126,11 @@ class Attempt:
         Raises OSError, ChangedError.
         """
         site, places = self._site, self._places
+        self.fingerprint  # noqa: B018 - taken before the step runs, since its inputs may change while it does
         self._site.objects.stage(self._snapshot, places.work)
         given = self._give()
         mentions = Mentions(self._snapshot, places.work, given.argv)
-        self._read_beside = set(mentions.places(site.plan.pipeline, site.layout))
+        self._read_beside = site.results.observe(mentions.places(site.plan.pipeline, site.layout))
         for folder in given.outputs.values():
             Path(folder).mkdir(parents=True, exist_ok=True)
         write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
@@ -221,24 +223,44 @@ class Attempt:
 
         Raises OSError.
         """
-        if record.status != "completed" or self._inputs() != self.fingerprint.inputs:
+        if record.status != "completed" or not self._inputs_are_as_before():
             return
         results = self._site.results
+        observed = results.observe({*self._read_beside, *noted_reads(self._places, self._site.layout)})
+        if any(observed[place] != digest for place, digest in self._read_beside.items() if not self._may_write(place)):
+            return
         result = Result(
             run_id=self._site.run.id,
             places=self._places,
             fingerprint=self.fingerprint,
             outputs=record.outputs,
             artifacts=results.digest(self._places.artifacts),
-            observed=results.observe(self._read_beside | noted_reads(self._places, self._site.layout)),
+            observed=observed,
         )
         results.of(self._plan.key).put_first(result)
+
+    def _inputs_are_as_before(self) -> bool:
+        try:
+            return self._inputs() == self.fingerprint.inputs
+        except InputMissingError:
+            return False
+
+    def _may_write(self, place: str) -> bool:
+        """Say whether a script may have changed by itself what lies there, as by registering a model."""
+        return self._site.layout.root in (self._site.layout.project / place).parents
 
     def _failed(self, record: StepRecord, exit_code: int) -> StepRecord:
         project = self._site.layout.project
         tail = log_tail(self._places.log)
         shown = with_source_paths(shown_part(tail), self._places.work, self._snapshot.files, project)
-        hint = missing_hint(tail, self._snapshot, project, self._plan.step.script_directory, self._places.work)
+        step, pipeline = self._plan.step, self._site.plan.pipeline
+        place: Place = "virtual" if self._virtual else "here"
+
+        def lacking(module: str, meant: str | None) -> str | None:
+            # The log may tell of another error that was dealt with.
+            return package_hint(module, pipeline, step, place, meant) if f"'{module}'" in shown else None
+
+        hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking)
         return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint or "")
 
     def _give(self) -> Given:

@@ -43,6 +43,13 @@ def test_the_digest_of_these_values_is_this_one_in_every_release_that_reuses_res
     assert OLD.digest == "3bc001e064b20f490624bd072870ad910fc352cd0fdba83ee843fcf69709473d"
 
 
+def test_a_setting_that_is_null_is_not_one_that_is_left_out():
+    without = changed_argument((1, {"config": '{"lr": 1}'}))
+    null = changed_argument((1, {"config": '{"lr": 1, "seed": null}'}))
+
+    assert differences(without, null) == differences(null, without) == "its step_config changed (seed)"
+
+
 def test_a_fingerprint_that_was_written_and_read_again_is_the_same():
     text = json.dumps(OLD.to_json(), sort_keys=True)
 
@@ -81,6 +88,7 @@ def test_the_order_in_which_files_were_found_does_not_count():
             changed_argument((1, {"config": '{"batch": 2, "lr": 2, "new": 1}'}), (3, "0.7")),
             "its step_config changed (lr and new) and its argument --alpha changed",
         ),
+        (changed_argument((0, "new"), (6, "--last")), "its arguments new and --last changed"),
         (changed_argument((1, {"config": '{"batch": 2, "lr": 1}'})), "the order of its step_config changed"),
         (replace(OLD, argv=OLD.argv[:-1]), "its arguments changed"),
         (

@@ -219,7 +219,8 @@ def test_a_step_that_runs_after_another_runs_again_when_that_one_did(project):
     }
 
 
-def test_a_dataset_that_changes_while_its_step_runs_is_read_again_next_time(project):
+@pytest.mark.parametrize("options", [{}, {"force": True}, {"only": "a"}])
+def test_a_dataset_that_changes_while_its_step_runs_is_read_again_next_time(project, options):
     project.write({"data.csv": "a\n10\n"})
     project.pipeline(
         """
@@ -229,7 +230,51 @@ def test_a_dataset_that_changes_while_its_step_runs_is_read_again_next_time(proj
         a=f"open({str(project.folder / 'data.csv')!r}, 'a').write('20\\n')",
     )
 
+    assert [project.run(**options)["a"].status, project.run()["a"].status] == ["completed", "completed"]
+
+
+def test_a_dataset_that_a_script_finds_by_name_and_that_changes_meanwhile_is_read_again_next_time(project):
+    project.write({"data.csv": "a\n10\n"})
+    project.pipeline(
+        NAMED.format(),
+        a=f"""
+            from azureml.core import Dataset, Model, Run
+            Dataset.get_by_name(Run.get_context().experiment.workspace, "customers")
+            open({str(project.folder / "data.csv")!r}, "a").write("20\\n")
+        """,
+    )
+
     assert [project.run()["a"].status for _ in range(2)] == ["completed", "completed"]
+
+
+def test_a_script_that_registers_what_it_may_also_look_up_is_reused_all_the_same(project):
+    project.line(
+        a="""
+            from azureml.core import Model, Run
+            open("model.bin", "w").write("1")
+            Run.get_context().upload_file("model.bin", "model.bin")
+            Run.get_context().register_model("m", "model.bin")
+        """
+    )
+
+    assert [project.run()["a"].status for _ in range(2)] == ["completed", "reused"]
+
+
+def test_a_dataset_that_its_step_takes_away_is_missed_by_the_next_run_alone(project):
+    project.write({"data.csv": "a\n10\n"})
+    project.pipeline(
+        """
+        datasets: {customers: {local_path: data.csv}}
+        steps:
+          a: {script_name: a.py, input_datasets: {customers: customers}}
+          b: {script_name: b.py}
+        """,
+        a=f"import os\nos.unlink({str(project.folder / 'data.csv')!r})",
+        b="",
+    )
+
+    assert project.statuses(project.run()) == {"a": "completed", "b": "completed"}
+    assert project.run(force=True)["a"].message == "the data of dataset 'customers' are not there: data.csv"
 
 
 def test_what_a_script_notes_as_read_counts_as_an_input(project):

@@ -1,0 +1,376 @@
+"""One step of a run, value by value: what it depends on, how it is started, what is made of what it left."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.local.arguments import dataset_id
+from azml_tasks.local.attempt import Attempt, Decision, InputMissingError, Stopped
+from azml_tasks.local.content import Contents
+from azml_tasks.local.environment import STANDIN
+from azml_tasks.local.fingerprint import Fingerprint
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.processes import Ended, Launch
+from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.results import Result
+from azml_tasks.local.site import Site
+from azml_tasks.local.virtual_environment import VirtualEnvironment
+from azml_tasks.reading import load_project
+from azml_tasks.snapshot import build_snapshot
+
+PIPELINE = """\
+experiment_name: sums
+pipeline_parameters: {alpha: 0.5}
+datasets:
+  customers: {local_path: data.csv, separator: ";", set_column_types: {a: long}}
+steps:
+  load: {script_name: load.py, output_folders: []}
+  merge: {script_name: load.py, input_folders: {}}
+  train:
+    script_name: deep/train.py
+    script_directory: code
+    input_datasets: {--data: customers, table: {step: merge, format: parquet}}
+    arguments: {--alpha: "${{ parameters.alpha }}"}
+    environment_variables: {OWN: "1", PYTHONPATH: /own}
+    output_folders: [--model, --report]
+    run_after: [load]
+  last: {script_name: load.py, allow_reuse: false, input_folders: {}, environment_variables: {OWN: "1"}}
+"""
+FILES = {
+    "pipeline.yaml": PIPELINE,
+    "load.py": "",
+    "data.csv": "a\n1\n",
+    "code/deep/train.py": "import lib\nfrom azureml.core import Model\nrun.get_secret('db-key')",
+    "code/lib.py": "",
+}
+
+
+class Stage:
+    """A project with a run under way, whose first two steps have completed."""
+
+    def __init__(self, folder: Path) -> None:
+        for name, content in FILES.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content)
+        self.folder = folder
+        self.layout = Layout.of(folder)
+        self.contents = Contents(self.layout.hashes)
+        self.upstream = {
+            "load": StepRecord("load", "completed", producer="run-1", places=self.layout.run("run-1").step("load")),
+            "merge": StepRecord(
+                "merge",
+                "completed",
+                producer="run-2",
+                places=self.layout.run("run-2").step("merge"),
+                outputs={"merge_output_folder": "the digest of its output"},
+            ),
+        }
+
+    def attempt(
+        self,
+        key: str = "train",
+        run_id: str = "run-2",
+        warm: bool = True,
+        virtual: Mapping[str, VirtualEnvironment] | None = None,
+        **upstream: StepRecord,
+    ) -> Attempt:
+        plan = load_project(self.folder / "pipeline.yaml", variables={}).plan
+        run = RunRecord(run_id, "sums", "running", 1.5, parameters={"alpha": 0.7}, places=self.layout.run(run_id))
+        outer = {"PATH": "/bin", "DB_KEY": "open sesame", "OTHER_KEY": "2"}
+        site = Site(self.layout, plan, run, self.contents, virtual or {}, outer, warm)
+        step = plan[key].step
+        snapshot = build_snapshot(self.folder, step.script_directory, step.script_name)
+        known = {**self.upstream, **upstream}
+        return Attempt(
+            site, plan[key], snapshot, {above: known[above] for above in plan[key].upstream if above in known}
+        )
+
+    def completed(self, **options) -> tuple[Attempt, StepRecord]:
+        """Return an attempt that has completed and was kept, and its record."""
+        attempt = self.attempt(**options)
+        attempt.launch()
+        record = attempt.finish(attempt.started("new"), Ended("train", 0))
+        attempt.keep(record)
+        return attempt, record
+
+    @property
+    def places(self):
+        return self.layout.run("run-2").step("train")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_what_a_step_depends_on(stage):
+    attempt = stage.attempt()
+
+    hashes = build_snapshot(stage.folder, "code", "deep/train.py").hashes
+    assert attempt.fingerprint == Fingerprint(
+        script="deep/train.py",
+        files=hashes,
+        argv=[
+            *("--data", {"input": "customers"}, "--input-folder", {"input": "train_input_folder"}),
+            *("--model", {"output": "train_model"}, "--report", {"output": "train_report"}, "--alpha", "0.7"),
+        ],
+        inputs={
+            "customers": {
+                "content": stage.contents.digest(stage.folder / "data.csv"),
+                "type": "tabular",
+                "mode": "direct",
+                "format": "delimited",
+                "separator": ";",
+                "set_column_types": {"a": "long"},
+                "support_multi_line": False,
+            },
+            "table": {"content": "the digest of its output", "format": "parquet"},
+            "train_input_folder": {"content": "the digest of its output", "format": "folder"},
+        },
+        environment={
+            "python": platform.python_version(),
+            "definition": None,
+            "packages": {},
+            "variables": {"OWN": "1", "PYTHONPATH": "/own"},
+        },
+        after={"load": "run-1"},
+    )
+
+
+def test_the_process_of_a_step(stage):
+    launch = stage.attempt().launch()
+
+    places, work = stage.places, stage.places.work
+    merged = stage.layout.run("run-2").step("merge").output("merge_output_folder")
+    assert launch == Launch(
+        id="train",
+        python=sys.executable,
+        argv=(
+            os.path.join("deep", "train.py"),
+            *("--data", dataset_id("customers"), "--input-folder", str(merged)),
+            *("--model", str(places.output("train_model")), "--report", str(places.output("train_report"))),
+            *("--alpha", "0.7"),
+        ),
+        cwd=str(work),
+        environment={
+            "PATH": "/bin",
+            "DB_KEY": "open sesame",
+            "OWN": "1",
+            "PYTHONPATH": os.pathsep.join([str(work), str(STANDIN), "/own"]),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONIOENCODING": "utf-8",
+            "MPLBACKEND": "Agg",
+            "AZML_RUN_CONTEXT": str(places.context),
+        },
+        path=(str(work / "deep"), str(work)),
+        log=str(places.log),
+        warm=False,
+    )
+    assert sorted(path.name for path in work.iterdir()) == ["deep", "lib.py"]
+    assert places.output("train_model").is_dir()
+    assert json.loads(places.context.read_text())["inputs"]["table"]["path"] == str(merged)
+
+
+def test_a_script_at_the_root_has_one_folder_on_its_import_path_and_starts_warm_unless_it_may_not(stage):
+    launch = stage.attempt("last", train=replace(stage.upstream["load"], key="train")).launch()
+
+    work = stage.layout.run("run-2").step("last").work
+    assert (launch.path, launch.environment["PYTHONPATH"]) == ((str(work),), str(STANDIN))
+    assert launch.warm
+    assert not stage.attempt("last", "run-3", warm=False, train=stage.upstream["load"]).launch().warm
+
+
+def test_a_step_of_a_virtual_environment_runs_in_its_python(stage):
+    text = PIPELINE.replace("steps:", "env_name: e\nenvironments: {e: {}}\nsteps:")
+    (stage.folder / "pipeline.yaml").write_text(text)
+    virtual = VirtualEnvironment(Path("/v/python"), "digest", "3.10.4", {})
+
+    attempt = stage.attempt("last", virtual={"e": virtual}, train=stage.upstream["load"])
+
+    assert attempt.fingerprint.environment["python"] == "3.10.4"
+    launch = attempt.launch()
+    assert (launch.python, launch.warm) == ("/v/python", False)
+
+
+@pytest.mark.parametrize("name", ["PYTHONHASHSEED", "OMP_NUM_THREADS", "TZ", "MKL_X", "PANDAS_X"])
+def test_a_variable_that_is_read_at_the_start_of_a_process_needs_a_new_one(stage, name):
+    (stage.folder / "pipeline.yaml").write_text(PIPELINE.replace('{OWN: "1"}', f'{{OWN: "1", {name}: "1"}}'))
+
+    assert not stage.attempt("last", train=stage.upstream["load"]).launch().warm
+
+
+def test_the_record_of_a_step_as_it_starts(stage):
+    attempt = stage.attempt()
+    argv = attempt.launch().argv
+
+    record = attempt.started("its script changed")
+
+    assert abs(record.started - time.time()) < 60
+    assert replace(record, started=None) == StepRecord(
+        "train",
+        "running",
+        "its script changed",
+        producer="run-2",
+        places=stage.places,
+        argv=("deep/train.py", *argv[1:]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended", "stopped", "status", "message"),
+    [
+        (Ended("train", 0), None, "completed", ""),
+        (Ended("train", 3), None, "failed", "exit status 3"),
+        (Ended("train", -9), None, "failed", "it was killed (SIGKILL), perhaps for want of memory"),
+        (Ended("train", None, "no such file"), None, "failed", "it could not be started: no such file"),
+        (Ended("train", 0), Stopped("cancelled", "it was stopped"), "cancelled", "it was stopped"),
+        (Ended("train", 1), Stopped("failed", "it took too long"), "failed", "it took too long"),
+    ],
+)
+def test_how_a_step_ended(stage, ended, stopped, status, message):
+    attempt = stage.attempt()
+    attempt.launch()
+    stage.places.log.write_text('Traceback (most recent call last):\n  File "x.py", line 1\nValueError: 3\n')
+    started = attempt.started("new")
+
+    record = attempt.finish(started, ended, stopped)
+
+    assert abs(record.finished - time.time()) < 60
+    failed = status == "failed" and not stopped and ended.exit_code is not None
+    digests = {name: stage.contents.digest(stage.places.output(name)) for name in ("train_model", "train_report")}
+    assert record == replace(
+        started,
+        status=status,
+        message=message,
+        finished=record.finished,
+        exit_code=ended.exit_code,
+        detail='Traceback (most recent call last):\n  File "x.py", line 1\nValueError: 3' if failed else "",
+        outputs=digests if status == "completed" else {},
+    )
+    assert stage.places.work.exists() == (status != "completed")
+
+
+def test_an_output_that_is_gone_fails_the_step(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+    stage.places.output("train_report").rmdir()
+
+    record = attempt.finish(attempt.started("new"), Ended("train", 0))
+
+    assert (record.status, record.message) == (
+        "failed",
+        "what it was given as --report is gone or cannot be read",
+    )
+
+
+def test_what_lies_under_outputs_and_logs_belongs_to_the_run_beside_what_was_uploaded(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+    for path in (stage.places.work / "outputs/deep/a", stage.places.work / "logs/b", stage.places.artifacts / "logs/c"):
+        path.parent.mkdir(parents=True)
+        path.write_text(path.name)
+    (stage.places.work / "outputs/link").symlink_to("deep/a")
+    (stage.places.work / "logs/link").symlink_to("b")
+
+    attempt.finish(attempt.started("new"), Ended("train", 1))
+
+    found = sorted(path.relative_to(stage.places.artifacts).as_posix() for path in stage.places.artifacts.rglob("*"))
+    assert found == [
+        "logs",
+        "logs/b",
+        "logs/c",
+        "logs/link",
+        "outputs",
+        "outputs/deep",
+        "outputs/deep/a",
+        "outputs/link",
+    ]
+    assert (stage.places.artifacts / "logs/link").is_symlink()
+    assert (stage.places.artifacts / "outputs/link").is_symlink()
+
+
+def test_what_a_completed_step_left_is_kept_for_later_runs(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+    (stage.places.root / "reads.jsonl").write_text(json.dumps({"path": str(stage.folder / "code/lib.py")}))
+    (stage.places.work / "outputs").mkdir()
+    record = attempt.finish(attempt.started("new"), Ended("train", 0))
+
+    attempt.keep(record)
+
+    result = Result(
+        run_id="run-2",
+        places=stage.places,
+        fingerprint=attempt.fingerprint,
+        outputs=record.outputs,
+        artifacts=stage.contents.digest(stage.places.artifacts),
+        observed={".azml/models": "", "code/lib.py": stage.contents.digest(stage.folder / "code/lib.py")},
+    )
+    record.save(stage.layout.run("run-2"))
+    later = stage.attempt(run_id="run-3")
+    assert later.decide(forced=False) == Decision(result, "reused from run-2")
+    assert later.reuse(result, "reused from run-2") == later.record_of(result, "reused from run-2")
+    assert later.record_of(result, "reused from run-2") == StepRecord(
+        "train", "reused", "reused from run-2", producer="run-2", places=stage.places, outputs=record.outputs
+    )
+
+
+def test_what_did_not_complete_or_read_other_data_than_there_are_now_is_not_kept(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+    record = attempt.finish(attempt.started("new"), Ended("train", 0))
+    attempt.keep(replace(record, status="failed"))
+    assert not stage.layout.reuse.exists()
+
+    (stage.folder / "data.csv").write_text("a\n2\n")
+    attempt.keep(record)
+    assert not stage.layout.reuse.exists()
+
+
+def test_why_a_step_runs(stage):
+    assert stage.attempt().decide(forced=False) == Decision(None, "it has no finished result yet")
+    assert stage.attempt("last", train=stage.upstream["load"]).decide(False) == Decision(None, "allow_reuse is false")
+    assert stage.attempt().decide(forced=True) == Decision(None, "it was asked for")
+
+    _, record = stage.completed()
+    assert stage.attempt().decide(False) == Decision(None, "its earlier result is gone")
+    record.save(stage.layout.run("run-2"))
+    assert stage.attempt().decide(False).reason == "reused from run-2"
+    assert stage.attempt().decide(forced=True) == Decision(None, "it was asked for")
+    (stage.places.output("train_model") / "new").write_text("")
+    assert stage.attempt().decide(False) == Decision(None, "its earlier output 'train_model' was changed since")
+    (stage.folder / "code/lib.py").write_text("x = 1")
+    assert stage.attempt().decide(False) == Decision(None, "a file of its snapshot changed (lib.py)")
+
+
+def test_a_result_that_stands_in_becomes_the_one_that_the_step_last_had(stage):
+    _, record = stage.completed()
+    record.save(stage.layout.run("run-2"))
+    (stage.folder / "code/lib.py").write_text("x = 1")
+    stage.completed(run_id="run-3")
+    (stage.folder / "code/lib.py").write_text("")
+    attempt = stage.attempt(run_id="run-4")
+    result = attempt.decide(False).result
+
+    attempt.reuse(result, "")
+
+    assert result.run_id == "run-2"
+    assert attempt._site.results.of("train").latest == result
+
+
+def test_data_that_are_not_there_are_said(stage):
+    (stage.folder / "data.csv").unlink()
+
+    with pytest.raises(InputMissingError) as caught:
+        stage.attempt().decide(False)
+
+    assert str(caught.value) == "the data of dataset 'customers' are not there: data.csv"
