@@ -25,14 +25,15 @@ from azml_tasks.wiring import Plan
 class Submitted:
     """A run that Azure has taken.
 
-    `pipeline` and `run` are the SDK's Pipeline and PipelineRun, `record` is what is known of the run so far, and
-    `nodes` maps the graph's nodes to the keys of the steps.
+    `pipeline` and `run` are the SDK's Pipeline and PipelineRun, `record` is what is known of the run so far, `nodes`
+    maps the graph's nodes to the keys of the steps, and `plan` is what was sent.
     """
 
     pipeline: Any
     run: Any
     record: RunRecord
     nodes: Mapping[str, str]
+    plan: Plan
 
 
 def submit(
@@ -75,7 +76,7 @@ def submit(
         parameters=parameters,
         tags=dict(plan.pipeline.tags),
     )
-    return Submitted(assembly.pipeline, run, record, assembly.nodes)
+    return Submitted(assembly.pipeline, run, record, assembly.nodes, plan)
 
 
 def watched(submitted: Submitted, watch: Watch) -> RunRecord:
@@ -94,7 +95,7 @@ def watched(submitted: Submitted, watch: Watch) -> RunRecord:
     except ServiceError as error:
         raise ServiceError(f"{error}\n{_goes_on(submitted.run.id)}") from error
     if record.status != "completed":
-        raise RunError(_ending(submitted.run, record))
+        raise RunError(_ending(submitted, record))
     return record
 
 
@@ -114,9 +115,10 @@ def _goes_on(identifier: str) -> str:
     )
 
 
-def _ending(run: Any, record: RunRecord) -> str:
+def _ending(submitted: Submitted, record: RunRecord) -> str:
     """Say how a run that did not complete ended, with what its failed steps printed last, and how to go on."""
-    failed = [failure_of(run.experiment, step) for step in record.steps if step.status == "failed"]
+    experiment, pipeline = submitted.run.experiment, submitted.plan.pipeline
+    failed = [failure_of(experiment, step, pipeline) for step in record.steps if step.status == "failed"]
     ended = "" if failed else f"the run {record.id} {record.ending}"
     logs = f"`invoke runs.logs --run {record.id}` prints all that its steps printed" if failed else ""
     return "\n".join(filter(None, [*failed, ended, skipped_text(record), logs, GOING_ON, record.url]))

@@ -11,7 +11,9 @@ from azureml.core import Run
 from azml_tasks.azure.failures import translated
 from azml_tasks.azure.records import StepRecord, error_message
 from azml_tasks.errors import LoginError, ServiceError
+from azml_tasks.model import Pipeline, Step
 from azml_tasks.runs.ending import step_failure
+from azml_tasks.snapshot import missing_module, package_hint
 
 # The first that a step has is what its script printed; the others tell of the machine that ran it.
 _SCRIPTS_OWN = ("user_logs/std_log.txt", "user_logs/std_log_0.txt", "azureml-logs/70_driver_log.txt")
@@ -19,8 +21,8 @@ _LAST_LINES = 30
 _SECONDS = 60
 
 
-def failure_of(experiment: Any, step: StepRecord) -> str:
-    """Return why a step failed, as Azure says it and as its log ends."""
+def failure_of(experiment: Any, step: StepRecord, pipeline: Pipeline) -> str:
+    """Return why a step failed, as Azure says it and as its log ends, and what may mend it."""
     message, ending = step.message, ""
     if step.run_id:
         try:
@@ -30,7 +32,13 @@ def failure_of(experiment: Any, step: StepRecord) -> str:
                 ending = "\n".join(_text(details["logFiles"])[1].splitlines()[-_LAST_LINES:])
         except (LoginError, ServiceError) as error:
             ending = str(error)
-    return step_failure(step, message, ending or "it left no log")
+    hint = _hint(ending, pipeline.steps.get(step.key), pipeline)
+    return "\n".join(filter(None, [step_failure(step, message, ending or "it left no log"), hint]))
+
+
+def _hint(ending: str, step: Step | None, pipeline: Pipeline) -> str | None:
+    module = missing_module(ending)
+    return package_hint(module[1], pipeline, step, "cluster") if module and step else None
 
 
 def read_log(experiment: Any, run_id: str) -> tuple[str, str]:

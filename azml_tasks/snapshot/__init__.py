@@ -2,6 +2,7 @@
 
 from azml_tasks.snapshot.build import SnapshotBuilder, build_snapshot, hash_file
 from azml_tasks.snapshot.hint import missing_hint
+from azml_tasks.snapshot.package_hint import missing_module, package_hint
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
 from azml_tasks.snapshot.take import take_snapshots
 
@@ -13,5 +14,7 @@ __all__ = [
     "build_snapshot",
     "hash_file",
     "missing_hint",
+    "missing_module",
+    "package_hint",
     "take_snapshots",
 ]

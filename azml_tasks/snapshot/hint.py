@@ -4,36 +4,49 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from azml_tasks.errors import closest
 from azml_tasks.snapshot.modules import Located, Modules
+from azml_tasks.snapshot.package_hint import missing_module
 from azml_tasks.snapshot.snapshot import Snapshot
 
-_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+# Given a module's name, and one like it.
+Lacking = Callable[[str, str | None], str | None]
+
 _FILE = re.compile(r"^FileNotFoundError: .*?'([^'\n]+)'", re.MULTILINE)
 
 
 def missing_hint(
-    log_tail: str, snapshot: Snapshot, project_dir: str | Path, script_directory: str, working_directory: str | Path
+    log_tail: str,
+    snapshot: Snapshot,
+    project_dir: str | Path,
+    script_directory: str,
+    working_directory: str | Path,
+    lacking: Lacking = lambda module, meant: None,
 ) -> str | None:
     """Return a sentence when what the script did not find lies in the project, else None.
 
-    `log_tail` is the end of the step's log, where its traceback stands; the last error in it counts.
+    `log_tail` is the end of the step's log, where its traceback stands; the last error in it counts. `lacking` gives
+    the sentence for a module that the project does not have, of which it may have one with a name like it.
     """
     project = os.path.abspath(project_dir)
     directory = os.path.normpath(os.path.join(project, script_directory))
-    modules = list(_MODULE.finditer(log_tail))
+    module = missing_module(log_tail)
     files = list(_FILE.finditer(log_tail))
-    if modules and (not files or modules[-1].start() > files[-1].start()):
-        return _about_module(modules[-1][1], snapshot, (directory, project))
+    if module and (not files or module.start() > files[-1].start()):
+        return _about_module(module[1], snapshot, (directory, project), lacking)
     if files:
         return _about_file(files[-1][1], snapshot, (directory, project), os.path.abspath(working_directory))
     return None
 
 
-def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, str]) -> str | None:
+def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, str], lacking: Lacking) -> str | None:
     module = Modules(tuple(map(Located, dict.fromkeys(folders)))).find(name)
-    if module is None or (module.file and module.file.place in snapshot.files):
+    if module is None:
+        return lacking(name, closest(name, _modules_in(folders)))
+    if module.file and module.file.place in snapshot.files:
         return None
     place = module.folders[0].place if module.folders else module.file.place if module.file else ""
     pattern = f"{place}/**" if module.folders else place
@@ -41,6 +54,11 @@ def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, str]) -> st
         f"module '{name}' is in the project, but nothing that the script imports names it: "
         f"add `include: [{_quoted(pattern)}]` to the step"
     )
+
+
+def _modules_in(folders: Iterable[str]) -> Iterator[str]:
+    for folder in dict.fromkeys(folders):
+        yield from sorted(file.stem for file in Path(folder).glob("*.py"))
 
 
 def _about_file(name: str, snapshot: Snapshot, folders: tuple[str, str], working_directory: str) -> str | None:

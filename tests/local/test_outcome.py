@@ -116,6 +116,29 @@ def test_the_hint_says_which_include_mends_a_missing_file(project):
     assert f"\n{run['a'].hint}\nits log: " in failure_text(run)
 
 
+@pytest.mark.parametrize(
+    ("script", "hint"),
+    [
+        (
+            "import no_such_package",
+            "'no_such_package' is neither in the project nor installed here: `pip install no_such_package`, and add "
+            "no_such_package to pip_packages of the environment 'e'",
+        ),
+        ("try:\n    import no_such_package\nexcept ImportError as error:\n    raise SystemExit(f'{error}, sorry')", ""),
+        ("print(\"ModuleNotFoundError: No module named 'no_such_package'\")\n1 / 0", ""),
+    ],
+)
+def test_the_hint_says_what_installs_a_missing_package(project, script, hint):
+    project.write(
+        {
+            "pipeline.yaml": "backend: local\nenv_name: e\nenvironments: {e: {}}\nsteps: {a: {script_name: a.py}}\n",
+            "a.py": script,
+        }
+    )
+
+    assert project.run()["a"].hint == hint
+
+
 def test_a_killed_step_says_what_may_be_the_reason(project):
     run = project.line(a="import os, signal\nos.kill(os.getpid(), signal.SIGKILL)").run()
 

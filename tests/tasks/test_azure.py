@@ -213,6 +213,19 @@ def test_a_failing_script_ends_the_run_with_its_traceback_and_exit_status_1(azur
     assert printed == Answer("prepare\n", "", 0)
 
 
+def test_a_script_that_lacks_a_package_is_told_which_environment_is_to_have_it(azure, registered):
+    azure.on_submit = "execute"
+    registered.write("steps/train.py", "import no_such_package\n")
+
+    err = told(azure, registered("run", *DEV).err)
+
+    assert err[-6:-4] == [
+        "  ModuleNotFoundError: No module named 'no_such_package'",
+        "'no_such_package' is neither in the step's snapshot nor in its environment: add no_such_package to "
+        "pip_packages of the environment 'churn-env'",
+    ]
+
+
 def test_no_wait_returns_at_once_and_says_how_to_look_at_the_run(azure, registered):
     azure.on_submit = "hold"
 

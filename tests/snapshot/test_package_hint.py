@@ -1,0 +1,120 @@
+"""When a step lacks a package, the hint says what installs it, and where the file is to name it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from azml_tasks.model import Pipeline
+from azml_tasks.snapshot import build_snapshot, missing_hint, missing_module, package_hint
+from tests.snapshot.test_hint import FILES
+
+HERE = "is neither in the project nor installed here"
+VIRTUAL = "is neither in the project nor in the step's virtual environment"
+CLUSTER = "is neither in the step's snapshot nor in its environment"
+
+
+def hint(module: str, place: str, environment: dict[str, Any] | None = None, **options: Any) -> str | None:
+    """Return the hint for a step in the environment `e`, which the file declares when it is given."""
+    pipeline = Pipeline.model_validate(
+        {
+            "steps": {"train": {"script_name": "train.py"}},
+            "env_name": "e",
+            "environments": {} if environment is None else {"e": environment},
+        }
+        | options
+    )
+    return package_hint(module, pipeline, pipeline.steps["train"], place)
+
+
+@pytest.mark.parametrize(
+    ("module", "place", "environment", "said"),
+    [
+        ("tqdm", "here", {}, f"'tqdm' {HERE}: `pip install tqdm`, and add tqdm to pip_packages of the environment 'e'"),
+        (
+            "sklearn",
+            "here",
+            {"pip_packages": ["scikit-learn-extra"], "base_image": "mine"},
+            f"'sklearn' {HERE}: `pip install scikit-learn`, and add scikit-learn to pip_packages of the environment "
+            "'e'",
+        ),
+        (
+            "sklearn",
+            "here",
+            {"pip_packages": ["pandas", "Scikit_Learn[x]>=1"]},
+            f"'sklearn' {HERE}: `pip install scikit-learn`",
+        ),
+        (
+            "cv2",
+            "here",
+            {"conda_packages": ["conda-forge::opencv-python-headless"]},
+            f"'cv2' {HERE}: `pip install opencv-python-headless`",
+        ),
+        (
+            "yaml",
+            "here",
+            {"conda_file": "env.yml"},
+            f"'yaml' {HERE}: `pip install pyyaml`, and see that env.yml, the conda_file of the environment 'e', has it",
+        ),
+        (
+            "yaml",
+            "here",
+            None,
+            f"'yaml' {HERE}: `pip install pyyaml`, and see that the environment 'e' has it on Azure",
+        ),
+        (
+            "tqdm",
+            "virtual",
+            {"pip_packages": ["pandas"]},
+            f"'tqdm' {VIRTUAL}: add tqdm to pip_packages of the environment 'e', then `invoke register-env`",
+        ),
+        ("tqdm", "virtual", {"pip_packages": ["tqdm==4"]}, f"'tqdm' {VIRTUAL}: `invoke register-env` installs it"),
+        ("tqdm", "cluster", {}, f"'tqdm' {CLUSTER}: add tqdm to pip_packages of the environment 'e'"),
+        ("tqdm", "cluster", {"pip_packages": ["tqdm"]}, None),
+        ("tqdm", "cluster", None, f"'tqdm' {CLUSTER}: see that the environment 'e' has it on Azure"),
+        ("pandas.missing", "here", {}, None),
+        ("tkinter", "here", {}, None),
+        ("distutils", "here", {}, None),
+    ],
+)
+def test_what_installs_a_package(module: str, place: str, environment: dict[str, Any] | None, said: str | None):
+    assert hint(module, place, environment) == said
+
+
+def test_the_step_s_own_environment_counts_and_one_that_is_not_named_is_not_spoken_of():
+    step = {"script_name": "train.py", "env_name": "own"}
+    assert hint("tqdm", "cluster", {}, steps={"train": step}, environments={"own": {}, "e": {}}) == (
+        f"'tqdm' {CLUSTER}: add tqdm to pip_packages of the environment 'own'"
+    )
+    assert hint("tqdm", "here", env_name=None) == f"'tqdm' {HERE}: `pip install tqdm`"
+    assert hint("tqdm", "cluster", env_name=None) is None
+
+
+def test_a_name_that_is_mistyped_is_not_to_be_installed():
+    pipeline = Pipeline.model_validate({"steps": {"train": {"script_name": "train.py"}}})
+    assert package_hint("siblign", pipeline, pipeline.steps["train"], "here", "sibling") == (
+        f"'siblign' {HERE}; did you mean 'sibling'? Otherwise `pip install siblign`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "asked"),
+    [("siblign", ("siblign", "sibling")), ("zzz", ("zzz", None)), ("lazy", None), ("sibling", None)],
+)
+def test_only_for_a_module_that_the_project_does_not_have(project, tmp_path, module: str, asked):
+    folder = project(FILES)
+    calls = []
+    log = f"Traceback (most recent call last):\nModuleNotFoundError: No module named '{module}'\n"
+    missing_hint(
+        log, build_snapshot(folder, "steps", "train.py"), folder, "steps", tmp_path, lambda *names: calls.append(names)
+    )
+
+    assert calls == ([asked] if asked else [])
+
+
+def test_the_last_module_of_the_log_counts():
+    log = "".join(f"ModuleNotFoundError: No module named '{name}'\n" for name in ("one", "two"))
+
+    assert missing_module(log)[1] == "two"
+    assert missing_module("ValueError: No module named 'one'\n") is None
