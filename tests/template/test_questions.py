@@ -67,10 +67,10 @@ STEP_RULE = "cannot name a step: a to z, digits and _ only, a letter first (it n
 DATASET_RULE = "cannot name a dataset: letters, digits and _ only, a letter first (Azure's rule for a run)"
 WORKSPACE_RULE = "A workspace takes 3 to 33 letters, digits, _ and -, a letter or a digit first"
 GROUP_RULE = "A resource group takes 1 to 90 letters, digits, _, -, ., ( and ), no dot last"
-SUBSCRIPTION_RULE = (
-    "A subscription looks like 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)"
+SUBSCRIPTION_RULE = "A subscription looks like 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)"
+REQUIREMENT_RULE = (
+    "The requirement is `azml-tasks==X.Y.Z`, an absolute path of a folder, or an address such as git+https://..."
 )
-REQUIREMENT_RULE = "The requirement is `azml-tasks==X.Y.Z`, an absolute path of a folder, or an address such as git+https://..."
 
 
 @pytest.mark.parametrize(
@@ -190,9 +190,7 @@ def test_the_project_s_name_gives_the_names_of_its_parts(copy: Copy, project_nam
 
 
 @pytest.mark.parametrize(("folder", "project_name"), [("Été 2024", "Été 2024"), ("tab\there", "My pipeline")])
-def test_the_project_is_called_like_its_folder_unless_told_otherwise(
-    copy: Copy, folder: str, project_name: str
-):
+def test_the_project_is_called_like_its_folder_unless_told_otherwise(copy: Copy, folder: str, project_name: str):
     answers = yaml.safe_load((copy(folder) / ".copier-answers.yml").read_text(encoding="utf-8"))
     assert answers["project_name"] == project_name
 

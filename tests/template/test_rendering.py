@@ -46,9 +46,7 @@ CASES = {
     "fifty steps": Case({"steps": ",".join(FIFTY)}, steps=FIFTY),
     "no dataset": Case({"datasets": ""}, datasets=[]),
     "one step, no dataset": Case({"steps": "only", "datasets": " "}, steps=["only"], datasets=[]),
-    "three datasets": Case(
-        {"datasets": "customers, new_orders, Web"}, datasets=["customers", "new_orders", "Web"]
-    ),
+    "three datasets": Case({"datasets": "customers, new_orders, Web"}, datasets=["customers", "new_orders", "Web"]),
     "YAML's words": Case(
         {"project_name": "no", "steps": "null,true,no,on,off,y", "datasets": "null,Yes,on,n"},
         slug="no",
@@ -66,33 +64,26 @@ CASES = {
             "subscription_id": "12345678-90ab-cdef-1234-567890abcdef",
         }
     ),
-    "names that are numbers": Case(
-        {"project_name": "2024", "ws_name": "123", "resource_group": "1e3"}, slug="2024"
-    ),
-    "accents": Case(
-        {"project_name": "Prévision d'été", "description": "L'été à Zoë 😀"}, slug="prevision-d-ete"
-    ),
+    "names that are numbers": Case({"project_name": "2024", "ws_name": "123", "resource_group": "1e3"}, slug="2024"),
+    "accents": Case({"project_name": "Prévision d'été", "description": "L'été à Zoë 😀"}, slug="prevision-d-ete"),
     "quotes": Case(
         {"project_name": """"churn" 'n' \\""", "description": """a "b" 'c' \\ \\n # d: e, [f] {g} & *h"""},
         slug="churn-n",
     ),
     "variables": Case({"description": "$5 ${HOME} $$ ${{ parameters.a }}"}),
-    "Jinja": Case(
-        {"project_name": "{{ 7 * 7 }}{% raw %}", "description": "{# x #}{{ steps }}"}, slug="7-7-raw"
-    ),
+    "Jinja": Case({"project_name": "{{ 7 * 7 }}{% raw %}", "description": "{# x #}{{ steps }}"}, slug="7-7-raw"),
     "HTML": Case({"project_name": "<!-- churn", "description": "<script>"}),
     "long names": Case(
         {"steps": "s" * 64 + ", train", "datasets": "d" * 64}, steps=["s" * 64, "train"], datasets=["d" * 64]
     ),
     "Azure DevOps": Case({"ci": "azure-devops"}, ci={"azure-pipelines.yml"}),
+    "Azure DevOps, no dataset": Case({"ci": "azure-devops", "datasets": ""}, datasets=[], ci={"azure-pipelines.yml"}),
     "no service": Case({"ci": "none"}, ci=set()),
 }
 
 
 @pytest.fixture(scope="module", params=CASES)
-def rendered(
-    request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Rendered:
+def rendered(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """Return a case and its project, which the tests only read."""
     case = CASES[request.param]
     project = tmp_path_factory.mktemp("rendered") / "churn"
@@ -118,6 +109,13 @@ def test_the_files_are_those_of_the_answers(rendered: Rendered):
         *(f"data/{dataset}.csv" for dataset in case.datasets),
         *case.ci,
     }
+    assert (rendered.project / "data").exists() is bool(case.datasets)
+
+
+def test_the_storage_account_is_spoken_of_where_a_dataset_lies_in_it(rendered: Rendered):
+    speaking = {path for path, text in contents(rendered.project).items() if b"AZURE_STORAGE" in text}
+    everywhere = {".env.example", "pipeline.yaml", *rendered.case.ci}
+    assert speaking == (everywhere if rendered.case.datasets else set())
 
 
 def test_pipeline_yaml_holds_the_answers(rendered: Rendered):
@@ -277,8 +275,12 @@ def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(cop
         ),
     ],
 )
-def test_the_service_s_file_follows_the_service_s_schema(copy: Copy, ci: str, file: str, schema: list[str]):
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, str(copy(ci=ci) / file)]
+@pytest.mark.parametrize("datasets", ["sample", ""])
+def test_the_service_s_file_follows_the_service_s_schema(
+    copy: Copy, ci: str, file: str, schema: list[str], datasets: str
+):
+    path = copy(ci=ci, datasets=datasets) / file
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, str(path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "ok -- validation done\n")
 

@@ -41,10 +41,8 @@ def change_everything(repository: Path) -> None:
     template = repository / "template"
     for file in (*template.rglob("*"), repository / "azml_tasks" / "stub" / "step.py.jinja"):
         if file.is_file() and not file.name.startswith("{{ _copier_conf"):
-            file.write_text(
-                f"# Changed in the template.\n{file.read_text(encoding='utf-8')}", encoding="utf-8"
-            )
-    (template / "data" / "NOTES.md").write_text("New beside the user's data.\n")
+            file.write_text(f"# Changed in the template.\n{file.read_text(encoding='utf-8')}", encoding="utf-8")
+    (template / "{% if dataset_names %}data{% endif %}" / "NOTES.md").write_text("New beside the user's data.\n")
     (template / "steps" / "shared.py").write_text("# New beside the user's steps.\n")
     (template / "docs").mkdir()
     (template / "docs" / "new.md").write_text("New.\n")
@@ -186,9 +184,7 @@ def test_an_update_moves_the_requirement_unless_the_user_chose_another(
     releases: Path, tmp_path: Path, at_first: dict[str, str], at_the_update: dict[str, str], afterwards: str
 ):
     project = tmp_path / "churn"
-    copier.run_copy(
-        str(releases), project, {**ANSWERS, **at_first}, defaults=True, quiet=True, vcs_ref="v0.1.0"
-    )
+    copier.run_copy(str(releases), project, {**ANSWERS, **at_first}, defaults=True, quiet=True, vcs_ref="v0.1.0")
     commit(project, "The project")
     change_everything(releases)
 
@@ -197,8 +193,6 @@ def test_an_update_moves_the_requirement_unless_the_user_chose_another(
     lines = (project / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     place = lines.index("dependencies = [")
     assert lines[place : place + 4] == ["dependencies = [", f'  "{afterwards}",', '  "pandas>=2.2",', "]"]
-    kept = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8")).get(
-        "kept_requirement"
-    )
+    kept = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8")).get("kept_requirement")
     chosen = {**at_first, **at_the_update}.get("requirement")
     assert kept == (None if chosen == "azml-tasks>=0.1.0" else chosen)
