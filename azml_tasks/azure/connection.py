@@ -97,13 +97,6 @@ def login_of(ws: Workspace) -> Tokens:
     raise LoginError(f"the workspace '{ws.name}' was not opened by azml_tasks, so its login cannot be used for this")
 
 
-def forget_connections() -> None:
-    """Let go of every workspace and login, so that the next use opens them anew."""
-    with _lock:
-        _open.clear()
-        _logins.clear()
-
-
 def _login(auth: Auth, variables: Mapping[str, str]) -> tuple[AbstractAuthentication, Tokens]:
     from azureml.core.authentication import TokenAuthentication
 

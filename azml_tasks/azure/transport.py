@@ -63,11 +63,6 @@ def steady(patience: Patience | None = None) -> contextlib.AbstractContextManage
     return _scope.held(_sending(patience or Patience()))
 
 
-def close_connections() -> None:
-    """Close what is kept open from one request to the next."""
-    _adapter.close()
-
-
 class SteadyAdapter(HTTPAdapter):
     """Repeat what failed, when that makes nothing twice."""
 

@@ -8,10 +8,11 @@ import pytest
 
 pytest.importorskip("azureml.core", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
-from azml_tasks.azure.connection import connect, connect_or_create, forget_connections, login_of, open_workspace
+from azml_tasks.azure.connection import connect, connect_or_create, login_of, open_workspace
 from azml_tasks.azure.failures import MissingError
 from azml_tasks.errors import LoginError, ProjectError, ServiceError
 from azml_tasks.reading import Project, load_project
+from tests.azure.connections import forget_connections
 from tests.service.names import CLIENT, GROUP, PASSWORD, SUBSCRIPTION, TENANT, WORKSPACE
 from tests.service.service import Service
 

@@ -11,7 +11,6 @@ pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python
 
 from azureml.pipeline.core import Schedule, ScheduleRecurrence
 
-from azml_tasks.azure.connection import forget_connections
 from azml_tasks.azure.diagnosis import examine_workspace
 from azml_tasks.azure.pausing import pause
 from azml_tasks.azure.register import register
@@ -19,6 +18,7 @@ from azml_tasks.azure.schedules import schedule
 from azml_tasks.checks import project_problems
 from azml_tasks.diagnosis import Finding
 from azml_tasks.reading import load_project
+from tests.azure.connections import forget_connections
 from tests.azure.workspace import FILE, opened
 
 DECLARED = f"""\

@@ -14,11 +14,12 @@ pytest.importorskip("azureml.core", reason="the Azure SDK can be installed on Py
 from azml_tasks import model
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.computes import find_compute, register_compute
-from azml_tasks.azure.connection import forget_connections, open_workspace
+from azml_tasks.azure.connection import open_workspace
 from azml_tasks.azure.datasets import find_dataset, register_dataset
 from azml_tasks.azure.datastores import register_datastore, unregister_datastore
 from azml_tasks.azure.environments import definition_of, find_environment, register_environment
 from azml_tasks.azure.transport import Patience, steady
+from tests.azure.connections import forget_connections
 from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.service.service import Service
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("azureml.core", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
-from azml_tasks.azure.connection import connect, forget_connections
+from azml_tasks.azure.connection import connect
 from azml_tasks.azure.register import (
     register,
     register_computes,
@@ -19,6 +19,7 @@ from azml_tasks.azure.register import (
 )
 from azml_tasks.errors import ProjectError, ServiceError
 from azml_tasks.reading import Project, load_project
+from tests.azure.connections import forget_connections
 from tests.azure.workspace import FILE
 from tests.service.names import CLIENT, PASSWORD, TENANT
 from tests.service.service import Service

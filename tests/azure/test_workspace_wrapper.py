@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("azureml.core", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
-from azml_tasks.azure.connection import forget_connections
 from azml_tasks.azure.workspace_wrapper import WorkspaceWrapper
+from tests.azure.connections import forget_connections
 from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.service.service import Service
 

@@ -257,7 +257,7 @@ def test_scripts_in_folders_inside_and_outside_of_the_current_one_are_sent(azure
 
 
 def test_ten_steps_open_the_workspace_once(azure, here):
-    from azml_tasks.azure.connection import forget_connections
+    from tests.azure.connections import forget_connections
 
     for number in range(10):
         (here / f"s{number}.py").write_text(f"print({number})\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from azml_tasks.azure.connection import forget_connections
+from tests.azure.connections import forget_connections
 from tests.service.names import GROUP, PASSWORD, SUBSCRIPTION, TENANT, WORKSPACE
 from tests.tasks.conftest import Answer, Invoke
 

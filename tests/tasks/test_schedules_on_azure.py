@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azml_tasks.azure.connection import forget_connections
+from tests.azure.connections import forget_connections
 from tests.tasks.azure_tasks import FILE
 from tests.tasks.conftest import Answer, Invoke
 
