@@ -191,6 +191,8 @@ class Attempt:
         """
         record = replace(record, finished=time.time(), exit_code=ended.exit_code)
         _collect(self._places)
+        with contextlib.suppress(OSError):
+            remove_tree(self._places.temporary)
         if stopped:
             # Whatever its exit status: a script that ends well when it is told to stop has not done its work.
             return replace(record, status=stopped.status, message=stopped.message)

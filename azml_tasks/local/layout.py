@@ -2,7 +2,8 @@
 
 .azml/
 ├── runs/<run id>/              one run: run.json, parent/, steps/<step>/
-│   └── steps/<step>/           record.json, context.json, log.txt, metrics.jsonl, outputs/, artifacts/, work/
+│   └── steps/<step>/           record.json, context.json, log.txt, metrics.jsonl, outputs/, artifacts/, work/,
+│                               temporary/, datasets/ (what the script made datasets of)
 ├── objects/                    contents of snapshots, by their SHA-256
 ├── reuse/<step>/               finished results of a step, by fingerprint
 ├── hashes.json                 contents already hashed, by the file's stat
@@ -139,6 +140,11 @@ class StepPlaces:
     def artifacts(self) -> Path:
         """The files that belong to the step's run: uploads, `outputs/`, `logs/`."""
         return self.root / "artifacts"
+
+    @property
+    def temporary(self) -> Path:
+        """What the script mounted and downloaded without saying where; goes when the step has ended."""
+        return self.root / "temporary"
 
     def output(self, name: str) -> Path:
         """Return the folder that stands for an output."""

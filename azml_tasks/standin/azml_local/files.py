@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import sources
+from . import sources, temporary
 from .dataset import AbstractDataset
 from .errors import UserErrorException
 from .refusals import refuses
@@ -22,7 +22,7 @@ class FileDataset(AbstractDataset):
         """Copy the files to a folder, by default a temporary one; returns their paths."""
         import shutil
 
-        target_path = os.path.abspath(target_path or _temporary())
+        target_path = os.path.abspath(target_path or temporary.for_this_step())
         copies = [(source, os.path.join(target_path, relative)) for source, relative in self._pairs()]
         for _, copy in copies:
             if os.path.exists(copy) and not overwrite:
@@ -67,7 +67,7 @@ class MountContext:
 
     def __init__(self, pairs: list[tuple[str, str]], mount_point: str | None) -> None:
         self._pairs = pairs
-        self.mount_point = os.path.abspath(mount_point or _temporary())
+        self.mount_point = os.path.abspath(mount_point or temporary.for_this_step())
         self._links: list[str] = []
 
     def start(self) -> None:
@@ -109,12 +109,6 @@ def _seed(seed: int | None) -> int:
     import random
 
     return random.randrange(2**31) if seed is None else seed  # noqa: S311 - a sample, no secret
-
-
-def _temporary() -> str:
-    import tempfile
-
-    return tempfile.mkdtemp(prefix="azml-")
 
 
 _STEPS = {

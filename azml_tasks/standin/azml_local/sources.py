@@ -99,11 +99,11 @@ def _matching(pattern: str) -> list[str]:
 
 def _downloaded(address: str) -> str:
     """Fetch a file of the web, which is where the script said it is; returns where it lies now."""
-    import tempfile
     import urllib.request
 
-    folder = tempfile.mkdtemp(prefix="azml-")
-    target = os.path.join(folder, posixpath.basename(address.partition("?")[0]) or "file")
+    from . import temporary
+
+    target = os.path.join(temporary.for_a_dataset(), posixpath.basename(address.partition("?")[0]) or "file")
     with urllib.request.urlopen(address) as answer, open(target, "wb") as file:  # noqa: S310 - checked to be http
         while chunk := answer.read(1 << 20):
             file.write(chunk)

@@ -145,11 +145,11 @@ class TabularDataset(AbstractDataset):
 
 def _written(name: str, write):
     import os
-    import tempfile
 
+    from . import temporary
     from .files import FileDataset
 
-    path = os.path.join(tempfile.mkdtemp(prefix="azml-"), name)
+    path = os.path.join(temporary.for_a_dataset(), name)
     write(path)
     return FileDataset._create({"kind": "file", "paths": [path], "steps": []})
 
