@@ -11,18 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from azml_tasks.errors import listed
-from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give, local_path
+from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give
 from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
 from azml_tasks.local.environment import definition_of, variables_of
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
 from azml_tasks.local.files import remove_tree, write_json
 from azml_tasks.local.fingerprint import Fingerprint, differences
+from azml_tasks.local.inputs import InputMissingError, Inputs
 from azml_tasks.local.layout import StepPlaces
 from azml_tasks.local.mentions import Mentions, noted_reads
+from azml_tasks.local.objects import ChangedError
 from azml_tasks.local.processes import Ended, Launch
 from azml_tasks.local.record import StepRecord
 from azml_tasks.local.results import Result
@@ -52,10 +54,6 @@ class Stopped:
     message: str
 
 
-class InputMissingError(Exception):
-    """A dataset's local data are not there; the text is a sentence."""
-
-
 @dataclass(frozen=True)
 class Decision:
     """Whether an earlier result stands in for a step, and why or why not."""
@@ -75,6 +73,7 @@ class Attempt:
         self._plan = plan
         self._snapshot = snapshot
         self._upstream = upstream
+        self._inputs = Inputs(site, plan, upstream)
         self._places = site.run.places.step(plan.key)
         self._read_beside: dict[str, str] = {}
 
@@ -94,7 +93,7 @@ class Attempt:
             script=self._snapshot.script,
             files=dict(self._snapshot.hashes),
             argv=fixed_arguments(self._plan, self._site.run.parameters),
-            inputs=self._inputs(),
+            inputs=self._inputs.described(),
             environment=definition_of(pipeline, self._plan.step, self._site.layout.project, self._virtual),
             after={key: record.producer for key, record in sorted(self._upstream.items()) if key not in reads_from},
         )
@@ -123,17 +122,19 @@ class Attempt:
     def launch(self) -> Launch:
         """Prepare the step's folders and files and return the process to start.
 
-        Raises OSError, ChangedError.
+        Raises InputMissingError, OSError.
         """
         site, places = self._site, self._places
         self.fingerprint  # noqa: B018 - taken before the step runs, since its inputs may change while it does
-        self._site.objects.stage(self._snapshot, places.work)
+        self._inputs.check_kept()
+        self._stage()
         given = self._give()
         mentions = Mentions(self._snapshot, places.work, given.argv)
         self._read_beside = site.results.observe(mentions.places(site.plan.pipeline, site.layout))
+        # Before the outputs, so that whoever lists the step's folder to delete it and finds them finds this, too.
+        write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
         for folder in given.outputs.values():
             Path(folder).mkdir(parents=True, exist_ok=True)
-        write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
         script = places.work / self._snapshot.script
         path = tuple(dict.fromkeys((str(script.parent), str(places.work))))
         variables = variables_of(site.plan.pipeline, self._plan.step)
@@ -196,6 +197,8 @@ class Attempt:
         if stopped:
             # Whatever its exit status: a script that ends well when it is told to stop has not done its work.
             return replace(record, status=stopped.status, message=stopped.message)
+        if not self._places.context.exists():
+            return replace(record, status="failed", message="its folder in .azml was deleted while it ran")
         if ended.exit_code is None:
             return replace(record, status="failed", message=f"it could not be started: {ended.message}")
         if ended.exit_code != 0:
@@ -208,15 +211,16 @@ class Attempt:
         """Return the record of a step whose process ended well, if its outputs are as they should be."""
         with contextlib.suppress(OSError):
             remove_tree(self._places.work)
-        digest = self._site.results.digest
-        outputs = {output.name: digest(self._places.output(output.name)) for output in self._plan.outputs}
+        digest = self._site.results.digest_output
+        outputs = {output.name: digest(self._places, output.name) for output in self._plan.outputs}
         gone = [output.argument for output in self._plan.outputs if not outputs[output.name]]
         if gone:
             message = f"what it was given as {listed(gone)} is gone or cannot be read"
             return replace(record, status="failed", message=message)
         try:
+            self._inputs.check_kept()
             deliver(self._plan, self._places, self._site.layout, step_run_id(self._site.run, self._plan))
-        except DestinationError as error:
+        except (InputMissingError, DestinationError) as error:
             return replace(record, status="failed", message=str(error))
         return replace(record, status="completed", outputs=outputs)
 
@@ -225,7 +229,7 @@ class Attempt:
 
         Raises OSError.
         """
-        if record.status != "completed" or not self._inputs_are_as_before():
+        if record.status != "completed" or not self._inputs.are(self.fingerprint.inputs):
             return
         results = self._site.results
         observed = results.observe({*self._read_beside, *noted_reads(self._places, self._site.layout)})
@@ -240,12 +244,6 @@ class Attempt:
             observed=observed,
         )
         results.of(self._plan.key).put_first(result)
-
-    def _inputs_are_as_before(self) -> bool:
-        try:
-            return self._inputs() == self.fingerprint.inputs
-        except InputMissingError:
-            return False
 
     def _may_write(self, place: str) -> bool:
         """Say whether a script may have changed by itself what lies there, as by registering a model."""
@@ -265,6 +263,14 @@ class Attempt:
         hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking)
         return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint or "")
 
+    def _stage(self) -> None:
+        try:
+            self._site.objects.stage(self._snapshot, self._places.work)
+        except ChangedError as error:
+            changed = os.path.relpath(str(error), self._site.layout.project)
+            message = f"{changed} was changed after the run began, and the copy of it in .azml deleted"
+            raise InputMissingError(message) from None
+
     def _give(self) -> Given:
         written = {
             (key, name): record.places.output(name) for key, record in self._upstream.items() for name in record.outputs
@@ -272,33 +278,6 @@ class Attempt:
         own = {output.name: self._places.output(output.name) for output in self._plan.outputs}
         folders = Folders(self._site.layout.project, written, own)
         return give(self._plan, self._site.plan.pipeline, self._site.run.parameters, folders)
-
-    def _inputs(self) -> dict[str, dict[str, Any]]:
-        """Return each input's content and the way it is read.
-
-        Raises InputMissingError, OSError.
-        """
-        found: dict[str, dict[str, Any]] = {}
-        for item in self._plan.inputs:
-            if isinstance(item, DatasetInput):
-                found[item.name] = self._dataset(item)
-                continue
-            digest = self._upstream[item.output.step].outputs[item.output.name]
-            found[item.name] = {"content": digest, "format": getattr(item, "format", "folder")}
-        return found
-
-    def _dataset(self, item: DatasetInput) -> dict[str, Any]:
-        site = self._site
-        dataset = site.plan.pipeline.datasets[item.dataset]
-        path = local_path(dataset, site.layout.project)
-        digest = site.contents.digest_pattern(site.layout.project, os.path.relpath(path, site.layout.project))
-        if digest is None:
-            raise InputMissingError(f"the data of dataset '{item.dataset}' are not there: {dataset.local_path}")
-        definition = dataset.model_dump(
-            mode="json",
-            include={"type", "mode", "format", "separator", "set_column_types", "support_multi_line"},
-        )
-        return {"content": digest, **definition}
 
 
 def _collect(places: StepPlaces) -> None:

@@ -31,6 +31,7 @@ class Contents:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._known: dict[str, tuple[_Signature, str]] = {}
+        self._remembered: dict[Path, list[str]] = {}
         self._changed = False
         saved = read_json(file) or {}
         if saved.get("version") == _VERSION:
@@ -64,6 +65,20 @@ class Contents:
         if not os.path.isdir(path):
             return self.hash_file(os.fspath(path))
         return self._digest_of(self._walk(os.fspath(path)))
+
+    def digest_and_remember(self, folder: Path) -> str:
+        """Return the digest of a folder, and remember for `has_lost` what it holds.
+
+        Raises OSError.
+        """
+        lines = list(self._walk(os.fspath(folder))) if folder.is_dir() else []
+        names = (line.partition("\0")[0] for line in lines)
+        self._remembered[folder] = [os.path.join(folder, name) if name else str(folder) for name in names]
+        return self._digest_of(iter(lines)) if lines else self.digest(folder)
+
+    def has_lost(self, folder: Path) -> bool:
+        """Say whether anything is gone of what the folder held when it was remembered."""
+        return any(not os.path.lexists(path) for path in self._remembered.get(folder) or [str(folder)])
 
     def digest_pattern(self, folder: str | Path, pattern: str) -> str | None:
         """Return the digest of the files that a glob pattern finds, or of the one path; None when there is none.

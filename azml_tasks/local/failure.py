@@ -11,6 +11,7 @@ from pathlib import Path
 _TAIL_BYTES = 64 * 1024
 _MOST_LINES = 40
 _LINES_WITHOUT_TRACEBACK = 10
+_LONGEST_LINE = 1_000
 _HEADER = "Traceback (most recent call last):"
 _CHAINED = ("another exception occurred:", "direct cause of the following exception:")
 _FRAME = re.compile(r'^(\s*File ")([^"]+)(", line \d+)', re.MULTILINE)
@@ -26,21 +27,29 @@ def log_tail(log: Path) -> str:
     except OSError:
         return ""
     if size > _TAIL_BYTES:
-        data = data.partition(b"\n")[2]
+        data = data.partition(b"\n")[2] or data
     return data.decode("utf-8", "replace")
 
 
 def shown_part(tail: str) -> str:
-    """Return the last traceback of a log with what it arose from, or its last lines when it has none."""
+    """Return the last traceback of a log with what it arose from, or its last lines when it has none.
+
+    Of a line that is too long its middle is left out.
+    """
     start = tail.rfind(_HEADER)
     if start < 0:
-        return "\n".join(tail.rstrip().splitlines()[-_LINES_WITHOUT_TRACEBACK:])
+        return _cut(tail.rstrip().splitlines()[-_LINES_WITHOUT_TRACEBACK:])
     while tail[:start].rstrip().endswith(_CHAINED):
         start = tail.rfind(_HEADER, 0, start)
     lines = tail[start:].rstrip().splitlines()
     if len(lines) > _MOST_LINES:
         lines = [lines[0], "  ...", *lines[2 - _MOST_LINES :]]
-    return "\n".join(lines)
+    return _cut(lines)
+
+
+def _cut(lines: list[str]) -> str:
+    half = _LONGEST_LINE // 2
+    return "\n".join(f"{line[:half]} ... {line[-half:]}" if len(line) > _LONGEST_LINE else line for line in lines)
 
 
 def with_source_paths(text: str, work: Path, files: Mapping[str, Path], project: Path) -> str:

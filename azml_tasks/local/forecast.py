@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from azml_tasks.errors import listed
-from azml_tasks.local.attempt import Attempt, InputMissingError
+from azml_tasks.local.attempt import Attempt
 from azml_tasks.local.content import Contents
+from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preparation import build_snapshots, given_steps, virtual_environments
 from azml_tasks.local.record import RunRecord, StepRecord

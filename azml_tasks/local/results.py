@@ -51,13 +51,15 @@ class Results:
 
     def damage(self, result: Result) -> str | None:
         """Say what is no longer as the step left it; None when all is."""
-        if not result.places.record.is_file():
+        places = result.places
+        # Whoever deletes a step's folder while the step goes on may leave what is written afterwards: its record.
+        if not (places.record.is_file() and places.context.is_file()):
             return "its earlier result is gone"
         for name, digest in result.outputs.items():
-            found = self.digest(result.places.output(name))
+            found = self.digest_output(places, name)
             if found != digest:
                 return f"its earlier output '{name}' {'was changed since' if found else 'is gone'}"
-        if self.digest(result.places.artifacts) != result.artifacts:
+        if self.digest(places.artifacts) != result.artifacts:
             return "the files of its earlier run were changed since"
         for pattern, digest in result.observed.items():
             if self.digest_pattern(pattern) != digest:
@@ -74,6 +76,17 @@ class Results:
             return self._contents.digest_pattern(self._layout.project, pattern) or _GONE
         except OSError:
             return _GONE
+
+    def digest_output(self, places: StepPlaces, name: str) -> str:
+        """Return the digest of an output, whose files `is_there` will look for; empty when it is not there."""
+        try:
+            return self._contents.digest_and_remember(places.output(name))
+        except OSError:
+            return _GONE
+
+    def is_there(self, places: StepPlaces, name: str) -> bool:
+        """Say whether the output still has all that was in it when its digest was taken."""
+        return places.context.exists() and not self._contents.has_lost(places.output(name))
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file or folder; empty when it is not there."""

@@ -68,7 +68,14 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
             scheduler = Scheduler(site, snapshots, given, selection, place, on_event)
             return scheduler.run(jobs or _processors(), tick, grace, remarks)
     except OSError as error:
-        raise RunError(f"the run stopped: {error.strerror}: {error.filename or 'no file was named'}") from error
+        raise RunError(f"the run stopped: {_reason(error, layout)}") from error
+
+
+def _reason(error: OSError, layout: Layout) -> str:
+    place = str(error.filename or "no file was named")
+    if isinstance(error, FileNotFoundError) and place.startswith(str(layout.root)):
+        return f"{os.path.relpath(place, layout.project)} was deleted while the run needed it"
+    return f"{error.strerror}: {place}"
 
 
 def _processors() -> int:

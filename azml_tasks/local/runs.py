@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from azml_tasks.errors import RunError, listed
 from azml_tasks.local.destinations import registered_folders
 from azml_tasks.local.files import read_json, remove_tree, write_json
-from azml_tasks.local.layout import Layout
+from azml_tasks.local.layout import Layout, RunPlaces
 from azml_tasks.local.record import RunRecord, read_run
 
 _MOST_TRIES = 100
+_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+# What has no record, or is half-written, may be of a run that has just begun; after this long (seconds) it is not.
+_SETTLED = 3600.0
 
 
 def new_run(layout: Layout, experiment: str, parameters: Mapping[str, Any]) -> RunRecord:
@@ -70,24 +75,35 @@ def prune(project_dir: str | Path, keep: int = 5, dry: bool = False) -> list[str
     """Clear away all but the newest runs and return the ids of those that are wholly gone.
 
     Runs that still go on stay. Of a run that is cleared, steps stay whose results a kept run or the next one reuses,
-    or that a registered dataset is made of.
+    or that a registered dataset is made of. What killed runs left half-written goes, too.
 
-    Raises OSError.
+    Raises RunError for what cannot be deleted.
     """
+    try:
+        return _prune(project_dir, keep, dry)
+    except OSError as error:
+        raise RunError(f"not everything could be cleared: {error.strerror}: {error.filename}") from error
+
+
+def _prune(project_dir: str | Path, keep: int, dry: bool) -> list[str]:
     layout = Layout.of(project_dir)
     records = list_runs(layout.project)
     kept = [record for place, record in enumerate(records) if place < keep or record.status == "running"]
+    going_on = any(record.status == "running" for record in kept)
     needed = {(step.producer, step.places.root.name) for record in kept for step in record.steps if step.producer}
-    needed |= {*_latest_results(layout), *_registered(layout)}
-    old = [record for record in records if record not in kept]
+    # A run that goes on may yet reuse any result that is known, the next one begins with the latest.
+    needed |= {*_results(layout, most=None if going_on else 1), *_registered(layout)}
+    old = [record.id for record in records if record not in kept] + _remains(layout)
     if not dry:
-        for record in old:
-            _clear(record, {folder for run_id, folder in needed if run_id == record.id})
-        if not any(record.status == "running" for record in kept):
-            remove_tree(layout.objects)  # Made again from the project's files when a run needs them.
-            _forget_cleared_results(layout)
+        if not going_on:
+            # First, so that no run which begins now reuses what is about to go.
+            _forget_results(layout, needed, frozenset(old))
+        for run_id in old:
+            _clear(layout.run(run_id), {folder for needed_id, folder in needed if needed_id == run_id})
+        if not going_on:
+            _clear_leftovers(layout)
     in_part = {run_id for run_id, _ in needed}
-    return [record.id for record in old if record.id not in in_part]
+    return [run_id for run_id in old if run_id not in in_part]
 
 
 def _ids(layout: Layout) -> list[str]:
@@ -97,9 +113,10 @@ def _ids(layout: Layout) -> list[str]:
         return []
 
 
-def _latest_results(layout: Layout) -> Iterator[tuple[str, str]]:
+def _results(layout: Layout, most: int | None) -> Iterator[tuple[str, str]]:
+    """Yield the run and the step's folder of the newest results of each step."""
     for file in layout.reuse.glob("*.json"):
-        for result in (read_json(file) or {}).get("results", [])[:1]:
+        for result in (read_json(file) or {}).get("results", [])[:most]:
             yield result["run_id"], file.stem
 
 
@@ -112,21 +129,47 @@ def _registered(layout: Layout) -> Iterator[tuple[str, str]]:
                 yield parts[0], parts[2]
 
 
-def _clear(record: RunRecord, needed: set[str]) -> None:
+def _remains(layout: Layout) -> list[str]:
+    """Return the ids of runs that were killed, or deleted in part, and have no record."""
+    places = (layout.run(run_id) for run_id in _ids(layout) if _ID.fullmatch(run_id))
+    return [place.root.name for place in places if read_json(place.record) is None and _is_settled(place.root)]
+
+
+def _is_settled(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime + _SETTLED < time.time()
+    return False
+
+
+def _clear(run: RunPlaces, needed: set[str]) -> None:
     if not needed:
-        remove_tree(record.places.root)
+        remove_tree(run.root)
         return
-    for folder in record.places.steps.iterdir():
+    for folder in run.steps.glob("*"):
         if folder.name not in needed:
             remove_tree(folder)
         else:
             remove_tree(folder / "work")
 
 
-def _forget_cleared_results(layout: Layout) -> None:
+def _clear_leftovers(layout: Layout) -> None:
+    # Made again from the project's files when a run needs them, such as one that begins now and fills the folder.
+    shutil.rmtree(layout.objects, ignore_errors=True)
+    for partial in (*layout.root.glob("*.partial"), *layout.reuse.glob("*.partial")):
+        if _is_settled(partial):
+            partial.unlink(missing_ok=True)
+
+
+def _forget_results(layout: Layout, needed: Set[tuple[str, str]], old: Set[str]) -> None:
+    """Forget the results that are about to be cleared, and those that are gone already."""
     for file in layout.reuse.glob("*.json"):
         values = read_json(file) or {}
         known = values.get("results", [])
-        kept = [result for result in known if (layout.run(result["run_id"]).steps / file.stem).is_dir()]
+        kept = [
+            result
+            for result in known
+            if (result["run_id"] not in old or (result["run_id"], file.stem) in needed)
+            and (layout.run(result["run_id"]).steps / file.stem).is_dir()
+        ]
         if kept != known:
             write_json(file, {**values, "results": kept})

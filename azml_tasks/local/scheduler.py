@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -12,9 +13,9 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any
 
-from azml_tasks.local.attempt import Attempt, InputMissingError, Stopped
+from azml_tasks.local.attempt import Attempt, Stopped
 from azml_tasks.local.files import read_json
-from azml_tasks.local.objects import ChangedError
+from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.preload import Preload, modules_to_preload
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.processes import Ended, Processes
@@ -41,6 +42,8 @@ _PATIENCE_WITH_US = 3
 # How often (seconds) to look whether a script has cancelled the run.
 _LOOK_EVERY = 0.5
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+if sys.platform != "win32":
+    _SIGNALS[signal.SIGHUP] = "the end of its terminal"
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -94,12 +97,19 @@ class Scheduler:
         self.tell(RunStarted(run, tuple(self.waiting)))
         for remark in remarks:
             self.tell(Remark(remark))
-        with self._signals_caught():
-            self._loop(jobs, tick)
+        try:
+            with self._signals_caught():
+                self._loop(jobs, tick)
+        except BaseException:
+            # Without the process that runs it the record is that of an interrupted run, however long this one lives.
+            with contextlib.suppress(OSError):
+                self._save_run("running")
+            raise
         good = all(record.ok for record in self.records.values())
         status: RunStatus = "completed" if good else "cancelled" if self.interrupts else "failed"
         run = self._save_run(status, finished=time.time())
-        self.site.contents.save()
+        with contextlib.suppress(OSError):  # Without it the next run hashes again.
+            self.site.contents.save()
         self.tell(RunFinished(run))
         return run
 
@@ -147,7 +157,7 @@ class Scheduler:
                 self._settle(attempt.reuse(decision.result, decision.reason))
                 return
             launch = attempt.launch()
-        except (InputMissingError, ChangedError) as error:
+        except InputMissingError as error:
             self._settle(replace(attempt.started(""), status="failed", message=str(error), finished=time.time()))
             return
         record = attempt.started(decision.reason)
@@ -250,7 +260,7 @@ class Scheduler:
 
     @contextlib.contextmanager
     def _signals_caught(self) -> Iterator[None]:
-        """Note Ctrl-C and SIGTERM instead of being ended by them; a third Ctrl-C ends the runner itself."""
+        """Note Ctrl-C and the like instead of being ended by them; a third Ctrl-C ends the runner itself."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -261,7 +271,9 @@ class Scheduler:
             if len(self.interrupts) >= _PATIENCE_WITH_US:
                 raise KeyboardInterrupt
 
-        before = {number: signal.signal(number, note) for number in _SIGNALS}
+        # What is ignored stays so: `nohup invoke run` is to outlive its terminal.
+        heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, note) for number in heeded}
         try:
             yield
         finally:

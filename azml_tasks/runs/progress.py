@@ -63,8 +63,9 @@ class Progress:
         try:
             self._stream.write(text.encode(encoding, "replace").decode(encoding))
             self._stream.flush()
-        except BrokenPipeError:
-            # Whoever read along has left; the run goes on, and its records tell the rest.
+        except OSError:
+            # Whoever read along has left, or the terminal, or there is no room for more; the run goes on, and its
+            # records tell the rest.
             self._is_read = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import re
 import sys
@@ -35,9 +36,10 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
     def make(body: Body) -> invoke.Task[Body]:
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
+            _show_what_can_be_shown()
             try:
                 done = body(*args, **kwargs)
-                sys.stdout.flush()
+                _flush()
                 return done
             except AzmlError as error:
                 text = with_target(str(error), kwargs.get("target", ""))
@@ -45,8 +47,8 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
             except BrokenPipeError:
                 if _is_read():
                     raise
-                # As in `invoke runs.logs | head`; what is still buffered goes nowhere.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                # As in `invoke runs.logs | head`.
+                _say_no_more()
                 raise invoke.Exit(code=1) from None
 
         made: Task[Body] = invoke.task(klass=Task, auto_shortflags=False, **options)(run)
@@ -54,6 +56,27 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
         return made
 
     return make
+
+
+def _show_what_can_be_shown() -> None:
+    """Replace the characters that standard output does not take: a log may hold any."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _say_no_more()
+        raise invoke.Exit(f"what this command prints could not be written: {error.strerror}", code=1) from None
+
+
+def _say_no_more() -> None:
+    """Let what is still buffered go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_read() -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import random
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,6 +72,14 @@ class Project:
 
     def reasons(self, run: RunRecord) -> dict[str, str]:
         return {step.key: step.reason for step in run.steps}
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """What happens at random in a test; the seed is printed when it fails, and set by AZML_TEST_SEED."""
+    seed = int(os.environ.get("AZML_TEST_SEED") or random.SystemRandom().randrange(1_000_000))
+    print(f"AZML_TEST_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.fixture

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.local.arguments import dataset_id
-from azml_tasks.local.attempt import Attempt, Decision, InputMissingError, Stopped
+from azml_tasks.local.attempt import Attempt, Decision, Stopped
 from azml_tasks.local.content import Contents
 from azml_tasks.local.environment import STANDIN
 from azml_tasks.local.fingerprint import Fingerprint
+from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.processes import Ended, Launch
 from azml_tasks.local.record import RunRecord, StepRecord
@@ -74,6 +75,9 @@ class Stage:
                 outputs={"merge_output_folder": "the digest of its output"},
             ),
         }
+        merged = self.upstream["merge"].places
+        merged.output("merge_output_folder").mkdir(parents=True)
+        merged.context.write_text("{}")
 
     def attempt(
         self,

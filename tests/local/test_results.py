@@ -103,6 +103,7 @@ def whole(tmp_path: Path, results: Results) -> Result:
         (path / "file").write_text(path.name)
     (tmp_path / "data.csv").write_text("1")
     places.record.write_text("{}")
+    places.context.write_text("{}")
     return Result(
         run_id="run-1",
         places=places,
@@ -118,6 +119,7 @@ def whole(tmp_path: Path, results: Results) -> Result:
     [
         (lambda project, places: None, None),
         (lambda project, places: places.record.unlink(), "its earlier result is gone"),
+        (lambda project, places: places.context.unlink(), "its earlier result is gone"),
         (lambda project, places: remove_tree(places.root), "its earlier result is gone"),
         (lambda project, places: remove_tree(places.output("second")), "its earlier output 'second' is gone"),
         (

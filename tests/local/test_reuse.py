@@ -357,7 +357,8 @@ def test_a_directory_or_a_pattern_of_files_is_an_input_by_its_contents(project):
     assert project.statuses(project.run()) == {"a": "completed", "b": "completed"}
 
 
-def test_a_dataset_whose_data_are_gone_fails_its_step_in_a_sentence(project):
+@pytest.mark.parametrize("options", [{}, {"force": True}])
+def test_a_dataset_whose_data_are_gone_fails_its_step_in_a_sentence(project, options):
     project.pipeline(
         """
         datasets: {customers: {local_path: data.csv}}
@@ -366,7 +367,7 @@ def test_a_dataset_whose_data_are_gone_fails_its_step_in_a_sentence(project):
         a="",
     )
 
-    run = project.run()
+    run = project.run(**options)
 
     assert (run.status, run["a"].message) == ("failed", "the data of dataset 'customers' are not there: data.csv")
 
@@ -431,23 +432,6 @@ def test_a_step_that_cannot_be_chosen(three, options, message):
         three.run(**options)
 
     assert str(caught.value) == message
-
-
-def test_azml_can_be_deleted_at_any_time(three):
-    shutil.rmtree(three.folder / ".azml")
-
-    assert three.statuses(three.run()) == dict.fromkeys(("one", "two", "three"), "completed")
-
-
-def test_a_script_that_deletes_azml_fails_in_a_sentence_and_the_next_run_is_right(project):
-    delete = f"import shutil\nshutil.rmtree({str(project.folder / '.azml')!r})\n"
-    project.line(one=PASS_ALONG, two=PASS_ALONG + delete, three=PASS_ALONG)
-
-    run = project.run()
-
-    assert run["two"].message == "what it was given as --output-folder is gone or cannot be read"
-    project.write({"two.py": PASS_ALONG})
-    assert project.log(project.run(), "three") == "read: one two \n"
 
 
 def test_a_project_that_is_moved_keeps_its_results(three, tmp_path):
