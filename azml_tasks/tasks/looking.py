@@ -8,7 +8,7 @@ from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import TARGET, task
 
 
-@task(help={"target": TARGET, "strict": "Take remarks for errors."})
+@task(help={"target": TARGET, "strict": "Count remarks as errors: exit status 2."})
 def validate(context: Context, target: str = "", strict: bool = False) -> None:
     """Check all of pipeline.yaml, and the files it names, without Azure."""
     from azml_tasks.checks import project_problems

@@ -22,7 +22,7 @@ from azml_tasks.tasks.task import task
     },
 )
 def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str] | None = None) -> None:
-    """Add a step to pipeline.yaml and write its script."""
+    """Add the step NAME to pipeline.yaml and write its script."""
     from azml_tasks.reading import find_file, load_project
     from azml_tasks.reading.edit import add_step, scalar
     from azml_tasks.stub import dataset_name_problem, render_stub, step_name_problem

@@ -67,7 +67,7 @@ def run(
     version: str = "",
     experiment: str = "",
 ) -> None:
-    """Run the published pipeline once more, with other values; what the file says today does not matter."""
+    """Run the published pipeline once more, as it was published, whatever the file says today."""
     project, dry = load(context, target), is_dry(context)
     ws = _workspace(project)
     from azml_tasks.azure.publish import published_name

@@ -82,7 +82,7 @@ def register_compute(context: Context, target: str = "") -> None:
 
 @task(positional=["name"], help={"target": TARGET, "name": "The datastore's name."})
 def unregister_datastore(context: Context, name: str, target: str = "") -> None:
-    """Take a datastore out of the workspace; its blobs stay."""
+    """Take the datastore NAME out of the workspace; its blobs stay."""
     project, dry = load(context, target), is_dry(context)
     _refuse_local(project, "datastores: a local run reads each dataset's local_path")
     from azml_tasks.azure.datastores import unregister_datastore as unregister

@@ -29,8 +29,8 @@ class Selected(TypedDict):
     help={
         "target": TARGET,
         "set": SET,
-        "from-step": "Run this step and what follows it; what lies before is taken from the last run (local).",
-        "only": "Run this step alone, on what the last run left (local).",
+        "from-step": "Run this step and what follows it, on what the last run left (local runs only).",
+        "only": "Run this step alone, on what the last run left (local runs only).",
         "experiment": "File the run under this experiment.",
         "force": "Run every step anew, whatever could be reused.",
         "wait": "--no-wait returns as soon as Azure has taken the run; a local run is always waited for.",

@@ -29,7 +29,7 @@ RUN = "The run's id, or how it begins; by default the newest."
     help={
         "target": TARGET,
         "most": "How many to show; 20 by default.",
-        "experiment": "Of this experiment; by default the file's (Azure).",
+        "experiment": "On Azure: the runs of this experiment; by default of the file's.",
     },
 )
 def list_(context: Context, target: str = "", most: int = 20, experiment: str = "") -> None:
@@ -74,7 +74,7 @@ def show(context: Context, target: str = "", run: str = "") -> None:
             print(f"{step.key}: {name} = {value}")
 
 
-@task(help={"target": TARGET, "run": RUN, "step": "Of this step alone; by default of all."})
+@task(help={"target": TARGET, "run": RUN, "step": "Only what this step printed; by default what every step did."})
 def logs(context: Context, target: str = "", run: str = "", step: str = "") -> None:
     """Print what the scripts of a run printed."""
     for record, pieces in _logs(context, target, run or None, step or None):

@@ -54,7 +54,7 @@ def schedule(context: Context, target: str = "", run_now: bool = False) -> None:
         _run_now(project, ws, dry)
 
 
-@task(name="list", help={"target": TARGET, "all": "Those of the whole workspace, not of this file's pipeline alone."})
+@task(name="list", help={"target": TARGET, "all": "List those of the whole workspace, not this pipeline's alone."})
 def list_(context: Context, target: str = "", all: bool = False) -> None:  # noqa: A002  (the flag is --all)
     """List the schedules in all states, with what each runs and when next."""
     project = load(context, target)

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 import invoke
 
 from azml_tasks.errors import AzmlError
-from azml_tasks.tasks.number import Task
+from azml_tasks.tasks.flags import Task
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
-TARGET = "Merge the keys of this target of pipeline.yaml over the file."
+TARGET = "Use this target of pipeline.yaml: its keys are laid over the file's."
 SET = (
-    "Another value for this run: STEP.KEY=VALUE for a hyperparameter, NAME=VALUE for a pipeline parameter; "
-    "may be given several times."
+    "Another value for this run: STEP.KEY=VALUE, such as train.lr=0.1, for a hyperparameter, NAME=VALUE for a "
+    "pipeline parameter; may be given several times."
 )
 # A command in a sentence, unless it takes no target.
 _COMMAND = re.compile(r"`invoke (?!new-step|runs\.prune)([a-z][\w.-]*)")

@@ -163,7 +163,7 @@ def test_the_graph_as_mermaid(churn: Invoke):
 @pytest.mark.parametrize(
     ("task", "options"),
     [
-        ("validate", {"--strict": "Take remarks for errors.", "--target=STRING": TARGET}),
+        ("validate", {"--strict": "Count remarks as errors: exit status 2.", "--target=STRING": TARGET}),
         ("graph", {"--mermaid": "Print a Mermaid flowchart instead.", "--target=STRING": TARGET}),
         (
             "new-step",

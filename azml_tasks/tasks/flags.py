@@ -1,4 +1,4 @@
-"""Flags that take a number: what is none, or too small, is one sentence and not a traceback of Invoke's."""
+"""Flags that would do harm with no value or a wrong one: numbers that cannot be meant, and `--set` alone."""
 
 from __future__ import annotations
 
@@ -30,16 +30,21 @@ class Number(invoke.Argument):
 
 
 class Task(invoke.Task[Body]):
-    """A task whose flags with a number for a default are `Number`s; `least` holds the smallest of each."""
+    """A task whose flags hold out for their values.
+
+    Those with a number for a default are `Number`s, and `least` holds the smallest of each.
+    """
 
     least: Mapping[str, int] = {}
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[invoke.Argument]:
-        """Return the flags, as Invoke makes them from the signature but for those with a number."""
-        return [
-            self._number(argument) if argument.kind is int else argument
-            for argument in super().get_arguments(ignore_unknown_help)
-        ]
+        """Return the flags, as Invoke makes them from the signature but for numbers and lists."""
+        arguments = super().get_arguments(ignore_unknown_help)
+        for argument in arguments:
+            if argument.kind is list:
+                # The parser takes an empty list for a value that was given.
+                argument.raw_value = None
+        return [self._number(argument) if argument.kind is int else argument for argument in arguments]
 
     def _number(self, argument: invoke.Argument) -> Number:
         number = Number(

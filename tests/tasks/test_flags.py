@@ -1,4 +1,4 @@
-"""Flags that take a number: what they refuse, and that nothing is done then."""
+"""Flags that need a value: what they refuse, and that nothing is done then."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ def test_the_smallest_number_is_taken_and_so_is_the_default(invoke: Invoke, word
     # The newest result stays for the next run to reuse.
     assert len(invoke("runs.list", "--most", "9").out.splitlines()) == max(left, 1) + 1
     assert len(invoke("runs.list", "--most", "1").out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("words", [["run", "--set"], ["run", "--set", "--force"], ["new-step", "a", "--dataset"]])
+def test_a_flag_that_may_come_several_times_needs_a_value_each_time(invoke: Invoke, words: list[str]) -> None:
+    invoke.write("a.py", "")
+    invoke.write("pipeline.yaml", "backend: local\nsteps: {a: {script_name: a.py}}\n")
+
+    answer = invoke(*words)
+
+    assert (answer.out, answer.status) == ("", 1)
+    assert answer.err.endswith("needed value and was not given one!\n")
 
 
 def test_help_shows_that_a_number_is_wanted(invoke: Invoke) -> None:
