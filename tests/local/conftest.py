@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from azml_tasks.local.processes import Subprocesses
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.runner import run_pipeline
 from azml_tasks.reading import load_project
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no fork server, and no /proc")
 
 # What most steps of these tests begin with: their arguments, and the run.
 BEGINNING = """\
@@ -87,3 +91,11 @@ def project(tmp_path: Path) -> Project:
     folder = tmp_path / "a pröject"
     folder.mkdir()
     return Project(folder)
+
+
+@pytest.fixture(params=[pytest.param("warm", marks=linux), pytest.param("cold", marks=linux), "subprocesses"])
+def way(request, monkeypatch) -> dict:
+    """The options of a run for each way of starting a process."""
+    if request.param == "cold":
+        monkeypatch.setenv("AZML_LOCAL_PROCESS", "spawn")
+    return {"processes": Subprocesses()} if request.param == "subprocesses" else {}

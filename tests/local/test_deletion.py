@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from azml_tasks.local.forecast import forecast
 from azml_tasks.local.logs import read_log
 from azml_tasks.local.runs import find_run, list_runs, prune
 from azml_tasks.reading import load_project
-from tests.local.conftest import BEGINNING, PASS_ALONG, Project
+from tests.local.conftest import BEGINNING, PASS_ALONG, Project, linux
 from tests.local.runners import WAYS, Runner, text_of
 
 OWN_FOLDER = "its folder in .azml was deleted while it ran"
@@ -186,7 +185,7 @@ def files_of(project: Project) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in files if not {".azml", "__pycache__"} & {*path.parts}}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a run in /proc")
+@linux
 @pytest.mark.parametrize("way", WAYS)
 def test_deleting_at_any_moment_of_a_run_makes_it_fail_in_a_sentence_or_does_no_harm(project, way, chance, slow):
     """Whatever is deleted: the run is right or says what it lacks, leaves nothing behind, and the next run is right."""

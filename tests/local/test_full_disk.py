@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.local.conftest import PASS_ALONG
-from tests.local.test_interruption import RUNNER
+from tests.local.runners import RUNNER
 
 PROGRAM = """
 set -e

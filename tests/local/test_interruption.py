@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,37 +15,11 @@ import pytest
 from azml_tasks.local.outcome import failure_text
 from azml_tasks.local.runs import find_run, list_runs
 from tests.local.conftest import PASS_ALONG, Project
-from tests.local.test_processes import ends
+from tests.local.runners import RUNNER, ends, text_of, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
-RUNNER = """
-import sys
-from pathlib import Path
-from azml_tasks.errors import RunError
-from azml_tasks.local.outcome import raise_for_status
-from azml_tasks.runs.progress import progress_on
-from azml_tasks.local.runner import run_pipeline
-from azml_tasks.reading import load_project
-
-project = load_project(Path("pipeline.yaml").resolve(), variables={})
-try:
-    raise_for_status(run_pipeline(project.plan, project.directory, on_event=progress_on()))
-except RunError as error:
-    sys.exit(str(error))
-"""
 WAITS = "import os, sys, time\nopen({pid!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def text_of(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
 
 
 @pytest.fixture

@@ -12,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.conftest import Project
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures in /proc")
+from tests.local.conftest import Project, linux
 
 MEGABYTE = 1 << 20
 # How much more memory (bytes) a command may take than where logs are small.
@@ -74,6 +72,7 @@ def cleared(project: Project) -> Iterator[Project]:
     (project.folder.parent / "out").unlink()
 
 
+@linux
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
@@ -109,6 +108,13 @@ def test_a_large_log_costs_time_and_disk_and_no_memory(cleared, slow, line, show
         assert answer.memory - usual[command] < ALLOWED, command
 
 
+def test_a_large_log_goes_to_the_disk(project, way):
+    run = project.line(a="import os\nline = b'x' * 999 + b'\\n'\nfor _ in range(20_000): os.write(1, line)").run(**way)
+
+    assert run["a"].places.log.stat().st_size == 20_000_000
+
+
+@linux
 def test_a_log_that_is_no_text_is_shown_as_far_as_it_is_one(project):
     script = "import os\nos.write(1, b'caf\\xc3\\xa9 \\xff\\xfe\\x00 end\\n')\nraise SystemExit(3)"
     project.line(a=script)
@@ -119,6 +125,7 @@ def test_a_log_that_is_no_text_is_shown_as_far_as_it_is_one(project):
     assert (logs.status, logs.out.read_text()) == (0, "café \ufffd\ufffd\x00 end\n")
 
 
+@linux
 @pytest.mark.parametrize(("encoding", "shown"), [("ascii", b"caf? ??\n"), ("latin-1", b"caf\xe9 ??\n")])
 def test_a_log_is_shown_where_not_every_character_can_be(project, monkeypatch, encoding, shown):
     project.line(a="import os\nos.write(1, b'caf\\xc3\\xa9 \\xff\\xe2\\x82\\xac\\n')")
