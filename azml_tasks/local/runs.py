@@ -54,13 +54,14 @@ def list_runs(project_dir: str | Path) -> list[RunRecord]:
 
 
 def find_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
-    """Return the newest run, or the one whose id begins with `wanted`.
+    """Return the newest run, or the one whose id is `wanted` or begins with it.
 
     Raises RunError when there is none, or more than one.
     """
     layout = Layout.of(project_dir)
-    found = [run_id for run_id in _ids(layout) if run_id.startswith(wanted or "")]
-    if wanted and len(found) > 1 and wanted not in found:
+    ids = _ids(layout)
+    found = [wanted] if wanted in ids else [run_id for run_id in ids if run_id.startswith(wanted or "")]
+    if wanted and len(found) > 1:
         raise RunError(f"several runs begin with '{wanted}': {listed(found[:3])}{' ...' if len(found) > 3 else ''}")
     for run_id in found:
         record = read_run(layout.run(run_id))

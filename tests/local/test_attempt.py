@@ -340,6 +340,32 @@ def test_what_did_not_complete_or_read_other_data_than_there_are_now_is_not_kept
     assert not stage.layout.reuse.exists()
 
 
+def test_what_read_data_that_are_gone_now_is_not_kept(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+    record = attempt.finish(attempt.started("new"), Ended("train", 0))
+    (stage.folder / "data.csv").unlink()
+
+    attempt.keep(record)
+
+    assert not stage.layout.reuse.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_kept"), [("notes.txt", True), ("data.csv", False), (".azml/datasets/d/1.json", True)]
+)
+def test_what_found_a_dataset_by_name_is_kept_unless_its_data_changed_meanwhile(stage, name, is_kept):
+    (stage.folder / "load.py").write_text("from azureml.core import Dataset\nDataset.get_by_name(ws, name)")
+    attempt = stage.attempt("load")
+    attempt.launch()
+    (stage.folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (stage.folder / name).write_text("changed")
+
+    attempt.keep(attempt.finish(attempt.started("new"), Ended("load", 0)))
+
+    assert stage.layout.reuse.exists() == is_kept
+
+
 def test_why_a_step_runs(stage):
     assert stage.attempt().decide(forced=False) == Decision(None, "it has no finished result yet")
     assert stage.attempt("last", train=stage.upstream["load"]).decide(False) == Decision(None, "allow_reuse is false")

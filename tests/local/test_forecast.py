@@ -73,3 +73,54 @@ def test_data_that_are_not_there(ahead):
     (project.folder / "data.csv").unlink()
 
     assert say()[0] == Forecast("one", "fails", "the data of dataset 'customers' are not there: data.csv")
+
+
+def test_from_a_step_on(ahead):
+    project, say = ahead
+    run = project.run()
+
+    assert say(from_step="two") == [
+        Forecast("one", "reused", f"not asked for; its result of {run.id} is taken"),
+        Forecast("two", "runs", "it was asked for"),
+        Forecast("three", "runs", "it was asked for"),
+    ]
+
+
+def test_other_values_of_parameters(ahead):
+    project, say = ahead
+    project.pipeline(
+        """
+        pipeline_parameters: {alpha: 0.5}
+        steps: {one: {script_name: one.py, arguments: {--alpha: "${{ parameters.alpha }}"}}}
+        """
+    )
+    run = project.run(parameters={"alpha": 0.7})
+
+    assert say(parameters={"alpha": 0.7}) == [Forecast("one", "reused", f"reused from {run.id}")]
+    assert say() == [Forecast("one", "runs", "its argument --alpha changed")]
+
+
+def test_steps_that_always_run_or_may_be_reused(ahead):
+    project, say = ahead
+    project.pipeline(
+        """
+        steps:
+          one: {script_name: one.py}
+          two: {script_name: two.py, allow_reuse: false}
+          three: {script_name: three.py, allow_reuse: true, input_folders: {--input-folder: one}}
+        """
+    )
+
+    assert say() == [
+        Forecast("one", "runs", NEW),
+        Forecast("two", "runs", "allow_reuse is false"),
+        Forecast("three", "may run", "it follows one"),
+    ]
+
+
+def test_with_a_virtual_environment_of_which_nothing_is_known(ahead):
+    project, say = ahead
+    project.pipeline("environments: {e: {}}\nenv_name: e\nsteps: {one: {script_name: one.py}}")
+    project.write({".azml/envs/other/file": ""})
+
+    assert say() == [Forecast("one", "runs", NEW)]

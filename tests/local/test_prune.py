@@ -1,0 +1,224 @@
+"""Runs are made, found and cleared by what lies in their folder, here without running anything."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.errors import RunError
+from azml_tasks.local.content import Contents
+from azml_tasks.local.files import read_json, write_json
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.process import ProcessIdentity
+from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.results import Result, Results
+from azml_tasks.local.runs import find_run, list_runs, new_run, prune
+from tests.local.test_fingerprint import OLD
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout.of(tmp_path)
+
+
+def plant(layout: Layout, run_id: str, status: str = "completed", **producers: str) -> RunRecord:
+    """Make a run whose steps were made by these runs; those that were made by itself have a file and a folder work."""
+    places = layout.run(run_id)
+    steps = tuple(
+        StepRecord(key, "completed", producer=producer, places=layout.run(producer).step(key))
+        for key, producer in producers.items()
+    )
+    process = ProcessIdentity.own() if status == "running" else None
+    run = RunRecord(run_id, "e", status, 1.5, steps=steps, places=places, process=process)
+    run.save()
+    for step in steps:
+        step.save(places)
+        if step.producer == run_id:
+            (step.places.root / "file").write_text("")
+            (step.places.work / "deep").mkdir(parents=True)
+    return run
+
+
+def known(layout: Layout, step: str, *runs: str) -> None:
+    """Make the results of these runs known, the newest last."""
+    results = Results(layout, Contents(layout.hashes))
+    for run_id in runs:
+        fingerprint = replace(OLD, script=f"{run_id}.py")
+        results.of(step).put_first(Result(run_id, layout.run(run_id).step(step), fingerprint, {}, "", {}))
+
+
+def under(layout: Layout) -> list[str]:
+    """Return the paths of the steps' folders and of the files and work folders in them, from the folder of runs."""
+    return sorted(path.relative_to(layout.runs).as_posix() for path in layout.runs.glob("*/steps/*/*"))
+
+
+# Making
+
+
+def test_a_new_run_has_a_folder_of_its_own_and_begins_now(layout):
+    before = time.time()
+
+    first, second = (new_run(layout, "sums", {"alpha": 0.5}) for _ in range(2))
+
+    assert first.id < second.id
+    assert sorted(path.name for path in layout.runs.iterdir()) == [first.id, second.id]
+    assert before <= first.started <= second.started <= time.time()
+    assert first == RunRecord(
+        first.id, "sums", "running", first.started, parameters={"alpha": 0.5}, places=layout.run(first.id)
+    )
+    assert (layout.root / ".gitignore").read_text() == "*\n"
+    (layout.root / ".gitignore").write_text("the user's")
+    new_run(layout, "sums", {})
+    assert (layout.root / ".gitignore").read_text() == "the user's"
+
+
+def test_the_id_of_a_run_is_the_time_in_utc_and_no_two_have_the_same(layout, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 86400.25)
+
+    assert new_run(layout, "sums", {}).id == "19700102-000000-4000"
+    with pytest.raises(RunError) as caught:
+        new_run(layout, "sums", {})
+    assert str(caught.value) == ("no new run could be made: its folder is there already, however often it is tried")
+
+
+# Finding
+
+
+def test_runs_are_found_by_the_beginning_of_an_id_where_it_is_enough(layout):
+    for run_id in ("a-1", "a-2", "a-3", "a-4", "a-44", "b-1"):
+        plant(layout, run_id)
+    (layout.runs / "c-1").mkdir()
+
+    assert [run.id for run in list_runs(layout.project)] == ["b-1", "a-44", "a-4", "a-3", "a-2", "a-1"]
+    assert find_run(layout.project).id == "b-1"
+    assert find_run(layout.project, "b").id == "b-1"
+    assert find_run(layout.project, "a-4").id == "a-4"
+    for wanted, sentence in {
+        "a": "several runs begin with 'a': a-44, a-4 and a-3 ...",
+        "a-": "several runs begin with 'a-': a-44, a-4 and a-3 ...",
+        "c": "there is no run 'c'; `invoke runs.list` shows those there are",
+        "d": "there is no run 'd'; `invoke runs.list` shows those there are",
+    }.items():
+        with pytest.raises(RunError) as caught:
+            find_run(layout.project, wanted)
+        assert str(caught.value) == sentence
+
+
+def test_three_runs_that_begin_alike_are_all_named(layout):
+    for run_id in ("a-1", "a-2", "a-3"):
+        plant(layout, run_id)
+
+    with pytest.raises(RunError) as caught:
+        find_run(layout.project, "a")
+
+    assert str(caught.value) == "several runs begin with 'a': a-3, a-2 and a-1"
+
+
+def test_a_file_in_place_of_the_runs_is_none(layout):
+    layout.root.mkdir()
+    layout.runs.write_text("")
+
+    assert list_runs(layout.project) == []
+
+
+# Clearing
+
+
+def test_the_five_newest_runs_are_kept_and_those_that_go_on(layout):
+    for number in range(8):
+        plant(layout, f"run-{number}", "running" if number == 1 else "completed", a=f"run-{number}")
+
+    assert prune(layout.project, dry=True) == ["run-2", "run-0"]
+    assert len(list_runs(layout.project)) == 8
+    assert prune(layout.project) == ["run-2", "run-0"]
+    assert [run.id for run in list_runs(layout.project)] == [f"run-{number}" for number in (7, 6, 5, 4, 3, 1)]
+    assert prune(layout.project, keep=0) == [f"run-{number}" for number in (7, 6, 5, 4, 3)]
+
+
+def test_what_kept_runs_reused_stays_without_its_work(layout):
+    plant(layout, "run-1", a="run-1", b="run-1", c="run-1")
+    plant(layout, "run-2", a="run-1", b="run-2", c="run-2")
+    plant(layout, "run-3", a="run-1", b="run-1", c="run-2", d="run-3")
+
+    assert prune(layout.project, keep=1) == []
+
+    assert under(layout) == [
+        *("run-1/steps/a/file", "run-1/steps/a/record.json", "run-1/steps/b/file", "run-1/steps/b/record.json"),
+        *("run-2/steps/c/file", "run-2/steps/c/record.json"),
+        *(f"run-3/steps/{key}/record.json" for key in "abc"),
+        *("run-3/steps/d/file", "run-3/steps/d/record.json", "run-3/steps/d/work"),
+    ]
+
+
+def test_the_results_that_the_next_run_starts_from_stay_and_cleared_ones_are_forgotten(layout):
+    for run_id in ("run-1", "run-2", "run-3"):
+        plant(layout, run_id, a=run_id, b=run_id)
+    known(layout, "a", "run-3", "run-1", "run-2")
+    known(layout, "b", "run-2", "run-3")
+
+    assert prune(layout.project, keep=1) == ["run-1"]
+
+    assert [path for path in under(layout) if "file" in path] == [
+        *("run-2/steps/a/file", "run-3/steps/a/file", "run-3/steps/b/file"),
+    ]
+    kept = {step: [result["run_id"] for result in read_json(layout.results_of(step))["results"]] for step in "ab"}
+    assert kept == {"a": ["run-2", "run-3"], "b": ["run-3"]}
+    assert Results(layout, Contents(layout.hashes)).of("a").latest.run_id == "run-2"
+
+
+def test_files_of_results_that_lost_none_are_not_written_again(layout):
+    plant(layout, "run-1", a="run-1")
+    known(layout, "a", "run-1")
+    before = layout.results_of("a").stat()
+
+    prune(layout.project)
+
+    assert layout.results_of("a").stat().st_ino == before.st_ino
+
+
+@pytest.mark.parametrize(("status", "stay"), [("completed", False), ("running", True)])
+def test_contents_of_snapshots_go_unless_a_run_needs_them(layout, status, stay):
+    plant(layout, "run-1", status)
+    (layout.objects / "ab").mkdir(parents=True)
+    known(layout, "a", "gone")
+
+    prune(layout.project)
+
+    assert layout.objects.exists() == stay
+    assert (read_json(layout.results_of("a"))["results"] == []) == (not stay)
+
+
+def test_when_dry_nothing_is_cleared(layout):
+    plant(layout, "run-1", a="run-1")
+    (layout.objects / "ab").mkdir(parents=True)
+    known(layout, "a", "gone")
+
+    assert prune(layout.project, keep=0, dry=True) == ["run-1"]
+
+    assert layout.objects.exists()
+    assert under(layout) == [f"run-1/steps/a/{name}" for name in ("file", "record.json", "work")]
+    assert read_json(layout.results_of("a"))["results"] != []
+
+
+def test_the_folders_that_registered_datasets_are_made_of_stay(layout, tmp_path):
+    plant(layout, "run-1", a="run-1", b="run-1")
+    plant(layout, "run-2", a="run-2")
+    paths = [layout.run("run-1").step("b").output("out"), tmp_path / "elsewhere", layout.runs, layout.run("run-2").root]
+    definition = {"kind": "file", "paths": [str(path) for path in paths], "steps": []}
+    write_json(layout.root / "datasets/made/1.json", {"definition": definition})
+
+    assert prune(layout.project, keep=0) == ["run-2"]
+
+    assert under(layout) == ["run-1/steps/b/file", "run-1/steps/b/record.json"]
+
+
+def test_a_damaged_file_of_results_does_not_hinder(layout):
+    plant(layout, "run-1", a="run-1")
+    layout.reuse.mkdir()
+    layout.results_of("a").write_text("{")
+    layout.results_of("b").write_text("{}")
+
+    assert prune(layout.project, keep=0) == ["run-1"]

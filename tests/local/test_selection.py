@@ -1,0 +1,168 @@
+"""Which steps `--from-step`, `--only` and `--force` choose, and whose last results they start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.errors import RunError
+from azml_tasks.local.content import Contents
+from azml_tasks.local.files import remove_tree
+from azml_tasks.local.layout import Layout
+from azml_tasks.local.objects import Objects
+from azml_tasks.local.preparation import given_steps, keep_snapshots
+from azml_tasks.local.record import StepRecord
+from azml_tasks.local.results import Result, Results
+from azml_tasks.local.selection import Selection, select
+from azml_tasks.reading import load_project
+from azml_tasks.wiring import Plan
+from tests.local.test_fingerprint import OLD
+
+PIPELINE = """\
+datasets: {customers: {local_path: data.csv}}
+steps:
+  load: {script_name: a.py, output_folders: []}
+  split: {script_name: a.py, input_folders: {}, run_after: [load]}
+  left: {script_name: a.py, input_folders: {--x: split}, input_datasets: {--data: customers}}
+  right: {script_name: a.py, input_folders: {}, input_datasets: {t: {step: split, format: parquet}}}
+  join: {script_name: a.py, input_folders: {--l: left, --r: right}}
+  alone: {script_name: a.py, input_folders: {}}
+"""
+ALL = ("load", "split", "left", "right", "join", "alone")
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    (tmp_path / "pipeline.yaml").write_text(PIPELINE)
+    (tmp_path / "a.py").write_text("import b")
+    (tmp_path / "b.py").write_text("")
+    return load_project(tmp_path / "pipeline.yaml", variables={}).plan
+
+
+@pytest.mark.parametrize(
+    ("options", "selection"),
+    [
+        ({}, Selection(ALL)),
+        ({"force": True}, Selection(ALL, forced=frozenset(ALL))),
+        ({"only": "left"}, Selection(("left",), ("split",), frozenset(["left"]))),
+        ({"only": "join"}, Selection(("join",), ("left", "right"), frozenset(["join"]))),
+        ({"only": "load", "force": True}, Selection(("load",), (), frozenset(["load"]))),
+        (
+            {"from_step": "left"},
+            Selection(("left", "join"), ("split", "right"), frozenset(["left", "join"])),
+        ),
+        (
+            {"from_step": "split"},
+            Selection(("split", "left", "right", "join"), ("load",), frozenset(["split", "left", "right", "join"])),
+        ),
+    ],
+)
+def test_the_steps_that_run_and_those_whose_results_are_taken(plan, options, selection):
+    assert select(plan, **options) == selection
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    layout = Layout.of(tmp_path)
+    return Results(layout, Contents(layout.hashes))
+
+
+def plant(tmp_path: Path, results: Results, *steps: str) -> None:
+    """Make it so that these steps completed in the run `run-1`."""
+    for step in steps:
+        places = Layout.of(tmp_path).run("run-1").step(step)
+        places.output("out").mkdir(parents=True)
+        places.record.write_text("{}")
+        outputs = {"out": results.digest(places.output("out"))}
+        results.of(step).put_first(Result("run-1", places, OLD, outputs, "", {}))
+
+
+def taken(tmp_path: Path, results: Results, step: str) -> StepRecord:
+    return StepRecord(
+        step,
+        "reused",
+        "not asked for; its result of run-1 is taken",
+        producer="run-1",
+        places=Layout.of(tmp_path).run("run-1").step(step),
+        outputs=results.of(step).latest.outputs,
+    )
+
+
+def test_the_last_results_of_the_steps_before_are_taken(tmp_path, plan, results):
+    plant(tmp_path, results, "split", "right", "load")
+
+    assert given_steps(plan, select(plan, from_step="left"), results) == {
+        "split": taken(tmp_path, results, "split"),
+        "right": taken(tmp_path, results, "right"),
+    }
+
+
+def test_of_a_step_that_is_merely_run_after_no_result_is_needed(tmp_path, plan, results):
+    assert given_steps(plan, select(plan, only="split"), results) == {}
+
+    plant(tmp_path, results, "load")
+    assert list(given_steps(plan, select(plan, only="split"), results)) == ["load"]
+    remove_tree(Layout.of(tmp_path).run("run-1").step("load").output("out"))
+    assert given_steps(plan, select(plan, only="split"), results) == {}
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (None, "it has no finished result"),
+        (lambda places: remove_tree(places.root), "its earlier result is gone"),
+        (lambda places: (places.output("out") / "new").write_text(""), "its earlier output 'out' was changed since"),
+    ],
+)
+def test_a_result_that_is_read_must_be_there_and_whole(tmp_path, plan, results, damage, reason):
+    plant(tmp_path, results, "left")
+    if damage:
+        plant(tmp_path, results, "right")
+        damage(Layout.of(tmp_path).run("run-1").step("right"))
+
+    with pytest.raises(RunError) as caught:
+        given_steps(plan, select(plan, only="join"), results)
+
+    assert str(caught.value) == (
+        f"step 'join' reads what 'right' wrote, and {reason}: "
+        "run everything with `invoke run`, or from there with `--from-step right`"
+    )
+
+
+# Snapshots
+
+
+class Changing(Contents):
+    """Contents of a project whose module is changed so many times after it was hashed."""
+
+    def __init__(self, folder: Path, times: int) -> None:
+        super().__init__(folder / "hashes.json")
+        self.file = folder / "b.py"
+        self.times = times
+
+    def hash_file(self, path: str) -> str:
+        digest = super().hash_file(path)
+        if path == str(self.file) and self.times:
+            self.times -= 1
+            self.file.write_text(f"x = {self.times}")
+        return digest
+
+
+def test_a_file_that_changes_while_a_run_begins_is_looked_at_again(tmp_path, plan):
+    layout = Layout.of(tmp_path)
+
+    snapshots = keep_snapshots(plan, ["load", "join"], layout, Changing(tmp_path, 2))
+
+    assert list(snapshots) == ["load", "join"]
+    Objects(layout.objects).stage(snapshots["join"], tmp_path / "work")
+    assert (tmp_path / "work/b.py").read_text() == "x = 0"
+
+
+def test_a_file_that_changes_all_the_time_is_said(tmp_path, plan):
+    with pytest.raises(RunError) as caught:
+        keep_snapshots(plan, ["load"], Layout.of(tmp_path), Changing(tmp_path, 3))
+
+    assert str(caught.value) == (
+        f"{tmp_path / 'b.py'} changes all the time: a run needs its files to stay as they are for a moment"
+    )
