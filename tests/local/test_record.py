@@ -68,6 +68,37 @@ def test_a_record_is_read_as_it_was_written(run):
     assert read_run(run.places).where == "on this machine"
 
 
+def test_the_files_of_a_record_say_by_themselves_what_they_are_about(run):
+    own = ProcessIdentity.own()
+
+    assert read_json(run.places.record) == {
+        "version": 1,
+        "id": "run-2",
+        "experiment": "sums",
+        "status": "running",
+        "started": 1.5,
+        "finished": 9.5,
+        "parameters": {"alpha": 0.5},
+        "steps": ["a/b", "c", "d"],
+        "process": {"pid": own.pid, "started": own.started},
+    }
+    assert read_json(run.places.step("a/b").record) == {
+        "version": 1,
+        "key": "a/b",
+        "status": "running",
+        "reason": "its script changed",
+        "message": "a message",
+        "detail": "a detail",
+        "hint": "a hint",
+        "started": 2.5,
+        "finished": 3.5,
+        "exit_code": -9,
+        "argv": ["a.py", "--x"],
+        "outputs": {"out": "digest"},
+        "producer": "run-2",
+    }
+
+
 @pytest.mark.parametrize("process", [None, gone()])
 def test_a_run_whose_process_is_gone_was_interrupted_when_its_records_end(run, process):
     replace(run, process=process, finished=None).save()
