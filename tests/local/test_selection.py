@@ -73,7 +73,8 @@ def plant(tmp_path: Path, results: Results, *steps: str) -> None:
     for step in steps:
         places = Layout.of(tmp_path).run("run-1").step(step)
         places.output("out").mkdir(parents=True)
-        places.record.write_text("{}")
+        for file in (places.record, places.context):
+            file.write_text("{}")
         outputs = {"out": results.digest(places.output("out"))}
         results.of(step).put_first(Result("run-1", places, OLD, outputs, "", {}))
 

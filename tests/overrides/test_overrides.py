@@ -151,6 +151,7 @@ def test_the_last_of_two_settings_of_one_name_counts_and_others_add_up():
             "trian.lr=1",
             "'trian.lr': the pipeline has no step 'trian'; did you mean 'train'?",
         ),
+        ("zzz.opt.lr=1", "'zzz.opt.lr': the pipeline has no step 'zzz': it has prepare, train and train.big"),
         ("zzz.lr=1", "'zzz.lr': the pipeline has no step 'zzz': it has prepare, train and train.big"),
         ("train.lrr=1", "step 'train' has no hyperparameter 'lrr'; did you mean 'lr'?"),
         ("train.zzz=1", "step 'train' has no hyperparameter 'zzz': it has lr and opt"),
@@ -206,4 +207,25 @@ def test_a_value_that_is_no_yaml_is_one_sentence_naming_the_setting():
 
     assert str(caught.value) == (
         "the value of 'train.opt' cannot be read: the '[' in line 1 is not closed, or a ',' is missing"
+    )
+
+
+def test_a_file_without_parameters_or_with_an_empty_step_config_says_so():
+    bare = Pipeline.model_validate({"steps": {"train": {"script_name": "train.py", "step_config": {}}}})
+
+    for setting, sentence in {
+        "zzz=1": "there is no pipeline parameter 'zzz'; the file has none",
+        "train=1": "'train' is a step; name one of its hyperparameters, as in train.KEY=1",
+    }.items():
+        with pytest.raises(OverrideError) as caught:
+            override(bare, [setting])
+        assert str(caught.value) == sentence
+
+
+def test_a_value_in_place_of_null_that_is_no_yaml_names_the_setting_too():
+    with pytest.raises(OverrideError) as caught:
+        override(with_hyperparameter(None), ["train.x=[1, 2"])
+
+    assert str(caught.value) == (
+        "the value of 'train.x' cannot be read: the '[' in line 1 is not closed, or a ',' is missing"
     )
