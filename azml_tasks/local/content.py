@@ -72,8 +72,7 @@ class Contents:
         Raises OSError.
         """
         lines = list(self._walk(os.fspath(folder))) if folder.is_dir() else []
-        names = (line.partition("\0")[0] for line in lines)
-        self._remembered[folder] = [os.path.join(folder, name) if name else str(folder) for name in names]
+        self._remembered[folder] = [os.path.join(folder, line.partition("\0")[0]) for line in lines]
         return self._digest_of(iter(lines)) if lines else self.digest(folder)
 
     def has_lost(self, folder: Path) -> bool:

@@ -17,6 +17,7 @@ from azml_tasks.local.arguments import dataset_id
 from azml_tasks.local.attempt import Attempt, Decision, Stopped
 from azml_tasks.local.content import Contents
 from azml_tasks.local.environment import STANDIN
+from azml_tasks.local.files import remove_tree
 from azml_tasks.local.fingerprint import Fingerprint
 from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.layout import Layout
@@ -274,6 +275,24 @@ def test_an_output_that_is_gone_fails_the_step(stage):
         "failed",
         "what it was given as --report is gone or cannot be read",
     )
+
+
+def test_a_step_whose_folder_was_deleted_has_failed_unless_it_was_stopped(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+    started = attempt.started("new")
+    remove_tree(stage.places.root)
+
+    for exit_code in (0, 1, None):
+        record = attempt.finish(started, Ended("train", exit_code))
+        assert record == replace(
+            started,
+            status="failed",
+            message="its folder in .azml was deleted while it ran",
+            finished=record.finished,
+            exit_code=exit_code,
+        )
+    assert attempt.finish(started, Ended("train", 0), Stopped("cancelled", "it was stopped")).status == "cancelled"
 
 
 def test_what_lies_under_outputs_and_logs_belongs_to_the_run_beside_what_was_uploaded(stage):

@@ -228,3 +228,54 @@ def test_a_pattern_reaches_into_folders_with_two_stars_and_counts_files_alone(tm
         "".join(f"{name}\0{sha256(b'x')}\n" for name in names).encode()
     )
     assert contents.digest_pattern(tmp_path, "folder.*") is None
+
+
+@pytest.mark.parametrize(
+    ("lose", "has_lost"),
+    [
+        (lambda root: None, False),
+        (lambda root: (root / "a.csv").write_text("other"), False),
+        (lambda root: (root / "new").write_text(""), False),
+        (lambda root: (root / "deep/b.csv").unlink(), True),
+        (lambda root: (root / "broken").unlink(), True),
+        (lambda root: (root / "deep/empty").rmdir(), True),
+        (remove_tree, True),
+    ],
+)
+def test_what_a_folder_has_lost_since_its_digest_was_taken(tmp_path, contents, lose, has_lost):
+    root, other = tmp_path / "root", tmp_path / "other"
+    (root / "deep/empty").mkdir(parents=True)
+    other.mkdir()
+    for name in ("a.csv", "deep/b.csv"):
+        (root / name).write_text("1")
+    (root / "broken").symlink_to("nowhere")
+    assert contents.digest_and_remember(root) == contents.digest(root)
+    assert contents.digest_and_remember(other) == contents.digest(other)
+
+    lose(root)
+
+    assert (contents.has_lost(root), contents.has_lost(other)) == (has_lost, False)
+
+
+def test_an_empty_folder_a_file_and_a_path_of_which_nothing_is_remembered_are_lost_when_they_are_gone(
+    tmp_path, contents
+):
+    folder, file, unknown = (tmp_path / name for name in ("folder", "file", "unknown"))
+    folder.mkdir()
+    file.write_text("1")
+    unknown.write_text("2")
+    assert contents.digest_and_remember(folder) == sha256(b"\0empty\n")
+    assert contents.digest_and_remember(file) == sha256(b"1")
+    with pytest.raises(FileNotFoundError):
+        contents.digest_and_remember(tmp_path / "gone")
+
+    assert [contents.has_lost(path) for path in (folder, file, unknown, tmp_path / "gone")] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+    folder.rmdir()
+    file.unlink()
+    unknown.unlink()
+    assert [contents.has_lost(path) for path in (folder, file, unknown)] == [True, True, True]

@@ -14,7 +14,7 @@ from azml_tasks.local.environment import STANDIN, base_environment, definition_o
 from azml_tasks.local.files import remove_tree, write_json
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preparation import virtual_environments
-from azml_tasks.local.virtual_environment import VirtualEnvironment, Wanted, find, in_use, wanted
+from azml_tasks.local.virtual_environment import OutdatedError, VirtualEnvironment, Wanted, find, in_use, wanted
 from azml_tasks.reading import load_project
 
 ALWAYS = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
@@ -205,6 +205,20 @@ def test_a_virtual_environment_of_another_definition_is_not_used_and_that_is_sai
             "until that is done again, its steps run in this Python"
         ],
     )
+
+
+def test_a_virtual_environment_follows_the_conda_file_that_it_was_made_from(made):
+    layout, _, folder, mark = made
+    (layout.project / "conda.yml").write_text("dependencies: [{pip: [tiny_pkg]}]")
+    plan = load(layout.project, "environments: {e.f: {conda_file: conda.yml}}").plan
+    digest = wanted(plan, "e.f", layout.project).digest
+    write_json(folder / "azml-environment.json", {**mark, "digest": digest})
+
+    assert in_use(layout, plan, "e.f").digest == digest
+
+    (layout.project / "conda.yml").write_text("dependencies: [{pip: [tiny_pkg==2]}]")
+    with pytest.raises(OutdatedError):
+        in_use(layout, plan, "e.f")
 
 
 def test_what_a_virtual_environment_is_made_from_has_one_digest():

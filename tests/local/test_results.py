@@ -146,6 +146,26 @@ def test_what_is_no_longer_as_the_step_left_it_is_said(tmp_path, results, whole,
     assert results.damage(whole) == damage
 
 
+@pytest.mark.parametrize(
+    ("lose", "is_there"),
+    [
+        (lambda places: (places.output("first") / "file").write_text("other"), True),
+        (lambda places: remove_tree(places.output("second")), True),
+        (lambda places: places.context.unlink(), False),
+        (lambda places: (places.output("first") / "file").unlink(), False),
+        (lambda places: remove_tree(places.root), False),
+    ],
+)
+def test_an_output_is_there_while_its_step_and_all_that_was_in_it_are(results, whole, lose, is_there):
+    places = whole.places
+    assert [results.digest_output(places, name) for name in ("first", "second")] == list(whole.outputs.values())
+    assert results.digest_output(places, "third") == ""
+
+    lose(places)
+
+    assert results.is_there(places, "first") == is_there
+
+
 def test_what_is_observed_is_kept_in_a_fixed_order_and_what_is_not_there_has_no_digest(tmp_path, results):
     (tmp_path / "b.csv").write_text("1")
 
