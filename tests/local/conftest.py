@@ -4,7 +4,7 @@ import os
 import random
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from azml_tasks.local.processes import Subprocesses
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.runner import run_pipeline
 from azml_tasks.reading import load_project
+from tests.local.runners import Runner
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is no fork server, and no /proc")
 
@@ -91,6 +92,20 @@ def project(tmp_path: Path) -> Project:
     folder = tmp_path / "a pröject"
     folder.mkdir()
     return Project(folder)
+
+
+@pytest.fixture
+def start(project: Project) -> Iterator[Callable[..., Runner]]:
+    """Start runs of the project in processes of their own, of which none is left in the end."""
+    started = []
+
+    def start(way: str = "warm", **parameters: str) -> Runner:
+        started.append(Runner(project, way, **parameters))
+        return started[-1]
+
+    yield start
+    for runner in started:
+        runner.clean_up()
 
 
 @pytest.fixture(params=[pytest.param("warm", marks=linux), pytest.param("cold", marks=linux), "subprocesses"])

@@ -12,10 +12,12 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.local.conftest import Project
+if TYPE_CHECKING:
+    from tests.local.conftest import Project
 
-# Unlike `invoke run` it can be told to start steps as on macOS and Windows: `-c RUNNER subprocesses`.
+# Unlike `invoke run` it can be told to start steps as on macOS and Windows: `-c RUNNER subprocesses name=value`.
 RUNNER = """
 import sys
 from pathlib import Path
@@ -28,8 +30,11 @@ from azml_tasks.runs.progress import progress_on
 
 project = load_project(Path("pipeline.yaml").resolve(), variables={})
 options = {"processes": Subprocesses()} if "subprocesses" in sys.argv else {}
+parameters = dict(word.split("=") for word in sys.argv if "=" in word)
 try:
-    raise_for_status(run_pipeline(project.plan, project.directory, on_event=progress_on(), **options))
+    raise_for_status(
+        run_pipeline(project.plan, project.directory, parameters=parameters, on_event=progress_on(), **options)
+    )
 except RunError as error:
     sys.exit(str(error))
 """
@@ -45,16 +50,22 @@ _MARK = "MARK_OF_A_TEST"
 
 
 class Runner:
-    """A run in a process of its own, in a session of its own; `out` and `err` are files of what it prints."""
+    """A run in a process of its own, in a session of its own; `out` and `err` are files of what it prints.
 
-    def __init__(self, project: Project, way: str = "warm") -> None:
+    `parameters` are values of pipeline parameters.
+    """
+
+    def __init__(self, project: Project, way: str = "warm", **parameters: str) -> None:
         command, variables = WAYS[way]
+        settings = [f"{name}={value}" for name, value in parameters.items()]
+        if way != "subprocesses":
+            settings = [word for setting in settings for word in ("--set", setting)]
         project.write(TASKS)
         self.mark = uuid.uuid4().hex
         self.out, self.err = (project.folder.parent / f"{self.mark}.{name}" for name in ("out", "err"))
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                command,
+                [*command, *settings],
                 cwd=project.folder,
                 env={**os.environ, **variables, "CI": "1", _MARK: self.mark},
                 stdin=subprocess.DEVNULL,
@@ -62,6 +73,12 @@ class Runner:
                 stderr=err,
                 start_new_session=True,
             )
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, as it says itself; empty as long as it has not."""
+        lines = text_of(self.out).splitlines()
+        return next((line.split()[1] for line in lines if line.startswith("run ")), "")
 
     def wait(self) -> int:
         """Wait for the end of the run and return its exit status."""
@@ -96,6 +113,18 @@ def _environment(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return []
+
+
+def children_of(parent: int) -> list[int]:
+    """Return the numbers of a process's children (Linux)."""
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent_of(pid) == parent]
+
+
+def _parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def kill(pid: int) -> None:

@@ -187,36 +187,35 @@ def files_of(project: Project) -> dict[str, bytes]:
 
 @linux
 @pytest.mark.parametrize("way", WAYS)
-def test_deleting_at_any_moment_of_a_run_makes_it_fail_in_a_sentence_or_does_no_harm(project, way, chance, slow):
+def test_deleting_at_any_moment_of_a_run_makes_it_fail_in_a_sentence_or_does_no_harm(project, start, way, chance, slow):
     """Whatever is deleted: the run is right or says what it lacks, leaves nothing behind, and the next run is right."""
     project.line(one=NOTICES_NOTHING, two=NOTICES_NOTHING, three=NOTICES_NOTHING, four=NOTICES_NOTHING)
     vandal = Vandal(project, chance)
     began = time.monotonic()
-    Runner(project, way).wait()
+    start(way).wait()
     span = time.monotonic() - began
-    for number in range(40 if slow else 5):
+    for number in range(40 if slow else 4):
         # Now and then a step runs anew whose results are known.
         project.write(
             {"one.py": f"{NOTICES_NOTHING}# {number // 4}\n", "two.py": f"{NOTICES_NOTHING}# {number // 2}\n"}
         )
         before = files_of(project)
-        runner = Runner(project, way)
+        runner = start(way)
         time.sleep(chance.uniform(0, span))
         deleted = vandal()
         print(f"{number}: {deleted}")
         status, said = runner.wait(), runner.err.read_text()
-        check_ending(project, status, said, runner.out.read_text())
+        check_ending(project, runner, status, said)
         assert runner.leaves_nothing()
         assert files_of(project) == before
         after = project.run()
         assert (after.status, project.log(after, "four")) == ("completed", TOTAL), project.reasons(after)
 
 
-def check_ending(project: Project, status: int, said: str, printed: str) -> None:
+def check_ending(project: Project, runner: Runner, status: int, said: str) -> None:
     """See that the run completed with the right result, or says why not."""
     if status == 0:
-        run_id = next(line.split()[1] for line in printed.splitlines() if line.startswith("run "))
-        log = project.folder / ".azml" / "runs" / run_id / "steps" / "four" / "log.txt"
+        log = project.folder / ".azml" / "runs" / runner.run_id / "steps" / "four" / "log.txt"
         assert text_of(log) in ("", TOTAL)
     else:
         assert status == 1

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from azml_tasks.errors import RunError
+from azml_tasks.local.runs import find_run
 from tests.local.conftest import PASS_ALONG, linux
 from tests.local.runners import ends
 
@@ -29,6 +30,9 @@ from tests.local.runners import ends
         ("import os; os.chdir('/'); open('/dev/null').close()", "completed", 0, b""),
         ("import sys; print('a'); sys.stdout.close(); sys.stderr.close()", "completed", 0, b"a\n"),
         ("import os; print('a'); os.close(1); os.close(2)", "completed", 0, b"a\n"),
+        ("import os; print('a'); os.closerange(0, 4096)", "completed", 0, b"a\n"),
+        ("import sys; sys.stdout = sys.stderr = None; print('a')", "completed", 0, b""),
+        ("import os, shutil; shutil.rmtree(os.getcwd()); print('a')", "completed", 0, b"a\n"),
         ("import atexit; atexit.register(print, 'at exit'); print('a')", "completed", 0, b"a\nat exit\n"),
         ("import sys; print(repr(sys.stdin.read()), sys.stdout.isatty())", "completed", 0, b"'' False\n"),
         ("file = open('outputs', 'w'); file.write('x'); print('a', end='')", "completed", 0, b"a"),
@@ -118,6 +122,8 @@ def test_the_fork_server_that_is_killed_is_reported_and_takes_its_steps_along(pr
 
     assert str(caught.value).startswith("the process that starts the steps ended, perhaps for want of memory")
     assert ends(pid.read_text())
+    run = find_run(project.folder)
+    assert (run.status, run["a"].status) == ("interrupted", "interrupted")
 
 
 def test_a_run_may_be_started_from_another_thread(project, way):
