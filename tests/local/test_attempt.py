@@ -264,6 +264,43 @@ def test_how_a_step_ended(stage, ended, stopped, status, message):
     assert stage.places.work.exists() == (status != "completed")
 
 
+@pytest.mark.parametrize(
+    ("in_a_virtual_environment", "module", "hint"),
+    [
+        (
+            False,
+            "zzz",
+            "'zzz' is neither in the project nor installed here: "
+            "`pip install zzz`, and add zzz to pip_packages of the environment 'e'",
+        ),
+        (
+            True,
+            "zzz",
+            "'zzz' is neither in the project nor in the step's virtual environment: "
+            "add zzz to pip_packages of the environment 'e', then `invoke register-env`",
+        ),
+        (
+            False,
+            "libb",
+            "'libb' is neither in the project nor installed here; did you mean 'lib'? Otherwise "
+            "`pip install libb`, and add libb to pip_packages of the environment 'e'",
+        ),
+    ],
+)
+def test_what_mends_a_module_that_the_step_did_not_find(stage, in_a_virtual_environment, module, hint):
+    text = PIPELINE.replace("steps:", "env_name: e\nenvironments: {e: {}}\nsteps:", 1)
+    (stage.folder / "pipeline.yaml").write_text(text)
+    virtual = {"e": VirtualEnvironment(Path("/v/python"), "digest", "3.10.4", {})} if in_a_virtual_environment else {}
+    attempt = stage.attempt(virtual=virtual)
+    attempt.launch()
+    error = f"ModuleNotFoundError: No module named '{module}'"
+    stage.places.log.write_text(f"Traceback (most recent call last):\n{error}\n")
+
+    record = attempt.finish(attempt.started("new"), Ended("train", 1))
+
+    assert record.hint == hint
+
+
 def test_an_output_that_is_gone_fails_the_step(stage):
     attempt = stage.attempt()
     attempt.launch()

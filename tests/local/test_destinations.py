@@ -40,7 +40,10 @@ def test_a_destination_outside_of_its_datastore_fails_the_step(project):
 
     run = project.run()
 
-    assert run["one"].message == "the destination '../../../x' of --output-folder leads out of its datastore"
+    assert (run["one"].status, run["one"].message) == (
+        "failed",
+        "the destination '../../../x' of --output-folder leads out of its datastore",
+    )
     assert not (project.folder / "x").exists()
 
 
