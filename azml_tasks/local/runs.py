@@ -30,7 +30,7 @@ def new_run(layout: Layout, experiment: str, parameters: Mapping[str, Any]) -> R
 
     Raises OSError.
     """
-    layout.root.mkdir(parents=True, exist_ok=True)
+    layout.root.mkdir(exist_ok=True)
     ignore = layout.root / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -195,11 +196,14 @@ def test_a_virtual_environment_that_is_not_whole_is_not_used(made, spoil):
 
 
 def test_a_virtual_environment_of_another_definition_is_not_used_and_that_is_said(made):
-    layout, _, _, _ = made
-    project = load(layout.project, "environments: {g: {}, e.f: {pip_packages: [tiny_pkg==2]}}")
+    layout, _, folder, mark = made
+    project = load(layout.project, "environments: {g: {}, e.f: {pip_packages: [tiny_pkg==2]}, h: {}}")
+    folder.rename(folder.parent / "h")
+    write_json(folder.parent / "h/azml-environment.json", {**mark, "digest": wanted(project.plan, "h", folder).digest})
+    shutil.copytree(folder.parent / "h", folder)
 
     assert virtual_environments(project.plan, layout) == (
-        {},
+        {"h": find(layout, "h")},
         [
             "environment 'e.f' has changed since `invoke register-env` made it: "
             "until that is done again, its steps run in this Python"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -76,12 +77,19 @@ def test_a_new_run_has_a_folder_of_its_own_and_begins_now(layout):
 
 
 def test_the_id_of_a_run_is_the_time_in_utc_and_no_two_have_the_same(layout, monkeypatch):
-    monkeypatch.setattr(time, "time", lambda: 86400.25)
+    monkeypatch.setattr(time, "time", lambda: 86400.9999)
 
-    assert new_run(layout, "sums", {}).id == "19700102-000000-4000"
+    assert new_run(layout, "sums", {}).id == "19700102-000000-fff9"
     with pytest.raises(RunError) as caught:
         new_run(layout, "sums", {})
     assert str(caught.value) == ("no new run could be made: its folder is there already, however often it is tried")
+
+
+def test_a_run_that_begins_in_the_same_moment_as_another_takes_the_next(layout, monkeypatch):
+    times = iter((86400.0, 86400.0, 86400.0, 86400.5))
+    monkeypatch.setattr(time, "time", lambda: next(times))
+
+    assert [new_run(layout, "sums", {}).id for _ in range(2)] == ["19700102-000000-0000", "19700102-000000-8000"]
 
 
 # Finding
@@ -115,6 +123,11 @@ def test_three_runs_that_begin_alike_are_all_named(layout):
         find_run(layout.project, "a")
 
     assert str(caught.value) == "several runs begin with 'a': a-3, a-2 and a-1"
+
+    plant(layout, "a-4")
+    with pytest.raises(RunError) as caught:
+        find_run(layout.project, "a")
+    assert str(caught.value) == "several runs begin with 'a': a-4, a-3 and a-2 ..."
 
 
 def test_a_file_in_place_of_the_runs_is_none(layout):
@@ -204,15 +217,16 @@ def test_when_dry_nothing_is_cleared(layout):
 
 
 def test_the_folders_that_registered_datasets_are_made_of_stay(layout, tmp_path):
-    plant(layout, "run-1", a="run-1", b="run-1")
+    plant(layout, "run-1", a="run-1", b="run-1", c="run-1")
     plant(layout, "run-2", a="run-2")
-    paths = [layout.run("run-1").step("b").output("out"), tmp_path / "elsewhere", layout.runs, layout.run("run-2").root]
+    kept = [layout.run("run-1").step("b").output("out"), layout.run("run-1").step("c").root]
+    paths = [*kept, tmp_path / "elsewhere", layout.runs, layout.run("run-2").root, layout.run("run-2").steps]
     definition = {"kind": "file", "paths": [str(path) for path in paths], "steps": []}
     write_json(layout.root / "datasets/made/1.json", {"definition": definition})
 
     assert prune(layout.project, keep=0) == ["run-2"]
 
-    assert under(layout) == ["run-1/steps/b/file", "run-1/steps/b/record.json"]
+    assert under(layout) == [f"run-1/steps/{key}/{name}" for key in "bc" for name in ("file", "record.json")]
 
 
 def test_a_damaged_file_of_results_does_not_hinder(layout):
@@ -222,3 +236,69 @@ def test_a_damaged_file_of_results_does_not_hinder(layout):
     layout.results_of("b").write_text("{}")
 
     assert prune(layout.project, keep=0) == ["run-1"]
+
+
+def test_while_a_run_goes_on_no_result_that_it_may_reuse_is_cleared(layout):
+    for run_id in ("run-1", "run-2", "run-3"):
+        plant(layout, run_id, a=run_id, b=run_id)
+    plant(layout, "run-4", "running")
+    known(layout, "a", "run-1", "run-2")
+
+    assert prune(layout.project, keep=0) == ["run-3"]
+
+    assert [path for path in under(layout) if "file" in path] == ["run-1/steps/a/file", "run-2/steps/a/file"]
+
+
+def age(path: Path) -> Path:
+    """Make it so that the path was changed two hours ago."""
+    os.utime(path, (time.time() - 7200,) * 2)
+    return path
+
+
+def test_what_killed_runs_left_is_cleared_when_nothing_can_be_writing_it(layout):
+    def leave(name: str, record: str | None) -> Path:
+        folder = layout.runs / name
+        folder.mkdir(parents=True)
+        if record is not None:
+            (folder / "run.json").write_text(record)
+        return folder
+
+    age(leave("20250102-030405-0000", None))
+    age(leave("20250102-030405-0001", "{"))
+    age(leave("20250102-030405-0002", '{"version": 99}'))
+    age(leave("notes", None))
+    leave("20250102-030405-0003", None)
+    (layout.runs / "20250102-030405-0004").symlink_to("nowhere")
+
+    assert prune(layout.project) == ["20250102-030405-0001", "20250102-030405-0000"]
+
+    assert sorted(path.name for path in layout.runs.iterdir()) == [
+        *("20250102-030405-0002", "20250102-030405-0003", "20250102-030405-0004", "notes"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "stay"), [("completed", []), ("running", ["a.json.1.2.partial", "b.json.1.2.partial"])]
+)
+def test_half_written_files_are_cleared_unless_a_run_goes_on(layout, status, stay):
+    plant(layout, "run-1", status)
+    layout.reuse.mkdir()
+    for folder, name in ((layout.root, "a"), (layout.reuse, "b")):
+        (folder / f"{name}.json.1.2.partial").write_text("{")
+        age(folder / f"{name}.json.1.2.partial")
+        (folder / f"{name}.new.partial").write_text("{")
+
+    prune(layout.project)
+
+    assert sorted(path.name for path in layout.root.rglob("*.partial")) == sorted(
+        [*stay, "a.new.partial", "b.new.partial"]
+    )
+
+
+def test_what_cannot_be_cleared_is_said(layout):
+    (layout.runs / "run-1/run.json").mkdir(parents=True)
+
+    with pytest.raises(RunError) as caught:
+        prune(layout.project)
+
+    assert str(caught.value) == f"not everything could be cleared: Is a directory: {layout.runs / 'run-1/run.json'}"
