@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -49,26 +50,37 @@ class Objects:
             try:
                 shutil.copyfile(source, target)
             except FileNotFoundError:
-                # The folder of contents may be deleted at any time.
-                self._add(snapshot.files[place], digest)
-                shutil.copyfile(source, target)
+                # The folder of contents may be deleted at any time; the file itself serves unless it changed.
+                _copy(snapshot.files[place], target, digest)
 
     def _path(self, digest: str) -> str:
         return os.path.join(self._folder, digest[:2], digest[2:])
 
     def _add(self, source: Path, digest: str) -> None:
         path = self._path(digest)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         partial = f"{path}.{os.getpid()}.{next(_serial)}.partial"
-        total = hashlib.sha256()
         try:
-            with open(source, "rb") as reader, open(partial, "xb") as writer:
-                while chunk := reader.read(_CHUNK):
-                    total.update(chunk)
-                    writer.write(chunk)
-            if total.hexdigest() != digest:
-                raise ChangedError(str(source))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _copy(source, partial, digest)
             os.replace(partial, path)
+        except FileNotFoundError:
+            # Deleted while it was made, unless it is the source that is gone.
+            if not source.exists():
+                raise
         finally:
-            if os.path.exists(partial):
+            with contextlib.suppress(FileNotFoundError):
                 os.unlink(partial)
+
+
+def _copy(source: Path, target: str | Path, digest: str) -> None:
+    """Copy a file that must have that content.
+
+    Raises ChangedError, OSError.
+    """
+    total = hashlib.sha256()
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        while chunk := reader.read(_CHUNK):
+            total.update(chunk)
+            writer.write(chunk)
+    if total.hexdigest() != digest:
+        raise ChangedError(str(source))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.local.outcome import failure_text
-from azml_tasks.local.runs import find_run, list_runs
+from azml_tasks.local.runs import find_run
 from tests.local.conftest import PASS_ALONG, Project, linux
 from tests.local.runners import RUNNER, children_of, ends, kill, text_of, wait_for
 
@@ -156,18 +156,3 @@ def test_a_run_that_goes_on_is_running(waiting):
         "running",
         {"one": "completed", "two": "running", "three": "waiting"},
     )
-
-
-def test_two_runs_at_once_do_not_mix(project):
-    slow = PASS_ALONG.replace("way = ", "import time; time.sleep(0.1)\nway = ", 1)
-    project.line(one=slow, two=slow, three=slow)
-    command = [sys.executable, "-c", RUNNER]
-
-    both = [subprocess.Popen(command, cwd=project.folder, stdout=subprocess.DEVNULL) for _ in range(2)]
-
-    assert [process.wait() for process in both] == [0, 0]
-    runs = list_runs(project.folder)
-    assert [run.status for run in runs] == ["completed", "completed"]
-    assert len({run.id for run in runs}) == 2
-    for run in runs:
-        assert project.log(run, "three") == "read: one two \n"

@@ -1,15 +1,14 @@
-"""Runs afterwards: listed, found, read, cleared away."""
+"""Runs afterwards: listed, found, read."""
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.process import ProcessIdentity
-from azml_tasks.local.runs import find_run, list_runs, prune
+from azml_tasks.local.runs import find_run, list_runs
 from tests.local.conftest import PASS_ALONG
 
 
@@ -105,69 +104,3 @@ def test_azml_ignores_itself_in_git(project):
     project.line(a="").run()
 
     assert (project.folder / ".azml/.gitignore").read_text() == "*\n"
-
-
-# prune
-
-
-def ids(project) -> list[str]:
-    return [run.id for run in list_runs(project.folder)]
-
-
-def test_prune_clears_all_but_the_newest_runs(project):
-    project.line(a="")
-    runs = [project.run(force=True) for _ in range(4)]
-
-    cleared = prune(project.folder, keep=2)
-
-    assert cleared == [runs[1].id, runs[0].id]
-    assert ids(project) == [runs[3].id, runs[2].id]
-    assert not (project.folder / ".azml/runs" / runs[0].id).exists()
-
-
-def test_prune_keeps_the_results_that_newer_runs_and_the_next_one_reuse(project):
-    project.line(one=PASS_ALONG, two=PASS_ALONG, three="")
-    first = project.run()
-    project.write({"three.py": "# changed"})
-    second = project.run()
-    project.write({"three.py": "# changed again"})
-    third = project.run()
-
-    assert prune(project.folder, keep=1) == [second.id]  # of the first, two steps stay
-
-    assert sorted(path.name for path in first.places.steps.iterdir()) == ["one", "two"]
-    assert not second.places.root.exists()
-    after = project.run()
-    assert project.reasons(after) == {
-        "one": f"reused from {first.id}",
-        "two": f"reused from {first.id}",
-        "three": f"reused from {third.id}",
-    }
-    project.write({"three.py": "# changed once more"})
-    assert project.log(project.run(), "three") == ""
-
-
-def test_prune_forgets_results_that_it_cleared(project):
-    project.line(a="")
-    first = project.run()
-    project.write({"a.py": "# changed"})
-    project.run()
-    prune(project.folder, keep=1)
-
-    project.write({"a.py": ""})
-    run = project.run()
-
-    assert run["a"].status == "completed"
-    assert first.id not in json.dumps([run["a"].reason])
-
-
-def test_prune_when_dry_clears_nothing(project):
-    project.line(a="")
-    runs = [project.run(force=True) for _ in range(2)]
-
-    assert prune(project.folder, keep=1, dry=True) == [runs[0].id]
-    assert ids(project) == [runs[1].id, runs[0].id]
-
-
-def test_prune_where_nothing_was_run_does_nothing(project):
-    assert prune(project.folder) == []
