@@ -35,6 +35,23 @@ def test_what_cannot_be_written_leaves_the_file_as_it_was_and_no_other(tmp_path)
     assert os.listdir(tmp_path) == ["a.json"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_value_for_which_there_is_no_room_leaves_the_file_as_it_was_and_no_other(tmp_path):
+    import resource
+
+    write_json(tmp_path / "a.json", {"a": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write_json(tmp_path / "a.json", {"a": "x" * 10_000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
 @pytest.mark.parametrize(
     ("content", "value"),
     [('{"a": "é"}', {"a": "é"}), ("", None), ("{", None), ("[]", None), ("1", None), (b"\xff", None)],
