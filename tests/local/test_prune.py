@@ -77,9 +77,9 @@ def test_a_new_run_has_a_folder_of_its_own_and_begins_now(layout):
 
 
 def test_the_id_of_a_run_is_the_time_in_utc_and_no_two_have_the_same(layout, monkeypatch):
-    monkeypatch.setattr(time, "time", lambda: 86400.9999)
+    monkeypatch.setattr(time, "time", lambda: 86401.9999)
 
-    assert new_run(layout, "sums", {}).id == "19700102-000000-fff9"
+    assert new_run(layout, "sums", {}).id == "19700102-000001-fff9"
     with pytest.raises(RunError) as caught:
         new_run(layout, "sums", {})
     assert str(caught.value) == ("no new run could be made: its folder is there already, however often it is tried")
