@@ -72,7 +72,7 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
 
 
 def _reason(error: OSError, layout: Layout) -> str:
-    place = str(error.filename or "no file was named")
+    place = str(error.filename or layout.root)
     if isinstance(error, FileNotFoundError) and place.startswith(str(layout.root)):
         return f"{os.path.relpath(place, layout.project)} was deleted while the run needed it"
     return f"{error.strerror}: {place}"

@@ -39,17 +39,18 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
             _show_what_can_be_shown()
             try:
                 done = body(*args, **kwargs)
-                _flush()
+                sys.stdout.flush()
                 return done
             except AzmlError as error:
                 text = with_target(str(error), kwargs.get("target", ""))
                 raise invoke.Exit(text, code=error.exit_status) from None
-            except BrokenPipeError:
-                if _is_read():
+            except OSError as error:
+                if _can_print():
                     raise
-                # As in `invoke runs.logs | head`.
                 _say_no_more()
-                raise invoke.Exit(code=1) from None
+                # Quietly where nobody reads on, as in `invoke runs.logs | head`.
+                lost = f"what this command prints could not be written: {error.strerror}"
+                raise invoke.Exit(None if isinstance(error, BrokenPipeError) else lost, code=1) from None
 
         made: Task[Body] = invoke.task(klass=Task, auto_shortflags=False, **options)(run)
         made.least = least or {}
@@ -64,28 +65,18 @@ def _show_what_can_be_shown() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def _flush() -> None:
+def _can_print() -> bool:
+    """See whether standard output still takes anything, by writing a line to it."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _say_no_more()
-        raise invoke.Exit(f"what this command prints could not be written: {error.strerror}", code=1) from None
+        os.write(sys.stdout.fileno(), b"\n")
+    except OSError:
+        return False
+    return True
 
 
 def _say_no_more() -> None:
     """Let what is still buffered go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _is_read() -> bool:
-    """See whether whoever reads standard output is still there, by writing a line to it."""
-    try:
-        os.write(sys.stdout.fileno(), b"\n")
-    except BrokenPipeError:
-        return False
-    return True
 
 
 def with_target(text: str, target: str) -> str:

@@ -67,7 +67,7 @@ class Project:
     def run(self, **options) -> RunRecord:
         self.events.clear()
         project = load_project(self.folder / "pipeline.yaml", variables={})
-        return run_pipeline(project.plan, self.folder, on_event=self.events.append, **options)
+        return run_pipeline(project.plan, self.folder, **{"on_event": self.events.append, **options})
 
     def log(self, run: RunRecord, step: str) -> str:
         return run[step].places.log.read_text()

@@ -18,6 +18,7 @@ from azml_tasks.local.forecast import forecast
 from azml_tasks.local.logs import read_log
 from azml_tasks.local.runs import find_run, list_runs, prune
 from azml_tasks.reading import load_project
+from azml_tasks.runs.events import StepFinished
 from tests.local.conftest import BEGINNING, PASS_ALONG, Project, linux
 from tests.local.runners import WAYS, Runner, text_of
 
@@ -139,6 +140,22 @@ def test_what_a_step_left_while_its_folder_was_being_deleted_is_not_reused(proje
     run = project.run()
 
     assert run["one"].reason == "its earlier result is gone"
+
+
+def test_what_the_run_itself_lacks_is_named(project):
+    """Raised by hand: by deleting, the moment for it is hardly ever met."""
+    project.line(one="")
+    lost = project.folder / ".azml/runs/1/run.json"
+
+    def lose(event: object) -> None:
+        if isinstance(event, StepFinished):
+            raise FileNotFoundError(2, "No such file or directory", str(lost))
+
+    with pytest.raises(RunError) as caught:
+        project.run(on_event=lose)
+
+    assert str(caught.value) == "the run stopped: .azml/runs/1/run.json was deleted while the run needed it"
+    assert find_run(project.folder).status == "interrupted"
 
 
 class Vandal:

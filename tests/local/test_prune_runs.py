@@ -95,6 +95,7 @@ def test_prune_leaves_no_more_on_the_disk_than_the_kept_runs_need(project):
     assert project.run().status == "completed"
 
 
+@linux
 def test_prune_leaves_what_a_run_that_goes_on_may_yet_reuse(project, start, tmp_path):
     """That run goes back to scripts which an older run had, whose results are not the latest ones."""
     waits = f"""
