@@ -78,16 +78,14 @@ class SnapshotBuilder:
         """
         script = Script(self.project, script_directory, script_name)
         findings = list(script.findings())
-        if not findings:
-            assembly = _Assembly(self, script)
-            assembly.add_imports()
-            assembly.add_included(include)
-            if whole_directory:
-                assembly.add_directory()
-            findings = assembly.findings
-            if not findings:
-                return assembly.snapshot()
-        raise SnapshotError(findings)
+        if findings:
+            raise SnapshotError(findings)
+        assembly = _Assembly(self, script)
+        assembly.add_imports()
+        assembly.add_included(include)
+        if whole_directory:
+            assembly.add_directory()
+        return assembly.snapshot()
 
     def modules(self, script: Script) -> Modules:
         """Return the project's modules as the script finds them."""
@@ -152,7 +150,7 @@ class _Assembly:
     def snapshot(self) -> Snapshot:
         """Return the snapshot.
 
-        Raises SnapshotError when it is too large or a file cannot be read.
+        Raises SnapshotError with what was found wrong, or when it is too large or a file cannot be read.
         """
         places = sorted(self._files)
         sizes = dict(self._read(places, os.path.getsize))
@@ -174,7 +172,7 @@ class _Assembly:
         try:
             closure.add(file)
         except OSError as error:
-            self._cannot_read(error)
+            self._cannot_read(file.path, error)
         return closure
 
     def _add_checked(self, file: Located, key: tuple[str | int, ...], remedy: str) -> bool:
@@ -182,7 +180,7 @@ class _Assembly:
         try:
             secret = looks_secret(file.path)
         except OSError as error:
-            self._cannot_read(error)
+            self._cannot_read(file.path, error)
             return False
         if secret:
             self._find(key, file.path, f"this looks like a secret, which is never sent: {remedy}")
@@ -195,10 +193,11 @@ class _Assembly:
             try:
                 yield place, read(self._files[place])
             except OSError as error:
-                self._cannot_read(error)
+                self._cannot_read(self._files[place], error)
 
-    def _cannot_read(self, error: OSError) -> None:
-        self._find((), error.filename, f"this file cannot be read: {error.strerror}")
+    def _cannot_read(self, path: str, error: OSError) -> None:
+        # Of what the file imports it may be another that cannot be opened; where reading fails, no name is given.
+        self._find((), error.filename or path, f"this file cannot be read: {error.strerror}")
 
     def _find(self, key: tuple[str | int, ...], path: str, message: str, line: int = 0) -> None:
         self.findings.append(Finding(key, Problem(self._script.shown(path), line, message)))

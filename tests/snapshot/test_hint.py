@@ -15,6 +15,8 @@ FILES = {
     "plugins/late.py": "",
     "sql/q.sql": "",
     "config/my file.toml": "",
+    "steps-more/x.csv": "",
+    "../outside.txt": "",
 }
 
 
@@ -50,6 +52,13 @@ FILES = {
             "'../config/my file.toml' is in the project, but not in the step's snapshot: "
             "add `include: [\"config/my file.toml\"]` to the step, and open it as 'config/my file.toml'",
         ),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: 'steps-more/x.csv'",
+            "'steps-more/x.csv' is in the project, but not in the step's snapshot: "
+            "add `include: [steps-more/x.csv]` to the step",
+        ),
+        ("FileNotFoundError: [Errno 2] No such file or directory: '../outside.txt'", None),
+        ("ModuleNotFoundError: No module named 'sklearn.metrics'", None),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'sibling.py'", None),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'elsewhere.csv'", None),
         ("FileNotFoundError: [Errno 2] No such file or directory: '/etc/none'", None),

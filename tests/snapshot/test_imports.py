@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.machinery import EXTENSION_SUFFIXES
+
 import pytest
 
-from azml_tasks.snapshot import build_snapshot
+from azml_tasks.snapshot import SnapshotBuilder, build_snapshot
+from azml_tasks.snapshot.imports import Import, SourceFile, SourceFiles, parse
 
 
 def test_a_script_that_imports_nothing_of_the_project_is_alone(project):
@@ -15,6 +18,7 @@ def test_a_script_that_imports_nothing_of_the_project_is_alone(project):
     assert dict(snapshot.files) == {"train.py": folder / "steps/train.py"}
     assert snapshot.script == "train.py"
     assert snapshot.outside == {"pandas"}
+    assert snapshot.standard == {"json"}
 
 
 def test_siblings_keep_their_place_and_modules_from_elsewhere_lie_at_the_root_by_their_import_path(project):
@@ -157,3 +161,98 @@ def test_a_script_in_another_encoding_is_read_as_python_reads_it(project):
     folder = project({"train.py": "# coding: latin-1\nimport a  # \xe9".encode("latin-1"), "a.py": ""})
 
     assert sorted(build_snapshot(folder, ".", "train.py").files) == ["a.py", "train.py"]
+
+
+def test_a_module_of_a_package_that_is_not_of_the_project_is_outside_by_its_first_name(project):
+    folder = project({"train.py": "import sklearn.metrics\nfrom scipy.stats import norm\nimport xml.dom"})
+
+    snapshot = build_snapshot(folder, ".", "train.py")
+
+    assert (snapshot.outside, snapshot.standard) == ({"sklearn", "scipy"}, {"xml"})
+
+
+def test_each_package_around_a_module_is_taken(project):
+    folder = project(
+        {"train.py": "import a.b.c", "a/__init__.py": "", "a/b/__init__.py": "", "a/b/c.py": "", "a/d.py": ""}
+    )
+
+    assert list(build_snapshot(folder, ".", "train.py").files) == [
+        "a/__init__.py",
+        "a/b/__init__.py",
+        "a/b/c.py",
+        "train.py",
+    ]
+
+
+def test_a_relative_import_of_a_script_leads_nowhere_as_in_python(project):
+    folder = project({"train.py": "from . import a\nfrom .b import x", "a.py": "", "b.py": ""})
+
+    snapshot = build_snapshot(folder, ".", "train.py")
+
+    assert (list(snapshot.files), snapshot.outside) == (["train.py"], frozenset())
+
+
+def test_a_module_of_a_package_without_init_is_found_by_its_name_in_a_from(project):
+    folder = project({"train.py": "from ns import a, other", "ns/a.py": ""})
+
+    assert list(build_snapshot(folder, ".", "train.py").files) == ["ns/a.py", "train.py"]
+
+
+def test_a_folder_that_is_named_like_a_module_is_none(project):
+    folder = project({"train.py": "import a", "a.py/x": ""})
+
+    assert list(build_snapshot(folder, ".", "train.py").files) == ["train.py"]
+
+
+def test_a_compiled_module_is_taken_and_not_read(project):
+    name = f"fast{EXTENSION_SUFFIXES[0]}"
+    folder = project({"train.py": "import fast", name: b"\x7fELF\0", "fast.py": "import a", "a.py": ""})
+
+    assert list(build_snapshot(folder, ".", "train.py").files) == [name, "train.py"]
+
+
+@pytest.mark.parametrize(
+    ("source", "imports"),
+    [
+        ("import a\nimportlib.import_module('b')", ["a", "b"]),
+        ("import_module('b')\nprint('c')\nprint(3)\nprint()", ["b"]),
+        ("import_module(b)\nimport_module(b.c)\nimport_module(3)\nimport_module()", []),
+        ("import_module('.b', 'a')", []),
+        ("import_module\n(lambda: 0)('b')\nf()('b')\n[f][0]('b')", []),
+        ("import a, a\nimport a", ["a"]),
+    ],
+)
+def test_which_calls_are_imports(source, imports):
+    assert parse(source.encode()) == SourceFile(tuple(map(Import, imports)))
+
+
+@pytest.mark.parametrize(
+    ("source", "exports"),
+    [
+        ("__all__ = ['a', 'b']", ["a", "b"]),
+        ("__all__ = ('a',)\n__all__ += ['b']", ["a", "b"]),
+        ("x = __all__ = ['a']", ["a"]),
+        ("__all__ = ['a', 3, b, *c]", ["a"]),
+        ("__all__ = list(x)\n__all__ += x.__all__", []),
+        ("names = ['a']\nx.y = ['b']\nx[0] = ['c']\nx.y += ['d']", []),
+        ("if x:\n    __all__ = ['a']", []),
+    ],
+)
+def test_the_names_in_a_literal_all_are_its_exports(source, exports):
+    assert parse(source.encode()).exports == tuple(exports)
+
+
+def test_a_file_is_parsed_again_when_it_has_changed_and_else_not(tmp_path):
+    sources, path = SourceFiles(), str(tmp_path / "a.py")
+    (tmp_path / "a.py").write_text("import a")
+    first = sources.read(path)
+    assert sources.read(path) is first
+
+    (tmp_path / "a.py").write_text("import bb")
+    assert sources.read(path).imports == (Import("bb"),)
+
+
+def test_a_builder_takes_a_script_alone_unless_it_is_asked_for_more(project):
+    folder = project({"train.py": "", "other.py": ""})
+
+    assert list(SnapshotBuilder(folder).build(".", "train.py").files) == ["train.py"]

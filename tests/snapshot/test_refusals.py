@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 
 import pytest
 
 from azml_tasks.errors import Problem
-from azml_tasks.snapshot import SnapshotError, build_snapshot
+from azml_tasks.snapshot import Finding, SnapshotError, build_snapshot
+from azml_tasks.snapshot.limits import over_the_limits
 
 PYTHON = platform.python_version()
 
@@ -25,6 +27,10 @@ def refusal(*arguments, **options) -> str:
         ("steps", "report.py", "steps/report.py: there is no such script; did you mean 'other/report.py'?"),
         ("steps", "nothing.py", "steps/nothing.py: there is no such script"),
         ("steps", "folder.py", "steps/folder.py: there is no such script"),
+        ("steps", "hidden.py", "steps/hidden.py: there is no such script"),
+        ("stepz", "train.py", "stepz: there is no such script directory; did you mean 'steps'?"),
+        ("hiddne", "train.py", "hiddne: there is no such script directory"),
+        ("qqqz", "train.py", "qqqz: there is no such script directory"),
         (".", "train.py", "train.py: there is no such script; did you mean 'steps/train.py'?"),
         ("step", "train.py", "step: there is no such script directory; did you mean 'steps'?"),
         ("steps/train.py", "x.py", "steps/train.py: there is no such script directory"),
@@ -38,7 +44,8 @@ def refusal(*arguments, **options) -> str:
     ],
 )
 def test_a_script_that_is_not_there_or_outside_the_project(project, directory, name, message):
-    folder = project({"steps/train.py": "", "other/report.py": "", "steps/folder.py/x": "", ".venv/nothing.py": ""})
+    written = ("steps/train.py", "other/report.py", "steps/folder.py/x", ".venv/nothing.py", "qqqq")
+    folder = project(dict.fromkeys((*written, "other/.cache/hidden.py", ".hidden/x"), ""))
 
     assert refusal(folder, directory, name) == message
 
@@ -68,6 +75,60 @@ def test_a_script_made_to_break_the_parser_is_a_problem_like_any_other(project, 
     (problem,) = caught.value.problems
     assert problem.file == "train.py"
     assert problem.message.startswith(f"Python {PYTHON} cannot read this file: ")
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        (
+            b"# coding: nonsense\n",
+            Problem("train.py", 0, f"Python {PYTHON} cannot read this file: unknown encoding: nonsense"),
+        ),
+        (
+            b"x = '\0'",
+            Problem(
+                "train.py", 0, f"Python {PYTHON} cannot read this file: source code string cannot contain null bytes"
+            ),
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_as_a_whole_has_no_line(project, source, problem):
+    folder = project({"train.py": source})
+
+    with pytest.raises(SnapshotError) as caught:
+        build_snapshot(folder, ".", "train.py")
+
+    assert caught.value.findings == (Finding((), problem),)
+
+
+def keys(*arguments, **options) -> list[tuple[str | int, ...]]:
+    with pytest.raises(SnapshotError) as caught:
+        build_snapshot(*arguments, **options)
+    return [finding.key for finding in caught.value.findings]
+
+
+def test_the_key_of_the_step_that_is_to_blame_is_known(project):
+    folder = project({"train.py": "", "my.key": "", "broken.py": "x = ("})
+    big = folder / "big.bin"
+    with open(big, "wb") as file:
+        file.truncate(301 * 1024 * 1024)
+
+    assert keys(folder, ".", "train.py", ["*.py", "my.key"]) == [("include", 1)]
+    assert keys(folder, ".", "train.py", whole_directory=True) == [("snapshot",), ("snapshot",)]
+    assert keys(folder, ".", "gone.py") == [("script_name",)]
+    assert keys(folder, "gone", "train.py") == [("script_directory",)]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="a file that is there and cannot be read")
+@pytest.mark.parametrize("name", ["data.bin", "chain.pem", "plugin.py"])
+def test_a_file_that_cannot_be_read_is_named(project, name):
+    folder = project({"train.py": ""})
+    (folder / name).symlink_to("/proc/self/mem")
+
+    with pytest.raises(SnapshotError) as caught:
+        build_snapshot(folder, ".", "train.py", [name])
+
+    assert caught.value.findings == (Finding((), Problem(name, 0, "this file cannot be read: Input/output error")),)
 
 
 def test_a_script_nested_just_under_the_parsers_limit_is_read(project):
@@ -175,3 +236,19 @@ def test_more_than_300_megabytes_are_refused_with_the_largest_files(project):
 
     (folder / "notes.md").write_text("")
     assert len(build_snapshot(folder, ".", "train.py", whole_directory=True).files) == 5
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ([str(number) for number in range(2001)], ""),
+        (
+            [f"{folder}/deep/{number}" for folder in "abcd" for number in range(600 - ord(folder))],
+            "; most lie in a/ (503), b/ (502), c/ (501)",
+        ),
+    ],
+)
+def test_where_most_of_too_many_files_lie(names, sentence):
+    assert over_the_limits(dict.fromkeys(names, 1)) == [
+        f"its snapshot has {len(names):,} files and Azure ML takes 2,000{sentence}"
+    ]
