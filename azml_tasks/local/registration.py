@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from azml_tasks.errors import Problem, ProjectError, listed
+from azml_tasks.errors import Problem, ProjectError, RunError, listed
 from azml_tasks.local import virtual_environment
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.tables import LocalData, look_at
@@ -59,7 +59,11 @@ def register_environments(project: Project, dry: bool = False) -> Iterator[Made]
         if dry:
             yield Made("environment", name, f"would be {outcome}", f"Python {wanted.python}{lacks}")
         else:
-            made = virtual_environment.make(layout, name, wanted)
+            try:
+                made = virtual_environment.make(layout, name, wanted)
+            except OSError as error:
+                text = f"the virtual environment '{name}' could not be made: {error.strerror}: {error.filename}"
+                raise RunError(text) from error
             yield Made("environment", name, outcome, f"Python {made.python_version}{lacks}")
 
 

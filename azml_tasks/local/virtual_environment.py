@@ -146,7 +146,8 @@ def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
     # Last: a folder without it is not whole and never used.
     write_json(folder / _MARK, {"version": VERSION, "digest": wanted.digest, "python": version.strip()})
     found = find(layout, name)
-    assert found is not None
+    if found is None:
+        raise RunError(f"the virtual environment '{name}' was deleted while it was being made")
     return found
 
 

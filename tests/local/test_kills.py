@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from random import Random
 
@@ -9,7 +11,7 @@ import pytest
 
 from azml_tasks.local.runs import find_run, list_runs
 from tests.local.conftest import PASS_ALONG, Project, linux
-from tests.local.runners import Runner, kill
+from tests.local.runners import Runner, kill, text_of, wait_for
 
 pytestmark = linux
 
@@ -109,3 +111,27 @@ def test_kills_of_a_runner_whose_steps_outlive_it(project, start, chance, slow):
         after = project.run()
         assert (after.status, project.log(after, "four")) == ("completed", "read: one two three \n")
         runner.kill_everything(chance)
+
+
+@pytest.mark.parametrize("way", ["warm", "cold"])
+def test_ctrl_c_at_many_moments(project, start, way, chance, slow):
+    """From the first line that the run prints on, which may be before its steps or after them."""
+    script = PASS_ALONG + CHILD + TAKES_A_WHILE
+    project.line(one=script, two=script, three=script)
+    for number in range(50 if slow else 3):
+        change(project, script, number)
+        runner = start(way)
+        wait_for(lambda runner=runner: text_of(runner.out))
+        time.sleep(chance.uniform(0, 0.4))
+        os.killpg(runner.process.pid, signal.SIGINT)
+        status, said = runner.wait(), runner.err.read_text()
+        print(number, status, said)
+        assert "Traceback" not in said
+        assert status in (0, 1, -signal.SIGINT)
+        assert runner.leaves_nothing()
+        if runner.run_id:
+            run = find_run(project.folder, runner.run_id)
+            assert run.status in ("completed", "cancelled", "interrupted")
+            assert (f"run {run.id} was stopped by Ctrl-C" in said) == (run.status == "cancelled")
+        after = project.run()
+        assert (after.status, project.log(after, "three")) == ("completed", "read: one two \n")

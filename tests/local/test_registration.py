@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import shutil
+import threading
 import zipfile
 from pathlib import Path
 
@@ -96,6 +98,56 @@ def test_packages_that_pip_does_not_find_are_reported_and_leave_nothing_that_is_
     assert str(caught.value).startswith("pip could not install the packages of 'e':\n")
     assert "no-such-package" in str(caught.value)
     assert project.run().status == "completed"
+
+
+IN_AN_ENVIRONMENT = "env_name: e\nenvironments: {e: {}}\nsteps: {a: {script_name: a.py}, b: {script_name: b.py}}"
+SAYS_WHERE = "import sys\nprint(sys.prefix != sys.base_prefix and '.azml' in sys.prefix)"
+
+
+def test_an_environment_that_is_deleted_while_a_run_uses_it(project):
+    deletes = f"import shutil\nshutil.rmtree({str(project.folder / '.azml/envs')!r})\n"
+    project.pipeline(IN_AN_ENVIRONMENT, a=SAYS_WHERE, b=SAYS_WHERE)
+    list(register_environments(loaded(project)))
+    assert project.log(project.run(), "b") == "True\n"
+    project.write({"a.py": SAYS_WHERE + "\n" + deletes, "b.py": SAYS_WHERE + "\n"})
+
+    run = project.run()
+
+    assert (project.log(run, "a"), run["b"].status) == ("True\n", "failed")
+    assert "No such file or directory" in run["b"].message + run["b"].detail
+    project.write({"a.py": ""})
+    after = project.run()
+    assert (after.status, project.log(after, "b")) == ("completed", "False\n")
+
+
+def test_an_environment_that_is_deleted_while_it_is_made_is_not_there_and_the_next_is_whole(project):
+    project.pipeline(IN_AN_ENVIRONMENT, a=SAYS_WHERE, b=SAYS_WHERE)
+    over = threading.Event()
+
+    def vanish() -> None:
+        while not over.is_set():
+            shutil.rmtree(project.folder / ".azml/envs", ignore_errors=True)
+
+    thread = threading.Thread(target=vanish)
+    thread.start()
+    for _ in range(3):
+        with pytest.raises(RunError):
+            list(register_environments(loaded(project)))
+    over.set()
+    thread.join()
+
+    list(register_environments(loaded(project)))
+    assert project.log(project.run(), "b") == "True\n"
+
+
+def test_an_environment_that_cannot_be_made_is_said_in_a_sentence(project):
+    project.pipeline(IN_AN_ENVIRONMENT, a="", b="").write({".azml/envs": "a file"})
+
+    with pytest.raises(RunError) as caught:
+        list(register_environments(loaded(project)))
+
+    place = project.folder / ".azml/envs"
+    assert str(caught.value) == f"the virtual environment 'e' could not be made: File exists: {place}"
 
 
 def test_a_python_that_is_not_here_is_named(project):
