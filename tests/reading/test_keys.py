@@ -461,3 +461,28 @@ def test_what_the_file_holds_cannot_act_on_a_terminal_or_pass_for_another_line(p
         r"pipeline.yaml:2: '\x1b[31mred\n pipeline.yaml:9: \u202e' is not a key here",
         r"pipeline.yaml:3: backend: expected 'local' or 'azure', found '\x9b\u2028x'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("computes:\n  c:\n    vm_size: STANDARD_DS3_V2\n    max_nodes: 1\n    min_nodes: 2\n", 7),
+        ("datasets:\n  d:\n    local_path: x\n    mode: mount\n", 6),
+        ("datasets:\n  d:\n    format: parquet\n    support_multi_line: true\n", 6),
+        ("datasets:\n  d:\n    type: file\n    format: parquet\n", 6),
+        ("datasets:\n  d:\n    local_path: x\n    path: y\n", 6),
+        ("environments:\n  e:\n    base_image: i\n    dockerfile: d\n", 6),
+        ("environments:\n  e:\n    pip_packages: [a]\n    conda_file: c\n", 6),
+        ("schedule:\n  frequency: Day\n  on_blob_change: {datastore_name: b}\n", 5),
+        ("schedule:\n  on_blob_change: {datastore_name: b}\n  interval: 2\n", 5),
+        ("schedule:\n  frequency: Day\n  hours: [1]\n", 5),
+        ("schedule:\n  frequency: Day\n  minutes: [1]\n", 5),
+        ("schedule:\n  frequency: Week\n  week_days: [Monday]\n", 5),
+    ],
+)
+def test_keys_that_do_not_go_together_are_told_at_the_line_of_one_of_them(problems, keys, line):
+    text = (
+        f"steps:\n  a: {{script_name: a.py}}\n{keys}datastores: {{b: {{container_name: raw, account_name: churn}}}}\n"
+    )
+
+    assert [problem.split(": ")[0] for problem in problems(text)] == [f"pipeline.yaml:{line}"]

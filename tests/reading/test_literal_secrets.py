@@ -40,6 +40,14 @@ def test_each_is_named_with_its_line_and_never_shown(load: Load):
               - --sas-token=hunter2
               - --secret
               - --verbose
+              - --db-password=hunter=2
+              - --alpha=0.5
+              - --passwd
+              - 12345
+              - --pwd2
+              - hunter2
+              - --api-key
+              - ${{{{ parameters.api_key }}}}
         environments:
           e:
             environment_variables:
@@ -59,8 +67,9 @@ def test_each_is_named_with_its_line_and_never_shown(load: Load):
             (15, "step 'load': environment_variables.HF_TOKEN"),
             (20, "step 'train': the argument --password"),
             (21, "step 'train': the argument --sas-token"),
+            (24, "step 'train': the argument --db-password"),
             (4, "pipeline_parameters.api_key"),
-            (27, "environment 'e': environment_variables.DB_PASSWORD"),
+            (35, "environment 'e': environment_variables.DB_PASSWORD"),
         ]
     ]
 

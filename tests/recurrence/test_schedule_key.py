@@ -100,6 +100,24 @@ def test_what_a_variable_will_fill_in_is_left_for_then() -> None:
 
 
 @pytest.mark.parametrize(
+    "keys",
+    [
+        {"frequency": "Month", "start_time": "2026-01-28T09:00:00"},
+        {"frequency": "Day", "start_time": "2026-01-31T09:00:00"},
+        {"frequency": "Day", "hours": [0, 23], "minutes": [0, 59]},
+        {"frequency": "Week", "week_days": ["Monday"], "time_of_day": "09:00"},
+        {"frequency": "Week", "week_days": ["Monday"], "start_time": "2026-01-05T09:00:00"},
+        {"frequency": "Week", "week_days": ["Monday"], "hours": [9], "minutes": [0]},
+        {"on_blob_change": {"datastore_name": "b", "path_on_datastore": None}},
+        {"on_blob_change": {"datastore_name": "b", "path_on_datastore": "X"}},
+        {"on_blob_change": {"datastore_name": "b", "path_on_datastore": "/${FOLDER}"}},
+    ],
+)
+def test_what_is_just_within_the_rules_is_taken_as_it_stands(keys: dict[str, object]) -> None:
+    assert Schedule.model_validate(keys).model_dump(mode="json", exclude_unset=True) == keys
+
+
+@pytest.mark.parametrize(
     ("keys", "place", "refusal"),
     [
         ({}, "", "a schedule needs a frequency (Minute, Hour, Day, Week or Month) or on_blob_change"),
@@ -271,6 +289,32 @@ def test_what_a_variable_will_fill_in_is_left_for_then() -> None:
             {"frequency": "Day", "on_blob_change": {"datastore_name": "b"}},
             "",
             "a schedule has a frequency or on_blob_change, not both",
+        ),
+        (
+            {"frequency": "Month", "start_time": "2026-01-29T09:00:00"},
+            "start_time",
+            "a monthly schedule runs on the day of start_time, and not every month has day 29; "
+            "choose a day from 1 to 28",
+        ),
+        (
+            {"frequency": "Day", "hours": [9], "time_of_day": "09:00"},
+            "time_of_day",
+            "time_of_day stands in place of hours and minutes; give one or the other",
+        ),
+        (
+            {"frequency": "Day", "minutes": [9], "time_of_day": "09:00"},
+            "time_of_day",
+            "time_of_day stands in place of hours and minutes; give one or the other",
+        ),
+        (
+            {"interval": 5, "start_time": "2026-01-05T09:00", "on_blob_change": {"datastore_name": "b"}},
+            "",
+            "interval and start_time go with a frequency, not with on_blob_change",
+        ),
+        (
+            {"on_blob_change": {"datastore_name": "b", "path_on_datastore": "//Xa"}},
+            "on_blob_change.path_on_datastore",
+            "path_on_datastore starts at the container: write 'Xa', not '//Xa'",
         ),
         (
             {"interval": 5, "on_blob_change": {"datastore_name": "b"}},

@@ -62,6 +62,16 @@ def test_every_windows_name_maps_to_a_zone_and_back_but_for_two_obsolete_ones() 
             "use 'Atlantic/Reykjavik' or 'Etc/UTC' for the same time",
         ),
         (
+            "Europe/Volgograd",
+            "Azure ML has no name for the time zone 'Europe/Volgograd'; "
+            "use 'Europe/Istanbul', 'Europe/Minsk' or 'Europe/Moscow' for the same time",
+        ),
+        (
+            "US/East-Indiana",
+            "Azure ML has no name for the time zone 'US/East-Indiana'; "
+            "use 'America/Grand_Turk', 'America/Havana' or 'America/Indianapolis' for the same time",
+        ),
+        (
             "Antarctica/Troll",
             "Azure ML has no name for the time zone 'Antarctica/Troll', nor for one with the same time; use 'UTC'",
         ),
