@@ -201,3 +201,7 @@ def test_names_that_a_dataset_cannot_have_in_the_run(name, problem):
 )
 def test_an_identifier_for_azure(parts, name):
     assert identifier(*parts) == name
+
+
+def test_the_letters_at_the_ends_of_a_name_stay():
+    assert identifier("-X1_", "maX--") == "X1_maX"

@@ -466,7 +466,7 @@ def test_what_the_file_holds_cannot_act_on_a_terminal_or_pass_for_another_line(p
 @pytest.mark.parametrize(
     ("keys", "line"),
     [
-        ("computes:\n  c:\n    vm_size: STANDARD_DS3_V2\n    max_nodes: 1\n    min_nodes: 2\n", 7),
+        ("computes:\n  cpu-cluster:\n    vm_size: STANDARD_DS3_V2\n    max_nodes: 1\n    min_nodes: 2\n", 7),
         ("datasets:\n  d:\n    local_path: x\n    mode: mount\n", 6),
         ("datasets:\n  d:\n    format: parquet\n    support_multi_line: true\n", 6),
         ("datasets:\n  d:\n    type: file\n    format: parquet\n", 6),
