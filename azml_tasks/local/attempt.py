@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
 from azml_tasks.local.environment import definition_of, variables_of
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
-from azml_tasks.local.files import remove_tree, write_json
+from azml_tasks.local.files import merge_tree, remove_tree, write_json
 from azml_tasks.local.fingerprint import Fingerprint, differences
 from azml_tasks.local.inputs import InputMissingError, Inputs
 from azml_tasks.local.layout import StepPlaces
@@ -291,6 +290,6 @@ def _collect(places: StepPlaces) -> None:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+            merge_tree(source, target)
         else:
             os.rename(source, target)

@@ -51,7 +51,12 @@ def _copied(output: Output, folder: Path, layout: Layout, step_run_id: str) -> P
     if not is_inside(path):
         raise DestinationError(f"the destination '{template}' of {output.argument} leads out of its datastore")
     target = layout.datastores / output.destination.datastore_name / path
-    shutil.copytree(folder, target, dirs_exist_ok=True)
+    try:
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+    except OSError as error:
+        # Of a whole tree the errors come together; the last entry of each says what it is.
+        reason = error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror
+        raise DestinationError(f"{output.argument} could not be copied to its destination: {reason}") from error
     return target
 
 

@@ -88,18 +88,37 @@ def remove_tree(path: Path) -> None:
         if isinstance(error[1] if isinstance(error, tuple) else error, FileNotFoundError):
             return
         os.chmod(os.path.dirname(name), stat.S_IRWXU)
-        os.chmod(name, stat.S_IRWXU)
+        if not os.path.islink(name):
+            os.chmod(name, stat.S_IRWXU)
         if function in (os.unlink, os.rmdir):
             function(name)
         else:
             remove_tree(Path(name))
 
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
+    if _is_folder(path):
         handler: dict[str, Any] = {"onexc" if sys.version_info >= (3, 12) else "onerror": allow}
         _flatten(path)
         shutil.rmtree(path, **handler)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def merge_tree(source: Path, target: Path) -> None:
+    """Move what is in a folder into another one of the same disk, over what is there.
+
+    Raises OSError.
+    """
+    for name in os.listdir(source):
+        moved, place = source / name, target / name
+        if _is_folder(moved) and _is_folder(place):
+            merge_tree(moved, place)
+        else:
+            remove_tree(place)
+            os.rename(moved, place)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _flatten(root: Path) -> None:
@@ -109,7 +128,7 @@ def _flatten(root: Path) -> None:
         top = waiting.pop()
         for folder, folders, _ in os.walk(top):
             if folder.count(os.sep) - top.count(os.sep) == _DEEP:
-                for name in folders:
+                for name in (name for name in folders if not os.path.islink(os.path.join(folder, name))):
                     waiting.append(os.path.join(root, f"{next(_serial)}.deep"))
                     os.rename(os.path.join(folder, name), waiting[-1])
                 folders.clear()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from azml_tasks.local.files import read_json, read_lines, remove_tree, write_json
+from azml_tasks.local.files import merge_tree, read_json, read_lines, remove_tree, write_json
 
 
 def test_a_value_is_written_over_another_in_a_folder_that_is_made(tmp_path):
@@ -60,6 +63,27 @@ def test_a_file_holds_an_object_or_none(tmp_path, content, value):
     (tmp_path / "a.json").write_bytes(content.encode() if isinstance(content, str) else content)
 
     assert read_json(tmp_path / "a.json") == value
+
+
+WRITES = """
+import sys
+from itertools import count
+from pathlib import Path
+from azml_tasks.local.files import write_json
+for number in count():
+    write_json(Path("a.json"), {"number": number, "text": "x" * 1_000_000})
+"""
+
+
+def test_a_file_is_whole_at_every_moment_also_when_its_writer_is_killed(tmp_path):
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", WRITES], cwd=tmp_path) as writer:
+            while not (tmp_path / "a.json").exists():
+                time.sleep(0.01)
+            for _ in range(30):
+                assert len(read_json(tmp_path / "a.json")["text"]) == 1_000_000
+            writer.kill()
+        assert len(read_json(tmp_path / "a.json")["text"]) == 1_000_000
 
 
 def test_a_file_that_is_not_there_holds_none(tmp_path):
@@ -121,3 +145,55 @@ def test_a_tree_deeper_than_python_recurses_is_removed(tmp_path):
     remove_tree(tmp_path / "d")
 
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX may be this long")
+def test_what_a_link_far_down_leads_to_stays(tmp_path):
+    deep = tmp_path / "outside" / "/".join("o" * 150)
+    deep.mkdir(parents=True)
+    below = tmp_path / "d" / "/".join("d" * 100)
+    below.mkdir(parents=True)
+    (below / "link").symlink_to(tmp_path / "outside")
+
+    remove_tree(tmp_path / "d")
+
+    assert os.listdir(tmp_path) == ["outside"]
+    assert deep.is_dir()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("unshare"), reason="needs a user who is not root")
+def test_what_a_link_in_a_read_only_folder_leads_to_may_be_done_what_it_might_before(tmp_path):
+    """As an ordinary user: root needs no permission."""
+    (tmp_path / "d").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "file").chmod(0o640)
+    (tmp_path / "d/link").symlink_to(tmp_path / "file")
+    (tmp_path / "d").chmod(0o500)
+    program = (
+        "import sys, pathlib; from azml_tasks.local.files import remove_tree; remove_tree(pathlib.Path(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "d")]
+
+    subprocess.run(["unshare", "-U", *command] if os.getuid() == 0 else command, check=True)
+
+    assert os.listdir(tmp_path) == ["file"]
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_folder_is_merged_into_another_over_what_is_there(tmp_path):
+    for name in ("from/both/new", "from/both/same", "from/kind", "to/both/old", "to/both/same", "to/kind/inside"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "from/link").symlink_to("nowhere")
+    (tmp_path / "to/link").symlink_to("somewhere else")
+
+    merge_tree(tmp_path / "from", tmp_path / "to")
+
+    files = [path for path in (tmp_path / "to").rglob("*") if path.is_file()]
+    assert {path.relative_to(tmp_path / "to").as_posix(): path.read_text() for path in files} == {
+        "both/new": "from/both/new",
+        "both/old": "to/both/old",
+        "both/same": "from/both/same",
+        "kind": "from/kind",
+    }
+    assert os.readlink(tmp_path / "to/link") == "nowhere"
