@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -100,7 +101,8 @@ def remove_tree(path: Path) -> None:
         _flatten(path)
         shutil.rmtree(path, **handler)
     else:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
 
 
 def merge_tree(source: Path, target: Path) -> None:
