@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+# States of a process in /proc/<pid>/stat that has ended, and that its parent has not waited for.
+_ENDED = (b"Z", b"X")
+
 
 @dataclass(frozen=True)
 class ProcessIdentity:
@@ -46,11 +49,15 @@ def _boot() -> str:
 
 
 def _start_of(pid: int) -> str:
+    """Return when the process started, in clock ticks since this start of the machine; empty when it has ended."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            # Field 22, in clock ticks since the machine started; the name before it may hold anything but ")".
-            ticks = file.read().rpartition(b")")[2].split()[19]
+            # The name before these fields may hold anything but ")".
+            fields = file.read().rpartition(b")")[2].split()
+        state, ticks = fields[0], fields[19]
     except (OSError, IndexError):
+        return ""
+    if state in _ENDED:
         return ""
     return f"{_boot()}/{ticks.decode()}"
 

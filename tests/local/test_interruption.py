@@ -136,6 +136,17 @@ def test_a_runner_that_is_killed_takes_its_steps_along_and_the_next_run_goes_on(
 
 
 @linux
+def test_a_runner_that_was_killed_and_that_nobody_waits_for_is_gone(waiting):
+    """As in a container whose first process does not look after others."""
+    project, process, pid = waiting
+
+    process.kill()
+
+    assert ends(pid)
+    assert find_run(project.folder).status == "interrupted"
+
+
+@linux
 def test_a_runner_that_is_killed_with_the_fork_server_takes_its_steps_along(waiting):
     _, process, pid = waiting
     (server,) = children_of(process.pid)
