@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,13 @@ def test_only_a_backend_that_needs_them_asks_for_names(tmp_path, backend):
 
     asked = [problem.message.partition(" ")[0] for problem in project_problems(load_project(file, variables={}))]
     assert asked == ([] if backend == "local" else ["Azure"] * 3 + ["step"] * 2)
+
+
+def test_a_file_of_a_snapshot_that_may_not_be_read(tmp_path):
+    text = "steps:\n  a: {script_name: a.py, include: [data.csv]}\n"
+    assert problems(tmp_path, text, "a.py", "data.csv") == []
+    (tmp_path / "data.csv").chmod(0)
+    if os.access(tmp_path / "data.csv", os.R_OK):
+        pytest.skip("this user may read everything")
+
+    assert problems(tmp_path, text) == ["data.csv: this file cannot be read: Permission denied"]

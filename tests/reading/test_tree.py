@@ -30,16 +30,21 @@ def test_how_much_it_holds(text, size, height):
 
 
 @pytest.mark.parametrize(
-    "text", ["[" + "a," * (MOST_NODES - 1) + "]", "{" + "".join(f"a{n}: b," for n in range(99_999)) + "}"]
+    ("text", "more"),
+    [
+        ("[" + "a," * (MOST_NODES - 1) + "]", "a"),
+        ("[" + "a," * (MOST_NODES - 1) + "]", "[]"),
+        ("{" + "".join(f"a{n}: b," for n in range(99_999)) + "}", "z: {}"),
+    ],
 )
-def test_as_many_values_as_there_may_be_and_one_more(text):
+def test_as_many_values_as_there_may_be_and_one_more(text, more):
     line = "the file holds more than 200,000 values, each alias counted as what it stands for"
 
     root = parse_tree(text)
 
     assert root.size in (MOST_NODES, 100_000)
     with pytest.raises(TreeError) as caught:
-        parse_tree(f"[{text}]" if text[0] == "[" else text.replace("a0: b", "a0: [b, c]", 1))
+        parse_tree(text[:-1] + more + text[-1])
     assert (caught.value.line, caught.value.message, str(caught.value)) == (1, line, line)
 
 
