@@ -13,6 +13,7 @@ from tests.service.fixture import SDK_WARNINGS, azure, azure_service
 
 __all__ = ["azure", "azure_service"]
 
+FUZZ = Path(__file__).parent / "fuzz"
 WITH_SDK = (Path(__file__).parent / "azure", Path(__file__).parent / "service")
 
 
@@ -27,8 +28,10 @@ def slow(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the SDK warn wherever it is used."""
+    """Let the SDK warn wherever it is used; take all fuzzing for thorough."""
     for item in items:
+        if FUZZ in item.path.parents:
+            item.add_marker(pytest.mark.thorough)
         if "azure" in getattr(item, "fixturenames", ()) or any(folder in item.path.parents for folder in WITH_SDK):
             for warning in SDK_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))

@@ -23,6 +23,8 @@ from tests.azure.connections import forget_connections
 from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.service.service import Service
 
+pytestmark = pytest.mark.thorough
+
 Act = Callable[[], object]
 
 # Waits are counted, not waited.

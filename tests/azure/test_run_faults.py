@@ -16,6 +16,8 @@ from azml_tasks.azure.transport import Patience, steady
 from azml_tasks.azure.watch import Pace, Watch
 from tests.azure.workspace import stocked
 
+pytestmark = pytest.mark.thorough
+
 ROUTES = [
     ("GET", "/computes/cpu$"),
     ("GET", "/datasets/query/"),

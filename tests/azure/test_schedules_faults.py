@@ -17,6 +17,8 @@ from azml_tasks.errors import AzmlError, ServiceError
 from tests.azure.scheduling import BLOB, NAMED, NOW, Counting, kept, project
 from tests.azure.workspace import stocked
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def ws(azure: Any) -> Any:

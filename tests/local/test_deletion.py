@@ -203,6 +203,7 @@ def files_of(project: Project) -> dict[str, bytes]:
 
 
 @linux
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_deleting_at_any_moment_of_a_run_makes_it_fail_in_a_sentence_or_does_no_harm(project, start, way, chance, slow):
     """Whatever is deleted: the run is right or says what it lacks, leaves nothing behind, and the next run is right."""

@@ -73,6 +73,7 @@ def cleared(project: Project) -> Iterator[Project]:
 
 
 @linux
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("line", "shown"),
     [

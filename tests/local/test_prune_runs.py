@@ -6,6 +6,8 @@ import json
 import threading
 from pathlib import Path
 
+import pytest
+
 from azml_tasks.local.runs import find_run, list_runs, prune
 from tests.local.conftest import BEGINNING, PASS_ALONG, linux
 from tests.local.runners import wait_for
@@ -124,6 +126,7 @@ while not pathlib.Path({str(tmp_path / "go")!r}).exists():
 
 
 @linux
+@pytest.mark.thorough
 def test_pruning_all_the_time_disturbs_no_run(project, start, slow):
     project.line(one=PASS_ALONG, two=PASS_ALONG, three=PASS_ALONG)
     over = threading.Event()

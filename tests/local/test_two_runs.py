@@ -43,6 +43,7 @@ def log_of_three(project: Project, run_id: str) -> str:
 
 
 @linux
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_runs_at_once_do_not_mix(words, start, way, slow):
     rounds = 20 if slow else 2
@@ -57,6 +58,7 @@ def test_runs_at_once_do_not_mix(words, start, way, slow):
 
 
 @linux
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_kills_of_a_run_do_not_disturb_another(words, start, way, chance, slow):
     """Of runs that share what they do not give a word to, some are killed, with all that came of them."""

@@ -116,6 +116,7 @@ def rrule_times(schedule: Schedule, after: datetime, count: int) -> list[datetim
     return sorted(times)
 
 
+@pytest.mark.thorough
 @settings(max_examples=3000, deadline=None, derandomize=True, database=None)
 @given(schedules())
 def test_any_schedule_fires_when_rrule_says(case: tuple[Schedule, datetime]) -> None:

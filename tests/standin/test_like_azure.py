@@ -87,6 +87,7 @@ def told(frame: Any) -> list[tuple[str, str, list[Any]]]:
 
 # The engine keeps for the process how it first reached the network: for later tests that has to be the service's way.
 @pytest.mark.usefixtures("azure")
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(12))
 def test_a_random_table(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
