@@ -206,7 +206,25 @@ def test_a_step_of_a_virtual_environment_runs_in_its_python(stage):
     assert (launch.python, launch.warm) == ("/v/python", False)
 
 
-@pytest.mark.parametrize("name", ["PYTHONHASHSEED", "OMP_NUM_THREADS", "TZ", "MKL_X", "PANDAS_X"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "PYTHONHASHSEED",
+            "LD_X",
+            "LC_ALL",
+            "LANG",
+            "LANGUAGE",
+            "TZ",
+            "MALLOC_X",
+            "OMP_NUM_THREADS",
+            "GOMP_X",
+            "KMP_X",
+        ),
+        *("OPENBLAS_X", "BLIS_X", "MKL_X", "NUMEXPR_X", "NPY_X", "NUMPY_X", "PANDAS_X", "SCIPY_X", "SKLEARN_X"),
+        *("JOBLIB_X", "ARROW_X"),
+    ],
+)
 def test_a_variable_that_is_read_at_the_start_of_a_process_needs_a_new_one(stage, name):
     (stage.folder / "pipeline.yaml").write_text(PIPELINE.replace('{OWN: "1"}', f'{{OWN: "1", {name}: "1"}}'))
 

@@ -21,6 +21,10 @@ from azml_tasks.reading import load_project
 ALWAYS = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
 
 
+# What every process needs, whatever .env says.
+NEEDED = ("LANG", "PATH", "SHELL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER")
+
+
 def load(tmp_path: Path, text: str):
     (tmp_path / "pipeline.yaml").write_text(text + "\nsteps: {a: {script_name: a.py}}\n")
     return load_project(tmp_path / "pipeline.yaml", variables={})
@@ -41,6 +45,7 @@ def definition(tmp_path: Path, text: str, virtual: VirtualEnvironment | None = N
             {"PLAIN": "1", "EXPORTED": "1", "SPACED": "1", "COMMENTED": "1", "HOME": "/h"},
             {"COMMENTED": "1", "HOME": "/h"},
         ),
+        ({"WIDE": "1", **dict.fromkeys(NEEDED, "1")}, dict.fromkeys(NEEDED, "1")),
         ({"MPLBACKEND": "TkAgg", "PYTHONUNBUFFERED": "", "PYTHONIOENCODING": "ascii"}, {"MPLBACKEND": "TkAgg"}),
     ],
 )
@@ -56,6 +61,7 @@ datastores:
     )
     (tmp_path / ".env").write_bytes(
         b"PLAIN=1\nexport EXPORTED = 2\n  SPACED=3 \xff\n# COMMENTED=4\nHOME=/x\nno assignment\n"
+        b"export  WIDE=5\n" + b"".join(name.encode() + b"=/x\n" for name in NEEDED)
     )
 
     assert base_environment(project.plan.pipeline, tmp_path, outer) == {**ALWAYS, "PYTHONPATH": str(STANDIN), **kept}

@@ -60,6 +60,7 @@ def test_a_hyperparameter_is_replaced_in_its_step_and_nowhere_else(setting, step
         ("adam", "3", "3"),
         ("adam", "true", "true"),
         ("adam", "'3'", "3"),
+        ("adam", '"3"', "3"),
         ("adam", "[a-z]+", "[a-z]+"),
         ("adam", "", ""),
         ("adam", "null", None),

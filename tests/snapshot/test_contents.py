@@ -66,6 +66,7 @@ DIRECTORY = {
     "steps/.env": "SECRET=1",
     "steps/__pycache__/train.cpython-310.pyc": "",
     "steps/old.pyc": "",
+    "steps/old.pyo": "",
 }
 
 

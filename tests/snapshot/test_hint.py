@@ -66,6 +66,12 @@ FILES = {
         ("ModuleNotFoundError: No module named 'sklearn'", None),
         ("ModuleNotFoundError: No module named 'sibling'", None),
         ("ValueError: 3", None),
+        ("caught a ModuleNotFoundError: No module named 'lazy'", None),
+        ("caught a FileNotFoundError: [Errno 2] No such file or directory: 'params.json'", None),
+        (
+            "FileNotFoundError: [Errno 2] No such file or directory: 'params.json' -> 'sibling.py'",
+            "'params.json' is in the project, but not in the step's snapshot: add `include: [params.json]` to the step",
+        ),
     ],
 )
 def test_the_hint_for_an_error(project, tmp_path, error, hint):

@@ -166,6 +166,9 @@ def test_an_include_that_finds_nothing_or_leads_outside(project):
         "secrets.yaml",
         "client_secret_1.json",
         ".netrc",
+        *(".git-credentials", ".htpasswd", ".pgpass", ".pypirc", "a.jks", "a.kdbx", "a.keystore", "a.p12", "a.ppk"),
+        *("credentials", "credentials.json", "id_dsa", "id_ecdsa", "secrets.json", "secrets.toml", "secrets.yml"),
+        *("service_account.json", "service-account-2.json"),
     ],
 )
 def test_a_file_that_looks_like_a_secret_is_refused(project, name):
@@ -189,6 +192,9 @@ def test_dot_env_is_refused_when_named_and_left_out_of_a_directory(project):
     ("name", "content"),
     [
         (".env.example", "KEY="),
+        (".env.sample", "KEY="),
+        (".env.template", "KEY="),
+        (".env.dist", "KEY="),
         ("ca.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
         ("keys.csv", ""),
         ("secrets.py", ""),
