@@ -142,7 +142,9 @@ def test_a_runner_that_was_killed_and_that_nobody_waits_for_is_gone(waiting):
 
     process.kill()
 
+    # The step is told before the runner itself is wholly gone.
     assert ends(pid)
+    assert ends(str(process.pid))
     assert find_run(project.folder).status == "interrupted"
 
 
