@@ -51,14 +51,16 @@ def _without_collection() -> Iterator[None]:
 
 
 def _read_parquet(pd, files: list[str], reading: dict, limit: int | None):
+    try:
+        import pyarrow
+    except ImportError:
+        raise ImportError("this step reads a parquet table as a frame; install pyarrow") from None
     frames = []
     for path in files:
-        # Opened here: given a path, pandas would make columns of folders named `year=2020`.
-        with open(path, "rb") as file:
-            try:
-                frames.append(pd.read_parquet(file))
-            except ImportError:
-                raise ImportError("this step reads a parquet table as a frame; install pyarrow") from None
+        # Opened here: given a path, pandas would make columns of folders named `year=2020`. Opened by pyarrow: while
+        # its threads hold a file of Python's, the end of the interpreter aborts the process (apache/arrow#50482).
+        with pyarrow.OSFile(path) as file:
+            frames.append(pd.read_parquet(file, engine="pyarrow"))
     full = [frame for frame in frames if len(frame)]
     frame = full[0] if len(full) == 1 else pd.concat(full, ignore_index=True) if full else pd.DataFrame()
     return _retyped(pd, frame, reading)
