@@ -18,6 +18,7 @@ MOST_DEPTH = 100
 MOST_NODES = 200_000
 MOST_BYTES = 5_000_000
 LONGEST_KEY = 500
+_TOO_DEEP = f"nested more than {MOST_DEPTH} deep, which no pipeline needs"
 
 Path = tuple[str | int, ...]
 
@@ -91,7 +92,9 @@ def parse_tree(text: str) -> Node:
     try:
         return _Composer(text).document()
     except yaml.MarkedYAMLError as error:
-        raise TreeError(*place_and_sentence(text, error)) from None
+        line, sentence = place_and_sentence(text, error)
+        # libyaml reads ahead of its events, and since 0.2.6 takes no more than 1,000 levels.
+        raise TreeError(line, _TOO_DEEP if "nesting depth" in (error.problem or "") else sentence) from None
     except yaml.reader.ReaderError as error:
         found = yaml.reader.Reader.NON_PRINTABLE.search(text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
@@ -145,7 +148,7 @@ class _Composer:
 
     def _check_depth(self, event: yaml.Event, depth: int) -> None:
         if depth > MOST_DEPTH:
-            raise TreeError(_line(event), f"nested more than {MOST_DEPTH} deep, which no pipeline needs")
+            raise TreeError(_line(event), _TOO_DEEP)
 
     def _count(self, event: yaml.Event, values: int) -> None:
         self.values += values
