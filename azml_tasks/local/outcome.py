@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from azml_tasks.errors import RunError, listed
-from azml_tasks.local.record import STOPPED, RunRecord, StepRecord
+from azml_tasks.local.record import RunRecord, StepRecord
 from azml_tasks.runs.ending import GOING_ON, skipped_text, step_failure
 
 
@@ -22,7 +22,8 @@ def failure_text(run: RunRecord) -> str:
     cancelled = [step.key for step in run.steps if step.status in ("cancelled", "interrupted")]
     if run.status == "cancelled":
         while_running = f" while {_were('running', cancelled)}" if cancelled else ""
-        parts.append(f"run {run.id} was stopped{_by_whom(run)}{while_running}")
+        by_whom = f" by {run.stopped_by}" if run.stopped_by else ""
+        parts.append(f"run {run.id} was stopped{by_whom}{while_running}")
     elif cancelled:
         parts.append(f"run {run.id} was interrupted while {_were('running', cancelled)}")
     return "\n".join(filter(None, [*parts, skipped_text(run), GOING_ON]))
@@ -35,12 +36,6 @@ def _step_text(step: StepRecord) -> str:
     if step.places.log.exists():
         lines.append(f"its log: {_from_here(step.places.log)}")
     return "\n".join(lines)
-
-
-def _by_whom(run: RunRecord) -> str:
-    """Return ` by Ctrl-C`, say, as the stopped steps have it."""
-    messages = {step.message for step in run.steps if step.status == "cancelled"}
-    return messages.pop().removeprefix(STOPPED) if len(messages) == 1 else ""
 
 
 def _were(what: str, keys: list[str]) -> str:

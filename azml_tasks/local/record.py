@@ -12,8 +12,6 @@ from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.runs import records
 
 VERSION = 1
-# How the message of a step begins that was stopped with its run; ` by Ctrl-C` or the like follows.
-STOPPED = "it was stopped"
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,11 @@ class StepRecord(records.StepRecord):
 
 @dataclass(frozen=True)
 class RunRecord(records.RunRecord[StepRecord]):
-    """One local run; `process` is its runner."""
+    """One local run; `process` is its runner. `stopped_by` says what stopped it (`Ctrl-C`), empty when nothing did."""
 
     places: RunPlaces = field(kw_only=True)
     process: ProcessIdentity | None = None
+    stopped_by: str = ""
 
     where: ClassVar[str] = "on this machine"
 
@@ -83,6 +82,7 @@ class RunRecord(records.RunRecord[StepRecord]):
             "parameters": dict(self.parameters),
             "steps": [step.key for step in self.steps],
             "process": self.process and {"pid": self.process.pid, "started": self.process.started},
+            "stopped_by": self.stopped_by,
         }
         write_json(self.places.record, values)
 
@@ -106,6 +106,7 @@ def read_run(places: RunPlaces) -> RunRecord | None:
             finished=values["finished"],
             parameters=values["parameters"],
             process=ProcessIdentity.from_json(values["process"]),
+            stopped_by=values.get("stopped_by", ""),
         )
     except (KeyError, TypeError):
         return None

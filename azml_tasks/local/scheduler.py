@@ -19,7 +19,7 @@ from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.preload import Preload, modules_to_preload
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.processes import Ended, Processes
-from azml_tasks.local.record import STOPPED, RunRecord, StepRecord
+from azml_tasks.local.record import RunRecord, StepRecord
 from azml_tasks.local.selection import Selection
 from azml_tasks.local.site import Site
 from azml_tasks.runs.events import (
@@ -107,7 +107,8 @@ class Scheduler:
             raise
         good = all(record.ok for record in self.records.values())
         status: RunStatus = "completed" if good else "cancelled" if self.interrupts else "failed"
-        run = self._save_run(status, finished=time.time())
+        stopped_by = self.interrupts[0] if status == "cancelled" else ""
+        run = self._save_run(status, finished=time.time(), stopped_by=stopped_by)
         with contextlib.suppress(OSError):  # Without it the next run hashes again.
             self.site.contents.save()
         self.tell(RunFinished(run))
@@ -253,7 +254,7 @@ class Scheduler:
             self.halt = f"the run was stopped by {self.interrupts[0]}"
             self.tell(RunStopping(self.halt))
             for key in self.running:
-                self._stop(key, Stopped("cancelled", f"{STOPPED} by {self.interrupts[0]}"))
+                self._stop(key, Stopped("cancelled", f"it was stopped by {self.interrupts[0]}"))
         elif len(self.interrupts) > 1:
             for key in self.running:
                 self._signal(key, _KILL)

@@ -12,6 +12,7 @@ import pytest
 
 from azml_tasks.local.outcome import failure_text
 from azml_tasks.local.runs import find_run
+from azml_tasks.runs.events import StepFinished
 from tests.local.conftest import PASS_ALONG, Project, linux
 from tests.local.runners import RUNNER, children_of, ends, kill, text_of, wait_for
 
@@ -60,6 +61,32 @@ def test_ctrl_c_stops_the_steps_and_says_so(waiting):
         {"one": "completed", "two": "cancelled", "three": "skipped"},
     )
     assert run["two"].message == "it was stopped by Ctrl-C"
+
+
+def press_ctrl_c(event: object) -> None:
+    """Press it when a step has ended, and before another is started."""
+    if isinstance(event, StepFinished):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_between_two_steps_is_told_of_too(project):
+    project.line(one=PASS_ALONG, two=PASS_ALONG)
+
+    run = project.run(on_event=press_ctrl_c)
+
+    assert project.statuses(run) == {"one": "completed", "two": "skipped"}
+    assert failure_text(find_run(project.folder)) == (
+        f"run {run.id} was stopped by Ctrl-C\nskipped: two\n"
+        "`invoke run` goes on from there: steps that have completed are reused"
+    )
+
+
+def test_ctrl_c_when_the_last_step_has_completed_changes_nothing(project):
+    project.line(one=PASS_ALONG)
+
+    run = project.run(on_event=press_ctrl_c)
+
+    assert (run.status, find_run(project.folder).stopped_by) == ("completed", "")
 
 
 def test_a_second_ctrl_c_does_not_wait(project, tmp_path):

@@ -132,7 +132,6 @@ def test_ctrl_c_at_many_moments(project, start, way, chance, slow):
         if runner.run_id:
             run = find_run(project.folder, runner.run_id)
             assert run.status in ("completed", "cancelled", "interrupted")
-            # Between two steps there is none that says by what it was stopped.
-            assert (f"run {run.id} was stopped" in said) == (run.status == "cancelled")
+            assert (f"run {run.id} was stopped by Ctrl-C" in said) == (run.status == "cancelled")
         after = project.run()
         assert (after.status, project.log(after, "three")) == ("completed", "read: one two \n")

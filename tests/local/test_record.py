@@ -49,6 +49,7 @@ def run(tmp_path: Path) -> RunRecord:
         parameters={"alpha": 0.5},
         places=places,
         process=ProcessIdentity.own(),
+        stopped_by="Ctrl-C",
     )
     for step in steps[:2]:
         step.save(places)
@@ -81,6 +82,7 @@ def test_the_files_of_a_record_say_by_themselves_what_they_are_about(run):
         "parameters": {"alpha": 0.5},
         "steps": ["a/b", "c", "d"],
         "process": {"pid": own.pid, "started": own.started},
+        "stopped_by": "Ctrl-C",
     }
     assert read_json(run.places.step("a/b").record) == {
         "version": 1,
