@@ -5,7 +5,7 @@
 │   └── steps/<step>/           record.json, context.json, log.txt, metrics.jsonl, outputs/, artifacts/, work/,
 │                               temporary/, datasets/ (what the script made datasets of)
 ├── objects/                    contents of snapshots, by their SHA-256
-├── reuse/<step>/               finished results of a step, by fingerprint
+├── reuse/<step>.json           finished results of a step, by fingerprint
 ├── hashes.json                 contents already hashed, by the file's stat
 ├── models/  datastores/        what scripts register and upload
 └── envs/                       virtual environments

@@ -72,6 +72,8 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
 
 
 def _reason(error: OSError, layout: Layout) -> str:
+    if os.path.lexists(layout.root) and not layout.root.is_dir():
+        return f"{layout.root.name} is no folder, and runs are kept in it; move it away"
     place = str(error.filename or layout.root)
     if isinstance(error, FileNotFoundError) and place.startswith(str(layout.root)):
         return f"{os.path.relpath(place, layout.project)} was deleted while the run needed it"

@@ -36,7 +36,8 @@ def figures() -> Iterator[Ratio | Cost]:
         if shutil.which("make"):
             yield compare("1 -> 48 -> 1 steps without the SDK", _ours(wide), _make(wide))
         ten = line(folder / "ten", 10, PLAIN)
-        yield cost("a further step in a line, its own work included", _ours(ten), _ours(plain), 40, goal=10)
+        loops = (_loop(ten), _loop(plain))
+        yield cost("a further step in a line, its own work included", (_ours(ten), _ours(plain)), loops, 40, goal=10)
         yield from _nothing_changed("10 steps, nothing changed", ten, list_goal=3.0)
         yield from _nothing_changed("50 steps, nothing changed", plain, list_goal=None)
 
@@ -45,9 +46,12 @@ def _ours(project: Path) -> Command:
     return Command("ours", RUN, project, before=lambda: shutil.rmtree(project / ".azml", ignore_errors=True))
 
 
+def _loop(project: Path) -> Command:
+    return Command("the shell loop", ("sh", "loop.sh"), project, env={"PYTHON": sys.executable})
+
+
 def _against_loop(what: str, project: Path, goal: float, runs: int = 5) -> Ratio:
-    loop = Command("the shell loop", ("sh", "loop.sh"), project, env={"PYTHON": sys.executable})
-    ratio = compare(what, _ours(project), loop, goal, runs)
+    ratio = compare(what, _ours(project), _loop(project), goal, runs)
     _check_outputs(project)
     return ratio
 

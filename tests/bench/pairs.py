@@ -55,21 +55,38 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one thing more costs, in milliseconds, as the median over pairs."""
+    """What one thing more costs us and the other, in milliseconds, and the median of the difference."""
 
     what: str
-    milliseconds: float
+    ours: float
+    other: float
+    other_name: str
+    difference: float
     goal: float
 
     def __str__(self) -> str:
-        return f"{self.what:<48} {self.milliseconds:8.1f} ms  (goal {self.goal:g})"
+        return (
+            f"{self.what:<48} {self.ours:7.1f} ms  {self.difference:+6.1f} ms beside {self.other_name} "
+            f"({self.other:.1f} ms)  (goal {self.goal:+g} ms)"
+        )
 
 
-def cost(what: str, less: Command, more: Command, difference: int, goal: float, runs: int = 5) -> Cost:
-    """Time the two in turn and divide what the second takes longer by what it has more."""
-    less.seconds(), more.seconds()
-    pairs = [(less.seconds(), more.seconds()) for _ in range(runs)]
-    return Cost(what, statistics.median((b - a) / difference * 1000 for a, b in pairs), goal)
+def cost(what: str, ours: tuple[Command, Command], other: tuple[Command, Command], more: int, goal: float) -> Cost:
+    """Time a small and a large run of each in turn, the large with so many things more, and divide what they add."""
+    runs = [*ours, *other]
+    for command in runs:
+        command.seconds()
+    rounds = [[command.seconds() for command in runs] for _ in range(5)]
+    added = [((b - a) / more * 1000, (d - c) / more * 1000) for a, b, c, d in rounds]
+    median = statistics.median
+    return Cost(
+        what,
+        median(a for a, _ in added),
+        median(b for _, b in added),
+        other[0].name,
+        median(a - b for a, b in added),
+        goal,
+    )
 
 
 def compare(what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5) -> Ratio:

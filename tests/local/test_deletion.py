@@ -142,6 +142,22 @@ def test_what_a_step_left_while_its_folder_was_being_deleted_is_not_reused(proje
     assert run["one"].reason == "its earlier result is gone"
 
 
+@pytest.mark.parametrize(
+    "put",
+    [lambda place: place.write_text(""), lambda place: place.symlink_to("nowhere")],
+    ids=["a file", "a dead link"],
+)
+def test_what_lies_in_the_folders_place_is_left_alone(project, put):
+    project.line(one="")
+    put(project.folder / ".azml")
+
+    with pytest.raises(RunError) as caught:
+        project.run()
+
+    assert str(caught.value) == "the run stopped: .azml is no folder, and runs are kept in it; move it away"
+    assert os.listdir(project.folder).count(".azml") == 1
+
+
 def test_what_the_run_itself_lacks_is_named(project):
     """Raised by hand: by deleting, the moment for it is hardly ever met."""
     project.line(one="")
