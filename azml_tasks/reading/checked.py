@@ -113,7 +113,7 @@ class Checked:
                 data["steps"] = {_PLACEHOLDER: dict(_STEP)}
             elif len(item.path) == 2 and item.path[0] in ("steps", "datasets"):
                 # Other steps may refer to it, so the key stays.
-                _put(data, item.path, dict(_STEP) if item.path[0] == "steps" else {})
+                _put(data, item.path, {})
             elif item.error["type"] == "missing" or isinstance(item.path[-1], int):
                 _put(data, item.path, _PLACEHOLDER)
             else:

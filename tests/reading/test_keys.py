@@ -419,6 +419,21 @@ publish: {}
     ]
 
 
+def test_what_refers_to_something_that_is_wrong_is_not_wrong_for_that(problems):
+    text = """\
+steps:
+  prepare: 5
+  train: {script_name: a.py, input_folders: {--x: prepare}, run_after: [prepare], input_datasets: {--d: numbers}}
+datasets:
+  numbers: 7
+"""
+
+    assert problems(text) == [
+        "pipeline.yaml:2: step 'prepare': expected a mapping, found 5",
+        "pipeline.yaml:5: dataset 'numbers': expected a mapping, found 7",
+    ]
+
+
 def test_the_same_mistake_hundreds_of_times_is_counted(problems):
     steps = "".join(f"  s{number:04}: {{script_name: a.py, run_after: [missing]}}\n" for number in range(1_000))
 
