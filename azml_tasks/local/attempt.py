@@ -17,6 +17,7 @@ from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give
 from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
 from azml_tasks.local.environment import definition_of, variables_of
+from azml_tasks.local.facts import Facts
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
 from azml_tasks.local.files import merge_tree, remove_tree, write_json
 from azml_tasks.local.fingerprint import Fingerprint, differences
@@ -75,10 +76,17 @@ class Attempt:
         self._inputs = Inputs(site, plan, upstream)
         self._places = site.run.places.step(plan.key)
         self._read_beside: dict[str, str] = {}
+        self._looked_up: dict[str, str] = {}
 
     @property
     def _virtual(self) -> VirtualEnvironment | None:
         return self._site.virtual_environments.get(self._site.plan.pipeline.env_of(self._plan.step) or "")
+
+    @property
+    def _facts(self) -> Facts:
+        pipeline = self._site.plan.pipeline
+        variables = {**self._site.environment, **variables_of(pipeline, self._plan.step)}
+        return Facts(pipeline, variables, self._upstream)
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -108,7 +116,7 @@ class Attempt:
         if self._plan.step.allow_reuse is False:
             return Decision(None, "allow_reuse is false")
         found = known.find(self.fingerprint.digest)
-        damage = self._site.results.damage(found) if found else None
+        damage = self._site.results.damage(found, self._facts) if found else None
         if damage:
             return Decision(None, damage)
         if found:
@@ -130,6 +138,7 @@ class Attempt:
         given = self._give()
         mentions = Mentions(self._snapshot, places.work, given.argv)
         self._read_beside = site.results.observe(mentions.places(site.plan.pipeline, site.layout))
+        self._looked_up = {name: self._facts.digest(name) for name in mentions.facts()}
         # Before the outputs, so that whoever lists the step's folder to delete it and finds them finds this, too.
         write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
         for folder in given.outputs.values():
@@ -168,8 +177,11 @@ class Attempt:
     def reuse(self, result: Result, reason: str) -> StepRecord:
         """Let that result stand in, note that the step last had it, and return the step's record.
 
-        Raises OSError.
+        Its outputs are delivered again, since the file may say another place by now, or the copies be gone.
+
+        Raises DestinationError, OSError.
         """
+        deliver(self._plan, result.places, self._site.layout, f"{result.run_id}_{result.places.root.name}")
         self._site.results.of(self._plan.key).put_first(result)
         return self.record_of(result, reason)
 
@@ -190,7 +202,11 @@ class Attempt:
         Raises OSError.
         """
         record = replace(record, finished=time.time(), exit_code=ended.exit_code)
-        _collect(self._places)
+        try:
+            _collect(self._places)
+        except PermissionError as error:
+            message = f"what it left cannot be collected: {error.strerror}: {error.filename}"
+            return replace(record, status="failed", message=message)
         with contextlib.suppress(OSError):
             remove_tree(self._places.temporary)
         if stopped:
@@ -240,7 +256,7 @@ class Attempt:
             fingerprint=self.fingerprint,
             outputs=record.outputs,
             artifacts=results.digest(self._places.artifacts),
-            observed=observed,
+            observed={**observed, **self._looked_up},
         )
         results.of(self._plan.key).put_first(result)
 
@@ -286,10 +302,7 @@ def _collect(places: StepPlaces) -> None:
     """
     for name in _COLLECTED:
         source, target = places.work / name, places.artifacts / name
-        if not source.is_dir():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
+        # What a link leads to belongs to somebody else.
+        if source.is_dir() and not source.is_symlink():
+            target.parent.mkdir(parents=True, exist_ok=True)
             merge_tree(source, target)
-        else:
-            os.rename(source, target)

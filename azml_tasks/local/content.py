@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import os
@@ -9,6 +10,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from azml_tasks.local.files import read_json, write_json
 from azml_tasks.snapshot import hash_file
@@ -20,6 +22,9 @@ _SETTLED = 2.0
 _MANY = 20_000
 
 _Signature = tuple[int, int, int, int]
+# Size, time of change and inode of a file; None for what is no file.
+_Look = tuple[int, int, int] | None
+Fate = Literal["", "deleted", "changed"]
 
 
 class Contents:
@@ -31,11 +36,12 @@ class Contents:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._known: dict[str, tuple[_Signature, str]] = {}
-        self._remembered: dict[Path, list[str]] = {}
+        self._remembered: dict[Path, dict[str, _Look]] = {}
         self._changed = False
         saved = read_json(file) or {}
         if saved.get("version") == _VERSION:
-            self._known = {path: ((a, b, c, d), digest) for path, (a, b, c, d, digest) in saved["files"].items()}
+            with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+                self._known = {path: ((a, b, c, d), digest) for path, (a, b, c, d, digest) in saved["files"].items()}
 
     def hash_file(self, path: str) -> str:
         """Return the SHA-256 of the file's content.
@@ -67,17 +73,20 @@ class Contents:
         return self._digest_of(self._walk(os.fspath(path)))
 
     def digest_and_remember(self, folder: Path) -> str:
-        """Return the digest of a folder, and remember for `has_lost` what it holds.
+        """Return the digest of a folder, and remember for `fate_of` what it holds.
 
         Raises OSError.
         """
-        lines = list(self._walk(os.fspath(folder))) if folder.is_dir() else []
-        self._remembered[folder] = [os.path.join(folder, line.partition("\0")[0]) for line in lines]
+        looks = self._remembered[folder] = {}
+        lines = list(self._walk(os.fspath(folder), looks)) if folder.is_dir() else []
         return self._digest_of(iter(lines)) if lines else self.digest(folder)
 
-    def has_lost(self, folder: Path) -> bool:
-        """Say whether anything is gone of what the folder held when it was remembered."""
-        return any(not os.path.lexists(path) for path in self._remembered.get(folder) or [str(folder)])
+    def fate_of(self, folder: Path) -> Fate:
+        """Say what became of what the folder held when it was remembered; what came to it since does not count."""
+        known = self._remembered.get(folder) or {str(folder): None}
+        if any(not os.path.lexists(path) for path in known):
+            return "deleted"
+        return "changed" if any(look and _look(path) != look for path, look in known.items()) else ""
 
     def digest_pattern(self, folder: str | Path, pattern: str) -> str | None:
         """Return the digest of the files that a glob pattern finds, or of the one path; None when there is none.
@@ -110,8 +119,12 @@ class Contents:
             total.update(line.encode("utf-8", "surrogateescape") + b"\n")
         return total.hexdigest()
 
-    def _walk(self, root: str) -> Iterator[str]:
-        """Yield a line for each file, in a fixed order; empty folders count, links are followed, loops are not."""
+    def _walk(self, root: str, looks: dict[str, _Look] | None = None) -> Iterator[str]:
+        """Yield a line for each file, in a fixed order; empty folders count, links are followed, loops are not.
+
+        `looks` gets how each looked before it was read.
+        """
+        looks = {} if looks is None else looks
         # Not recursive: a tree may be nested deeper than Python recurses.
         waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(root, "", frozenset())]
         while waiting:
@@ -119,9 +132,11 @@ class Contents:
             with os.scandir(folder) as entries:
                 ordered = sorted(entries, key=lambda entry: entry.name)
             if not ordered:
+                looks[folder] = None
                 yield f"{prefix}\0empty"
             for entry in ordered:
                 name = f"{prefix}{entry.name}"
+                looks[entry.path] = None
                 try:
                     status = entry.stat()
                 except OSError:
@@ -131,10 +146,23 @@ class Contents:
                     continue
                 here = (status.st_dev, status.st_ino)
                 if stat.S_ISREG(status.st_mode):
+                    looks[entry.path] = _look_of(status)
                     yield f"{name}\0{self._hash(entry.path, status)}"
                 elif not stat.S_ISDIR(status.st_mode):
                     yield f"{name}\0{stat.S_IFMT(status.st_mode)}"
                 elif here in above:
                     yield f"{name}\0loop"
                 else:
+                    del looks[entry.path]
                     waiting.append((entry.path, f"{name}/", above | {here}))
+
+
+def _look(path: str) -> _Look:
+    try:
+        return _look_of(os.stat(path))
+    except OSError:
+        return None
+
+
+def _look_of(status: os.stat_result) -> _Look:
+    return status.st_size, status.st_mtime_ns, status.st_ino

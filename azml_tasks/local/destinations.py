@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from collections.abc import Mapping
@@ -28,7 +29,8 @@ class DestinationError(Exception):
 def deliver(plan: StepPlan, places: StepPlaces, layout: Layout, step_run_id: str) -> None:
     """Copy the outputs that have a destination, and register those that are to be.
 
-    As on Azure, files in the destination that the step did not write stay. Raises DestinationError, OSError.
+    As on Azure, files in the destination that the step did not write stay. What is in its place already is left
+    alone. Raises DestinationError, OSError.
     """
     for output in plan.outputs:
         folder = places.output(output.name)
@@ -52,12 +54,17 @@ def _copied(output: Output, folder: Path, layout: Layout, step_run_id: str) -> P
         raise DestinationError(f"the destination '{template}' of {output.argument} leads out of its datastore")
     target = layout.datastores / output.destination.datastore_name / path
     try:
-        shutil.copytree(folder, target, dirs_exist_ok=True)
+        shutil.copytree(folder, target, copy_function=_copy_if_new, dirs_exist_ok=True)
     except OSError as error:
         # Of a whole tree the errors come together; the last entry of each says what it is.
         reason = error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror
         raise DestinationError(f"{output.argument} could not be copied to its destination: {reason}") from error
     return target
+
+
+def _copy_if_new(source: str, target: str) -> None:
+    if not (os.path.isfile(target) and filecmp.cmp(source, target)):
+        shutil.copy2(source, target)
 
 
 def _register(name: str, folder: Path, layout: Layout) -> None:

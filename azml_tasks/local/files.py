@@ -110,13 +110,27 @@ def merge_tree(source: Path, target: Path) -> None:
 
     Raises OSError.
     """
+    if not target.exists():
+        _move(source, target)
+        return
     for name in os.listdir(source):
         moved, place = source / name, target / name
         if _is_folder(moved) and _is_folder(place):
             merge_tree(moved, place)
         else:
             remove_tree(place)
-            os.rename(moved, place)
+            _move(moved, place)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename a file or folder, also one that may not be written to."""
+    try:
+        os.rename(source, target)
+    except PermissionError:
+        for path in (source.parent, source):
+            if _is_folder(path):
+                path.chmod(path.stat().st_mode | stat.S_IRWXU)
+        os.rename(source, target)
 
 
 def _is_folder(path: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from azml_tasks.errors import listed
 
 # Raised when results of older releases must not be reused.
-VERSION = 1
+VERSION = 2
 _NAMED = 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ def forecast(
     snapshots = build_snapshots(plan, selection.steps, layout, contents)
     run = RunRecord("next", "", "running", 0.0, parameters=dict(parameters or {}), places=layout.run("next"))
     virtual, _ = virtual_environments(plan, layout)
-    site = Site(layout, plan, run, contents, virtual, outer={})
+    site = Site(layout, plan, run, contents, virtual, dict(os.environ))
     found = []
     for step in plan.steps:
         if step.key in records:

@@ -52,15 +52,17 @@ class Inputs:
             return False
 
     def check_kept(self) -> None:
-        """See that what earlier steps wrote for this one is still there, and whole.
+        """See that what earlier steps wrote for this one is still there, and as they left it.
 
         Raises InputMissingError.
         """
         for item in self._plan.inputs:
             if not isinstance(item, DatasetInput):
                 places = self._upstream[item.output.step].places
-                if not self._site.results.is_there(places, item.output.name):
-                    raise InputMissingError(f"what '{item.output.step}' wrote for it was deleted meanwhile")
+                fate = self._site.results.fate_of(places, item.output.name)
+                if fate:
+                    only_read = "; on Azure it can only be read" if fate == "changed" else ""
+                    raise InputMissingError(f"what '{item.output.step}' wrote for it was {fate} meanwhile{only_read}")
 
     def _dataset(self, item: DatasetInput) -> dict[str, Any]:
         site = self._site
@@ -73,4 +75,6 @@ class Inputs:
             mode="json",
             include={"type", "mode", "format", "separator", "set_column_types", "support_multi_line"},
         )
+        if dataset.type == "file" or dataset.mode != "direct":
+            definition["name"] = os.path.basename(path)  # Which a script then sees.
         return {"content": digest, **definition}

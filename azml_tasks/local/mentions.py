@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from azml_tasks.local import facts
 from azml_tasks.local.files import read_lines
 from azml_tasks.local.layout import Layout, StepPlaces
 from azml_tasks.secrets import is_secret_name
@@ -17,8 +19,15 @@ if TYPE_CHECKING:
     from azml_tasks.snapshot import Snapshot
 
 _DATASETS = re.compile(r"\bget_by_name\b|\bget_by_id\b|\.datasets\b")
-_MODELS = re.compile(r"\bModel\b|\bget_model_path\b|\.models\b")
+# What a script registers itself it notes (see `noted_reads`), so that steps which only register do not mind each other.
+_MODELS = re.compile(r"\bModel\b(?!\.register\b)|\bget_model_path\b|\.models\b")
+_PLAIN_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import\b(?!.*\bas\b).*$", re.MULTILINE)
 _DATASTORES = re.compile(r"\bDatastore\b|\.datastores\b|\bget_default_datastore\b")
+_STEPS_BEFORE = re.compile(r"\.parent\b|\bget_children\b|\bget_runs\b")
+# `os.environ["NAME"]`, `environ.get("NAME", ...)`, `getenv("NAME")`, `"NAME" in os.environ`.
+_VARIABLE = re.compile(
+    r"""\b(?:environ|getenv)(?:\.\w+)?\s*[\[(]\s*["'](\w+)["']|["'](\w+)["']\s+(?:not\s+)?in\s+(?:os\.)?environ\b"""
+)
 
 
 class Mentions:
@@ -27,6 +36,11 @@ class Mentions:
     def __init__(self, snapshot: Snapshot, work: Path, argv: Iterable[str]) -> None:
         sources = (work / place for place in snapshot.files if place.endswith(".py"))
         self._text = "\n".join([*(source.read_text("utf-8", "replace") for source in sources), *argv])
+
+    @cached_property
+    def _used(self) -> str:
+        """The text less its imports, which use nothing yet; those that rename something stay."""
+        return _PLAIN_IMPORT.sub("", self._text)
 
     def secrets(self, outer: Mapping[str, str]) -> dict[str, str]:
         """Return those of the runner's variables that are secrets and asked for by name.
@@ -47,15 +61,29 @@ class Mentions:
         if "azureml" not in self._text:
             return
         state = layout.root.relative_to(layout.project)
-        if _DATASETS.search(self._text):
+        if _DATASETS.search(self._used):
             for dataset in pipeline.datasets.values():
                 if dataset.local_path is not None:
                     yield os.path.normpath(dataset.local_path)
             yield str(state / "datasets")
-        if _MODELS.search(self._text):
+        if _MODELS.search(self._used):
             yield str(state / "models")
-        if _DATASTORES.search(self._text):
+        if _DATASTORES.search(self._used):
             yield str(state / "datastores")
+
+    def facts(self) -> Iterator[str]:
+        """Yield the names of the facts that the scripts may look up."""
+        if "environ" in self._text or "getenv" in self._text:
+            names = {first or second for first, second in _VARIABLE.findall(self._text)}
+            yield from map(facts.variable, sorted(names))
+        if "azureml" not in self._text:
+            return
+        if _DATASETS.search(self._used):
+            yield facts.DATASETS
+        if _DATASTORES.search(self._used):
+            yield facts.DATASTORES
+        if _STEPS_BEFORE.search(self._used):
+            yield facts.STEPS_BEFORE
 
 
 def noted_reads(places: StepPlaces, layout: Layout) -> set[str]:

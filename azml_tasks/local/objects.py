@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 from itertools import count
 from pathlib import Path
 
@@ -46,12 +45,15 @@ class Objects:
             if parent not in made:
                 (folder / parent).mkdir(parents=True, exist_ok=True)
                 made.add(parent)
-            source, target = self._path(digest), folder / place
+            kept, target = self._path(digest), folder / place
             try:
-                shutil.copyfile(source, target)
-            except FileNotFoundError:
-                # The folder of contents may be deleted at any time; the file itself serves unless it changed.
+                _copy(kept, target, digest)
+            except (FileNotFoundError, ChangedError):
+                # The folder of contents may be deleted at any time, and a power cut may leave empty files in it; the
+                # project's file serves unless it changed.
                 _copy(snapshot.files[place], target, digest)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(kept)
 
     def _path(self, digest: str) -> str:
         return os.path.join(self._folder, digest[:2], digest[2:])
@@ -72,7 +74,7 @@ class Objects:
                 os.unlink(partial)
 
 
-def _copy(source: Path, target: str | Path, digest: str) -> None:
+def _copy(source: str | Path, target: str | Path, digest: str) -> None:
     """Copy a file that must have that content.
 
     Raises ChangedError, OSError.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azml_tasks.local.content import Contents
+from azml_tasks.local.content import Contents, Fate
+from azml_tasks.local.facts import Facts, is_fact
 from azml_tasks.local.files import read_json, write_json
 from azml_tasks.local.fingerprint import Fingerprint
 from azml_tasks.local.layout import Layout, StepPlaces
@@ -23,8 +24,8 @@ class Result:
     """What a step left behind when it completed in the run `run_id`.
 
     `outputs` maps its output folders to digests of their contents, `artifacts` is that of its own files, and
-    `observed` maps what the script may have read beside its inputs (models, datasets by name), as paths or patterns
-    from the project, to digests.
+    `observed` maps what the script may have looked up beside its inputs to digests: models, datasets by name and the
+    like, as paths or patterns from the project, and facts.
     """
 
     run_id: str
@@ -49,8 +50,8 @@ class Results:
         known = values["results"] if values is not None and values.get("version") == VERSION else []
         return StepResults(self._layout, step, known)
 
-    def damage(self, result: Result) -> str | None:
-        """Say what is no longer as the step left it; None when all is."""
+    def damage(self, result: Result, facts: Facts | None = None) -> str | None:
+        """Say what is no longer as the step left it, or found it (as far as there are `facts`); None when all is."""
         places = result.places
         # Whoever deletes a step's folder while the step goes on may leave what is written afterwards: its record.
         if not (places.record.is_file() and places.context.is_file()):
@@ -61,9 +62,12 @@ class Results:
                 return f"its earlier output '{name}' {'was changed since' if found else 'is gone'}"
         if self.digest(places.artifacts) != result.artifacts:
             return "the files of its earlier run were changed since"
-        for pattern, digest in result.observed.items():
-            if self.digest_pattern(pattern) != digest:
-                return f"what it may read in {pattern} changed"
+        for name, digest in result.observed.items():
+            if is_fact(name):
+                if facts is not None and facts.digest(name) != digest:
+                    return f"{name} changed"
+            elif self.digest_pattern(name) != digest:
+                return f"what it may read in {name} changed"
         return None
 
     def observe(self, patterns: Iterable[str]) -> dict[str, str]:
@@ -78,15 +82,15 @@ class Results:
             return _GONE
 
     def digest_output(self, places: StepPlaces, name: str) -> str:
-        """Return the digest of an output, whose files `is_there` will look for; empty when it is not there."""
+        """Return the digest of an output, whose files `fate_of` will look at; empty when it is not there."""
         try:
             return self._contents.digest_and_remember(places.output(name))
         except OSError:
             return _GONE
 
-    def is_there(self, places: StepPlaces, name: str) -> bool:
-        """Say whether the output still has all that was in it when its digest was taken."""
-        return places.context.exists() and not self._contents.has_lost(places.output(name))
+    def fate_of(self, places: StepPlaces, name: str) -> Fate:
+        """Say what became of the output since its digest was taken."""
+        return self._contents.fate_of(places.output(name)) if places.context.exists() else "deleted"
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file or folder; empty when it is not there."""

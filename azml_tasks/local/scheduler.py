@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from azml_tasks.local.attempt import Attempt, Stopped
+from azml_tasks.local.destinations import DestinationError
 from azml_tasks.local.files import read_json
 from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.preload import Preload, modules_to_preload
@@ -158,7 +159,7 @@ class Scheduler:
                 self._settle(attempt.reuse(decision.result, decision.reason))
                 return
             launch = attempt.launch()
-        except InputMissingError as error:
+        except (InputMissingError, DestinationError) as error:
             self._settle(replace(attempt.started(""), status="failed", message=str(error), finished=time.time()))
             return
         record = attempt.started(decision.reason)

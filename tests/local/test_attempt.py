@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -51,7 +52,7 @@ FILES = {
     "pipeline.yaml": PIPELINE,
     "load.py": "",
     "data.csv": "a\n1\n",
-    "code/deep/train.py": "import lib\nfrom azureml.core import Model\nrun.get_secret('db-key')",
+    "code/deep/train.py": "import lib, azureml\nModel(ws)\nenviron['OWN']\nrun.get_secret('db-key')",
     "code/lib.py": "",
 }
 
@@ -391,7 +392,11 @@ def test_what_a_completed_step_left_is_kept_for_later_runs(stage):
         fingerprint=attempt.fingerprint,
         outputs=record.outputs,
         artifacts=stage.contents.digest(stage.places.artifacts),
-        observed={".azml/models": "", "code/lib.py": stage.contents.digest(stage.folder / "code/lib.py")},
+        observed={
+            ".azml/models": "",
+            "code/lib.py": stage.contents.digest(stage.folder / "code/lib.py"),
+            "the variable OWN": hashlib.sha256(b'"1"').hexdigest(),
+        },
     )
     record.save(stage.layout.run("run-2"))
     later = stage.attempt(run_id="run-3")

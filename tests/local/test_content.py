@@ -231,33 +231,36 @@ def test_a_pattern_reaches_into_folders_with_two_stars_and_counts_files_alone(tm
 
 
 @pytest.mark.parametrize(
-    ("lose", "has_lost"),
+    ("change", "fate"),
     [
-        (lambda root: None, False),
-        (lambda root: (root / "a.csv").write_text("other"), False),
-        (lambda root: (root / "new").write_text(""), False),
-        (lambda root: (root / "deep/b.csv").unlink(), True),
-        (lambda root: (root / "broken").unlink(), True),
-        (lambda root: (root / "deep/empty").rmdir(), True),
-        (remove_tree, True),
+        (lambda root: None, ""),
+        (lambda root: (root / "a.csv").write_text("other"), "changed"),
+        (lambda root: os.utime(root / "deep/b.csv"), "changed"),
+        (lambda root: (root / "new").replace(root / "a.csv"), "deleted"),
+        (lambda root: (root / "more").write_text(""), ""),
+        (lambda root: (root / "deep/empty/more").write_text(""), ""),
+        (lambda root: (root / "deep/b.csv").unlink(), "deleted"),
+        (lambda root: (root / "broken").unlink(), "deleted"),
+        (lambda root: (root / "deep/empty").rmdir(), "deleted"),
+        (remove_tree, "deleted"),
     ],
 )
-def test_what_a_folder_has_lost_since_its_digest_was_taken(tmp_path, contents, lose, has_lost):
+def test_what_became_of_a_folder_since_its_digest_was_taken(tmp_path, contents, change, fate):
     root, other = tmp_path / "root", tmp_path / "other"
     (root / "deep/empty").mkdir(parents=True)
     other.mkdir()
-    for name in ("a.csv", "deep/b.csv"):
+    for name in ("a.csv", "deep/b.csv", "new"):
         (root / name).write_text("1")
     (root / "broken").symlink_to("nowhere")
     assert contents.digest_and_remember(root) == contents.digest(root)
     assert contents.digest_and_remember(other) == contents.digest(other)
 
-    lose(root)
+    change(root)
 
-    assert (contents.has_lost(root), contents.has_lost(other)) == (has_lost, False)
+    assert (contents.fate_of(root), contents.fate_of(other)) == (fate, "")
 
 
-def test_an_empty_folder_a_file_and_a_path_of_which_nothing_is_remembered_are_lost_when_they_are_gone(
+def test_an_empty_folder_a_file_and_a_path_of_which_nothing_is_remembered_are_deleted_when_they_are_gone(
     tmp_path, contents
 ):
     folder, file, unknown = (tmp_path / name for name in ("folder", "file", "unknown"))
@@ -269,13 +272,9 @@ def test_an_empty_folder_a_file_and_a_path_of_which_nothing_is_remembered_are_lo
     with pytest.raises(FileNotFoundError):
         contents.digest_and_remember(tmp_path / "gone")
 
-    assert [contents.has_lost(path) for path in (folder, file, unknown, tmp_path / "gone")] == [
-        False,
-        False,
-        False,
-        True,
-    ]
+    assert [contents.fate_of(path) for path in (folder, file, unknown)] == ["", "", ""]
+    assert contents.fate_of(tmp_path / "gone") == "deleted"
     folder.rmdir()
     file.unlink()
     unknown.unlink()
-    assert [contents.has_lost(path) for path in (folder, file, unknown)] == [True, True, True]
+    assert [contents.fate_of(path) for path in (folder, file, unknown)] == ["deleted"] * 3

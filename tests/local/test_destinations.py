@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from azml_tasks.local.files import remove_tree
 from azml_tasks.local.runs import prune
 from tests.local.conftest import BEGINNING, PASS_ALONG
 
@@ -67,6 +68,42 @@ print(found.version, pathlib.Path(found.to_path()[0]).name, [pathlib.Path(p).rea
         "2 way.txt ['one ']\n",
         "2 way.txt ['one ']\n",
     ]
+
+
+def test_the_outputs_of_a_step_that_is_reused_are_where_the_file_says_now(project):
+    read = BEGINNING + "from azureml.core import Dataset\nprint(run.experiment.workspace.datasets['made'].to_path())\n"
+    project.pipeline(PIPELINE.format(options="{}"), one=PASS_ALONG, two=read)
+    assert project.statuses(project.run()) == {"one": "completed", "two": "failed"}
+    options = "{destination: {datastore_name: lake, path: 'by/{run-id}'}, register_on_complete: made}"
+    project.pipeline(PIPELINE.format(options=options))
+
+    second = project.run()
+    copy = next(project.folder.glob(".azml/datastores/lake/by/*/way.txt"))
+    written = copy.stat().st_ino
+    third = project.run()
+
+    assert project.statuses(second) == {"one": "reused", "two": "completed"}
+    assert project.statuses(third) == {"one": "reused", "two": "reused"}
+    assert copy.stat().st_ino == written
+    assert copy.parent.name == f"{second['one'].producer}_one"
+    for name in ("datasets", "datastores"):
+        remove_tree(project.folder / ".azml" / name)
+    fourth = project.run()
+    assert project.statuses(fourth) == {"one": "reused", "two": "reused"}
+    assert copy.read_text() == "one "
+
+
+def test_a_destination_that_leads_out_of_its_datastore_fails_a_step_that_would_be_reused(project):
+    project.pipeline(PIPELINE.format(options="{}"), one=PASS_ALONG, two=PASS_ALONG)
+    project.run()
+    project.pipeline(PIPELINE.format(options="{destination: {datastore_name: lake, path: ../x}}"))
+
+    run = project.run()
+
+    assert (run["one"].status, run["one"].message) == (
+        "failed",
+        "the destination '../x' of --output-folder leads out of its datastore",
+    )
 
 
 def test_prune_keeps_what_a_registered_dataset_is_made_of(project):

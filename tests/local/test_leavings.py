@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import pytest
 
-from azml_tasks.local.runs import prune
-from tests.local.conftest import BEGINNING
+from azml_tasks.local.runs import find_run, prune
+from tests.local.conftest import BEGINNING, linux
+from tests.local.runners import RUNNER
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kinds of files of POSIX")
+
+# The superuser writes everywhere, unless its powers are dropped.
+DROPPED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+AS_ANYBODY = DROPPED if sys.platform == "linux" and os.geteuid() == 0 else []
 
 # What may lie in an output folder, in `outputs/` and among the files of a run: `place` is the folder.
 KINDS = {
@@ -45,6 +52,36 @@ def test_files_of_every_kind(project, kind):
     project.write({"one.py": "", "two.py": ""})
     project.run()
     assert prune(project.folder, keep=1) == [first.id]
+
+
+def test_what_a_link_leads_to_stays_where_it_is(project, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "precious.txt").write_text("1")
+    links = "".join(f"os.symlink({str(shared)!r}, {name!r})\n" for name in ("outputs", "logs"))
+    uploads = "run.upload_file('outputs/x.txt', sys.argv[0])\n"
+    project.line(one=BEGINNING + links + uploads + "pathlib.Path('outputs/model.bin').touch()\n")
+
+    run = project.run()
+
+    assert run.status == "completed"
+    assert sorted(path.name for path in shared.iterdir()) == ["model.bin", "precious.txt"]
+    assert (run["one"].places.artifacts / "outputs/x.txt").is_file()
+
+
+@linux
+@pytest.mark.parametrize("locks", ["outputs.chmod(0o555)", "outputs.parent.chmod(0o555)", "(outputs / 'd').chmod(0)"])
+def test_what_a_step_has_locked_is_collected_all_the_same(project, locks):
+    uploads = "run.upload_file('outputs/y', sys.argv[0])\n"
+    makes = "outputs = pathlib.Path.cwd() / 'outputs'\n(outputs / 'd').mkdir(parents=True)\n(outputs / 'x').touch()\n"
+    project.line(one=BEGINNING + uploads + makes + locks, two="")
+
+    done = subprocess.run(
+        [*AS_ANYBODY, sys.executable, "-c", RUNNER], cwd=project.folder, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (find_run(project.folder)["one"].places.artifacts / "outputs/x").is_file()
 
 
 @pytest.mark.parametrize(

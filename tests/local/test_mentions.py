@@ -55,7 +55,12 @@ DATASETS = ["data/a.csv", "more/*.csv", ".azml/datasets"]
         ("import azureml.core\nDataset.get_by_name(ws, 'x')", DATASETS),
         ("import azureml.core\nDataset.get_by_id(ws, 'x')", DATASETS),
         ("import azureml.core\nws.datasets['x']", DATASETS),
-        ("import azureml.core\nfrom azureml.core import Model", [".azml/models"]),
+        ("from azureml.core import Model\nModel(ws, 'x')", [".azml/models"]),
+        ("from azureml.core import Model as M\nM(ws, 'x')", [".azml/models"]),
+        ("import azureml.core.model as m\nm.Model(ws, 'x')", [".azml/models"]),
+        ("from azureml.core import Dataset, Datastore, Model, Run\nModel.register(ws, 'x', 'x')", []),
+        ("if 1:\n    from azureml.core.model import Model\n    Model.registered", [".azml/models"]),
+        ("from azureml.core import Run\nrun.register_model('x')", []),
         ("import azureml.core\nget_model_path('x')", [".azml/models"]),
         ("import azureml.core\nws.models", [".azml/models"]),
         ("import azureml.core\nDatastore(ws, 'x')", [".azml/datastores"]),
@@ -84,6 +89,28 @@ def test_what_a_step_may_read_of_the_workspace(tmp_path, mentions, script, place
         script = b"# coding: latin-1\n" + script
 
     assert list(mentions(script).places(pipeline, Layout.of(tmp_path))) == places
+
+
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        ("import os\nos.environ['A']", ["the variable A"]),
+        ('os.environ.get("B_1", "x"), os.getenv( "A")', ["the variable A", "the variable B_1"]),
+        ("from os import environ, getenv\nenviron['C'], getenv('D')", ["the variable C", "the variable D"]),
+        ("if 'E' in os.environ or 'F' not in environ: ...", ["the variable E", "the variable F"]),
+        ("os.environ.setdefault(\n    'G', '1')", ["the variable G"]),
+        ("os.environ[name], getenv(name), environment['H'], xgetenv('I')", []),
+        ("from azureml.core import Dataset\nDataset.get_by_name(ws, 'x')", ["the datasets of pipeline.yaml"]),
+        ("from azureml.core import Datastore\nDatastore(ws, 'x')", ["the datastores of pipeline.yaml"]),
+        ("from azureml.core import Dataset, Datastore, Run\nrun.input_datasets", []),
+        ("from azureml.core import Run\nrun.parent.get_metrics()", ["the runs of the steps before it"]),
+        ("from azureml.core import Run\nlist(experiment.get_runs())", ["the runs of the steps before it"]),
+        ("from azureml.core import Run\nfor child in top.get_children(): ...", ["the runs of the steps before it"]),
+        ("pathlib.Path(x).parent, get_by_name, Datastore", []),
+    ],
+)
+def test_the_facts_that_a_step_may_look_up(mentions, script, names):
+    assert list(mentions(script).facts()) == names
 
 
 def test_what_a_script_noted_as_read_is_told_by_its_path_from_the_project(tmp_path):

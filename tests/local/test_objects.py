@@ -74,6 +74,32 @@ def test_contents_that_were_deleted_are_taken_from_the_project_again(tmp_path, o
     assert under(tmp_path / "work") == FILES
 
 
+@pytest.mark.parametrize("damage", ["", "x = 3", "x = 1\n"], ids=["emptied", "changed", "longer"])
+def test_contents_that_are_damaged_are_taken_from_the_project_again_and_kept_anew(tmp_path, objects, snapshot, damage):
+    objects.keep(snapshot)
+    kept = next(path for path in (tmp_path / "objects").rglob("*") if path.is_file() and path.read_text() == "x = 1")
+    kept.write_text(damage)
+
+    objects.stage(snapshot, tmp_path / "work")
+    objects.keep(snapshot)
+
+    assert under(tmp_path / "work") == FILES
+    assert kept.read_text() == "x = 1"
+
+
+def test_damaged_contents_of_a_file_that_has_changed_meanwhile_are_not_run(tmp_path, objects, snapshot):
+    objects.keep(snapshot)
+    for path in (tmp_path / "objects").rglob("*"):
+        if path.is_file():
+            path.write_text("")
+    snapshot.files["a.py"].write_text("x = 2")
+
+    with pytest.raises(ChangedError) as caught:
+        objects.stage(snapshot, tmp_path / "work")
+
+    assert str(caught.value) == str(snapshot.files["a.py"])
+
+
 @pytest.mark.parametrize(
     "act", [lambda objects, *rest: objects.keep(rest[0]), lambda objects, *rest: objects.stage(*rest)]
 )

@@ -147,23 +147,24 @@ def test_what_is_no_longer_as_the_step_left_it_is_said(tmp_path, results, whole,
 
 
 @pytest.mark.parametrize(
-    ("lose", "is_there"),
+    ("change", "fate"),
     [
-        (lambda places: (places.output("first") / "file").write_text("other"), True),
-        (lambda places: remove_tree(places.output("second")), True),
-        (lambda places: places.context.unlink(), False),
-        (lambda places: (places.output("first") / "file").unlink(), False),
-        (lambda places: remove_tree(places.root), False),
+        (lambda places: (places.output("first") / "file").write_text("other"), "changed"),
+        (lambda places: (places.output("first") / "more").write_text("other"), ""),
+        (lambda places: remove_tree(places.output("second")), ""),
+        (lambda places: places.context.unlink(), "deleted"),
+        (lambda places: (places.output("first") / "file").unlink(), "deleted"),
+        (lambda places: remove_tree(places.root), "deleted"),
     ],
 )
-def test_an_output_is_there_while_its_step_and_all_that_was_in_it_are(results, whole, lose, is_there):
+def test_what_became_of_an_output(results, whole, change, fate):
     places = whole.places
     assert [results.digest_output(places, name) for name in ("first", "second")] == list(whole.outputs.values())
     assert results.digest_output(places, "third") == ""
 
-    lose(places)
+    change(places)
 
-    assert results.is_there(places, "first") == is_there
+    assert results.fate_of(places, "first") == fate
 
 
 def test_what_is_observed_is_kept_in_a_fixed_order_and_what_is_not_there_has_no_digest(tmp_path, results):

@@ -8,8 +8,10 @@ import shutil
 import pytest
 
 from azml_tasks.errors import RunError, UsageError
+from azml_tasks.local.forecast import forecast
+from azml_tasks.reading import load_project
 from azml_tasks.runs.events import StepStarted
-from tests.local.conftest import PASS_ALONG, Project
+from tests.local.conftest import BEGINNING, PASS_ALONG, Project
 
 NEW = "it has no finished result yet"
 
@@ -321,6 +323,140 @@ def test_what_a_script_looks_up_in_the_workspace_counts_as_its_input(project, sc
     project.write({touched: "a\n20\n" if touched.endswith("csv") else "{}"})
 
     assert project.run()["a"].reason == f"what it may read in {place} changed"
+
+
+LOOKS_UP = "import os\nfrom azureml.core import Dataset, Run\nrun = Run.get_context()\nws = run.experiment.workspace\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "old", "new", "reason"),
+    [
+        ("ws.datasets['customers']", "data.csv", "other.csv", "the datasets of pipeline.yaml changed"),
+        (
+            "Dataset.get_by_name(ws, 'customers')",
+            "data.csv",
+            "data.csv, set_column_types: {a: string}",
+            "the datasets of pipeline.yaml changed",
+        ),
+        ("list(ws.datasets)", '*.csv"}', '*.csv"}, new: {}', "the datasets of pipeline.yaml changed"),
+        ("ws.datastores", "raw", "cooked", "the datastores of pipeline.yaml changed"),
+    ],
+)
+def test_what_the_file_says_of_what_a_script_looks_up_counts(project, script, old, new, reason):
+    project.write({"data.csv": "a\n10\n", "other.csv": "a\n20\n", "more/1.csv": "a\n10\n"})
+    datastores = "    datastores: {lake: {container_name: raw, account_name: churnstore}}\n"
+    project.pipeline(NAMED.format() + datastores, a=LOOKS_UP + script)
+    assert project.run().status == "completed"
+    assert project.statuses(project.run()) == {"a": "reused"}
+
+    edit(project, "pipeline.yaml", old, new)
+
+    assert project.reasons(project.run()) == {"a": reason}
+
+
+def test_a_variable_that_a_script_asks_for_counts_and_others_do_not(project, monkeypatch):
+    project.line(a="import os\nprint(os.environ.get('THRESHOLD', '0.5'))")
+    project.run()
+
+    monkeypatch.setenv("OTHER", "1")
+    again = project.run()
+    monkeypatch.setenv("THRESHOLD", "0.9")
+    changed = project.run()
+
+    assert project.statuses(again) == {"a": "reused"}
+    assert project.reasons(changed) == {"a": "the variable THRESHOLD changed"}
+    assert project.log(changed, "a") == "0.9\n"
+    assert [step.reason for step in forecast(load_project(project.folder / "pipeline.yaml").plan, project.folder)] == [
+        f"reused from {changed.id}"
+    ]
+
+
+def test_a_step_that_asks_for_the_runs_of_others_runs_again_when_they_did(project):
+    judge = LOOKS_UP + "print([child.get_metrics() for child in run.parent.get_children()])\n"
+    project.pipeline(
+        "steps: {train: {script_name: train.py, step_config: {lr: 1}}, judge: {script_name: judge.py}}\n",
+        train=BEGINNING + "run.log('lr', args.config['lr'])\n",
+        judge=judge,
+    )
+    project.run()
+    assert project.statuses(project.run()) == {"train": "reused", "judge": "reused"}
+
+    edit(project, "pipeline.yaml", "lr: 1", "lr: 2")
+
+    assert project.reasons(project.run())["judge"] == "the runs of the steps before it changed"
+
+
+REGISTERS = BEGINNING + "from azureml.core import Model\nopen('m', 'w').close()\n"
+
+
+@pytest.mark.parametrize(
+    "register",
+    ["Model.register(run.experiment.workspace, 'm', NAME)", "run.upload_file('m', 'm'); run.register_model(NAME, 'm')"],
+)
+def test_steps_that_register_models_do_not_mind_each_other_but_their_own(project, register):
+    project.line(**{name: REGISTERS + register.replace("NAME", repr(name)) for name in ("first", "second")})
+    assert project.run().status == "completed"
+    assert project.statuses(project.run()) == {"first": "reused", "second": "reused"}
+
+    shutil.rmtree(project.folder / ".azml/models/second")
+
+    run = project.run()
+    assert project.statuses(run) == {"first": "reused", "second": "completed"}
+    assert run["second"].reason == "what it may read in .azml/models/second/1 changed"
+
+
+def test_a_dataset_that_a_script_registered_is_registered_anew_when_it_is_gone(project):
+    project.write({"data.csv": "a\n"})
+    data = str(project.folder / "data.csv")
+    project.line(a=LOOKS_UP + f"Dataset.File.from_files({data!r}).register(ws, 'made', create_new_version=True)\n")
+    assert project.run().status == "completed"
+    assert project.statuses(project.run()) == {"a": "reused"}
+
+    shutil.rmtree(project.folder / ".azml/datasets")
+
+    assert project.reasons(project.run()) == {"a": "what it may read in .azml/datasets/made/1.json changed"}
+
+
+def test_the_name_of_a_file_counts_where_a_script_sees_it(project):
+    project.write({"2023.csv": "a\n", "2024.csv": "a\n"})
+    project.pipeline(
+        """
+        datasets: {table: {local_path: 2023.csv}, file: {local_path: 2023.csv, type: file}}
+        steps:
+          a: {script_name: a.py, input_datasets: {--data: table}, output_folders: []}
+          b: {script_name: a.py, input_datasets: {--data: file}, input_folders: {}}
+        """,
+        a="",
+    )
+    project.run()
+
+    edit(project, "pipeline.yaml", "2023.csv", "2024.csv")
+
+    run = project.run()
+    assert project.statuses(run) == {"a": "reused", "b": "completed"}
+    assert run["b"].reason == "its input file changed"
+
+
+def test_a_step_that_changes_what_an_earlier_one_wrote_for_it_fails_as_on_azure(project):
+    cleans = BEGINNING + "(args.input_folder / 'way.txt').write_text('clean')\n"
+    project.line(one=PASS_ALONG, two=cleans, three=PASS_ALONG)
+
+    run = project.run()
+
+    assert project.statuses(run) == {"one": "completed", "two": "failed", "three": "skipped"}
+    assert run["two"].message == "what 'one' wrote for it was changed meanwhile; on Azure it can only be read"
+    assert project.run()["one"].reason == "its earlier output 'one_output_folder' was changed since"
+
+
+def test_a_step_may_leave_something_beside_what_it_reads(project):
+    """As libraries do that keep caches; the step that wrote the folder runs again, and this one does not need to."""
+    project.line(one=PASS_ALONG, two=BEGINNING + "(args.input_folder / '.cache').touch()\n")
+
+    assert project.run().status == "completed"
+
+    run = project.run()
+    assert run["one"].reason == "its earlier output 'one_output_folder' was changed since"
+    assert run["two"].status == "reused"
 
 
 def test_a_script_that_looks_nothing_up_does_not_mind_the_workspace(project):

@@ -101,7 +101,9 @@ def register(dataset, workspace, name, description, tags, create_new_version) ->
         "tags": dict(tags or {}),
         "definition": dataset._definition,
     }
-    version = _write_new(_folder(context, name), max(versions, default=0) + 1, described)
+    folder = _folder(context, name)
+    version = _write_new(folder, max(versions, default=0) + 1, described)
+    records.note(os.path.join(folder, f"{version}.json"))
     return get_by_name(workspace, name, version)
 
 

@@ -44,6 +44,15 @@ def append(path: str, record: dict) -> None:
         os.close(descriptor)
 
 
+def note(path: str) -> None:
+    """Tell the runner that the step's result counts only while this file or folder is as it is now."""
+    from .context import current
+
+    context = current()
+    if context is not None:
+        append(os.path.join(context.step_dir, "reads.jsonl"), {"path": path})
+
+
 def _lock(descriptor: int) -> None:
     """Keep the other writers away until the file is closed, where the system can."""
     try:

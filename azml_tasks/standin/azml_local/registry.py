@@ -67,7 +67,9 @@ def add(models_dir: str, name: str, source: str, described: dict, child_paths: l
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return Entry(os.path.join(folder, str(version)))
+    made = Entry(os.path.join(folder, str(version)))
+    records.note(made._path)
+    return made
 
 
 def entries(models_dir: str, name: str | None = None) -> list[Entry]:
