@@ -13,7 +13,7 @@ from tests.standin.step import STAND_IN
 
 FILES = sorted(STAND_IN.rglob("*.py"))
 # Imported in functions, when a script asks for a frame.
-LATER = {"numpy", "pandas", "pyspark"}
+LATER = {"numpy", "pandas", "pyarrow", "pyspark"}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
