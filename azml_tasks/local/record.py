@@ -88,14 +88,14 @@ class RunRecord(records.RunRecord[StepRecord]):
 
 
 def read_run(places: RunPlaces) -> RunRecord | None:
-    """Return the record of a run; None when the folder holds none that this release can read.
+    """Return the record of a run; None when the folder holds none that can be read, by this release or this user.
 
     A run whose runner is gone before its end is `interrupted`, and so are the steps that it was running.
     """
-    values = read_json(places.record)
-    if values is None or values.get("version") != VERSION:
-        return None
     try:
+        values = read_json(places.record)
+        if values is None or values.get("version") != VERSION:
+            return None
         record = RunRecord(
             id=values["id"],
             places=places,
@@ -108,7 +108,7 @@ def read_run(places: RunPlaces) -> RunRecord | None:
             process=ProcessIdentity.from_json(values["process"]),
             stopped_by=values.get("stopped_by", ""),
         )
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError, OSError):
         return None
     if record.status != "running" or (record.process and record.process.is_alive()):
         return record

@@ -17,6 +17,7 @@ VERSION = 1
 # How many results of a step are known at once: enough to change a setting back and forth.
 _MOST = 20
 _GONE = ""
+_KINDS = {"digest": str, "run_id": str, "fingerprint": dict, "outputs": dict, "artifacts": str, "observed": dict}
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,7 @@ class Results:
 
     def of(self, step: str) -> StepResults:
         """Return the results of a step."""
-        file = self._layout.results_of(step)
-        values = read_json(file)
-        known = values["results"] if values is not None and values.get("version") == VERSION else []
-        return StepResults(self._layout, step, known)
+        return StepResults(self._layout, step, read_results(self._layout.results_of(step)))
 
     def damage(self, result: Result, facts: Facts | None = None) -> str | None:
         """Say what is no longer as the step left it, or found it (as far as there are `facts`); None when all is."""
@@ -128,7 +126,7 @@ class StepResults:
         if self._known[:1] != [values]:
             others = [other for other in self._known if other["digest"] != values["digest"]]
             kept = [values, *others][:_MOST]
-            write_json(self._layout.results_of(self._step), {"version": VERSION, "results": kept})
+            write_results(self._layout.results_of(self._step), kept)
 
     def _result(self, values: Mapping[str, Any]) -> Result:
         return Result(
@@ -139,6 +137,27 @@ class StepResults:
             artifacts=values["artifacts"],
             observed=values["observed"],
         )
+
+
+def read_results(file: Path) -> list[dict[str, Any]]:
+    """Return the results in a step's file as JSON has them; those that cannot be used are left out."""
+    values = read_json(file) or {}
+    found = values.get("results") if values.get("version") == VERSION else None
+    return [result for result in found if _is_whole(result)] if isinstance(found, list) else []
+
+
+def write_results(file: Path, results: list[dict[str, Any]]) -> None:
+    """Replace a step's file.
+
+    Raises OSError.
+    """
+    write_json(file, {"version": VERSION, "results": results})
+
+
+def _is_whole(values: Any) -> bool:
+    """Say whether that is what `_to_json` gives, and not something that somebody else has written."""
+    whole = isinstance(values, dict) and values.keys() == _KINDS.keys()
+    return whole and all(isinstance(values[key], kind) for key, kind in _KINDS.items())
 
 
 def _to_json(result: Result) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from azml_tasks.errors import RunError, listed
 from azml_tasks.local.destinations import registered_folders
-from azml_tasks.local.files import read_json, remove_tree, write_json
+from azml_tasks.local.files import read_json, remove_tree
 from azml_tasks.local.layout import Layout, RunPlaces
 from azml_tasks.local.record import RunRecord, read_run
+from azml_tasks.local.results import read_results, write_results
 
 _MOST_TRIES = 100
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
@@ -117,7 +118,7 @@ def _ids(layout: Layout) -> list[str]:
 def _results(layout: Layout, most: int | None) -> Iterator[tuple[str, str]]:
     """Yield the run and the step's folder of the newest results of each step."""
     for file in layout.reuse.glob("*.json"):
-        for result in (read_json(file) or {}).get("results", [])[:most]:
+        for result in read_results(file)[:most]:
             yield result["run_id"], file.stem
 
 
@@ -164,8 +165,7 @@ def _clear_leftovers(layout: Layout) -> None:
 def _forget_results(layout: Layout, needed: Set[tuple[str, str]], old: Set[str]) -> None:
     """Forget the results that are about to be cleared, and those that are gone already."""
     for file in layout.reuse.glob("*.json"):
-        values = read_json(file) or {}
-        known = values.get("results", [])
+        known = read_results(file)
         kept = [
             result
             for result in known
@@ -173,4 +173,4 @@ def _forget_results(layout: Layout, needed: Set[tuple[str, str]], old: Set[str])
             and (layout.run(result["run_id"]).steps / file.stem).is_dir()
         ]
         if kept != known:
-            write_json(file, {**values, "results": kept})
+            write_results(file, kept)

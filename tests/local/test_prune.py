@@ -296,9 +296,11 @@ def test_half_written_files_are_cleared_unless_a_run_goes_on(layout, status, sta
 
 
 def test_what_cannot_be_cleared_is_said(layout):
-    (layout.runs / "run-1/run.json").mkdir(parents=True)
+    """A folder stands where the runs' folder of leftovers is; nothing else stops the superuser."""
+    (layout.reuse / "a.partial").mkdir(parents=True)
+    os.utime(layout.reuse / "a.partial", (0, 0))
 
     with pytest.raises(RunError) as caught:
         prune(layout.project)
 
-    assert str(caught.value) == f"not everything could be cleared: Is a directory: {layout.runs / 'run-1/run.json'}"
+    assert str(caught.value) == f"not everything could be cleared: Is a directory: {layout.reuse / 'a.partial'}"

@@ -145,6 +145,14 @@ def test_a_record_that_lacks_something_is_none(run, change):
     assert read_run(run.places) is None
 
 
+@pytest.mark.parametrize("damage", [lambda file: file.write_text("[" * 100_000), lambda file: file.mkdir()])
+def test_a_record_that_cannot_be_read_is_none(run, damage):
+    run.places.record.unlink()
+    damage(run.places.record)
+
+    assert read_run(run.places) is None
+
+
 def test_the_metrics_of_a_step_are_those_of_the_run_that_made_it(run):
     (run.steps[1].places.root).mkdir(parents=True)
     (run.steps[1].places.root / "metrics.jsonl").write_text('{"name": "x", "value": 1}\n{"name": "y", "val')

@@ -9,6 +9,7 @@ import pytest
 
 from azml_tasks.errors import RunError, UsageError
 from azml_tasks.local.forecast import forecast
+from azml_tasks.local.runs import prune
 from azml_tasks.reading import load_project
 from azml_tasks.runs.events import StepStarted
 from tests.local.conftest import BEGINNING, PASS_ALONG, Project
@@ -576,8 +577,18 @@ def test_a_project_that_is_moved_keeps_its_results(three, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["hashes.json", "reuse/one.json"])
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 99}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "[]", '{"version": 99}', '{"version": 1}', "[" * 100_000),
+        *('{"version": 1, "files": 3, "results": 3}', '{"version": 1, "files": [3], "results": [3]}'),
+        '{"version": 1, "files": {"a": 3}, "results": [{}]}',
+        '{"version": 1, "results": [{"digest": 1, "run_id": "", "fingerprint": {}, "outputs": {}, "artifacts": "", '
+        '"observed": {}}]}',
+    ],
+)
 def test_a_file_of_azml_that_is_damaged_costs_time_and_nothing_else(three, file, content):
     (three.folder / ".azml" / file).write_text(content)
 
     assert three.run().status == "completed"
+    assert prune(three.folder, keep=1) == []
