@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.local.distributions import distributions_in, normal_name
-from azml_tasks.secrets import is_secret_name
+from azml_tasks.secrets import is_secret
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
@@ -27,13 +27,13 @@ _REQUIREMENT_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment less what a step must not see.
 
-    Left out are secrets, by their names or because a datastore of the pipeline opens with them, what .env declares,
-    and the entries of PYTHONPATH that lie in the project: what the snapshot lacks would be found there, and not on a
-    cluster.
+    Left out are secrets (by their names, by a password in a URL, or because a datastore of the pipeline opens with
+    them), what .env declares, and the entries of PYTHONPATH that lie in the project: what the snapshot lacks would be
+    found there, and not on a cluster.
     """
     references = (store.account_key or store.sas_token for store in pipeline.datastores.values())
     secret = {reference[2:-1] for reference in references if reference} | _names_in(project / ".env")
-    kept = {name: value for name, value in outer.items() if name not in secret and not is_secret_name(name)}
+    kept = {name: value for name, value in outer.items() if name not in secret and not is_secret(name, value)}
     path = [entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and not _is_in(entry, project)]
     kept["PYTHONPATH"] = os.pathsep.join([str(STANDIN), *path])
     kept["PYTHONUNBUFFERED"] = "1"

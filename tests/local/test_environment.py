@@ -40,6 +40,10 @@ def definition(tmp_path: Path, text: str, virtual: VirtualEnvironment | None = N
     [
         ({"ORDINARY": "1", "PATH": "/bin"}, {"ORDINARY": "1", "PATH": "/bin"}),
         ({"DB_PASSWORD": "1", "AZURE_CLIENT_SECRET": "1", "PWD": "/x"}, {"PWD": "/x"}),
+        (
+            {"PGPASSWORD": "1", "SSHPASS": "1", "GITHUB_PAT": "1", "URL": "db://u:p@h", "HTTP_PROXY": "http://u:p@h"},
+            {"HTTP_PROXY": "http://u:p@h"},
+        ),
         ({"OF_STORE": "1", "OF_OTHER": "1", "OF_NONE": "1"}, {"OF_NONE": "1"}),
         (
             {"PLAIN": "1", "EXPORTED": "1", "SPACED": "1", "COMMENTED": "1", "HOME": "/h"},
