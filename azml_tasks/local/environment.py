@@ -46,7 +46,7 @@ def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]
 def _names_in(file: Path) -> set[str]:
     """Return the names that a .env file declares, but for those that every process needs."""
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return set()
     return set(_DECLARATION.findall(text)) - _ORDINARY

@@ -71,6 +71,14 @@ datastores:
     assert base_environment(project.plan.pipeline, tmp_path, outer) == {**ALWAYS, "PYTHONPATH": str(STANDIN), **kept}
 
 
+def test_the_mark_that_windows_puts_before_dot_env_hides_no_variable(tmp_path):
+    (tmp_path / ".env").write_text("FIRST=1\nSECOND=2\n", encoding="utf-8-sig")
+
+    environment = base_environment(load(tmp_path, "").plan.pipeline, tmp_path, {"FIRST": "1", "SECOND": "2", "C": "3"})
+
+    assert environment == {**ALWAYS, "PYTHONPATH": str(STANDIN), "C": "3"}
+
+
 def test_what_lies_in_the_project_is_taken_off_the_import_path(tmp_path, monkeypatch):
     project = tmp_path / "project"
     project.mkdir()
