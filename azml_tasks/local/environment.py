@@ -95,5 +95,6 @@ def _installed_here() -> dict[str, str]:
 
 
 def _is_in(path: str, folder: Path) -> bool:
-    path = os.path.abspath(path)
-    return path == str(folder) or path.startswith(os.path.join(folder, ""))
+    """Say whether the path lies in the folder as it is spelled, or where its links lead."""
+    spelled = ((resolve(path), resolve(folder)) for resolve in (os.path.abspath, os.path.realpath))
+    return any(path == folder or path.startswith(os.path.join(folder, "")) for path, folder in spelled)

@@ -91,6 +91,23 @@ def test_what_lies_in_the_project_is_taken_off_the_import_path(tmp_path, monkeyp
     assert environment == {**ALWAYS, "PYTHONPATH": os.pathsep.join(kept)}
 
 
+def test_the_import_path_leads_into_the_project_by_no_link_either(tmp_path):
+    project = tmp_path / "project"
+    (project / "src").mkdir(parents=True)
+    (tmp_path / "alias").symlink_to(project, target_is_directory=True)
+    (project / "away").symlink_to(tmp_path, target_is_directory=True)
+    entries = [str(tmp_path / "alias"), str(tmp_path / "alias/src"), str(tmp_path / "alias-more"), str(tmp_path)]
+    variables = {"PYTHONPATH": os.pathsep.join(entries)}
+    pipeline = load(project, "").plan.pipeline
+    kept = {**ALWAYS, "PYTHONPATH": os.pathsep.join([str(STANDIN), *entries[2:]])}
+
+    assert base_environment(pipeline, project, variables) == kept
+    assert base_environment(pipeline, tmp_path / "alias", variables) == kept
+    nothing = {**ALWAYS, "PYTHONPATH": str(STANDIN)}
+    assert base_environment(pipeline, tmp_path / "alias", {"PYTHONPATH": str(project / "src")}) == nothing
+    assert base_environment(pipeline, project, {"PYTHONPATH": str(project / "away")}) == nothing
+
+
 HERE = platform.python_version()
 
 
