@@ -10,6 +10,7 @@ from functools import cached_property
 from azml_tasks.errors import Problem, did_you_mean
 from azml_tasks.snapshot.ignore import files_under
 from azml_tasks.snapshot.include import is_inside
+from azml_tasks.snapshot.links import RealPaths
 from azml_tasks.snapshot.modules import Located
 from azml_tasks.snapshot.snapshot import Finding
 
@@ -48,6 +49,7 @@ class Script:
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the two names."""
+        real_paths = RealPaths(self.project)
         if not is_inside(self.directory_name):
             message = f"the script directory '{self.directory_name}' lies outside the project"
             yield self._finding("script_directory", self.directory_name, message)
@@ -55,11 +57,16 @@ class Script:
             meant = did_you_mean(self.directory_name, _folders_of(self.project))
             message = f"there is no such script directory{meant}"
             yield self._finding("script_directory", self.shown(self.directory), message)
+        elif real_paths.inside(self.directory) is None:
+            message = f"the script directory '{self.directory_name}' leads out of the project by a link"
+            yield self._finding("script_directory", self.shown(self.directory), message)
         elif not is_inside(self.name):
             where = "the project" if self.directory == self.project else f"its directory '{self.directory_name}'"
             yield self._finding("script_name", self.name, f"the script lies outside {where}")
         elif not os.path.isfile(self.file.path):
             yield self._finding("script_name", self.shown(), f"there is no such script{self._meant()}")
+        elif real_paths.inside(self.file.path) is None:
+            yield self._finding("script_name", self.shown(), "the script leads out of the project by a link")
 
     def _finding(self, key: str, file: str, message: str) -> Finding:
         return Finding((key,), Problem(file, 0, message))
