@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from azml_tasks.errors import Problem
 from azml_tasks.snapshot.ignore import IgnoreFile, files_under, is_never_sent
+from azml_tasks.snapshot.import_folders import import_folders
 from azml_tasks.snapshot.imports import SourceFiles
 from azml_tasks.snapshot.include import included, is_inside
 from azml_tasks.snapshot.limits import over_the_limits
@@ -64,6 +65,7 @@ class SnapshotBuilder:
         self.hash_file = hash_file
         self.sources = SourceFiles()
         self.real_paths = RealPaths(self.project)
+        self.import_folders = import_folders(self.project)
         self._modules: dict[tuple[Located, ...], Modules] = {}
         self._ignore_files: dict[str, IgnoreFile] = {}
 
@@ -78,7 +80,7 @@ class SnapshotBuilder:
 
         Raises SnapshotError with everything that is wrong.
         """
-        script = Script(self.project, script_directory, script_name)
+        script = Script(self.project, script_directory, script_name, self.import_folders)
         findings = list(script.findings())
         if findings:
             raise SnapshotError(findings)
@@ -127,13 +129,12 @@ class _Assembly:
 
     def add_included(self, patterns: Sequence[str]) -> None:
         """Add the files that the patterns find, and what the Python files among them import."""
-        folders = tuple(dict.fromkeys((self._script.directory, self._script.project)))
         for index, pattern in enumerate(patterns):
             key = ("include", index)
             if not is_inside(pattern):
                 self._find(key, self._script.file.path, f"'{pattern}' of its include lies outside the project")
                 continue
-            found = included(pattern, folders)
+            found = included(pattern, self._script.folders)
             if not found:
                 self._find(key, self._script.file.path, f"'{pattern}' of its include finds no file")
             for file in found:

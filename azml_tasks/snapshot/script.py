@@ -20,11 +20,15 @@ _LOOKED_AT = 20_000
 
 @dataclass(frozen=True)
 class Script:
-    """A script by the names that pipeline.yaml gives it; `project` is an absolute path."""
+    """A script by the names that pipeline.yaml gives it.
+
+    `project` is an absolute path, and `import_folders` are those folders in it that Python imports from anyway.
+    """
 
     project: str
     directory_name: str
     name: str
+    import_folders: tuple[str, ...] = ()
 
     @cached_property
     def directory(self) -> str:
@@ -39,9 +43,14 @@ class Script:
 
     @cached_property
     def import_path(self) -> tuple[Located, ...]:
-        """The folders in which its modules are looked for: its own, the snapshot's root, the project's root."""
+        """The folders in which its modules are looked for: its own, and those whose content lies at the root."""
         own = Located(os.path.dirname(self.file.path), os.path.dirname(self.file.place))
-        return tuple(dict.fromkeys((own, Located(self.directory), Located(self.project))))
+        return tuple(dict.fromkeys((own, *map(Located, self.folders))))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders whose content lies at the snapshot's root: itself, the project's, and the further ones."""
+        return tuple(dict.fromkeys((self.directory, self.project, *self.import_folders)))
 
     def shown(self, path: str | None = None) -> str:
         """Return a path, by default the script's, as messages give it: relative to the project."""
