@@ -24,7 +24,7 @@ _HARMLESS_NAME = re.compile(
     | (.*_)?(DATE|EXCLUDE|FILE|FILENAME|GLOB|IGNORE|INCLUDE|MATCH|NAME|PATH|RE|REGEX|SEARCH|URL)_PAT""",
     re.IGNORECASE | re.VERBOSE,
 )
-_PASSWORD_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/?#:@]*:[^\s/?#]+@", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/?#:@]*:[^\s/?#]+@", re.IGNORECASE)
 # Keys of hyperparameters and the like, where `primary_key` and `pad_token` are harmless: what their names end with.
 _SECRET_KEY = re.compile(
     r"""(^|_)(
