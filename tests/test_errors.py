@@ -17,7 +17,6 @@ from azml_tasks.errors import (
     shortened,
     what_there_is,
 )
-from azml_tasks.secrets import is_secret_name
 
 
 @pytest.mark.parametrize(
@@ -123,19 +122,3 @@ def test_lists_read_as_english(names, options, text):
 )
 def test_what_there_is_when_nothing_is_close(name, known, text):
     assert what_there_is(name, iter(known)) == text
-
-
-@pytest.mark.parametrize(
-    ("variable", "secret"),
-    [
-        ("STORAGE_KEY", True),
-        ("KEY_STORAGE", True),
-        ("key", True),
-        ("PWD", False),
-        ("pwd", False),
-        ("DB_PWD", True),
-        ("HOME", False),
-    ],
-)
-def test_names_of_secrets(variable, secret):
-    assert is_secret_name(variable) is secret

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.local.distributions import distributions_in, normal_name
-from azml_tasks.secrets import is_secret_name
+from azml_tasks.secrets import is_secret
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
@@ -27,13 +27,13 @@ _REQUIREMENT_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment less what a step must not see.
 
-    Left out are secrets, by their names or because a datastore of the pipeline opens with them, what .env declares,
-    and the entries of PYTHONPATH that lie in the project: what the snapshot lacks would be found there, and not on a
-    cluster.
+    Left out are secrets (by their names, by a password in a URL, or because a datastore of the pipeline opens with
+    them), what .env declares, and the entries of PYTHONPATH that lie in the project: what the snapshot lacks would be
+    found there, and not on a cluster.
     """
     references = (store.account_key or store.sas_token for store in pipeline.datastores.values())
     secret = {reference[2:-1] for reference in references if reference} | _names_in(project / ".env")
-    kept = {name: value for name, value in outer.items() if name not in secret and not is_secret_name(name)}
+    kept = {name: value for name, value in outer.items() if name not in secret and not is_secret(name, value)}
     path = [entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and not _is_in(entry, project)]
     kept["PYTHONPATH"] = os.pathsep.join([str(STANDIN), *path])
     kept["PYTHONUNBUFFERED"] = "1"
@@ -46,7 +46,7 @@ def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]
 def _names_in(file: Path) -> set[str]:
     """Return the names that a .env file declares, but for those that every process needs."""
     try:
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return set()
     return set(_DECLARATION.findall(text)) - _ORDINARY
@@ -95,5 +95,6 @@ def _installed_here() -> dict[str, str]:
 
 
 def _is_in(path: str, folder: Path) -> bool:
-    path = os.path.abspath(path)
-    return path == str(folder) or path.startswith(os.path.join(folder, ""))
+    """Say whether the path lies in the folder as it is spelled, or where its links lead."""
+    spelled = ((resolve(path), resolve(folder)) for resolve in (os.path.abspath, os.path.realpath))
+    return any(path == folder or path.startswith(os.path.join(folder, "")) for path, folder in spelled)

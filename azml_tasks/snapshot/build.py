@@ -12,10 +12,12 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from azml_tasks.errors import Problem
-from azml_tasks.snapshot.ignore import IgnoreFile, files_under
+from azml_tasks.snapshot.ignore import IgnoreFile, files_under, is_never_sent
+from azml_tasks.snapshot.import_folders import import_folders
 from azml_tasks.snapshot.imports import SourceFiles
 from azml_tasks.snapshot.include import included, is_inside
 from azml_tasks.snapshot.limits import over_the_limits
+from azml_tasks.snapshot.links import RealPaths
 from azml_tasks.snapshot.modules import Closure, Located, Modules
 from azml_tasks.snapshot.script import Script
 from azml_tasks.snapshot.sensitive import looks_secret
@@ -62,6 +64,8 @@ class SnapshotBuilder:
         self.project = os.path.abspath(project_dir)
         self.hash_file = hash_file
         self.sources = SourceFiles()
+        self.real_paths = RealPaths(self.project)
+        self.import_folders = import_folders(self.project)
         self._modules: dict[tuple[Located, ...], Modules] = {}
         self._ignore_files: dict[str, IgnoreFile] = {}
 
@@ -76,7 +80,7 @@ class SnapshotBuilder:
 
         Raises SnapshotError with everything that is wrong.
         """
-        script = Script(self.project, script_directory, script_name)
+        script = Script(self.project, script_directory, script_name, self.import_folders)
         findings = list(script.findings())
         if findings:
             raise SnapshotError(findings)
@@ -116,8 +120,8 @@ class _Assembly:
     def add_imports(self) -> None:
         """Add the script and all that it imports from the project."""
         closure = self._closure(self._script.file)
-        for place, (file, source) in closure.files.items():
-            self._files[place] = file.path
+        for file, source in closure.files.values():
+            self._add_imported(file, ("script_name",) if file == self._script.file else ())
             if source.error:
                 message = f"Python {platform.python_version()} cannot read this file: {source.error}"
                 self._find((), file.path, message, source.line)
@@ -125,20 +129,19 @@ class _Assembly:
 
     def add_included(self, patterns: Sequence[str]) -> None:
         """Add the files that the patterns find, and what the Python files among them import."""
-        folders = tuple(dict.fromkeys((self._script.directory, self._script.project)))
         for index, pattern in enumerate(patterns):
             key = ("include", index)
             if not is_inside(pattern):
                 self._find(key, self._script.file.path, f"'{pattern}' of its include lies outside the project")
                 continue
-            found = included(pattern, folders)
+            found = included(pattern, self._script.folders)
             if not found:
                 self._find(key, self._script.file.path, f"'{pattern}' of its include finds no file")
             for file in found:
                 if self._add_checked(file, key, "narrow the include") and file.path.endswith(".py"):
                     # What cannot be parsed here may be meant for something else than Python's import.
-                    for place, (reached, _) in self._closure(file).files.items():
-                        self._files.setdefault(place, reached.path)
+                    for reached, _ in self._closure(file).files.values():
+                        self._add_imported(reached)
 
     def add_directory(self) -> None:
         """Add all of the script's directory less what its .amlignore leaves out."""
@@ -158,7 +161,8 @@ class _Assembly:
             self._find(("snapshot",), self._script.file.path, sentence)
         hashes = {} if self.findings else dict(self._read(places, self._builder.hash_file))
         if self.findings:
-            raise SnapshotError(self.findings)
+            # Of all that lies behind one link the same is found.
+            raise SnapshotError(list(dict.fromkeys(self.findings)))
         return Snapshot(
             script=self._script.file.place,
             files=MappingProxyType({place: Path(self._files[place]) for place in places}),
@@ -175,18 +179,41 @@ class _Assembly:
             self._cannot_read(file.path, error)
         return closure
 
-    def _add_checked(self, file: Located, key: tuple[str | int, ...], remedy: str) -> bool:
-        """Add the file unless it looks like a secret; say whether it was added."""
-        try:
-            secret = looks_secret(file.path)
-        except OSError as error:
-            self._cannot_read(file.path, error)
-            return False
+    def _add_imported(self, file: Located, key: tuple[str | int, ...] = ()) -> None:
+        """Add a file that is run or imported, which may lie where a link leads to, unless it looks like a secret."""
+        secret = self._secret(file.path)
         if secret:
-            self._find(key, file.path, f"this looks like a secret, which is never sent: {remedy}")
+            self._find(key, file.path, f"this {secret} is never sent")
         else:
             self._files.setdefault(file.place, file.path)
-        return not secret
+
+    def _add_checked(self, file: Located, key: tuple[str | int, ...], remedy: str) -> bool:
+        """Add a file that lies in the project and does not look like a secret; say whether it was added."""
+        inside = self._builder.real_paths.inside(file.path)
+        if inside is None:
+            left = self._builder.real_paths.exit(file.path)
+            self._find(key, left, f"this leads out of the project by a link: {remedy}")
+            return False
+        secret = self._secret(file.path)
+        if secret:
+            self._find(key, file.path, f"this {secret} is never sent: {remedy}")
+        elif is_never_sent(inside):
+            self._find(key, file.path, f"this never belongs to a snapshot: {remedy}")
+        elif secret is not None:
+            self._files.setdefault(file.place, file.path)
+            return True
+        return False
+
+    def _secret(self, path: str) -> str | None:
+        """Say of what kind a file is that looks like a secret, else nothing; None for one that cannot be read."""
+        real = self._builder.real_paths.of(path)
+        try:
+            if looks_secret(path):
+                return "looks like a secret, which"
+            return f"leads to {os.path.basename(real)}, which looks like a secret and" if looks_secret(real) else ""
+        except OSError as error:
+            self._cannot_read(path, error)
+            return None
 
     def _read(self, places: Sequence[str], read: Callable[[str], _T]) -> Iterator[tuple[str, _T]]:
         for place in places:

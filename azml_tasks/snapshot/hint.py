@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from azml_tasks.errors import closest
+from azml_tasks.snapshot.import_folders import import_folders
 from azml_tasks.snapshot.modules import Located, Modules
 from azml_tasks.snapshot.package_hint import missing_module
 from azml_tasks.snapshot.snapshot import Snapshot
@@ -33,17 +34,18 @@ def missing_hint(
     """
     project = os.path.abspath(project_dir)
     directory = os.path.normpath(os.path.join(project, script_directory))
+    folders = tuple(dict.fromkeys((directory, project, *import_folders(project))))
     module = missing_module(log_tail)
     files = list(_FILE.finditer(log_tail))
     if module and (not files or module.start() > files[-1].start()):
-        return _about_module(module[1], snapshot, (directory, project), lacking)
+        return _about_module(module[1], snapshot, folders, lacking)
     if files:
-        return _about_file(files[-1][1], snapshot, (directory, project), os.path.abspath(working_directory))
+        return _about_file(files[-1][1], snapshot, folders, project, os.path.abspath(working_directory))
     return None
 
 
-def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, str], lacking: Lacking) -> str | None:
-    module = Modules(tuple(map(Located, dict.fromkeys(folders)))).find(name)
+def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, ...], lacking: Lacking) -> str | None:
+    module = Modules(tuple(map(Located, folders))).find(name)
     if module is None:
         return lacking(name, closest(name, _modules_in(folders)))
     if module.file and module.file.place in snapshot.files:
@@ -57,34 +59,31 @@ def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, str], lacki
 
 
 def _modules_in(folders: Iterable[str]) -> Iterator[str]:
-    for folder in dict.fromkeys(folders):
+    for folder in folders:
         yield from sorted(file.stem for file in Path(folder).glob("*.py"))
 
 
-def _about_file(name: str, snapshot: Snapshot, folders: tuple[str, str], working_directory: str) -> str | None:
+def _about_file(
+    name: str, snapshot: Snapshot, folders: tuple[str, ...], project: str, working_directory: str
+) -> str | None:
     relative = os.path.relpath(os.path.join(working_directory, name), working_directory)
-    for folder in dict.fromkeys(folders):
+    for folder in folders:
         path = os.path.normpath(os.path.join(folder, relative))
-        inside = os.path.relpath(path, folders[-1])
+        inside = os.path.relpath(path, project)
         if not os.path.exists(path) or inside.split(os.sep)[0] in (os.curdir, os.pardir):
             continue
         place = os.path.relpath(path, folder).replace(os.sep, "/")
         if place in snapshot.files:
             return None  # It was there: the script looked from another working directory.
-        pattern = _pattern_for(path, folders)
+        # Relative to the folder in which it was found, or to the first one that holds it.
+        base = next(base for base in (folders[0], folder, project) if path.startswith(os.path.join(base, "")))
+        pattern = os.path.relpath(path, base).replace(os.sep, "/")
         opened = "" if pattern == place else f", and open it as '{pattern}'"
         return (
             f"'{name}' is in the project, but not in the step's snapshot: "
             f"add `include: [{_quoted(pattern)}]` to the step{opened}"
         )
     return None
-
-
-def _pattern_for(path: str, folders: tuple[str, str]) -> str:
-    """Return the path relative to the innermost of the folders that holds it."""
-    directory, project = folders
-    base = directory if path.startswith(os.path.join(directory, "")) else project
-    return os.path.relpath(path, base).replace(os.sep, "/")
 
 
 def _quoted(pattern: str) -> str:

@@ -10,6 +10,7 @@ from functools import cached_property
 from azml_tasks.errors import Problem, did_you_mean
 from azml_tasks.snapshot.ignore import files_under
 from azml_tasks.snapshot.include import is_inside
+from azml_tasks.snapshot.links import RealPaths
 from azml_tasks.snapshot.modules import Located
 from azml_tasks.snapshot.snapshot import Finding
 
@@ -19,11 +20,15 @@ _LOOKED_AT = 20_000
 
 @dataclass(frozen=True)
 class Script:
-    """A script by the names that pipeline.yaml gives it; `project` is an absolute path."""
+    """A script by the names that pipeline.yaml gives it.
+
+    `project` is an absolute path, and `import_folders` are those folders in it that Python imports from anyway.
+    """
 
     project: str
     directory_name: str
     name: str
+    import_folders: tuple[str, ...] = ()
 
     @cached_property
     def directory(self) -> str:
@@ -38,9 +43,14 @@ class Script:
 
     @cached_property
     def import_path(self) -> tuple[Located, ...]:
-        """The folders in which its modules are looked for: its own, the snapshot's root, the project's root."""
+        """The folders in which its modules are looked for: its own, and those whose content lies at the root."""
         own = Located(os.path.dirname(self.file.path), os.path.dirname(self.file.place))
-        return tuple(dict.fromkeys((own, Located(self.directory), Located(self.project))))
+        return tuple(dict.fromkeys((own, *map(Located, self.folders))))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders whose content lies at the snapshot's root: itself, the project's, and the further ones."""
+        return tuple(dict.fromkeys((self.directory, self.project, *self.import_folders)))
 
     def shown(self, path: str | None = None) -> str:
         """Return a path, by default the script's, as messages give it: relative to the project."""
@@ -48,6 +58,7 @@ class Script:
 
     def findings(self) -> Iterator[Finding]:
         """Yield what is wrong with the two names."""
+        real_paths = RealPaths(self.project)
         if not is_inside(self.directory_name):
             message = f"the script directory '{self.directory_name}' lies outside the project"
             yield self._finding("script_directory", self.directory_name, message)
@@ -55,11 +66,16 @@ class Script:
             meant = did_you_mean(self.directory_name, _folders_of(self.project))
             message = f"there is no such script directory{meant}"
             yield self._finding("script_directory", self.shown(self.directory), message)
+        elif real_paths.inside(self.directory) is None:
+            message = f"the script directory '{self.directory_name}' leads out of the project by a link"
+            yield self._finding("script_directory", self.shown(self.directory), message)
         elif not is_inside(self.name):
             where = "the project" if self.directory == self.project else f"its directory '{self.directory_name}'"
             yield self._finding("script_name", self.name, f"the script lies outside {where}")
         elif not os.path.isfile(self.file.path):
             yield self._finding("script_name", self.shown(), f"there is no such script{self._meant()}")
+        elif real_paths.inside(self.file.path) is None:
+            yield self._finding("script_name", self.shown(), "the script leads out of the project by a link")
 
     def _finding(self, key: str, file: str, message: str) -> Finding:
         return Finding((key,), Problem(file, 0, message))

@@ -158,6 +158,28 @@ def test_the_working_directory_is_a_staged_copy_of_the_snapshot_and_first_on_the
     assert (project.folder / "steps/params.json").read_text() == "{}"
 
 
+def test_what_an_editable_install_or_python_path_takes_from_the_project_comes_from_the_snapshot(
+    project, way, monkeypatch
+):
+    project.write(
+        {
+            "src/churnlib/__init__.py": "x = 1",
+            "steps/a.py": "import churnlib, os\nprint(os.path.relpath(churnlib.__file__), churnlib.x)",
+        }
+    )
+    project.pipeline("steps: {a: {script_name: steps/a.py}}")
+    monkeypatch.setenv("PYTHONPATH", str(project.folder / "src"))
+
+    run = project.run(**way)
+    assert run.status == "completed", run["a"].detail
+    assert project.log(run, "a") == "churnlib/__init__.py 1\n"
+
+    project.write({"src/churnlib/__init__.py": "x = 2"})
+    run = project.run(**way)
+    assert run["a"].reason == "a file of its snapshot changed (churnlib/__init__.py)"
+    assert project.log(run, "a") == "churnlib/__init__.py 2\n"
+
+
 def test_a_script_in_a_subfolder_finds_its_neighbours_and_the_root(project):
     project.write(
         {

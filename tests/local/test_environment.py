@@ -40,6 +40,10 @@ def definition(tmp_path: Path, text: str, virtual: VirtualEnvironment | None = N
     [
         ({"ORDINARY": "1", "PATH": "/bin"}, {"ORDINARY": "1", "PATH": "/bin"}),
         ({"DB_PASSWORD": "1", "AZURE_CLIENT_SECRET": "1", "PWD": "/x"}, {"PWD": "/x"}),
+        (
+            {"PGPASSWORD": "1", "SSHPASS": "1", "GITHUB_PAT": "1", "URL": "db://u:p@h", "HTTP_PROXY": "http://u:p@h"},
+            {"HTTP_PROXY": "http://u:p@h"},
+        ),
         ({"OF_STORE": "1", "OF_OTHER": "1", "OF_NONE": "1"}, {"OF_NONE": "1"}),
         (
             {"PLAIN": "1", "EXPORTED": "1", "SPACED": "1", "COMMENTED": "1", "HOME": "/h"},
@@ -67,6 +71,14 @@ datastores:
     assert base_environment(project.plan.pipeline, tmp_path, outer) == {**ALWAYS, "PYTHONPATH": str(STANDIN), **kept}
 
 
+def test_the_mark_that_windows_puts_before_dot_env_hides_no_variable(tmp_path):
+    (tmp_path / ".env").write_text("FIRST=1\nSECOND=2\n", encoding="utf-8-sig")
+
+    environment = base_environment(load(tmp_path, "").plan.pipeline, tmp_path, {"FIRST": "1", "SECOND": "2", "C": "3"})
+
+    assert environment == {**ALWAYS, "PYTHONPATH": str(STANDIN), "C": "3"}
+
+
 def test_what_lies_in_the_project_is_taken_off_the_import_path(tmp_path, monkeypatch):
     project = tmp_path / "project"
     project.mkdir()
@@ -77,6 +89,23 @@ def test_what_lies_in_the_project_is_taken_off_the_import_path(tmp_path, monkeyp
 
     kept = [str(STANDIN), "/opt/libs", f"{project}-more", "/opt/more"]
     assert environment == {**ALWAYS, "PYTHONPATH": os.pathsep.join(kept)}
+
+
+def test_the_import_path_leads_into_the_project_by_no_link_either(tmp_path):
+    project = tmp_path / "project"
+    (project / "src").mkdir(parents=True)
+    (tmp_path / "alias").symlink_to(project, target_is_directory=True)
+    (project / "away").symlink_to(tmp_path, target_is_directory=True)
+    entries = [str(tmp_path / "alias"), str(tmp_path / "alias/src"), str(tmp_path / "alias-more"), str(tmp_path)]
+    variables = {"PYTHONPATH": os.pathsep.join(entries)}
+    pipeline = load(project, "").plan.pipeline
+    kept = {**ALWAYS, "PYTHONPATH": os.pathsep.join([str(STANDIN), *entries[2:]])}
+
+    assert base_environment(pipeline, project, variables) == kept
+    assert base_environment(pipeline, tmp_path / "alias", variables) == kept
+    nothing = {**ALWAYS, "PYTHONPATH": str(STANDIN)}
+    assert base_environment(pipeline, tmp_path / "alias", {"PYTHONPATH": str(project / "src")}) == nothing
+    assert base_environment(pipeline, project, {"PYTHONPATH": str(project / "away")}) == nothing
 
 
 HERE = platform.python_version()

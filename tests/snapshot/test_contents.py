@@ -97,19 +97,43 @@ def test_a_directory_snapshot_is_the_whole_directory_less_its_amlignore(project,
 
 
 def test_a_directory_snapshot_follows_links_to_folders_once_and_leaves_out_what_is_no_file(project, tmp_path):
-    folder = project({"train.py": "", "real/a.txt": ""})
+    folder = project({"train.py": "", "real/a.txt": "", ".hidden/shared/b.txt": "", ".gitignore": ".hidden/"})
     (folder / "loop").symlink_to(folder, target_is_directory=True)
-    (tmp_path / "shared").mkdir()
-    (tmp_path / "shared/b.txt").write_text("")
-    (folder / "linked").symlink_to(tmp_path / "shared", target_is_directory=True)
+    (folder / "linked").symlink_to(folder / ".hidden/shared", target_is_directory=True)
     (folder / "broken").symlink_to(tmp_path / "gone")
     os.mkfifo(folder / "pipe")
 
     assert list(build_snapshot(folder, ".", "train.py", whole_directory=True).files) == [
+        ".gitignore",
         "linked/b.txt",
         "real/a.txt",
         "train.py",
     ]
+
+
+def test_links_within_the_project_stand_for_what_they_lead_to(project, tmp_path):
+    folder = project({"lib/train.py": "import util", "lib/data.csv": "", "lib/real.py": "", "steps/x": ""})
+    (folder / "steps/train.py").symlink_to("../lib/train.py")
+    (folder / "steps/data.csv").symlink_to("../lib/data.csv")
+    (folder / "steps/lib").symlink_to("../lib", target_is_directory=True)
+    (folder / "steps/util.py").symlink_to("real.py")
+    (folder / "steps/real.py").symlink_to("lib/real.py")
+    (tmp_path / "alias").symlink_to(folder, target_is_directory=True)
+    files = ["data.csv", "lib/data.csv", "lib/real.py", "lib/train.py", "train.py", "util.py"]
+
+    for name in (folder, tmp_path / "alias"):
+        assert list(build_snapshot(name, "steps", "train.py", ["data.csv", "lib"]).files) == files
+        assert list(build_snapshot(name, "steps", "train.py", whole_directory=True).files) == sorted(
+            [*files, "real.py", "x"]
+        )
+
+
+def test_a_module_may_lie_where_a_link_leads_to(project, tmp_path):
+    folder = project({"train.py": "import shared.a, b", "../shared/a.py": "", "../b.py": ""})
+    (folder / "shared").symlink_to(tmp_path / "shared", target_is_directory=True)
+    (folder / "b.py").symlink_to(tmp_path / "b.py")
+
+    assert list(build_snapshot(folder, ".", "train.py").files) == ["b.py", "shared/a.py", "train.py"]
 
 
 def test_the_digest_depends_on_the_places_and_contents_alone(project, tmp_path):

@@ -126,9 +126,10 @@ def test_a_file_that_cannot_be_read_is_named(project, name):
     (folder / name).symlink_to("/proc/self/mem")
 
     with pytest.raises(SnapshotError) as caught:
-        build_snapshot(folder, ".", "train.py", [name])
+        build_snapshot("/", str(folder)[1:], "train.py", [name])
 
-    assert caught.value.findings == (Finding((), Problem(name, 0, "this file cannot be read: Input/output error")),)
+    problem = Problem(f"{folder}/{name}"[1:], 0, "this file cannot be read: Input/output error")
+    assert caught.value.findings == (Finding((), problem),)
 
 
 def test_a_script_nested_just_under_the_parsers_limit_is_read(project):
@@ -186,6 +187,110 @@ def test_dot_env_is_refused_when_named_and_left_out_of_a_directory(project):
         ".env: this looks like a secret, which is never sent: narrow the include"
     )
     assert list(build_snapshot(folder, ".", "train.py", whole_directory=True).files) == ["train.py"]
+
+
+OUT = "this leads out of the project by a link"
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "message"),
+    [
+        ("notes.txt", ".env", "notes.txt: this leads to .env, which looks like a secret and is never sent"),
+        ("notes.txt", "keys/id_rsa", "notes.txt: this leads to id_rsa, which looks like a secret and is never sent"),
+        (
+            "more/notes.txt",
+            "../notes",
+            "more/notes.txt: this leads to .env, which looks like a secret and is never sent",
+        ),
+        (".env.example", ".env", ".env.example: this leads to .env, which looks like a secret and is never sent"),
+        ("x.key", "train.py", "x.key: this looks like a secret, which is never sent"),
+        ("notes.txt", ".git/config", "notes.txt: this never belongs to a snapshot"),
+        ("linked", ".git", "linked/config: this never belongs to a snapshot"),
+        ("notes.txt", "../outside/b.txt", f"notes.txt: {OUT}"),
+        ("notes.txt", "../project-more/c.txt", f"notes.txt: {OUT}"),
+        ("linked", "../outside", f"linked: {OUT}"),
+        ("more/linked", "../../outside", f"more/linked: {OUT}"),
+        ("notes.txt", "../outside/id_rsa", f"notes.txt: {OUT}"),
+    ],
+)
+def test_a_link_to_a_secret_or_out_of_the_project_is_refused(project, tmp_path, link, target, message):
+    folder = project(
+        {
+            **dict.fromkeys(("train.py", ".env", "keys/id_rsa", ".git/config", "more/x.txt"), ""),
+            **dict.fromkeys(("../outside/b.txt", "../outside/id_rsa", "../project-more/c.txt"), ""),
+            ".amlignore": "/keys/\n/notes\n",
+        }
+    )
+    (folder / "notes").symlink_to(".env")
+    (folder / link).symlink_to(target)
+    (tmp_path / "alias").symlink_to(folder, target_is_directory=True)
+
+    for name in (folder, tmp_path / "alias"):
+        assert refusal(name, ".", "train.py", [link]) == f"{message}: narrow the include"
+        assert refusal(name, ".", "train.py", whole_directory=True) == f"{message}: name it in .amlignore"
+
+
+def test_what_a_pattern_finds_behind_links_is_refused_link_by_link(project):
+    folder = project({"train.py": "", "a.txt": "", ".env": "", "../outside/deep/b.txt": "", "../outside/c.txt": ""})
+    (folder / "linked").symlink_to("../outside", target_is_directory=True)
+    (folder / "b.txt").symlink_to(".env")
+
+    with pytest.raises(SnapshotError) as caught:
+        build_snapshot(folder, ".", "train.py", ["*.txt", "linked/**"])
+
+    secret = "this leads to .env, which looks like a secret and is never sent: narrow the include"
+    assert caught.value.findings == (
+        Finding(("include", 0), Problem("b.txt", 0, secret)),
+        Finding(("include", 1), Problem("linked", 0, f"{OUT}: narrow the include")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("directory", "name", "key", "message"),
+    [
+        ("steps", "away.py", "script_name", "steps/away.py: the script leads out of the project by a link"),
+        ("steps", "linked/a.py", "script_name", "steps/linked/a.py: the script leads out of the project by a link"),
+        ("away", "a.py", "script_directory", "away: the script directory 'away' leads out of the project by a link"),
+        (
+            "steps/linked/deep",
+            "b.py",
+            "script_directory",
+            "steps/linked/deep: the script directory 'steps/linked/deep' leads out of the project by a link",
+        ),
+        (".", ".env", "script_name", ".env: this looks like a secret, which is never sent"),
+        (
+            "steps",
+            "env.py",
+            "script_name",
+            "steps/env.py: this leads to .env, which looks like a secret and is never sent",
+        ),
+    ],
+)
+def test_a_script_that_a_link_leads_to_lies_in_the_project_and_is_no_secret(project, directory, name, key, message):
+    folder = project({".env": "A=1", "steps/x.py": "", "../outside/a.py": "", "../outside/deep/b.py": ""})
+    (folder / "away").symlink_to("../outside", target_is_directory=True)
+    (folder / "steps/linked").symlink_to("../../outside", target_is_directory=True)
+    (folder / "steps/away.py").symlink_to("../../outside/a.py")
+    (folder / "steps/env.py").symlink_to("../.env")
+
+    assert keys(folder, directory, name) == [(key,)]
+    assert refusal(folder, directory, name) == message
+
+
+def test_a_module_that_is_a_link_to_a_secret_is_refused(project):
+    folder = project({"train.py": "import settings", "plugin.py": "import settings", "a.py": "", ".env": "A=1"})
+    (folder / "settings.py").symlink_to(".env")
+
+    message = "settings.py: this leads to .env, which looks like a secret and is never sent"
+    assert refusal(folder, ".", "train.py") == message
+    assert refusal(folder, ".", "a.py", ["plugin.py"]) == message
+
+
+@pytest.mark.parametrize("name", [".git/config", ".azml/x", "__pycache__/a.cpython-310.pyc", "old.pyc"])
+def test_what_never_belongs_to_a_snapshot_is_refused_when_it_is_named(project, name):
+    folder = project({"train.py": "", name: ""})
+
+    assert refusal(folder, ".", "train.py", [name]) == (f"{name}: this never belongs to a snapshot: narrow the include")
 
 
 @pytest.mark.parametrize(
