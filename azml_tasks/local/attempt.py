@@ -149,7 +149,11 @@ class Attempt:
         environment = {**site.environment, **variables, "AZML_RUN_CONTEXT": str(places.context)}
         environment |= mentions.secrets(site.outer)
         environment["PYTHONPATH"] = os.pathsep.join(
-            [*path[1:], site.environment["PYTHONPATH"], *filter(None, [variables.get("PYTHONPATH")])]
+            [
+                *(_as_entry(folder, places.work) for folder in path[1:]),
+                site.environment["PYTHONPATH"],
+                *filter(None, [variables.get("PYTHONPATH")]),
+            ]
         )
         return Launch(
             id=self._plan.key,
@@ -293,6 +297,11 @@ class Attempt:
         own = {output.name: self._places.output(output.name) for output in self._plan.outputs}
         folders = Folders(self._site.layout.project, written, own)
         return give(self._plan, self._site.plan.pipeline, self._site.run.parameters, folders)
+
+
+def _as_entry(folder: str, work: Path) -> str:
+    """Return a folder as PYTHONPATH can hold it: from the working directory where its own path would be split there."""
+    return os.path.relpath(folder, work) if os.pathsep in folder else folder
 
 
 def _collect(places: StepPlaces) -> None:

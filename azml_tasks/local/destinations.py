@@ -18,6 +18,8 @@ from azml_tasks.snapshot.include import is_inside
 if TYPE_CHECKING:
     from azml_tasks.wiring import Output, StepPlan
 
+# What the stand-in for azureml writes in place of the project's folder.
+_PROJECT = "${project}"
 # Where an output lies in its datastore when the file gives no path (azureml-core, OutputFileDatasetConfig).
 _USUAL_PATH = "dataset/{run-id}/{output-name}"
 
@@ -43,7 +45,8 @@ def deliver(plan: StepPlan, places: StepPlaces, layout: Layout, step_run_id: str
 def registered_folders(layout: Layout) -> set[Path]:
     """Return the folders and files that registered datasets are made of."""
     described = (read_json(file) or {} for file in (layout.root / "datasets").glob("*/*.json"))
-    return {Path(path) for values in described for path in values.get("definition", {}).get("paths", [])}
+    paths = (path for values in described for path in values.get("definition", {}).get("paths", []))
+    return {Path(path.replace(_PROJECT, str(layout.project), 1)) for path in paths}
 
 
 def _copied(output: Output, folder: Path, layout: Layout, step_run_id: str) -> Path:
@@ -69,7 +72,8 @@ def _copy_if_new(source: str, target: str) -> None:
 
 def _register(name: str, folder: Path, layout: Layout) -> None:
     """Register the folder as the newest version of a file dataset, as the stand-in for azureml keeps them."""
-    definition = {"kind": "file", "paths": [str(folder)], "steps": []}
+    path = f"{_PROJECT}{os.sep}{folder.relative_to(layout.project)}"
+    definition = {"kind": "file", "paths": [path], "steps": []}
     # Spelled as the stand-in spells it: a name may hold what a folder's name may not.
     versions = layout.root / "datasets" / quote(name, safe=" ").replace(".", "%2E")
     known = {int(file.stem): read_json(file) or {} for file in versions.glob("*.json") if file.stem.isdigit()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from azml_tasks.local import facts
 from azml_tasks.local.files import read_lines
 from azml_tasks.local.layout import Layout, StepPlaces
-from azml_tasks.secrets import is_secret_name
+from azml_tasks.secrets import is_secret
 
 if TYPE_CHECKING:
     from azml_tasks.model import Pipeline
@@ -51,7 +51,7 @@ class Mentions:
         if "get_secret" not in self._text:
             return {}
         words = set(re.findall(r"[A-Z0-9_]+", self._text.upper().replace("-", "_")))
-        return {name: value for name, value in outer.items() if is_secret_name(name) and name.upper() in words}
+        return {name: value for name, value in outer.items() if is_secret(name, value) and name.upper() in words}
 
     def places(self, pipeline: Pipeline, layout: Layout) -> Iterator[str]:
         """Yield what the scripts may read of the workspace's stand-in, as paths or patterns from the project.

@@ -10,7 +10,7 @@ from typing import Any
 from azml_tasks.reading.scalars import plain_scalar
 from azml_tasks.reading.tree import Node, Path
 from azml_tasks.reading.variables import VariableError, resolve
-from azml_tasks.secrets import is_secret_name
+from azml_tasks.secrets import is_secret
 
 # Azure's own, unless `$$` makes the dollar a plain one.
 _PARAMETER = re.compile(r"(?<!\$)\$\{\{")
@@ -67,7 +67,7 @@ class Values:
         except VariableError as error:
             self.findings.append((path, str(error)))
             return text
-        secrets = [variable for variable in resolved.used if is_secret_name(variable)]
+        secrets = [variable for variable in resolved.used if is_secret(variable, self.variables.get(variable, ""))]
         if secrets:
             # Left as it is written, so that no later sentence can show the secret.
             self.findings += ((path, _secret_sentence(variable)) for variable in secrets)

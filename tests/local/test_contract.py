@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
-from tests.local.conftest import BEGINNING, PASS_ALONG
+import pytest
+
+from tests.local.conftest import BEGINNING, PASS_ALONG, linux
 
 
 def test_three_steps_in_a_line_each_read_exactly_their_predecessors_folder(project):
@@ -180,7 +183,9 @@ def test_what_an_editable_install_or_python_path_takes_from_the_project_comes_fr
     assert project.log(run, "a") == "churnlib/__init__.py 2\n"
 
 
-def test_a_script_in_a_subfolder_finds_its_neighbours_and_the_root(project):
+@pytest.mark.parametrize("folder", ["plain", pytest.param(f"a{os.pathsep}b", marks=linux)])
+def test_a_script_in_a_subfolder_finds_its_neighbours_and_the_root(project, way, tmp_path, folder):
+    project.folder = project.folder.rename(tmp_path / folder)
     project.write(
         {
             "code/training/main.py": "import near, far, os, sys\nprint(near.x, far.x, os.listdir(), sys.argv)",
@@ -190,7 +195,7 @@ def test_a_script_in_a_subfolder_finds_its_neighbours_and_the_root(project):
     )
     project.pipeline("steps: {a: {script_name: training/main.py, script_directory: code}}")
 
-    run = project.run()
+    run = project.run(**way)
 
     assert run.status == "completed", run["a"].detail
     assert project.log(run, "a").startswith("1 2 [")

@@ -106,6 +106,28 @@ def test_a_destination_that_leads_out_of_its_datastore_fails_a_step_that_would_b
     )
 
 
+def test_a_project_that_is_moved_takes_its_registered_datasets_along(project, tmp_path):
+    made = "Dataset.File.from_files((run.experiment.workspace.get_default_datastore(), 'x.txt'))"
+    registers = PASS_ALONG + (
+        "from azureml.core import Dataset\nopen('x.txt', 'w').close()\n"
+        "run.experiment.workspace.get_default_datastore().upload_files(['x.txt'])\n"
+        f"{made}.register(run.experiment.workspace, 'own', create_new_version=True)\n"
+    )
+    reads = BEGINNING + (
+        "from azureml.core import Dataset\nfound = run.experiment.workspace.datasets\n"
+        "print([pathlib.Path(path).exists() for name in ('made', 'own') for path in found[name].download(name)])\n"
+    )
+    project.pipeline(PIPELINE.format(options="{register_on_complete: made}"), one=registers, two=reads)
+    first = project.run()
+    project.folder = project.folder.rename(tmp_path / "elsewhere")
+
+    run = project.run(only="two")
+    prune(project.folder, keep=0)
+
+    assert project.log(run, "two") == "[True, True]\n"
+    assert (project.folder / ".azml/runs" / first.id / "steps/one/outputs/one_output_folder/way.txt").is_file()
+
+
 def test_prune_keeps_what_a_registered_dataset_is_made_of(project):
     project.pipeline(PIPELINE.format(options="{register_on_complete: made}"), one=PASS_ALONG, two=PASS_ALONG)
     first = project.run()

@@ -29,6 +29,17 @@ def mentions(tmp_path: Path):
     return told
 
 
+URL = "postgres://u:p@h/d"
+
+
+def test_a_url_with_a_password_is_given_to_the_step_that_asks_for_it(mentions):
+    outer = {"DATABASE_URL": URL, "OTHER_URL": URL, "HOME_URL": "https://h/d"}
+
+    asked = mentions("run.get_secret('database-url'), run.get_secret('home-url')").secrets(outer)
+
+    assert asked == {"DATABASE_URL": URL}
+
+
 OUTER = {"DB_KEY": "1", "Db_Password": "2", "LIB_TOKEN": "3", "OTHER_KEY": "4", "ORDINARY": "5"}
 
 

@@ -297,6 +297,19 @@ def test_a_secret_where_it_would_be_stored_is_refused_and_not_repeated(problems,
     ]
 
 
+def test_a_url_with_a_password_is_refused_like_a_secret_and_not_repeated(tmp_path):
+    file = tmp_path / "pipeline.yaml"
+    file.write_text("steps: {a: {script_name: a.py, step_config: {url: '${DATABASE_URL}'}}}\n")
+
+    with pytest.raises(ProjectError) as caught:
+        load_project(file, variables={"DATABASE_URL": "postgres://u:p@h/d"})
+
+    assert str(caught.value) == (
+        "pipeline.yaml:1: ${DATABASE_URL} looks like a secret, and what stands here is stored with the run; "
+        "a script reads it with run.get_secret('DATABASE_URL')"
+    )
+
+
 def test_a_secret_for_azure_s_name_is_refused_once_and_not_repeated(problems):
     text = STEPS + "ws_name: ${WS_TOKEN}\n"
 

@@ -15,6 +15,9 @@ from .errors import UserErrorException
 from .files import FileDataset
 from .tabular import TabularDataset
 
+# Stands for the project's folder in what is written, so that the project can be moved.
+_PROJECT = "${project}"
+
 
 class Datasets(Mapping):
     """The datasets by name, as `workspace.datasets`."""
@@ -99,7 +102,7 @@ def register(dataset, workspace, name, description, tags, create_new_version) ->
         "name": name,
         "description": description,
         "tags": dict(tags or {}),
-        "definition": dataset._definition,
+        "definition": _portable(context, dataset._definition),
     }
     folder = _folder(context, name)
     version = _write_new(folder, max(versions, default=0) + 1, described)
@@ -173,6 +176,24 @@ def _made(definition: dict, registration: Registration) -> AbstractDataset:
     return kind._create(definition, registration)
 
 
+def _portable(context: Context, definition: dict) -> dict:
+    """Return a definition whose paths are those of the project wherever that lies, as far as they are in it."""
+    project = os.path.dirname(context.state_dir)
+    return {
+        **definition,
+        "paths": [
+            _PROJECT + path[len(project) :] if path.startswith(os.path.join(project, "")) else path
+            for path in definition["paths"]
+        ],
+    }
+
+
+def _of_here(context: Context, definition: dict) -> dict:
+    project = os.path.dirname(context.state_dir)
+    paths = [project + path[len(_PROJECT) :] if path.startswith(_PROJECT) else path for path in definition["paths"]]
+    return {**definition, "paths": paths}
+
+
 def _versions(context: Context, workspace, name: str) -> dict[int, AbstractDataset]:
     versions: dict[int, AbstractDataset] = {}
     if name in context.datasets:
@@ -186,7 +207,7 @@ def _versions(context: Context, workspace, name: str) -> dict[int, AbstractDatas
             registration = Registration(
                 workspace, described["id"], name, int(stem), described["description"], described["tags"]
             )
-            versions[int(stem)] = _made(described["definition"], registration)
+            versions[int(stem)] = _made(_of_here(context, described["definition"]), registration)
     return versions
 
 
