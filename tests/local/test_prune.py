@@ -296,7 +296,7 @@ def test_half_written_files_are_cleared_unless_a_run_goes_on(layout, status, sta
 
 
 def test_what_cannot_be_cleared_is_said(layout):
-    """A folder stands where the runs' folder of leftovers is; nothing else stops the superuser."""
+    """A folder stands where a file is; nothing else stops the superuser."""
     (layout.reuse / "a.partial").mkdir(parents=True)
     os.utime(layout.reuse / "a.partial", (0, 0))
 
