@@ -163,7 +163,7 @@ class Server:
                 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
                 os.execve(step["python"], [step["python"], *step["argv"]], step["env"])  # noqa: S606 - no shell
         except BaseException as error:
-            # Not the script's doing: that is caught where the script runs.
+            # Not the script's doing: what that raises does not leave `run_script`.
             os.write(2, f"the step could not be started: {error}\n".encode())
         finally:
             os._exit(status)
@@ -258,6 +258,7 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
             modules = ",".join([*at_once, *asked["light"]])
             command = [sys.executable, __file__, str(connection.fileno()), modules, _AGAIN]
             os.execv(sys.executable, command)  # noqa: S606 - no shell
+    azml_script.imported_ahead.update(sys.modules)
     # What is here already is never garbage: collecting in a child would only copy its pages.
     gc.collect()
     gc.freeze()
