@@ -139,8 +139,10 @@ class Attempt:
         variables = variables_of(site.plan.pipeline, self._plan.step)
         environment = {**site.environment, **variables, "AZML_RUN_CONTEXT": str(places.context)}
         environment |= mentions.secrets(site.outer)
+        # Python puts the script's own folder first by itself, unless it is told not to.
+        given_path = path if environment.get("PYTHONSAFEPATH") else path[1:]
         environment["PYTHONPATH"] = os.pathsep.join(
-            [*path[1:], site.environment["PYTHONPATH"], *filter(None, [variables.get("PYTHONPATH")])]
+            [*given_path, site.environment["PYTHONPATH"], *filter(None, [variables.get("PYTHONPATH")])]
         )
         return Launch(
             id=self._plan.key,

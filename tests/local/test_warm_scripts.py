@@ -307,3 +307,18 @@ def test_steps_do_not_see_each_others_modules_and_variables(project):
     run = project.run()
 
     assert [project.log(run, step) for step in "ab"] == ["1 None\n", "2 None\n"]
+
+
+@pytest.mark.parametrize("process", ["", "spawn"])
+def test_a_step_finds_the_project_s_modules_where_python_is_told_not_to_look_beside_the_script(
+    project, monkeypatch, process
+):
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.setenv("AZML_LOCAL_PROCESS", process)
+    project.write({"below/own.py": "name = 'own'"})
+    script = "import os, sys, own\nprint(own.name, [os.path.basename(folder) for folder in sys.path[:2]])"
+    project.pipeline("steps: {a: {script_name: below/a.py}}").write({"below/a.py": script})
+
+    run = project.run()
+
+    assert project.log(run, "a") == "own ['below', 'work']\n", run["a"].detail

@@ -18,10 +18,13 @@ import sys
 
 _BARE = frozenset(sys.modules)
 
+# The folder of this file is no place for a step to import from; where PYTHONSAFEPATH is set it is not there at all.
+_FOLDER = __file__.rpartition("/")[0]
+if sys.path[:1] != [_FOLDER]:
+    sys.path.insert(0, _FOLDER)
 import azml_script  # type: ignore[import-not-found]  # noqa: E402
 
-# The folder of this file is no place for a step to import from.
-del sys.path[0]
+sys.path.remove(_FOLDER)
 
 import contextlib  # noqa: E402
 import gc  # noqa: E402
