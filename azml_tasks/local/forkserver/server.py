@@ -129,7 +129,8 @@ class Server:
         return False
 
     def _start(self, step: dict[str, Any]) -> None:
-        is_warm = step["warm"] and not self._is_shadowed(step["path"])
+        is_warm = step["warm"] and self.preloaded.isdisjoint(step["imports_first"])
+        is_warm = is_warm and not self._is_shadowed(step["path"])
         try:
             log = os.open(step["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
