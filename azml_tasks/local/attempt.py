@@ -25,11 +25,12 @@ from azml_tasks.local.inputs import InputMissingError, Inputs
 from azml_tasks.local.layout import StepPlaces
 from azml_tasks.local.mentions import Mentions, noted_reads
 from azml_tasks.local.objects import ChangedError
+from azml_tasks.local.preload import HEAVY
 from azml_tasks.local.processes import Ended, Launch
 from azml_tasks.local.record import StepRecord
 from azml_tasks.local.results import Result
 from azml_tasks.local.site import Site
-from azml_tasks.snapshot import Snapshot, missing_hint, package_hint
+from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, missing_hint, package_hint
 from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ if TYPE_CHECKING:
 # The folders of the working directory that belong to the run, as on Azure.
 _COLLECTED = ("outputs", "logs")
 # Variables that an interpreter or a library reads once, so that a process which is warm already would miss them.
-_READ_AT_START = (
-    *("PYTHON", "LD_", "LC_", "LANG", "TZ", "MALLOC_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "BLIS_", "MKL_"),
-    *("NUMEXPR_", "NPY_", "NUMPY_", "PANDAS_", "SCIPY_", "SKLEARN_", "JOBLIB_", "ARROW_"),
-)
+_READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", *READ_AT_IMPORT)
 
 
 @dataclass(frozen=True)
@@ -148,9 +146,11 @@ class Attempt:
         variables = variables_of(site.plan.pipeline, self._plan.step)
         environment = {**site.environment, **variables, "AZML_RUN_CONTEXT": str(places.context)}
         environment |= mentions.secrets(site.outer)
+        # Python puts the script's own folder first by itself, unless it is told not to.
+        given_path = path if environment.get("PYTHONSAFEPATH") else path[1:]
         environment["PYTHONPATH"] = os.pathsep.join(
             [
-                *(_as_entry(folder, places.work) for folder in path[1:]),
+                *(_as_entry(folder, places.work) for folder in given_path),
                 site.environment["PYTHONPATH"],
                 *filter(None, [variables.get("PYTHONPATH")]),
             ]
@@ -164,6 +164,7 @@ class Attempt:
             path=path,
             log=str(places.log),
             warm=site.warm and self._virtual is None and not any(name.startswith(_READ_AT_START) for name in variables),
+            imports_first=HEAVY if self._snapshot.tunes else (),
         )
 
     def started(self, reason: str) -> StepRecord:

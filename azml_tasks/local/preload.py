@@ -31,7 +31,7 @@ _LIGHT = frozenset(
 # fmt: on
 _STANDIN = "azureml"
 # Large ones that were found to be safe to fork after, which the fork server checks again (see forkserver/server.py).
-_HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow")
+HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow")
 # What of the stand-in for `azureml` only steps need that read datasets, models and the like.
 _OF_DATA = frozenset(
     (
@@ -69,9 +69,11 @@ def modules_to_preload(snapshots: Iterable[Snapshot], reads_data: bool) -> Prelo
 
     `reads_data` says whether a step has a dataset or a table among its inputs.
     """
+    snapshots = list(snapshots)
     counted = Counter(name for snapshot in snapshots for name in (*snapshot.outside, *snapshot.standard))
-    shared = {name for name, count in counted.items() if count > 1}
-    light = sorted(shared & _LIGHT.difference(_PARSER))
+    light = sorted({name for name, count in counted.items() if count > 1} & _LIGHT.difference(_PARSER))
+    # Who sets variables that a library reads at its import has to import it.
+    heavy = Counter(name for snapshot in snapshots if not snapshot.tunes for name in snapshot.outside)
     if reads_data and _STANDIN in counted:
         light += _of_standin(of_data=True)
-    return Preload(tuple(light), tuple(name for name in _HEAVY if name in shared))
+    return Preload(tuple(light), tuple(name for name in HEAVY if heavy[name] > 1))

@@ -35,7 +35,8 @@ _MOST_SAID = 2000
 class Launch:
     """A step's process to be. `argv` starts with the script, `path` holds the folders first on its import path.
 
-    A warm one runs in a fork of a process that has imported common modules, else a new interpreter is started.
+    A warm one runs in a fork of a process that has imported common modules, but for the modules that it must be the
+    first to import; else a new interpreter is started.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Launch:
     path: tuple[str, ...]
     log: str
     warm: bool
+    imports_first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class ForkServer:
                 "path": launch.path,
                 "log": launch.log,
                 "warm": launch.warm,
+                "imports_first": launch.imports_first,
             }
         )
 

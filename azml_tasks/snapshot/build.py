@@ -115,6 +115,7 @@ class _Assembly:
         self._script = script
         self._files: dict[str, str] = {}
         self._imported: frozenset[str] = frozenset()
+        self._tunes = False
         self.findings: list[Finding] = []
 
     def add_imports(self) -> None:
@@ -122,6 +123,7 @@ class _Assembly:
         closure = self._closure(self._script.file)
         for file, source in closure.files.values():
             self._add_imported(file, ("script_name",) if file == self._script.file else ())
+            self._tunes |= source.tunes
             if source.error:
                 message = f"Python {platform.python_version()} cannot read this file: {source.error}"
                 self._find((), file.path, message, source.line)
@@ -140,8 +142,9 @@ class _Assembly:
             for file in found:
                 if self._add_checked(file, key, "narrow the include") and file.path.endswith(".py"):
                     # What cannot be parsed here may be meant for something else than Python's import.
-                    for reached, _ in self._closure(file).files.values():
+                    for reached, source in self._closure(file).files.values():
                         self._add_imported(reached)
+                        self._tunes |= source.tunes
 
     def add_directory(self) -> None:
         """Add all of the script's directory less what its .amlignore leaves out."""
@@ -169,6 +172,7 @@ class _Assembly:
             hashes=MappingProxyType(hashes),
             outside=self._imported - sys.stdlib_module_names,
             standard=self._imported & sys.stdlib_module_names,
+            tunes=self._tunes,
         )
 
     def _closure(self, file: Located) -> Closure:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 # The deepest nesting of statements that CPython itself compiles is below this.
 _TOO_DEEP = "it is nested too deeply"
+# Variables that libraries read once, as they are imported.
+READ_AT_IMPORT = (
+    *("MALLOC_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "GOTO_", "BLIS_", "MKL_", "NUMEXPR_", "NPY_", "NUMPY_"),
+    *("PANDAS_", "SCIPY_", "SKLEARN_", "JOBLIB_", "ARROW_"),
+)
+_READ_AT_IMPORT = re.compile(rf"\b(?:{'|'.join(READ_AT_IMPORT)})[A-Z]".encode())
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,15 @@ class Import:
 class SourceFile:
     """The imports of one file, or why it cannot be read; `line` counts from 1, 0 is the file as a whole.
 
-    `exports` holds the names in a literal `__all__`, which `from package import *` imports.
+    `exports` holds the names in a literal `__all__`, which `from package import *` imports. `tunes` says whether it
+    names a variable that libraries read as they are imported, and so may set it before.
     """
 
     imports: tuple[Import, ...] = ()
     exports: tuple[str, ...] = ()
     error: str | None = None
     line: int = 0
+    tunes: bool = False
 
 
 class SourceFiles:
@@ -70,7 +79,7 @@ def parse(source: bytes) -> SourceFile:
     found = [item for statement in _statements(tree) for item in _imported_by(statement)]
     if b"import_module" in source or b"__import__" in source:
         found += _dynamic(tree)
-    return SourceFile(tuple(dict.fromkeys(found)), _exports(tree))
+    return SourceFile(tuple(dict.fromkeys(found)), _exports(tree), tunes=bool(_READ_AT_IMPORT.search(source)))
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:

@@ -17,7 +17,8 @@ class Snapshot:
 
     `hashes` maps the same paths to the SHA-256 of each content and `script` is the path of the script. `outside`
     names the top-level modules that the files import and the project does not have, `standard` those among the
-    imported that belong to the standard library.
+    imported that belong to the standard library. `tunes` says whether one of the files names a variable that
+    libraries read as they are imported.
     """
 
     script: str
@@ -25,6 +26,7 @@ class Snapshot:
     hashes: Mapping[str, str]
     outside: frozenset[str]
     standard: frozenset[str]
+    tunes: bool = False
 
     @cached_property
     def digest(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 
 import pytest
 
@@ -54,6 +55,44 @@ def test_pandas_is_imported_once_and_each_step_draws_numbers_of_its_own(project)
     assert [log[0] for log in logs.values()] == ["True", "True"]
     assert len({number for log in logs.values() for number in log[1].split()}) == 4
     assert [log[2] for log in logs.values()] == ["27000000.0", "27000000.0"]
+
+
+@pytest.mark.parametrize(
+    ("source", "is_preloaded"),
+    [
+        ("import numpy", True),
+        ("import os\nos.environ['OPENBLAS_NUM_THREADS'] = '1'\nimport numpy", False),
+        ("import os\nos.environ.update(OMP_NUM_THREADS='1')\nimport numpy", False),
+        ("import os\nos.environ['PYTHONHASHSEED'] = '1'\nMY_OMP_X, OMP_ = 1, 2\nimport numpy", True),
+    ],
+)
+def test_a_script_that_sets_what_a_library_reads_at_its_import_is_no_reason_to_preload_it(
+    tmp_path, source, is_preloaded
+):
+    (tmp_path / "a.py").write_text("import json, numpy")
+    (tmp_path / "b.py").write_text("import json, own")
+    (tmp_path / "own.py").write_text(source)
+    snapshots = [build_snapshot(tmp_path, ".", name) for name in ("a.py", "b.py")]
+
+    heavy = ("numpy",) if is_preloaded else ()
+    assert [snapshot.tunes for snapshot in snapshots] == [False, not is_preloaded]
+    assert modules_to_preload(snapshots, reads_data=False) == Preload(("json",), heavy)
+
+
+@linux
+def test_a_variable_that_a_script_sets_before_it_imports_numpy_counts_beside_steps_that_do_not(project):
+    pytest.importorskip("numpy")
+    show = """
+        was_here = "numpy" in sys.modules
+        import numpy
+        print(was_here, len(os.listdir("/proc/self/task")))
+    """
+    tuning = "import os, sys\nos.environ['OPENBLAS_NUM_THREADS'] = '1'\n" + textwrap.dedent(show)
+    other = "import os, sys\n" + textwrap.dedent(show)
+    run = project.line(a=other, b=tuning, c=other).run()
+
+    logs = {step: project.log(run, step) for step in "abc"}
+    assert (logs["a"].split()[0], logs["b"], logs["c"].split()[0]) == ("True", "False 1\n", "True")
 
 
 @linux

@@ -11,10 +11,42 @@ import textwrap
 
 import pytest
 
+from azml_tasks.local.environment import STANDIN
+from azml_tasks.local.preload import Preload
+from azml_tasks.local.processes import Ended, ForkServer, Launch
 from tests.local.conftest import linux
 
 pytestmark = linux
 
+
+# A stream as many scripts put in the place of sys.stdout.
+TEE = """
+import atexit, sys
+atexit.register(print, "at exit")
+class Tee:
+    def __init__(self, name): self.file = open(name, "w")
+    def write(self, text): self.file.write(text), sys.__stderr__.write(text)
+    def flush(self): pass
+sys.stdout = Tee("train.log")
+print("printed")
+"""
+SIGNALLED = """
+import atexit, os, signal, sys, threading, time
+atexit.register(print, "at exit")
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+def signal_late():
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.1)
+"""
+OWN_MODULE = """
+import os, sys
+def show(text): print(text, os.sep, _name)
+_name = "private"
+class A:
+    def __del__(self): show("deleted")
+a = A()
+"""
 
 INTROSPECTION = """
     import atexit, json, os, sys, threading, multiprocessing.process
@@ -98,6 +130,42 @@ def test_a_warm_script_finds_what_python_script_py_would_give_it(project, tmp_pa
         "import signal\nprint(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGPIPE))",
         "import sys\nprint('json' in dir(), __debug__, sys.flags.utf8_mode)",
         "import gc\nprint(gc.isenabled(), gc.get_threshold())\nl = []\nl.append(l)\ndel l\nprint(gc.collect() > 0)",
+        TEE,
+        TEE + "Tee.flush = lambda self: sys.exit(3)",
+        TEE + "Tee.flush = lambda self: 1 / 0\nsys.exit(3)",
+        TEE + "Tee.flush = lambda self: 1 / 0\nsys.stderr, sys.stdout = sys.stdout, sys.__stdout__",
+        TEE + "del Tee.flush",
+        TEE + "Tee.closed = property(lambda self: 1 / 0)\nraise ValueError",
+        "import sys\nsys.stdout = open(1, 'w', closefd=False)\nprint('first')\n1 / 0",
+        "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.detach())\nprint('a')",
+        "import sys\ndel sys.stdout, sys.stderr",
+        "import atexit, sys\natexit.register(print, 'a')\nsys.excepthook = lambda *a: sys.exit(3)\nraise ValueError",
+        "import sys\nsys.excepthook = lambda *a: sys.exit('done')\nraise KeyboardInterrupt",
+        "import sys\ndef f(*a): print(sys.exc_info()); raise KeyError(1)\nsys.excepthook = f\nraise ValueError(2)",
+        "import sys\nsys.excepthook = lambda *a: 1 / 0\nraise KeyboardInterrupt",
+        "import sys\nsys.excepthook = None\nraise ValueError",
+        "import sys\ndel sys.excepthook\nraise ValueError",
+        "import atexit, sys\natexit.register(lambda: print(repr(sys.last_value)))\nraise ValueError",
+        "class E(Exception):\n    def __setattr__(self, *a): 1 / 0\n    with_traceback = None\nraise E",
+        "class E(KeyboardInterrupt): pass\nraise E",
+        "class E(SystemExit): code = property(lambda self: 1 / 0)\nraise E('a')",
+        "import sys\nsys.exit(-1)",
+        "import sys\nsys.stderr = None\nsys.exit('text')",
+        SIGNALLED + "threading.Thread(target=signal_late).start()",
+        SIGNALLED + "atexit.register(lambda: (signal_late(), print('not reached')))",
+        SIGNALLED + "class A:\n    def __del__(self): signal_late(), print('not reached')\na = A()",
+        "import threading\ndef f(): raise ValueError\nthreading._shutdown = f",
+        "import sys, threading\ndef f(): 1 / 0\nthreading._shutdown = f\n"
+        "sys.unraisablehook = lambda a: print(a.exc_type, a.err_msg, a.object)",
+        "import sys\nsys.modules['threading'] = 3",
+        OWN_MODULE,
+        "import json\nclass A:\n    def __del__(self): print('deleted')\na = A()\njson.main = lambda: a",
+        OWN_MODULE + "sys.modules.clear()",
+        OWN_MODULE + "globals()[1] = 2",
+        OWN_MODULE + "import builtins\nbuiltins.a = a\ndel a\nbuiltins.print = None",
+        OWN_MODULE + "import types\nclass M(types.ModuleType):\n"
+        "    def __getattribute__(self, name): 1 / 0\nsys.modules['m'] = M('m')",
+        OWN_MODULE + "class M:\n    def __getattr__(self, name): 1 / 0\nsys.modules['m'] = M()",
     ],
 )
 def test_a_warm_script_prints_and_ends_as_python_script_py_does(project, script):
@@ -127,9 +195,10 @@ def without_addresses(text: str) -> str:
     return re.sub(r"0x[0-9a-f]+", "0x", text)
 
 
-def test_files_that_were_never_closed_are_written(project):
+@pytest.mark.parametrize("kept", ["", "import json; json.kept = keep"])
+def test_files_that_were_never_closed_are_written(project, kept):
     project.line(
-        a="""
+        a=f"""
             import csv, gzip, sys, threading, time, zipfile
             folder = sys.argv[2]
             text = open(folder + "/text", "w")
@@ -143,6 +212,7 @@ def test_files_that_were_never_closed_are_written(project):
             archive.writestr("name", "z")
             packed = gzip.open(folder + "/packed.gz", "wt")
             packed.write("p")
+            {kept}
         """,
         b="""
             import gzip, sys, zipfile
@@ -173,6 +243,46 @@ def test_files_that_were_never_closed_are_written_beside_a_thread_that_never_end
     assert (project.log(run, "a"), project.log(run, "b")) == ("", "x\n")
 
 
+@pytest.mark.parametrize(
+    "keeping",
+    [
+        "class Tee:\n"
+        "    closed = False\n"
+        "    def __init__(self): self.write = file.write\n"
+        "    def flush(self): pass\n"
+        "sys.stdout = Tee()\ndel file\nprint('x', end='')",
+        "import builtins\nbuiltins.kept = file\nfile.write('x')",
+        "sys.kept = file\nfile.write('x')",
+        "import functools, json\njson.kept = functools.partial(print, file=file)\njson.kept('x', end='')",
+        "def kept(): return file\nclass A: kept = staticmethod(kept)\nfile.write('x')",
+    ],
+)
+def test_a_file_is_written_that_something_else_than_a_variable_keeps_open(project, keeping):
+    project.line(
+        a="import sys\nfile = open(sys.argv[2] + '/text', 'w')\n" + keeping,
+        b="import sys\nprint(open(sys.argv[2] + '/text').read())",
+    )
+
+    run = project.run()
+
+    assert (run.status, project.log(run, "a"), project.log(run, "b")) == ("completed", "", "x\n")
+
+
+def test_a_script_that_is_gone_before_it_is_read_could_not_be_started(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(STANDIN)}
+    server = ForkServer(environment)
+    server.preload(Preload())
+
+    server.start(Launch("a", sys.executable, ("a.py",), str(tmp_path), environment, (), str(tmp_path / "log"), True))
+    ended = []
+    while not ended:
+        ended = server.wait(30)
+    server.close()
+
+    said = f"the step could not be started: [Errno 2] No such file or directory: '{tmp_path}/a.py'\n"
+    assert (ended, (tmp_path / "log").read_text()) == ([Ended("a", 70)], said)
+
+
 def test_a_project_file_that_hides_a_module_of_the_standard_library_does_so_here_too(project):
     project.write({"json.py": "name = 'of the project'", "argparse.py": "name = 'of the project, too'"})
     script = "import json, argparse\nprint(json.name, argparse.name)"
@@ -197,3 +307,18 @@ def test_steps_do_not_see_each_others_modules_and_variables(project):
     run = project.run()
 
     assert [project.log(run, step) for step in "ab"] == ["1 None\n", "2 None\n"]
+
+
+@pytest.mark.parametrize("process", ["", "spawn"])
+def test_a_step_finds_the_project_s_modules_where_python_is_told_not_to_look_beside_the_script(
+    project, monkeypatch, process
+):
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.setenv("AZML_LOCAL_PROCESS", process)
+    project.write({"below/own.py": "name = 'own'"})
+    script = "import os, sys, own\nprint(own.name, [os.path.basename(folder) for folder in sys.path[:2]])"
+    project.pipeline("steps: {a: {script_name: below/a.py}}").write({"below/a.py": script})
+
+    run = project.run()
+
+    assert project.log(run, "a") == "own ['below', 'work']\n", run["a"].detail

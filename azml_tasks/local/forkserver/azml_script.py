@@ -1,17 +1,36 @@
-"""Run a script in this process as `python script.py` would, for a process that was forked to do so."""
+"""Run a script in this process as `python script.py` would, for a process that was forked to do so.
+
+Once the script has started, whatever its end raises is dealt with as the interpreter deals with it (CPython,
+Python/pythonrun.c:_PyErr_PrintEx and Python/pylifecycle.c:Py_FinalizeEx); what `run_script` raises is of before.
+"""
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
+import _thread
+import atexit
+import builtins
 import contextlib
 import gc
 import os
 import signal
 import sys
 import time
+from _io import _IOBase
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
+if False:  # typing takes longer to import than a step to start
+    from types import TracebackType
+    from typing import Any
+
 _INTERRUPTED = -signal.SIGINT
+# What the interpreter ends with when its standard streams cannot be flushed.
+_NOT_FLUSHED = 120
+_BUILTINS = dict(vars(builtins))
+# The names of the modules that the server has imported: looking at each at a script's end would copy its pages.
+imported_ahead: set[str] = set()
+_display = sys.__excepthook__
 
 
 def run_script(argv: list[str], path: list[str], environment: dict[str, str]) -> int:
@@ -24,7 +43,17 @@ def run_script(argv: list[str], path: list[str], environment: dict[str, str]) ->
     sys.orig_argv = [sys.executable, *argv]
     sys.path[:0] = path
     _freshen()
-    status = _finish(_execute(os.path.abspath(argv[0])), path)
+    script = os.path.abspath(argv[0])
+    with open(script, "rb") as file:
+        source = file.read()
+    status = 1
+    try:
+        status = _execute(script, source)
+        if not _finish(path) and status != _INTERRUPTED:
+            status = _NOT_FLUSHED
+    except BaseException as error:
+        # A signal's handler may raise at any moment, also between those that the two look after.
+        _ignore(error, "the script's end")
     if status == _INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
@@ -51,89 +80,222 @@ def _freshen() -> None:
     time.tzset()
 
 
-def _execute(path: str) -> int:
+def _execute(path: str, source: bytes) -> int:
     main = ModuleType("__main__")
     main.__dict__.update(__file__=path, __cached__=None, __builtins__=sys.modules["builtins"])
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     main.__loader__ = SourceFileLoader("__main__", path)
     sys.modules["__main__"] = main
+    raised = None
     try:
-        with open(path, "rb") as file:
-            source = file.read()
         exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102 - what the step is
-    except SystemExit as error:
-        return _status_of(error.code)
     except BaseException as error:
-        # As the interpreter does, without the frames of this file.
-        trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-            trace = trace.tb_next
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-        return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
-    return 0
+        raised = error
+    _flush_quietly()
+    # Not where it was caught, or what the hook raises would have been raised while something else was handled.
+    return 0 if raised is None else _status_after(raised)
 
 
-def _status_of(code: object) -> int:
+def _status_after(error: BaseException) -> int:
+    """Show what ended the script, and return the status that makes of it."""
+    if isinstance(error, SystemExit):
+        return _status_of(error)
+    trace = _strip(error)
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
+    if sys.version_info >= (3, 12):
+        sys.last_exc = error
+    in_hook = None
+    if hasattr(sys, "excepthook"):
+        try:
+            sys.excepthook(type(error), error, trace)
+        except SystemExit as stopped:
+            return _status_of(stopped)
+        except BaseException as raised:
+            in_hook = raised
+    else:
+        _say("sys.excepthook is missing\n")
+        _display(type(error), error, trace)
+    if in_hook is not None:
+        _say("Error in sys.excepthook:\n")
+        _display(type(in_hook), in_hook, _strip(in_hook))
+        _say("\nOriginal exception was:\n")
+        _display(type(error), error, trace)
+    return _INTERRUPTED if type(error) is KeyboardInterrupt else 1
+
+
+def _status_of(stopped: SystemExit) -> int:
+    code: object = stopped
+    with contextlib.suppress(BaseException):
+        code = stopped.code
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF
-    print(code, file=sys.stderr)
+        # What no C long holds is -1.
+        return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 0xFF
+    with contextlib.suppress(BaseException):
+        text = str(code)
+        stream = getattr(sys, "stderr", None)
+        (_say if stream is None else stream.write)(text)
+    _say("\n")
     return 1
 
 
-def _finish(status: int, path: list[str]) -> int:
-    """Do what an interpreter does at its end and a user can see: threads, atexit, objects, buffers."""
-    import atexit
+def _strip(error: BaseException) -> TracebackType | None:
+    """Take the frames of this file from where an error was raised; return the rest."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    BaseException.with_traceback(error, trace)  # An error's own class may do otherwise.
+    return trace
 
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        threading._shutdown()
+
+def _say(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.write(2, text.encode("utf-8", "backslashreplace"))
+
+
+def _finish(path: list[str]) -> bool:
+    """Do what an interpreter does at its end and a user can see: threads, atexit, signals, objects, buffers.
+
+    Return whether the standard streams could be flushed.
+    """
+    if "threading" in sys.modules:
+        threading = sys.modules["threading"]
+        try:
+            threading._shutdown()
+        except BaseException as error:
+            _ignore(error, "threading shutdown", threading)
     atexit._run_exitfuncs()
-    flushed = _flush()
-    if threading is not None and threading.active_count() > 1:
-        # Threads that outlive the script still use its modules.
-        _flush_open_files()
-    else:
+    is_flushed = _flush()
+    _reset_signals()
+    # Threads that outlive the script still use its modules.
+    if not _thread._count():
         _drop_modules(path)
-    return status if flushed and _flush() else status or 120
+    _flush_open_files()
+    _flush_quietly()
+    return is_flushed
 
 
-def _drop_modules(path: list[str]) -> None:
-    """Empty the script and the project's modules: what was never closed is written when its last reference goes."""
-    folders = tuple(os.path.join(folder, "") for folder in path)
-    _clear(sys.modules["__main__"])
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.startswith(folders):
-            _clear(module)
-    gc.collect()
+def _ignore(error: BaseException, doing: str, where: object = None) -> None:
+    """Tell of an error that nobody can catch any more, as the interpreter does: by an object before Python 3.13."""
+    told = (f"Exception ignored on {doing}", None) if sys.version_info >= (3, 13) or where is None else (None, where)
+    with contextlib.suppress(BaseException):
+        sys.unraisablehook(_type_of_ignored()((type(error), error, _strip(error), *told)))
 
 
-def _flush_open_files() -> None:
-    import io
+def _type_of_ignored() -> Any:
+    """Return the type of what `sys.unraisablehook` is given, which has no name."""
+    seen = []
 
-    for item in gc.get_objects():
-        if isinstance(item, io.IOBase) and not item.closed:
-            with contextlib.suppress(OSError, ValueError):
-                item.flush()
+    class Failing:
+        def __del__(self) -> None:
+            raise ValueError
 
-
-def _clear(module: ModuleType) -> None:
-    # Private names first, then the others, as the interpreter does.
-    names = module.__dict__
-    for private in (True, False):
-        for name in list(names):
-            if name.startswith("_") == private and name not in ("__builtins__", "__file__"):
-                names[name] = None
+    hook, sys.unraisablehook = sys.unraisablehook, lambda arguments: seen.append(type(arguments))
+    Failing()
+    sys.unraisablehook = hook
+    return seen[0]
 
 
 def _flush() -> bool:
-    for stream in (sys.stdout, sys.stderr):
+    """Flush the standard streams, whatever the script has put in their place; say whether they could be."""
+    is_flushed = True
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name, None)
+        if stream is None or _is_closed(stream):
+            continue
         try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except (OSError, ValueError):
-            return False
-    return True
+            stream.flush()
+        except BaseException as error:
+            is_flushed = False
+            if name == "stdout":
+                _ignore(error, "flushing sys.stdout", stream)
+    return is_flushed
+
+
+def _is_closed(stream: Any) -> bool:
+    with contextlib.suppress(BaseException):
+        return bool(stream.closed)
+    return False
+
+
+def _flush_quietly() -> None:
+    for name in ("stderr", "stdout"):
+        with contextlib.suppress(BaseException):
+            getattr(sys, name).flush()
+
+
+def _reset_signals() -> None:
+    """Leave signals to the system: none may interrupt what follows with an exception."""
+    for number in range(1, _signal.NSIG):
+        if callable(_signal.getsignal(number)):
+            _signal.signal(number, _signal.SIG_DFL)
+
+
+def _drop_modules(path: list[str]) -> None:
+    """Let go of the script and the project's modules: what was never closed is written when its last reference goes.
+
+    As the interpreter does, their names are only taken from what is still alive then: finalizers use them.
+    """
+    # What survives this is known in the order in which it refers to each other. So what is dropped below is finalized
+    # from the outside in, a text file before the buffer that it writes to.
+    gc.collect()
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, name, getattr(sys, f"__{name}__", None))
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)
+    names = vars(builtins)
+    names.update(_BUILTINS)
+    for name in names.keys() - _BUILTINS.keys():
+        del names[name]
+    forgotten = _forget_modules(tuple(os.path.join(folder, "") for folder in path))
+    gc.collect()
+    alive = {id(item): item for item in gc.get_objects() if id(item) in forgotten}
+    for key in reversed(forgotten):
+        # What lives at the place of a module's names need not be they any more.
+        if type(alive.get(key)) is dict and alive[key].get("__name__") == forgotten[key]:
+            _clear(alive[key])
+    if alive:
+        del alive
+        gc.collect()
+
+
+def _forget_modules(folders: tuple[str, ...]) -> dict[int, object]:
+    """Take the script, modules in these folders and what no import has made from the known ones.
+
+    Return the name of each module by the id of its variables, which may outlive it.
+    """
+    forgotten = {}
+    for name in [name for name in sys.modules if name == "__main__" or name not in imported_ahead]:
+        module = sys.modules[name]
+        if issubclass(type(module), ModuleType):
+            # Without asking the module, which may do anything then.
+            names = object.__getattribute__(module, "__dict__")
+            file = names.get("__file__")
+            is_made_up = name == "__main__" or names.get("__spec__") is None
+            if not is_made_up and not (isinstance(file, str) and file.startswith(folders)):
+                continue
+            forgotten[id(names)] = names.get("__name__")
+        sys.modules[name] = None  # type: ignore[assignment]
+    return forgotten
+
+
+def _clear(names: dict[str, object]) -> None:
+    # Private names first, then the others, as the interpreter does.
+    ordered = [name for name in names if isinstance(name, str) and name != "__builtins__"]
+    for name in sorted(ordered, key=lambda name: not name.startswith("_") or name.startswith("__")):
+        names[name] = None
+
+
+def _flush_open_files() -> None:
+    """Write what files still hold that something else than the project's modules keeps open."""
+    objects = gc.get_objects()
+    kinds = {kind for kind in set(map(type, objects)) if issubclass(kind, _IOBase)}
+    for file in [item for item in objects if type(item) in kinds] if kinds else ():
+        with contextlib.suppress(BaseException):
+            if not file.closed:
+                file.flush()

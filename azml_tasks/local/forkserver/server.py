@@ -18,10 +18,13 @@ import sys
 
 _BARE = frozenset(sys.modules)
 
+# The folder of this file is no place for a step to import from; where PYTHONSAFEPATH is set it is not there at all.
+_FOLDER = __file__.rpartition("/")[0]
+if sys.path[:1] != [_FOLDER]:
+    sys.path.insert(0, _FOLDER)
 import azml_script  # type: ignore[import-not-found]  # noqa: E402
 
-# The folder of this file is no place for a step to import from.
-del sys.path[0]
+sys.path.remove(_FOLDER)
 
 import contextlib  # noqa: E402
 import gc  # noqa: E402
@@ -126,7 +129,8 @@ class Server:
         return False
 
     def _start(self, step: dict[str, Any]) -> None:
-        is_warm = step["warm"] and not self._is_shadowed(step["path"])
+        is_warm = step["warm"] and self.preloaded.isdisjoint(step["imports_first"])
+        is_warm = is_warm and not self._is_shadowed(step["path"])
         try:
             log = os.open(step["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
@@ -163,7 +167,7 @@ class Server:
                 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
                 os.execve(step["python"], [step["python"], *step["argv"]], step["env"])  # noqa: S606 - no shell
         except BaseException as error:
-            # Not the script's doing: that is caught where the script runs.
+            # Not the script's doing: what that raises does not leave `run_script`.
             os.write(2, f"the step could not be started: {error}\n".encode())
         finally:
             os._exit(status)
@@ -258,6 +262,7 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
             modules = ",".join([*at_once, *asked["light"]])
             command = [sys.executable, __file__, str(connection.fileno()), modules, _AGAIN]
             os.execv(sys.executable, command)  # noqa: S606 - no shell
+    azml_script.imported_ahead.update(sys.modules)
     # What is here already is never garbage: collecting in a child would only copy its pages.
     gc.collect()
     gc.freeze()
