@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,21 @@ def _findings(context: Context, target: str) -> Iterator[Finding]:
         yield from (Finding("bad", line) for line in str(error).splitlines())
         return
     yield from examine(project)
+    yield from _environments(project)
     yield from _workspace(project)
+
+
+def _environments(project: Project) -> Iterator[Finding]:
+    """Name the environments that `register-env` could not make on this machine, when the target runs here."""
+    if project.pipeline.backend != "local":
+        return
+    from azml_tasks.diagnosis import Finding
+    from azml_tasks.errors import ProjectError
+    from azml_tasks.local.registration import missing_pythons
+
+    # A conda file that cannot be read is told with the file.
+    with contextlib.suppress(ProjectError):
+        yield from (Finding("note", str(problem)) for problem in missing_pythons(project))
 
 
 def _workspace(project: Project) -> Iterator[Finding]:

@@ -43,6 +43,22 @@ def test_a_file_that_is_fine(churn: Invoke):
     )
 
 
+def test_an_environment_whose_python_is_not_here_is_a_note(churn: Invoke):
+    churn.write("pipeline.yaml", PIPELINE + "    environments: {e: {python_version: '3.99'}, f: {conda_file: x.yml}}\n")
+
+    answer = churn("doctor")
+
+    assert (about_the_file(answer.out), answer.status) == (
+        [
+            "BAD  pipeline.yaml:4: environment 'f': there is no x.yml",
+            "note pipeline.yaml:4: environment 'e': Python 3.99 is asked for, and there is no python3.99 on the PATH "
+            "of this machine: install it; until then its steps run in the Python that runs here, "
+            f"{'.'.join(platform.python_version_tuple()[:2])}",
+        ],
+        2,
+    )
+
+
 def test_a_secret_in_the_file_is_a_note_with_what_mends_it(churn: Invoke):
     churn.write("pipeline.yaml", PIPELINE.replace("lr: 0.1", "password: hunter2"))
 
