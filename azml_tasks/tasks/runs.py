@@ -143,7 +143,7 @@ def _logs(
 ) -> Iterator[tuple[StepRecord, Iterable[str]]]:
     """Find the logs of a run's steps, in pieces.
 
-    Raises RunError, and UsageError for a step that the run does not have.
+    Raises RunError when nothing has been run, and UsageError for a run or a step that there is not.
     """
     here = local_runs(context, target)
     if here is None:

@@ -177,12 +177,14 @@ def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> 
     only_second = [line for line in told(sums("run", "--only", "second").out).splitlines() if "started" not in line]
     assert from_second[1:] == [
         "run RUN of experiment sums: 2 steps on this machine",
+        "first: not asked for; its result of RUN is taken",
         "second: completed after TIME",
         "third: completed after TIME",
         "run RUN completed after TIME",
     ]
     assert only_second[1:] == [
         "run RUN of experiment sums: 1 step on this machine",
+        "first: not asked for; its result of RUN is taken",
         "second: completed after TIME",
         "run RUN completed after TIME",
     ]
@@ -197,6 +199,11 @@ def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> 
         (["--set", "zzz.add=1"], "'zzz.add': the pipeline has no step 'zzz': it has first, second and third"),
         (["--set", "second.add=x"], "'second.add' takes a whole number, not 'x'"),
         (["--only", "first", "--from-step", "first"], "--from-step and --only exclude each other: give one of them"),
+        (
+            ["--experiment", "bad name/é"],
+            "--experiment: 'bad name/é' is not a valid name: an experiment takes 1 to 255 letters, digits, underscores "
+            "and dashes, and starts with a letter or a digit",
+        ),
     ],
 )
 def test_flags_that_do_not_fit_the_pipeline_are_refused_with_exit_status_2(
@@ -204,6 +211,36 @@ def test_flags_that_do_not_fit_the_pipeline_are_refused_with_exit_status_2(
 ) -> None:
     answer = sums("run", *words)
     assert (answer.err.strip(), answer.status) == (sentence, 2)
+
+
+@pytest.mark.parametrize("task", ["runs.show", "runs.logs", "runs.cancel"])
+def test_a_run_that_is_not_there_or_that_several_begin_like_is_refused_with_exit_status_2(
+    sums: Invoke, task: str
+) -> None:
+    sums("run")
+    sums("run")
+    second, first = [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]]
+
+    assert sums(task, "--run", "foo") == Answer(
+        "", "there is no run 'foo'; `invoke runs.list` shows those there are\n", 2
+    )
+    assert sums(task, "--run", "20") == Answer("", f"several runs begin with '20': {second} and {first}\n", 2)
+
+
+def test_a_file_that_names_no_backend_is_told_first_where_it_runs(sums: Invoke) -> None:
+    sums.write("pipeline.yaml", "ws_name: churn-ws\nresource_group: rg\nsteps: {a: {script_name: add.py}}\n")
+    problems = (
+        "pipeline.yaml:1: Azure needs subscription_id, and the file has none\n"
+        "pipeline.yaml:3: step 'a' has no compute: Azure needs compute_name, in the step or at the top of the file\n"
+        "pipeline.yaml:3: step 'a' has no environment: Azure needs env_name, in the step or at the top of the file\n"
+    )
+    default = ", which is the default: `backend: local` runs it on this machine"
+
+    assert sums("run") == Answer(f"pipeline.yaml in the workspace churn-ws (backend azure{default})\n", problems, 2)
+    sums.write("pipeline.yaml", "backend: azure\nresource_group: rg\nsteps: {a: {script_name: add.py}}\n")
+    assert sums("run").out == "pipeline.yaml on Azure ML (backend azure)\n"
+    sums.write("pipeline.yaml", "resource_group: rg\nsteps: {a: {script_name: add.py}}\ntargets: {t: {tags: {a: b}}}\n")
+    assert sums("run", "--target", "t").out == f"pipeline.yaml on Azure ML (backend azure, target t{default})\n"
 
 
 def test_a_step_whose_input_was_never_made_is_refused_with_exit_status_1(sums: Invoke) -> None:
