@@ -20,7 +20,7 @@ _MARKS = {"good": "ok  ", "note": "note", "bad": "BAD "}
 
 @task(help={"target": TARGET})
 def doctor(context: Context, target: str = "") -> None:
-    """Say what this machine, the file and the workspace still lack, and what mends it."""
+    """Say what this machine, the file and the workspace lack, and what mends it."""
     verdicts = set()
     for finding in _findings(context, target):
         verdicts.add(finding.verdict)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @task(help={"target": TARGET, "prune": "Then disable the versions that no endpoint and no active schedule uses."})
 def publish(context: Context, target: str = "", prune: bool = False) -> None:
-    """Publish the pipeline when its content is new; its endpoint runs this version from then on."""
+    """Publish the pipeline when its content is new; its endpoint then runs that."""
     project, dry = load(context, target), is_dry(context)
     ws = _workspace(project)
     from azml_tasks.azure.publish import disable_versions, publish, unused_versions
@@ -68,7 +68,7 @@ def run(
     version: str = "",
     experiment: str = "",
 ) -> None:
-    """Run the published pipeline once more, as it was published, whatever the file says today."""
+    """Run the published pipeline once more, whatever the file says today."""
     project, dry = load(context, target), is_dry(context)
     wanted = named_experiment(experiment)
     ws = _workspace(project)

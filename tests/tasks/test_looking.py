@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from azml_tasks.reading.schema_file import SCHEMA_FILE
+from azml_tasks.tasks import namespace
 from azml_tasks.tasks.task import TARGET
 from tests.tasks.conftest import Answer, Invoke
 
@@ -158,6 +159,13 @@ def test_the_graph_as_mermaid(churn: Invoke):
         "",
         0,
     )
+
+
+def test_what_a_task_does_fits_a_terminal_of_80_columns():
+    texts = {name: namespace[name].__doc__ for name in namespace.task_names}
+
+    # Invoke indents it by two.
+    assert {name: line for name, text in texts.items() for line in text.splitlines() if len(line) > 78} == {}
 
 
 @pytest.mark.parametrize(
