@@ -122,12 +122,21 @@ def test_an_unknown_target_is_bad(churn: Invoke):
 
 
 @pytest.mark.parametrize(("backend", "verdict"), [("local", "note"), ("azure", "BAD ")])
-def test_a_wrong_file_for_azure_needs_the_sdk_all_the_same(churn: Invoke, monkeypatch, backend: str, verdict: str):
+@pytest.mark.parametrize("has_extra", [True, False])
+def test_a_wrong_file_for_azure_needs_the_sdk_all_the_same(
+    churn: Invoke, monkeypatch, backend: str, verdict: str, has_extra: bool
+):
     monkeypatch.setattr("azml_tasks.diagnosis.SDK", ("azureml-that-there-is-not",))
     monkeypatch.setattr("azml_tasks.diagnosis.SDK_PYTHON", (9, 9))
     churn.write("pipeline.yaml", PIPELINE.replace("script_name", "script_nam").replace("local", backend))
 
+    if has_extra:
+        extras = 'dev = [\n  "pytest",\n]\nazure = ["azml-tasks[azure]"]\n'
+        churn.write("pyproject.toml", f"[project]\nname = 'x'\n[project.optional-dependencies]\n{extras}[tool.x]\n")
+    else:
+        churn.write("pyproject.toml", "[project.optional-dependencies]\ndev = []\n[tool.x]\nazure = 1\n")
+
     assert churn("doctor").out.splitlines()[1:3] == [
         f"{verdict} the Azure ML SDK is not installed (azureml-that-there-is-not); local runs need none",
-        '     -> pip install "azml-tasks[azure]"',
+        '     -> pip install -e ".[azure]"' if has_extra else '     -> pip install "azml-tasks[azure]"',
     ]
