@@ -1,22 +1,22 @@
-"""Parameters and metrics as `runs.show` prints them: written as YAML writes them, a series in a short row."""
+"""Parameters and metrics as `runs.show` prints them: as YAML writes them, texts plain, a series in a short row."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
 # How long (characters) a series may get before its middle is left out.
 _LONGEST = 60
-# Texts that YAML 1.1 or 1.2 takes for something else, or that would not be seen to be texts.
-_NOT_PLAIN = re.compile(r"|~|null|true|false|yes|no|on|off|y|n|[-+.]?[\d.][\d._eE+-]*|\s.*|.*\s", re.IGNORECASE)
 
 
 def value_text(value: object) -> str:
-    """Return the value as YAML writes it in a line; long lists in it are cut."""
+    """Return the value as YAML writes it in a line; long lists in it are cut.
+
+    A text stands as it is, since all parameters of Azure are texts, unless it would not be seen or not be one line.
+    """
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key}: {value_text(item)}' for key, item in value.items())}}}"
     if isinstance(value, (list, tuple)):
@@ -24,8 +24,7 @@ def value_text(value: object) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     if isinstance(value, str):
-        is_plain = value.isprintable() and not _NOT_PLAIN.fullmatch(value)
-        return value if is_plain else json.dumps(value, ensure_ascii=False)
+        return value if value.isprintable() and value.strip() else json.dumps(value, ensure_ascii=False)
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
