@@ -37,7 +37,7 @@ def _findings(context: Context, target: str) -> Iterator[Finding]:
     from azml_tasks.errors import ProjectError
 
     try:
-        project = load(context, target)
+        project = load(context, target, with_files=True)
     except ProjectError as error:
         yield from examine_machine(stated(context, target) == "azure")
         yield from (Finding("bad", line) for line in str(error).splitlines())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @task(help={"target": TARGET, "prune": "Then disable the versions that no endpoint and no active schedule uses."})
 def publish(context: Context, target: str = "", prune: bool = False) -> None:
     """Publish the pipeline when its content is new; its endpoint then runs that."""
-    project, dry = load(context, target), is_dry(context)
+    project, dry = load(context, target, with_files=True), is_dry(context)
     ws = _workspace(project)
     from azml_tasks.azure.publish import disable_versions, publish, unused_versions
 

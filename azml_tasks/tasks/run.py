@@ -52,7 +52,7 @@ def run(
     from azml_tasks.overrides import override
     from azml_tasks.reading.schema_file import write_schema
 
-    project = load(context, target)
+    project = load(context, target, with_files=True)
     pipeline = override(project.pipeline, set or ())
     is_local = pipeline.backend == "local"
     if not is_local and (from_step or only):

@@ -30,7 +30,7 @@ NAME = "The schedule's name; by default that of pipeline.yaml."
 )
 def schedule(context: Context, target: str = "", run_now: bool = False) -> None:
     """Have the pipeline run by itself as the file says, published anew if changed."""
-    project, dry = load(context, target), is_dry(context)
+    project, dry = load(context, target, with_files=True), is_dry(context)
     if project.pipeline.backend == "local":
         if run_now:
             print("note: --run-now has no meaning on this machine: `invoke run` starts a run")
