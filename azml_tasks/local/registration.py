@@ -82,13 +82,16 @@ def _environment(project: Project, layout: Layout, name: str, dry: bool) -> Made
 
 
 def missing_pythons(project: Project) -> Iterator[Problem]:
-    """Yield what keeps environments of the file from being made on this machine: their Python is not here.
+    """Yield what keeps environments that are still to be made from it: their Python is not on this machine.
 
     Raises ProjectError for a conda file that cannot be read.
     """
+    layout = Layout.of(project.directory)
     for name in project.pipeline.environments:
-        problem = _missing_python(project, name, _wanted(project, name))
-        if problem:
+        wanted = _wanted(project, name)
+        found = virtual_environment.find(layout, name)
+        problem = _missing_python(project, name, wanted)
+        if problem and not (found and found.digest == wanted.digest):
             yield problem
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import ProjectError, RunError
-from azml_tasks.local.files import remove_tree
-from azml_tasks.local.registration import register, register_datasets, register_environments
+from azml_tasks.local.files import remove_tree, write_json
+from azml_tasks.local.registration import missing_pythons, register, register_datasets, register_environments
 from azml_tasks.local.virtual_environment import Wanted, wanted
 from azml_tasks.reading import load_project
 from azml_tasks.runs.events import Remark
@@ -256,10 +256,26 @@ def test_a_python_that_is_not_here_is_named_and_the_rest_is_made(project, dry):
     assert lines == [f"environment g: {outcome}", "dataset one: 1 row of id in b.csv"]
     asked = "Python 3.{0} is asked for, and there is no python3.{0} on the PATH of this machine: install it; "
     until = f"until then its steps run in the Python that runs here, {VERSION}"
+    assert [problem.line for problem in missing_pythons(loaded(project))] == [5, 6]
     assert str(caught.value) == (
         f"pipeline.yaml:5: environment 'e': {asked.format(99)}{until}\n"
         f"pipeline.yaml:6: environment 'f': {asked.format(98)}{until}"
     )
+
+
+def test_an_environment_that_is_made_misses_no_python(project):
+    project.pipeline(
+        "environments: {e: {python_version: '3.99'}}\nsteps: {a: {script_name: a.py}}",
+        a="",
+    )
+    folder = project.folder / ".azml/envs/e"
+    (folder / "x/bin").mkdir(parents=True)
+    (folder / "x/bin/python").touch()
+    digest = wanted(loaded(project).plan, "e", project.folder).digest
+    write_json(folder / "azml-environment.json", {"version": 2, "digest": digest, "python": "3.99.1", "folder": "x"})
+
+    assert list(missing_pythons(loaded(project))) == []
+    assert said(register_environments(loaded(project))) == ["environment e: unchanged (Python 3.99.1)"]
 
 
 @pytest.mark.parametrize(
