@@ -13,6 +13,7 @@ from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
+from azml_tasks.wiring import StepPlan
 
 
 def project_problems(project: Project) -> list[Problem]:
@@ -22,14 +23,18 @@ def project_problems(project: Project) -> list[Problem]:
 
 
 def file_problems(project: Project) -> list[Problem]:
-    """Return what is wrong with the files that the pipeline names: scripts, imports, data, conda files."""
+    """Return what is wrong with the files that the pipeline names: scripts, imports, data, conda files.
+
+    How the steps are wired does not matter.
+    """
     return list(dict.fromkeys((*_snapshots(project), *_data(project), *_environment_files(project))))
 
 
 def _snapshots(project: Project) -> Iterator[Problem]:
     builder = SnapshotBuilder(project.directory, hash_file=_readable)
+    steps = (StepPlan(key, step, (), (), (), ()) for key, step in project.pipeline.steps.items())
     try:
-        take_snapshots(builder, project.plan.steps, project.problem)
+        take_snapshots(builder, steps, project.problem)
     except ProjectError as error:
         yield from error.problems
 

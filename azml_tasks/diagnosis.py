@@ -12,6 +12,7 @@ from typing import Literal
 import azml_tasks
 from azml_tasks.checks import project_problems
 from azml_tasks.errors import listed
+from azml_tasks.needs import install_command
 from azml_tasks.reading import Project
 from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
 
@@ -62,7 +63,7 @@ def _sdk(for_azure: bool) -> Iterator[Finding]:
         yield Finding(verdict, message, "use Python 3.11 for the tasks that talk to Azure")
     elif missing:
         message = f"the Azure ML SDK is not installed ({listed(missing)}); local runs need none"
-        yield Finding(verdict, message, 'pip install "azml-tasks[azure]"')
+        yield Finding(verdict, message, install_command())
     else:
         yield Finding("good", f"Azure ML SDK: {', '.join(f'{name} {version}' for name, version in found.items())}")
         yield from _mismatches()

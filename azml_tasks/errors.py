@@ -2,11 +2,11 @@
 
     AzmlError                  what a task prints as one sentence and exits with `exit_status`
     ├── ProjectError           the project's files are wrong: every problem at once, a line each
-    ├── UsageError             what was typed does not fit the project: a step that is not there
+    ├── UsageError             what was typed does not fit the project: a step or a run that is not there
     ├── NotInstalledError      something that the command needs is missing on this machine
     ├── LoginError             Azure did not accept, or could not be shown, who we are
     ├── ServiceError           Azure refused or did not answer a request
-    └── RunError               a run failed, was cancelled or cannot be found
+    └── RunError               a run failed or was cancelled, or there is none
 
 Anything else that escapes is a bug of ours and keeps its traceback.
 """
@@ -85,7 +85,7 @@ class ServiceError(AzmlError):
 
 
 class RunError(AzmlError):
-    """A run failed, was cancelled or cannot be found."""
+    """A run failed or was cancelled, or there is none."""
 
     exit_status: ClassVar[int] = 1
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.reading import Project
@@ -22,6 +24,19 @@ _OF_AZURE = """
     tensorflowparameterservercount tensorflowworkercount usermanageddependencies yarndeploymode
 """
 RESERVED_PARAMETERS = frozenset(_OF_AZURE.split())
+
+
+# The extra of a project as the template makes it; Python 3.10 has no parser of TOML.
+_AZURE_EXTRA = re.compile(r"^\[project\.optional-dependencies\]\s*$(?:\n(?!\[).*)*?\nazure\s*=", re.MULTILINE)
+
+
+def install_command() -> str:
+    """Return what installs Azure's SDK: the project's own extra in the current folder, if it has one, else ours."""
+    try:
+        has_extra = _AZURE_EXTRA.search(Path("pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        has_extra = None
+    return 'pip install -e ".[azure]"' if has_extra else 'pip install "azml-tasks[azure]"'
 
 
 def needs_problems(project: Project) -> list[Problem]:

@@ -44,8 +44,8 @@ def list_runs(ws: Any, experiment: str, limit: int = 20) -> list[RunRecord]:
 def find_run(ws: Any, experiment: str, wanted: str | None = None, plan: Plan | None = None) -> RunRecord:
     """Return the newest run, or the one whose id begins with `wanted`, with its steps and what they logged.
 
-    Azure knows steps by their labels; by `plan`, they have their keys. Raises RunError when there is no such run, or
-    more than one.
+    Azure knows steps by their labels; by `plan`, they have their keys. Raises UsageError when `wanted` is no run, or
+    more than one; RunError when nothing has been run.
     """
     with service_calls("looking at the run"):
         run = _find(ws, experiment, wanted)
@@ -59,7 +59,7 @@ def read_logs(
 ) -> list[StepLog]:
     """Return what the steps of a run printed, or one of them.
 
-    `plan` is as in find_run. Raises RunError as find_run does, and UsageError when the run has no such step.
+    `plan` is as in find_run. Raises as find_run does, and UsageError when the run has no such step.
     """
     with service_calls("reading the logs"):
         from azml_tasks.azure.logs import read_log
@@ -78,7 +78,7 @@ def read_logs(
 def cancel_run(ws: Any, experiment: str, wanted: str | None = None) -> RunRecord:
     """Ask Azure to cancel a run, and return its record as it was before.
 
-    Raises RunError as find_run does, and when the run is over.
+    Raises as find_run does, and RunError when the run is over.
     """
     with service_calls("cancelling the run"):
         from azureml.pipeline.core import PipelineRun
@@ -98,11 +98,11 @@ def _find(ws: Any, experiment: str, wanted: str | None) -> Run:
         run for run in islice(_runs(ws, experiment), _SEARCHED if wanted else 1) if run.id.startswith(wanted or "")
     ]
     if len(found) > 1:
-        raise RunError(f"several runs begin with '{wanted}': {listed(run.id for run in found)}")
+        raise UsageError(f"several runs begin with '{wanted}': {listed(run.id for run in found)}")
     if found:
         return found[0]
     if wanted:
-        raise RunError(_no_run(experiment, wanted))
+        raise UsageError(_no_run(experiment, wanted))
     raise RunError(f"nothing has been run in the experiment '{experiment}' yet; `invoke run` does")
 
 
@@ -116,7 +116,7 @@ def _known(ws: Any, experiment: str, identifier: str) -> Run:
     except Exception as error:
         if not (is_foreign(error) and is_missing(error)):
             raise
-    raise RunError(_no_run(experiment, identifier))
+    raise UsageError(_no_run(experiment, identifier))
 
 
 def _no_run(experiment: str, wanted: str) -> str:

@@ -17,7 +17,6 @@ from azml_tasks.errors import NotInstalledError
 # Microsoft publishes azureml-pipeline-steps for Python below 3.12 only; pip falls back to a release of 2019 there.
 NEWEST_PYTHON = (3, 11)
 OLDEST_SDK = (1, 61)
-INSTALL = 'pip install "azml-tasks[azure]"'
 
 _MODULES = ("azureml.core", "azureml.pipeline.core", "azureml.pipeline.steps", "azure.identity")
 # Read once, when azureml.telemetry is imported: the switch that turns its sending off (logger/_abstract_event_logger).
@@ -72,19 +71,22 @@ _quiet_scope = SharedScope()
 
 
 def _check_installed() -> None:
+    from azml_tasks.needs import install_command
+
+    install = install_command()
     if sys.version_info[:2] > NEWEST_PYTHON:
         have = ".".join(map(str, sys.version_info[:3]))
         raise NotInstalledError(
             f"Azure ML's SDK v1 runs on Python 3.10 and 3.11, and this is Python {have}: "
-            f"make an environment with Python 3.11 and run {INSTALL} in it"
+            f"make an environment with Python 3.11 and run {install} in it"
         )
     missing = [name for name in _MODULES if not _is_there(name)]
     if missing:
-        raise NotInstalledError(f"this needs Azure ML's SDK v1, which is not installed: run {INSTALL}")
+        raise NotInstalledError(f"this needs Azure ML's SDK v1, which is not installed: run {install}")
     version = metadata.version("azureml-core")
     if tuple(map(int, version.split(".")[:2])) < OLDEST_SDK:
         oldest = ".".join(map(str, OLDEST_SDK))
-        raise NotInstalledError(f"azureml-core {version} is older than {oldest}, which this needs: run {INSTALL}")
+        raise NotInstalledError(f"azureml-core {version} is older than {oldest}, which this needs: run {install}")
 
 
 def _is_there(module: str) -> bool:

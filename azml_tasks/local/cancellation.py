@@ -14,7 +14,7 @@ from azml_tasks.local.runs import find_run
 def cancel_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
     """Tell the runner of a run to stop its steps, as Ctrl-C in its terminal does, and return the run's record.
 
-    Raises RunError when there is no such run or it is over.
+    Raises as find_run does, and RunError when the run is over.
     """
     record = find_run(project_dir, wanted)
     if record.is_over or record.process is None:

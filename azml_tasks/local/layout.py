@@ -8,7 +8,7 @@
 ├── reuse/<step>.json           finished results of a step, by fingerprint
 ├── hashes.json                 contents already hashed, by the file's stat
 ├── models/  datastores/        what scripts register and upload
-└── envs/                       virtual environments
+└── envs/<name>/                virtual environments, and the mark of the one in use
 """
 
 from __future__ import annotations

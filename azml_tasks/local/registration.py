@@ -11,6 +11,7 @@ from azml_tasks.errors import Problem, ProjectError, RunError, listed
 from azml_tasks.local import virtual_environment
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.tables import LocalData, look_at
+from azml_tasks.local.virtual_environment import Wanted
 from azml_tasks.reading import Project
 
 _MOST_COLUMNS = 8
@@ -32,39 +33,84 @@ class Made:
 def register(project: Project, dry: bool = False) -> Iterator[Made]:
     """Do all that registering means on this machine, and yield each thing as it is done.
 
-    Raises ProjectError, NotInstalledError, RunError.
+    Raises ProjectError at the end, with everything that the file asks for and is not here; RunError.
     """
-    yield from register_environments(project, dry)
-    yield from register_datasets(project)
+    problems: list[Problem] = []
+    for part in (register_environments(project, dry), register_datasets(project)):
+        try:
+            yield from part
+        except ProjectError as error:
+            problems += error.problems
+    if problems:
+        raise ProjectError(problems)
 
 
 def register_environments(project: Project, dry: bool = False) -> Iterator[Made]:
     """Make a virtual environment of each environment of the file, unless it is there as the file has it.
 
-    Raises ProjectError, NotInstalledError, RunError.
+    Raises ProjectError at the end, with the environments that cannot be made on this machine; RunError.
     """
     layout = Layout.of(project.directory)
-    for name, declared in project.pipeline.environments.items():
+    problems: list[Problem] = []
+    for name in project.pipeline.environments:
         try:
-            wanted = virtual_environment.wanted(project.plan, name, project.directory)
-        except OSError as error:
-            message = f"environment '{name}': {declared.conda_file} cannot be read: {error.strerror}"
-            raise ProjectError([project.problem(("environments", name, "conda_file"), message)]) from None
+            yield _environment(project, layout, name, dry)
+        except ProjectError as error:
+            problems += error.problems
+    if problems:
+        raise ProjectError(problems)
+
+
+def _environment(project: Project, layout: Layout, name: str, dry: bool) -> Made:
+    wanted = _wanted(project, name)
+    found = virtual_environment.find(layout, name)
+    lacks = f"; without {listed(wanted.left_out)}, which only Azure ML installs" if wanted.left_out else ""
+    if found is not None and found.digest == wanted.digest:
+        return Made("environment", name, "unchanged", f"Python {found.python_version}{lacks}")
+    problem = _missing_python(project, name, wanted)
+    if problem:
+        raise ProjectError([problem])
+    outcome = "created" if found is None else "updated"
+    if dry:
+        return Made("environment", name, f"would be {outcome}", f"Python {wanted.python}{lacks}")
+    try:
+        made = virtual_environment.make(layout, name, wanted)
+    except OSError as error:
+        text = f"the virtual environment '{name}' could not be made: {error.strerror}: {error.filename}"
+        raise RunError(text) from error
+    return Made("environment", name, outcome, f"Python {made.python_version}{lacks}")
+
+
+def missing_pythons(project: Project) -> Iterator[Problem]:
+    """Yield what keeps environments that are still to be made from it: their Python is not on this machine.
+
+    Raises ProjectError for a conda file that cannot be read.
+    """
+    layout = Layout.of(project.directory)
+    for name in project.pipeline.environments:
+        wanted = _wanted(project, name)
         found = virtual_environment.find(layout, name)
-        lacks = f"; without {listed(wanted.left_out)}, which only Azure ML installs" if wanted.left_out else ""
-        if found is not None and found.digest == wanted.digest:
-            yield Made("environment", name, "unchanged", f"Python {found.python_version}{lacks}")
-            continue
-        outcome = "created" if found is None else "updated"
-        if dry:
-            yield Made("environment", name, f"would be {outcome}", f"Python {wanted.python}{lacks}")
-        else:
-            try:
-                made = virtual_environment.make(layout, name, wanted)
-            except OSError as error:
-                text = f"the virtual environment '{name}' could not be made: {error.strerror}: {error.filename}"
-                raise RunError(text) from error
-            yield Made("environment", name, outcome, f"Python {made.python_version}{lacks}")
+        problem = _missing_python(project, name, wanted)
+        if problem and not (found and found.digest == wanted.digest):
+            yield problem
+
+
+def _wanted(project: Project, name: str) -> Wanted:
+    try:
+        return virtual_environment.wanted(project.plan, name, project.directory)
+    except OSError as error:
+        conda_file = project.pipeline.environments[name].conda_file
+        message = f"environment '{name}': {conda_file} cannot be read: {error.strerror}"
+        raise ProjectError([project.problem(("environments", name, "conda_file"), message)]) from None
+
+
+def _missing_python(project: Project, name: str, wanted: Wanted) -> Problem | None:
+    try:
+        virtual_environment.interpreter_of(wanted.python)
+    except virtual_environment.NoPythonError as error:
+        key = "conda_file" if project.pipeline.environments[name].conda_file else "python_version"
+        return project.problem(("environments", name, key), f"environment '{name}': {error}")
+    return None
 
 
 def register_datasets(project: Project) -> Iterator[Made]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from azml_tasks.errors import RunError, listed
+from azml_tasks.errors import RunError, UsageError, listed
 from azml_tasks.local.destinations import registered_folders
 from azml_tasks.local.files import read_json, remove_tree
 from azml_tasks.local.layout import Layout, RunPlaces
@@ -57,19 +57,19 @@ def list_runs(project_dir: str | Path) -> list[RunRecord]:
 def find_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
     """Return the newest run, or the one whose id is `wanted` or begins with it.
 
-    Raises RunError when there is none, or more than one.
+    Raises UsageError when `wanted` is none, or more than one; RunError when nothing has been run.
     """
     layout = Layout.of(project_dir)
     ids = _ids(layout)
     found = [wanted] if wanted in ids else [run_id for run_id in ids if run_id.startswith(wanted or "")]
     if wanted and len(found) > 1:
-        raise RunError(f"several runs begin with '{wanted}': {listed(found[:3])}{' ...' if len(found) > 3 else ''}")
+        raise UsageError(f"several runs begin with '{wanted}': {listed(found[:3])}{' ...' if len(found) > 3 else ''}")
     for run_id in found:
         record = read_run(layout.run(run_id))
         if record is not None:
             return record
     if wanted:
-        raise RunError(f"there is no run '{wanted}'; `invoke runs.list` shows those there are")
+        raise UsageError(f"there is no run '{wanted}'; `invoke runs.list` shows those there are")
     raise RunError("nothing has been run here yet; `invoke run` does")
 
 

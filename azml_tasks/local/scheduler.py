@@ -95,7 +95,7 @@ class Scheduler:
         run = self._save_run("running", process=ProcessIdentity.own())
         for record in self.records.values():
             record.save(run.places)
-        self.tell(RunStarted(run, tuple(self.waiting)))
+        self.tell(RunStarted(run, tuple(self.waiting), tuple(self.records.values())))
         for remark in remarks:
             self.tell(Remark(remark))
         try:

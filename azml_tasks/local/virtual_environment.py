@@ -1,7 +1,12 @@
-"""Virtual environments of this machine, each made from an environment of the file, for the steps that name it."""
+"""Virtual environments of this machine, each made from an environment of the file, for the steps that name it.
+
+One lies in a folder of its own below `envs/<name>/`, since it cannot be moved: its scripts hold absolute paths. The
+mark beside it says which folder is in use, and is replaced in one step when another is whole.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,13 +15,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import NotInstalledError, RunError
+from azml_tasks.errors import RunError
 from azml_tasks.local.distributions import distributions_in, normal_name
 from azml_tasks.local.files import read_json, remove_tree, write_json
 from azml_tasks.local.layout import Layout, folder_name
@@ -25,15 +32,21 @@ from azml_tasks.wiring.tokens import DatasetInput, TableInput
 if TYPE_CHECKING:
     from azml_tasks.wiring import Plan
 
-VERSION = 1
+VERSION = 2
 _MARK = "azml-environment.json"
+# A folder that nothing was put into for so long (seconds) is of a making that was killed.
+_SETTLED = 3600.0
 # What a local run brings itself, as a stand-in on the steps' path.
 _BROUGHT = frozenset(("azureml-core", "azureml-defaults", "azureml-dataset-runtime"))
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 class OutdatedError(Exception):
-    """A virtual environment is not what the file now asks for; the text is a sentence."""
+    """A virtual environment is not what the file now asks for, or not whole; the text is a sentence."""
+
+
+class NoPythonError(Exception):
+    """The version of Python that an environment asks for is not on this machine; the text is a sentence."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,7 @@ def wanted(plan: Plan, name: str, project: Path) -> Wanted:
     known = {normal_name(match[1]) for match in map(_NAME.match, pip) if match}
     pip += [package for package in _packages_needed(plan, name) if package not in known]
     kept = [line for line in pip if not ((match := _NAME.match(line)) and normal_name(match[1]) in _BROUGHT)]
-    version = ".".join(python.split(".")[:2]) if python else _running_version()
+    version = ".".join(python.split(".")[:2]) if python else running_version()
     return Wanted(version, tuple(kept), tuple(left_out))
 
 
@@ -100,40 +113,72 @@ def _packages_needed(plan: Plan, name: str) -> tuple[str, ...]:
 def in_use(layout: Layout, plan: Plan, name: str) -> VirtualEnvironment | None:
     """Return the virtual environment in which steps of that environment run; None for this process's own Python.
 
-    Raises OutdatedError for one that was made from another definition than the file's.
+    Raises OutdatedError for one that was made from another definition than the file's, or that cannot be used.
     """
-    found = find(layout, name) if name in plan.pipeline.environments else None
-    if found is not None and found.digest != wanted(plan, name, layout.project).digest:
-        raise OutdatedError(
-            f"environment '{name}' has changed since `invoke register-env` made it: "
-            "until that is done again, its steps run in this Python"
-        )
-    return found
+    if name not in plan.pipeline.environments or not _home(layout, name).is_dir():
+        return None
+    found = find(layout, name)
+    if found is not None and found.digest == wanted(plan, name, layout.project).digest:
+        return found
+    if found is not None:
+        why = "has changed since `invoke register-env` made it: until that is done again"
+    else:
+        why = "has a virtual environment that is not whole: until `invoke register-env` makes it anew"
+    raise OutdatedError(f"environment '{name}' {why}, its steps run in this Python")
 
 
 def find(layout: Layout, name: str) -> VirtualEnvironment | None:
     """Return the virtual environment that was made for that name, if a whole one is there."""
-    folder = layout.environments / folder_name(name)
-    mark = read_json(folder / _MARK)
-    if mark is None or mark.get("version") != VERSION or not _python_in(folder).exists():
+    home = _home(layout, name)
+    mark = read_json(home / _MARK)
+    if mark is None or mark.get("version") != VERSION:
+        return None
+    folder = home / mark["folder"]
+    if not _python_in(folder).exists():
         return None
     site = _site_packages(folder, mark["python"])
     return VirtualEnvironment(_python_in(folder), mark["digest"], mark["python"], distributions_in([str(site)]))
 
 
 def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
-    """Make the virtual environment anew, in place of one that may be there.
+    """Make the virtual environment anew; one that is there stays in use until the new one is whole.
 
-    Raises NotInstalledError when that Python is not on this machine, RunError when pip fails, OSError.
+    Raises NoPythonError when that Python is not on this machine, RunError when pip fails, OSError.
     """
-    interpreter = _interpreter(name, wanted.python)
-    folder = layout.environments / folder_name(name)
-    remove_tree(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    interpreter = interpreter_of(wanted.python)
+    home = _home(layout, name)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    home.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{wanted.digest[:8]}-", dir=home))
+    try:
+        version = _fill(folder, name, wanted, interpreter)
+        before = read_json(home / _MARK) or {}
+        mark = {"version": VERSION, "digest": wanted.digest, "python": version, "folder": folder.name}
+        write_json(home / _MARK, mark)
+    except BaseException:
+        # Ctrl-C, too. What is in use stays as it is.
+        with contextlib.suppress(OSError):
+            remove_tree(folder)
+            if not (home / _MARK).exists():
+                home.rmdir()
+        raise
+    _clear(home, folder.name, before.get("folder"))
+    found = find(layout, name)
+    if found is None:
+        raise RunError(f"the virtual environment '{name}' was deleted while it was being made")
+    return found
+
+
+def _home(layout: Layout, name: str) -> Path:
+    return layout.environments / folder_name(name)
+
+
+def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str) -> str:
+    """Make a virtual environment in an empty folder, and return the version of its Python."""
     python = str(_python_in(folder))
     pip = [python, "-m", "pip"]
     options = []
-    if wanted.python == _running_version() and find_spec("pip"):
+    if wanted.python == running_version() and find_spec("pip"):
         # The pip that is here serves, and putting another into the new environment takes longest of all.
         pip, options = [sys.executable, "-m", "pip", "--python", python], ["--without-pip"]
     _call([interpreter, "-m", "venv", *options, str(folder)], f"the virtual environment '{name}' could not be made")
@@ -142,13 +187,17 @@ def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
     if wanted.requirements:
         install = [*pip, "install", "--disable-pip-version-check", "--quiet", "-r", str(requirements)]
         _call(install, f"pip could not install the packages of '{name}'")
-    version = _call([python, "-c", "import platform; print(platform.python_version())"], "its Python does not start")
-    # Last: a folder without it is not whole and never used.
-    write_json(folder / _MARK, {"version": VERSION, "digest": wanted.digest, "python": version.strip()})
-    found = find(layout, name)
-    if found is None:
-        raise RunError(f"the virtual environment '{name}' was deleted while it was being made")
-    return found
+    asks = "import platform; print(platform.python_version())"
+    return _call([python, "-c", asks], "its Python does not start").strip()
+
+
+def _clear(home: Path, current: str, before: str | None) -> None:
+    """Delete what was in use before, and what killed makings left; not what another process is just making."""
+    for path in home.iterdir():
+        old = path.name == before or (path.name != _MARK and path.stat().st_mtime + _SETTLED < time.time())
+        if old and path.name != current:
+            with contextlib.suppress(OSError):
+                remove_tree(path) if path.is_dir() else path.unlink()
 
 
 def _of_conda_file(file: Path) -> tuple[list[str], list[str], str | None]:
@@ -169,22 +218,27 @@ def _of_conda_file(file: Path) -> tuple[list[str], list[str], str | None]:
     return pip, conda, python
 
 
-def _interpreter(name: str, version: str) -> str:
-    running = _running_version()
+def interpreter_of(version: str) -> str:
+    """Return the command that starts this version of Python.
+
+    Raises NoPythonError.
+    """
+    running = running_version()
     if version == running:
         # Of the virtual environment that this process may run in, the Python below it.
         return str(getattr(sys, "_base_executable", sys.executable))
     found = shutil.which(f"python{version}")
     # A version manager's stub lies on the PATH for each version that it knows, and refuses those not chosen.
     if found is None or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
-        raise NotInstalledError(
-            f"environment '{name}' asks for Python {version}, and there is no python{version} on the PATH of this "
-            f"machine: install it, or ask for {running}, which runs here"
+        raise NoPythonError(
+            f"Python {version} is asked for, and there is no python{version} on the PATH of this machine: install it; "
+            f"until then its steps run in the Python that runs here, {running}"
         )
     return found
 
 
-def _running_version() -> str:
+def running_version() -> str:
+    """Return the version of this Python, as the file would have it: `3.11`."""
     return ".".join(platform.python_version_tuple()[:2])
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from azml_tasks.errors import shortened
-from azml_tasks.model.base import named
+from azml_tasks.model.base import InvalidNameError, named
 
 WorkspaceName = Annotated[
     str,
@@ -29,13 +29,11 @@ ResourceGroupName = Annotated[
         r"[-\w.()]{0,89}[-\w()]",
     ),
 ]
-ExperimentName = Annotated[
-    str,
-    named(
-        "an experiment takes 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit",
-        r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}",
-    ),
-]
+_EXPERIMENT = (
+    "an experiment takes 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit",
+    r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}",
+)
+ExperimentName = Annotated[str, named(*_EXPERIMENT)]
 DatastoreName = Annotated[
     str,
     named("a datastore takes 1 to 255 letters, digits and underscores", r"[A-Za-z0-9_]{1,255}"),
@@ -98,6 +96,12 @@ InputKey = Annotated[str, named(_ARGUMENT_RULE, r"-[^\s=]+|([^-][\s\S]*)?")]
 
 # The SDK turns an input's name into an environment variable (azureml-core, dataset_consumption_config.py).
 _RESERVED_INPUTS = frozenset(("path", "user", "home", "shell", "pwd", "logname", "ld_library_path"))
+
+
+def experiment_name_problem(name: str) -> str | None:
+    """Return why `name` cannot be an experiment's name, or None."""
+    rule, pattern = _EXPERIMENT
+    return None if re.fullmatch(pattern, name) else str(InvalidNameError(name, rule))
 
 
 def input_name_problem(name: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from azml_tasks.model import Pipeline
+from azml_tasks.model import Pipeline, Step
 from azml_tasks.reading.references import missing_declarations
 from azml_tasks.reading.sentences import Located, described, locate, sentences
 from azml_tasks.reading.tree import Node, Path
@@ -29,6 +29,12 @@ _ALWAYS_NEEDED = frozenset(
 )
 # What the wiring looks at.
 _WIRED = frozenset(("steps", "datasets", "pipeline_parameters"))
+# Where files are named, and by which keys.
+_NAMES_FILES = {
+    "steps": frozenset(("script_name", "script_directory", "include", "snapshot")),
+    "datasets": frozenset(("local_path",)),
+    "environments": frozenset(("conda_file", "dockerfile")),
+}
 # Stands where the file has nothing of use, so that the rest can be checked.
 _PLACEHOLDER = "missing"
 _STEP = {"script_name": _PLACEHOLDER}
@@ -58,6 +64,18 @@ class Checked:
         self._damaged = _Places()
         self._useless = {path for path, _ in self.values.findings} | {item.path for item in self.values.missing}
         self._check()
+
+    def sound(self) -> Pipeline | None:
+        """Return what is left of the pipeline, with those steps, datasets and environments that name files well."""
+        if self.pipeline is None:
+            return None
+        doubtful = {*self._damaged.paths, *self._useless}
+        kept = {}
+        for section, keys in _NAMES_FILES.items():
+            wrong = {path[:2] for path in doubtful if len(path) < 3 or path[2] in keys or _hides_a_key(path)}
+            items = {} if wrong & {(), (section,)} else getattr(self.pipeline, section)
+            kept[section] = {key: item for key, item in items.items() if (section, key) not in wrong}
+        return self.pipeline.model_copy(update=kept)
 
     def _line(self, path: Path) -> int:
         return self.root.line_of(path)
@@ -130,6 +148,11 @@ class Checked:
             yield from missing_declarations(self.pipeline)
 
 
+def _hides_a_key(path: Path) -> bool:
+    """Say whether a key of a step is none: it may have been meant for `script_directory`, whose default is another."""
+    return path[0] == "steps" and len(path) > 2 and path[2] not in Step.model_fields
+
+
 def unset(missing: Iterable[Missing]) -> Iterator[tuple[Missing, str]]:
     """Say, once for each line, which variables have to be set."""
     seen = set()
@@ -145,15 +168,15 @@ class _Places:
     """Paths in the data, and whether another lies above or below one of them."""
 
     def __init__(self) -> None:
-        self._paths: set[Path] = set()
+        self.paths: set[Path] = set()
         self._above: set[Path] = set()
 
     def add(self, path: Path) -> None:
-        self._paths.add(path)
+        self.paths.add(path)
         self._above.update(path[:length] for length in range(len(path)))
 
     def touch(self, path: Path) -> bool:
-        return path in self._above or _within(path, self._paths)
+        return path in self._above or _within(path, self.paths)
 
 
 def _within(path: Path, paths: set[Path]) -> bool:

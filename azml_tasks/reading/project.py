@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -110,10 +110,16 @@ def stated_backend(file: Path, target: str | None = None) -> object:
     return merged["backend"].value if "backend" in merged else None
 
 
-def load_project(file: Path, target: str | None = None, variables: Mapping[str, str] | None = None) -> Project:
+def load_project(
+    file: Path,
+    target: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    beside: Callable[[Project], Iterable[Problem]] | None = None,
+) -> Project:
     """Read and check a pipeline.yaml.
 
-    Raises ProjectError with every problem of the file at once.
+    Where it has mistakes, `beside` finds those of the files that it names: it is given what is left of the project,
+    which may not be wired. Raises ProjectError with every problem of the file at once, and with what `beside` finds.
     """
     if variables is None:
         variables = read_variables(file.parent)
@@ -130,7 +136,11 @@ def load_project(file: Path, target: str | None = None, variables: Mapping[str, 
     except TreeError as error:
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
     if remarks or chosen.pipeline is None:
-        raise ProjectError(Problem(file.name, line, f"{prefix}{text}") for (line, text), prefix in remarks.items())
+        problems = [Problem(file.name, line, f"{prefix}{text}") for (line, text), prefix in remarks.items()]
+        sound = chosen.sound() if beside else None
+        if beside and sound:
+            problems += beside(Project(file, target, sound, (), variables, chosen.values))
+        raise ProjectError(problems)
     found = [(note.path, note.message) for note in notes_of(chosen.pipeline)]
     found += ((secret.path, f"{secret.message}; {REMEDY}") for secret in literal_secrets(chosen.pipeline))
     notes = tuple(Problem(file.name, chosen.root.line_of(path), message) for path, message in found)

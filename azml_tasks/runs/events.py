@@ -10,10 +10,11 @@ from azml_tasks.runs.records import RunRecord, StepRecord
 
 @dataclass(frozen=True)
 class RunStarted:
-    """A run has begun; `steps` are the keys of what it is about, in order."""
+    """A run has begun; `steps` are the keys of what it is about, in order, and `given` the steps it builds upon."""
 
     run: RunRecord[StepRecord]
     steps: tuple[str, ...]
+    given: tuple[StepRecord, ...] = ()
 
 
 @dataclass(frozen=True)

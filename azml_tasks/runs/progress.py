@@ -116,13 +116,14 @@ class LiveProgress(Progress):
 
 
 def line_of(event: Event) -> str:
-    """Return the line that an event leaves, empty when it leaves none; a run's page has a line of its own."""
+    """Return the line that an event leaves, empty when it leaves none; a run's page and what it stands on have more."""
     if isinstance(event, (StepWaiting, StepFinished, StepReused, StepSkipped)):
         return f"{event.step.key}: {_of_step(event.step)}"
     if isinstance(event, RunStarted):
         run, steps = event.run, "1 step" if len(event.steps) == 1 else f"{len(event.steps)} steps"
-        line = f"run {run.id} of experiment {run.experiment}: {steps} {run.where}"
-        return f"{line}\n{run.url}" if run.url else line
+        lines = [f"run {run.id} of experiment {run.experiment}: {steps} {run.where}", run.url]
+        lines += (f"{step.key}: {_of_step(step)}" for step in event.given)
+        return "\n".join(filter(None, lines))
     if isinstance(event, Remark):
         return f"note: {event.text}"
     if isinstance(event, RunStopping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ _MARKS = {"good": "ok  ", "note": "note", "bad": "BAD "}
 
 @task(help={"target": TARGET})
 def doctor(context: Context, target: str = "") -> None:
-    """Say what this machine, the file and the workspace still lack, and what mends it."""
+    """Say what this machine, the file and the workspace lack, and what mends it."""
     verdicts = set()
     for finding in _findings(context, target):
         verdicts.add(finding.verdict)
@@ -36,13 +37,27 @@ def _findings(context: Context, target: str) -> Iterator[Finding]:
     from azml_tasks.errors import ProjectError
 
     try:
-        project = load(context, target)
+        project = load(context, target, with_files=True)
     except ProjectError as error:
         yield from examine_machine(stated(context, target) == "azure")
         yield from (Finding("bad", line) for line in str(error).splitlines())
         return
     yield from examine(project)
+    yield from _environments(project)
     yield from _workspace(project)
+
+
+def _environments(project: Project) -> Iterator[Finding]:
+    """Name the environments that `register-env` could not make on this machine, when the target runs here."""
+    if project.pipeline.backend != "local":
+        return
+    from azml_tasks.diagnosis import Finding
+    from azml_tasks.errors import ProjectError
+    from azml_tasks.local.registration import missing_pythons
+
+    # A conda file that cannot be read is told with the file.
+    with contextlib.suppress(ProjectError):
+        yield from (Finding("note", str(problem)) for problem in missing_pythons(project))
 
 
 def _workspace(project: Project) -> Iterator[Finding]:

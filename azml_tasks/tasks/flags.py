@@ -1,4 +1,4 @@
-"""Flags that would do harm with no value or a wrong one: numbers that cannot be meant, and `--set` alone."""
+"""Flags that would do harm with no value or a wrong one: numbers and names that cannot be meant, and `--set` alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from typing import Any, TypeVar
 
 import invoke
 
-from azml_tasks.errors import AzmlError, shortened
+from azml_tasks.errors import AzmlError, UsageError, shortened
 
 Body = TypeVar("Body", bound=Callable[..., Any])
+
+
+def named_experiment(name: str) -> str | None:
+    """Return the experiment that `--experiment` names; None when it names none.
+
+    Raises UsageError for what is no experiment's name.
+    """
+    from azml_tasks.model.names import experiment_name_problem
+
+    problem = experiment_name_problem(name) if name else None
+    if problem:
+        raise UsageError(f"--experiment: {problem}")
+    return name or None
 
 
 class Number(invoke.Argument):

@@ -16,7 +16,7 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     from azml_tasks.preview import blob_limits
     from azml_tasks.reading.schema_file import write_schema
 
-    project = load(context, target)
+    project = load(context, target, with_files=True)
     if not is_dry(context):
         write_schema(project.directory)
     problems = project_problems(project)

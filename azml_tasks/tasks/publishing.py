@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Context
 
+from azml_tasks.tasks.flags import named_experiment
 from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import SET, TARGET, task
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 @task(help={"target": TARGET, "prune": "Then disable the versions that no endpoint and no active schedule uses."})
 def publish(context: Context, target: str = "", prune: bool = False) -> None:
-    """Publish the pipeline when its content is new; its endpoint runs this version from then on."""
-    project, dry = load(context, target), is_dry(context)
+    """Publish the pipeline when its content is new; its endpoint then runs that."""
+    project, dry = load(context, target, with_files=True), is_dry(context)
     ws = _workspace(project)
     from azml_tasks.azure.publish import disable_versions, publish, unused_versions
 
@@ -67,16 +68,15 @@ def run(
     version: str = "",
     experiment: str = "",
 ) -> None:
-    """Run the published pipeline once more, as it was published, whatever the file says today."""
+    """Run the published pipeline once more, whatever the file says today."""
     project, dry = load(context, target), is_dry(context)
+    wanted = named_experiment(experiment)
     ws = _workspace(project)
     from azml_tasks.azure.publish import published_name
     from azml_tasks.azure.relaunch import relaunch
 
     name = published_name(project)
-    done, record = relaunch(
-        project, ws, settings=set or (), experiment=experiment or None, version=version or None, dry=dry
-    )
+    done, record = relaunch(project, ws, settings=set or (), experiment=wanted, version=version or None, dry=dry)
     if record is None:
         print(f"would run {name} {done}")
     else:

@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
     from azml_tasks.reading import Project
 
-UPLOAD = "Put each local_path into its datastore first."
+UPLOAD = "Put each local_path into its datastore first (on Azure ML only)."
 
 
 @task(help={"target": TARGET, "upload": UPLOAD})
 def register(context: Context, target: str = "", upload: bool = False) -> None:
-    """Register all that the file declares: environments, datastores, datasets, computes."""
+    """Register the file's environments, datastores, datasets and computes."""
     project, dry = load(context, target), is_dry(context)
     if _is_local(project):
         from azml_tasks.local.registration import register as register_here
 
+        _ignore(upload)
         _print_all(register_here(project, dry))
     else:
         from azml_tasks.azure.register import register as register_there
@@ -34,7 +35,7 @@ def register(context: Context, target: str = "", upload: bool = False) -> None:
 
 @task(help={"target": TARGET})
 def register_env(context: Context, target: str = "") -> None:
-    """Register the environments; on this machine, make a virtual environment of each."""
+    """Register the environments; on this machine, as virtual environments."""
     project, dry = load(context, target), is_dry(context)
     if _is_local(project):
         from azml_tasks.local.registration import register_environments as register_here
@@ -58,11 +59,12 @@ def register_datastore(context: Context, target: str = "") -> None:
 
 @task(help={"target": TARGET, "upload": UPLOAD})
 def register_csv(context: Context, target: str = "", upload: bool = False) -> None:
-    """Register the datasets; on this machine, check their files and show their columns."""
+    """Register the datasets; on this machine, look at their files."""
     project, dry = load(context, target), is_dry(context)
     if _is_local(project):
         from azml_tasks.local.registration import register_datasets as register_here
 
+        _ignore(upload)
         _print_all(register_here(project))
     else:
         from azml_tasks.azure.register import register_datasets
@@ -92,6 +94,11 @@ def unregister_datastore(context: Context, name: str, target: str = "") -> None:
 
 def _is_local(project: Project) -> bool:
     return project.pipeline.backend == "local"
+
+
+def _ignore(upload: bool) -> None:
+    if upload:
+        print("note: --upload has no meaning on this machine: a local run reads each dataset's local_path")
 
 
 def _refuse_local(project: Project, what: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from invoke import Context
 
+from azml_tasks.tasks.flags import named_experiment
 from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import SET, TARGET, task, with_target
 
@@ -51,29 +52,30 @@ def run(
     from azml_tasks.overrides import override
     from azml_tasks.reading.schema_file import write_schema
 
-    project = load(context, target)
+    project = load(context, target, with_files=True)
     pipeline = override(project.pipeline, set or ())
     is_local = pipeline.backend == "local"
     if not is_local and (from_step or only):
         raise AzmlError(
             "--from-step and --only are for local runs; on Azure ML, steps that have not changed are reused anyway"
         )
+    wanted = named_experiment(experiment)
+    print(_where(project), flush=True)
     if not is_local:
         _check_azure(project)
-    print(_where(project), flush=True)
     selection: Selected = {"from_step": from_step or None, "only": only or None, "force": force}
     if is_dry(context):
         _foretell(project, pipeline, selection) if is_local else _name_steps(project)
         return
     write_schema(project.directory)
     if is_local:
-        _run_here(project, pipeline, experiment or None, selection)
+        _run_here(project, pipeline, wanted, selection)
     else:
-        _run_on_azure(project, set or (), experiment=experiment, force=force, wait=wait)
+        _run_on_azure(project, set or (), experiment=wanted, force=force, wait=wait)
 
 
 def _check_azure(project: Project) -> None:
-    """See that the file has what Azure needs, before anything is said or sent."""
+    """See that the file has what Azure needs, before anything is sent."""
     from azml_tasks.errors import ProjectError
     from azml_tasks.needs import check_workspace, needs_problems
 
@@ -87,7 +89,13 @@ def _where(project: Project) -> str:
     target = f", target {project.target}" if project.target else ""
     if project.pipeline.backend == "local":
         return f"{project.file.name} on this machine (backend local{target})"
-    return f"{project.file.name} in the workspace {project.pipeline.ws_name} (backend azure{target})"
+    from azml_tasks.model.base import is_unresolved
+
+    workspace = project.pipeline.ws_name
+    where = f"in the workspace {workspace}" if workspace and not is_unresolved(workspace) else "on Azure ML"
+    is_stated = "backend" in project.pipeline.model_fields_set
+    default = "" if is_stated else ", which is the default: `backend: local` runs it on this machine"
+    return f"{project.file.name} {where} (backend azure{target}{default})"
 
 
 def _foretell(project: Project, pipeline: Pipeline, selection: Selected) -> None:
@@ -133,7 +141,9 @@ def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, sele
     raise_for_status(record)
 
 
-def _run_on_azure(project: Project, settings: Sequence[str], *, experiment: str, force: bool, wait: bool) -> None:
+def _run_on_azure(
+    project: Project, settings: Sequence[str], *, experiment: str | None, force: bool, wait: bool
+) -> None:
     from azml_tasks.azure.connection import connect
     from azml_tasks.azure.submission import run as run_on_azure
     from azml_tasks.azure.watch import Watch
@@ -144,7 +154,7 @@ def _run_on_azure(project: Project, settings: Sequence[str], *, experiment: str,
     record = run_on_azure(
         project,
         connect(project),
-        experiment=experiment or None,
+        experiment=experiment,
         settings=settings,
         force=force,
         wait=wait,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +29,13 @@ RUN = "The run's id, or how it begins; by default the newest."
     help={
         "target": TARGET,
         "most": "How many to show; 20 by default.",
-        "experiment": "On Azure: the runs of this experiment; by default of the file's.",
+        "experiment": "The runs of this experiment alone; by default, on Azure those of the file's.",
     },
 )
 def list_(context: Context, target: str = "", most: int = 20, experiment: str = "") -> None:
     """List the runs, the newest first."""
     from azml_tasks.errors import RunError
 
-    where = "here"
     here = local_runs(context, target)
     if here is None:
         from azml_tasks.azure.connection import connect
@@ -44,21 +43,25 @@ def list_(context: Context, target: str = "", most: int = 20, experiment: str = 
 
         project = load(context, target)
         experiment = experiment or project.pipeline.experiment
-        where = f"in the experiment '{experiment}'"
-        records: Iterable[Run] = list_on_azure(connect(project), experiment, most)
+        records: Sequence[Run] = list_on_azure(connect(project), experiment, most + 1)
     else:
         from azml_tasks.local.runs import list_runs
 
-        records = list_runs(here)[:most]
-    rows = [(run.id, run.status, _date(run.started), _span(run.seconds), run.experiment) for run in records]
+        records = [run for run in list_runs(here) if experiment in ("", run.experiment)]
+    rows = [(run.id, run.status, _date(run.started), _span(run.seconds), run.experiment) for run in records[:most]]
     if not rows:
+        where = f"in the experiment '{experiment}'" if experiment else "here"
         raise RunError(f"nothing has been run {where} yet; `invoke run` does")
     print("\n".join(_table([("RUN", "STATUS", "STARTED", "TIME", "EXPERIMENT"), *rows])))
+    if len(records) > most:
+        print(f"there are older ones; `--most {2 * most}` shows twice as many")
 
 
 @task(help={"target": TARGET, "run": RUN})
 def show(context: Context, target: str = "", run: str = "") -> None:
     """Show a run: its steps, how they ended, and what they logged."""
+    from azml_tasks.runs.values import metric_lines, value_text
+
     record = _find(context, target, run)
     print(f"run {record.id} of experiment {record.experiment}: {record.status}, {_span(record.seconds)}")
     if record.started:
@@ -66,12 +69,12 @@ def show(context: Context, target: str = "", run: str = "") -> None:
     if record.url:
         print(record.url)
     for name, value in record.parameters.items():
-        print(f"parameter {name} = {value}")
+        print(f"parameter {name} = {value_text(value)}")
     rows = [(step.key, step.status, _span(step.seconds), step.message or step.reason) for step in record.steps]
     print("\n".join(_table([("STEP", "STATUS", "TIME", "WHY"), *rows])))
     for step in record.steps:
-        for name, value in _metrics(step).items():
-            print(f"{step.key}: {name} = {value}")
+        for line in metric_lines(step.metrics()):
+            print(f"{step.key}: {line}")
 
 
 @task(help={"target": TARGET, "run": RUN, "step": "Only what this step printed; by default what every step did."})
@@ -111,18 +114,26 @@ def cancel(context: Context, target: str = "", run: str = "") -> None:
         print(f"{cancel_here(here, run or None).id} was told to stop")
 
 
-@task(help={"keep": "How many of the newest runs to keep; 5 by default."})
+@task(help={"keep": "How many of the newest runs to keep; 5 by default. What the next run would reuse stays anyway."})
 def prune(context: Context, keep: int = 5) -> None:
-    """Clear away local runs, but for the newest and what they reuse."""
+    """Clear away local runs, but for the newest and the results that are in use."""
+    from azml_tasks.local.runs import list_runs
     from azml_tasks.local.runs import prune as prune_here
     from azml_tasks.reading import find_file
 
-    dry = is_dry(context)
-    gone = prune_here(find_file(Path.cwd()).parent, keep=keep, dry=dry)
+    dry, here = is_dry(context), find_file(Path.cwd()).parent
+    gone = prune_here(here, keep=keep, dry=dry)
     for run_id in gone:
         print(f"{'would clear' if dry else 'cleared'} {run_id}")
-    if not gone:
-        print(f"nothing to clear: the newest {keep} and what is reused stay")
+    left = [run for run in list_runs(here) if run.id not in gone]
+    for run in left[keep:]:
+        why = (
+            "as far as its results are in use, or the next run would reuse them" if run.is_over else "since it goes on"
+        )
+        print(f"{run.id} stays, {why}")
+    if not gone and len(left) <= keep:
+        newest = {0: "there are no runs", 1: "the newest run stays"}.get(keep, f"the newest {keep} runs stay")
+        print(f"nothing to clear: {newest}")
 
 
 def _find(context: Context, target: str, wanted: str) -> Run:
@@ -143,7 +154,7 @@ def _logs(
 ) -> Iterator[tuple[StepRecord, Iterable[str]]]:
     """Find the logs of a run's steps, in pieces.
 
-    Raises RunError, and UsageError for a step that the run does not have.
+    Raises RunError when nothing has been run, and UsageError for a run or a step that there is not.
     """
     here = local_runs(context, target)
     if here is None:
@@ -165,11 +176,6 @@ def _logs(
     for one in record.steps:
         if step in (None, one.key):
             yield one, read_log(one)
-
-
-def _metrics(step: StepRecord) -> Mapping[str, object]:
-    """Return the last value that was logged under each name."""
-    return {str(metric["name"]): metric["value"] for metric in step.metrics()}
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

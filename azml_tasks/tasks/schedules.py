@@ -16,18 +16,24 @@ if TYPE_CHECKING:
     from azml_tasks.azure.schedule_listing import Listed
     from azml_tasks.local.foreground import Clock, Due
     from azml_tasks.local.scheduled import Ran
+    from azml_tasks.model.schedule import Schedule
     from azml_tasks.reading import Project
 
 NAME = "The schedule's name; by default that of pipeline.yaml."
 
 
 @task(
-    help={"target": TARGET, "run-now": "Start a run now, too; else the first is at the next of the schedule's times."}
+    help={
+        "target": TARGET,
+        "run-now": "Start a run now, too (on Azure ML only); else the first is at the schedule's next time.",
+    }
 )
 def schedule(context: Context, target: str = "", run_now: bool = False) -> None:
-    """Have the pipeline run by itself as pipeline.yaml says: one schedule, published first where it has changed."""
-    project, dry = load(context, target), is_dry(context)
+    """Have the pipeline run by itself as the file says, published anew if changed."""
+    project, dry = load(context, target, with_files=True), is_dry(context)
     if project.pipeline.backend == "local":
+        if run_now:
+            print("note: --run-now has no meaning on this machine: `invoke run` starts a run")
         _print_preview(
             project, 5, "this machine keeps no schedule; `invoke schedules.run` runs in the foreground what is due:"
         )
@@ -67,13 +73,13 @@ def list_(context: Context, target: str = "", all: bool = False) -> None:  # noq
 
 @task(least={"count": 1}, help={"target": TARGET, "count": "How many of the next times to show; 10 by default."})
 def preview(context: Context, target: str = "", count: int = 10) -> None:
-    """Show the next times of the file's schedule, in its zone and in UTC, without Azure."""
+    """Show the next times of the file's schedule, in its zone and in UTC."""
     _print_preview(load(context, target), count)
 
 
 @task(help={"target": TARGET, "name": NAME})
 def pause(context: Context, target: str = "", name: str = "") -> None:
-    """Switch the schedule off until it is resumed, or `invoke schedule` is used again."""
+    """Switch the schedule off until `schedules.resume` or `schedule` is used."""
     project, dry = load(context, target), is_dry(context)
     from azml_tasks.azure import pausing
     from azml_tasks.azure.schedules import schedule_name
@@ -106,7 +112,7 @@ def resume(context: Context, target: str = "", name: str = "") -> None:
     }
 )
 def prune(context: Context, target: str = "", all: bool = False, yes: bool = False) -> None:  # noqa: A002
-    """Switch off schedules that double another, run nothing, or run a version that has been superseded."""
+    """Switch off what doubles another schedule, or runs nothing or an old version."""
     project, dry = load(context, target), is_dry(context)
     ws = _azure(project)
     from azml_tasks.azure.schedule_listing import prune as switch_off
@@ -128,7 +134,7 @@ def prune(context: Context, target: str = "", all: bool = False, yes: bool = Fal
 
 @task(least={"most": 1}, help={"target": TARGET, "most": "Stop after so many runs; by default go on until Ctrl-C."})
 def run(context: Context, target: str = "", most: int = 0) -> None:
-    """Run the pipeline on this machine whenever its schedule says so, in the foreground."""
+    """Run the pipeline here whenever its schedule says so, in the foreground."""
     from azml_tasks.errors import AzmlError
     from azml_tasks.local.foreground import SystemClock
 
@@ -146,17 +152,37 @@ def run_in_foreground(project: Project, clock: Clock, most: int | None) -> None:
     from azml_tasks.local.foreground import Due
     from azml_tasks.local.scheduled import run_when_due
     from azml_tasks.preview import in_words
+    from azml_tasks.recurrence import default_start
     from azml_tasks.runs.progress import progress_on
     from azml_tasks.schedule_checks import asked_schedule
 
     asked = asked_schedule(project)
     progress = progress_on(sys.stdout)
     print(f"{in_words(asked)}; Ctrl-C ends it", flush=True)
+    if not asked.start and not asked.on_blob_change:
+        # Once, so that what is told now is what comes.
+        asked = asked.model_copy(update={"start_time": default_start(asked, clock.now()).isoformat()})
+    to_go = most
     try:
+        _tell_next(asked, clock)
         for event in run_when_due(project, asked, clock, on_event=progress, tick=progress.tick, most=most):
-            _tell_due(event) if isinstance(event, Due) else _tell_ended(event)
+            if isinstance(event, Due):
+                _tell_due(event)
+                continue
+            _tell_ended(event)
+            to_go = to_go and to_go - 1
+            if to_go != 0 and event.record.status != "cancelled":
+                _tell_next(asked, clock)
     except KeyboardInterrupt:
         print("no longer waiting")
+
+
+def _tell_next(schedule: Schedule, clock: Clock) -> None:
+    """Say when the next run is; of a blob schedule, nobody knows."""
+    from azml_tasks.preview import preview as of_schedule
+
+    for moment, _ in of_schedule(schedule, clock.now(), 1).times:
+        print(f"the next run is on {_time(moment)}", flush=True)
 
 
 def _tell_due(due: Due) -> None:

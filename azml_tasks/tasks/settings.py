@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from invoke import Context
 
+    from azml_tasks.errors import Problem
     from azml_tasks.reading import Project
 
 
-def load(context: Context, target: str | None = None) -> Project:
+def load(context: Context, target: str | None = None, with_files: bool = False) -> Project:
     """Read the project around the current folder.
 
     The target is the flag's, else `azml.target` of Invoke's configuration (`invoke.yaml`, INVOKE_AZML_TARGET).
 
-    Raises ProjectError.
+    Raises ProjectError; `with_files`, for a task that needs them, with what is wrong with the files that a
+    pipeline.yaml with mistakes names, too.
     """
     from azml_tasks.reading import find_file, load_project
 
-    return load_project(find_file(Path.cwd()), _chosen(context, target))
+    return load_project(find_file(Path.cwd()), _chosen(context, target), beside=_files if with_files else None)
+
+
+def _files(project: Project) -> list[Problem]:
+    from azml_tasks.checks import file_problems
+
+    return file_problems(project)
 
 
 def local_runs(context: Context, target: str | None = None) -> Path | None:

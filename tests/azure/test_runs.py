@@ -72,7 +72,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(azure, ws, tmp_path):
 
     assert find_run(ws, "pipeline", ids[0][:13]).id == ids[0]
     for wanted in (ids[0][:-1] + "x", "nothing"):
-        with pytest.raises(RunError) as caught:
+        with pytest.raises(UsageError) as caught:
             find_run(ws, "pipeline", wanted)
         assert str(caught.value) == (
             f"the experiment 'pipeline' has no run '{wanted}'; `invoke runs.list` shows those there are"
@@ -84,7 +84,7 @@ def test_several_runs_of_the_same_beginning_are_named(azure, ws, tmp_path):
     ids = [submitted(project, ws) for _ in range(17)]
     beginning = next(one for one in "0123456789abcdef" if sum(other.startswith(one) for other in ids) > 1)
 
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(UsageError) as caught:
         find_run(ws, "pipeline", beginning)
 
     same = [identifier for identifier in reversed(ids) if identifier.startswith(beginning)]

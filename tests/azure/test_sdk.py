@@ -22,7 +22,10 @@ HAS_CORE = HAS_SDK and importlib.util.find_spec("azureml.core") is not None
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the SDK can be installed on this Python")
-def test_on_a_python_without_the_sdk_the_sentence_says_which_python_has_it() -> None:
+def test_on_a_python_without_the_sdk_the_sentence_says_which_python_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(NotInstalledError) as error:
         require_sdk()
     assert str(error.value) == (
@@ -32,7 +35,8 @@ def test_on_a_python_without_the_sdk_the_sentence_says_which_python_has_it() -> 
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12) or HAS_CORE, reason="the SDK is here, or cannot be")
-def test_without_the_sdk_the_sentence_says_how_to_install_it() -> None:
+def test_without_the_sdk_the_sentence_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(NotInstalledError) as error:
         require_sdk()
     assert str(error.value) == (

@@ -76,6 +76,8 @@ def test_the_readmes_broken_file_gives_the_sentences_that_the_readme_shows(invok
     yaml = yaml.replace(
         "    script_name: train.py\n", "    script_name: train.py\n    input_folders: {--input-folder: prepair}\n"
     )
+    for file in ("steps/prepare.py", "steps/train.py", "steps/evaluate.py", "data/customers.csv"):
+        invoke.write(file, "")
     invoke.write("pipeline.yaml", yaml.replace('"${CHURN_STORAGE_KEY}"', "abc123=="))
     assert invoke("validate").err.splitlines() == shown.splitlines()[1:]
 

@@ -194,12 +194,13 @@ def made(tmp_path):
     text = "environments: {e.f: {pip_packages: [tiny_pkg]}, g: {}}"
     project = load(tmp_path, text)
     layout = Layout.of(tmp_path)
-    folder = layout.environments / "e.f"
+    folder = layout.environments / "e.f/23e2974f-x"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/python").write_text("")
     (folder / "lib/python3.10/site-packages/tiny_pkg-1.0.dist-info").mkdir(parents=True)
-    mark = {"version": 1, "digest": wanted(project.plan, "e.f", tmp_path).digest, "python": "3.10.4"}
-    write_json(folder / "azml-environment.json", mark)
+    digest = wanted(project.plan, "e.f", tmp_path).digest
+    mark = {"version": 2, "digest": digest, "python": "3.10.4", "folder": folder.name}
+    write_json(folder.parent / "azml-environment.json", mark)
     return layout, project, folder, mark
 
 
@@ -216,15 +217,29 @@ def test_a_virtual_environment_is_used_by_the_steps_of_its_environment(made):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda folder, mark: (folder / "azml-environment.json").unlink(),
-        lambda folder, mark: write_json(folder / "azml-environment.json", {**mark, "version": 2}),
+        lambda folder, mark: (folder.parent / "azml-environment.json").unlink(),
+        lambda folder, mark: write_json(folder.parent / "azml-environment.json", {**mark, "version": 1}),
+        lambda folder, mark: write_json(folder.parent / "azml-environment.json", {**mark, "folder": "y"}),
         lambda folder, mark: (folder / "bin/python").unlink(),
-        lambda folder, mark: remove_tree(folder.parent),
     ],
 )
-def test_a_virtual_environment_that_is_not_whole_is_not_used(made, spoil):
+def test_a_virtual_environment_that_is_not_whole_is_not_used_and_that_is_said(made, spoil):
     layout, project, folder, mark = made
     spoil(folder, mark)
+
+    assert find(layout, "e.f") is None
+    assert virtual_environments(project.plan, layout) == (
+        {},
+        [
+            "environment 'e.f' has a virtual environment that is not whole: "
+            "until `invoke register-env` makes it anew, its steps run in this Python"
+        ],
+    )
+
+
+def test_a_virtual_environment_that_was_deleted_was_never_there(made):
+    layout, project, folder, _ = made
+    remove_tree(folder.parent)
 
     assert find(layout, "e.f") is None
     assert virtual_environments(project.plan, layout) == ({}, [])
@@ -233,9 +248,9 @@ def test_a_virtual_environment_that_is_not_whole_is_not_used(made, spoil):
 def test_a_virtual_environment_of_another_definition_is_not_used_and_that_is_said(made):
     layout, _, folder, mark = made
     project = load(layout.project, "environments: {g: {}, e.f: {pip_packages: [tiny_pkg==2]}, h: {}}")
-    folder.rename(folder.parent / "h")
-    write_json(folder.parent / "h/azml-environment.json", {**mark, "digest": wanted(project.plan, "h", folder).digest})
-    shutil.copytree(folder.parent / "h", folder)
+    shutil.copytree(folder.parent, layout.environments / "h")
+    of_h = {**mark, "digest": wanted(project.plan, "h", folder).digest}
+    write_json(layout.environments / "h/azml-environment.json", of_h)
 
     assert virtual_environments(project.plan, layout) == (
         {"h": find(layout, "h")},
@@ -251,7 +266,7 @@ def test_a_virtual_environment_follows_the_conda_file_that_it_was_made_from(made
     (layout.project / "conda.yml").write_text("dependencies: [{pip: [tiny_pkg]}]")
     plan = load(layout.project, "environments: {e.f: {conda_file: conda.yml}}").plan
     digest = wanted(plan, "e.f", layout.project).digest
-    write_json(folder / "azml-environment.json", {**mark, "digest": digest})
+    write_json(folder.parent / "azml-environment.json", {**mark, "digest": digest})
 
     assert in_use(layout, plan, "e.f").digest == digest
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.errors import RunError
+from azml_tasks.errors import RunError, UsageError
 from azml_tasks.local.content import Contents
 from azml_tasks.local.files import read_json, write_json
 from azml_tasks.local.layout import Layout
@@ -110,7 +110,7 @@ def test_runs_are_found_by_the_beginning_of_an_id_where_it_is_enough(layout):
         "c": "there is no run 'c'; `invoke runs.list` shows those there are",
         "d": "there is no run 'd'; `invoke runs.list` shows those there are",
     }.items():
-        with pytest.raises(RunError) as caught:
+        with pytest.raises(UsageError) as caught:
             find_run(layout.project, wanted)
         assert str(caught.value) == sentence
 
@@ -119,13 +119,13 @@ def test_three_runs_that_begin_alike_are_all_named(layout):
     for run_id in ("a-1", "a-2", "a-3"):
         plant(layout, run_id)
 
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(UsageError) as caught:
         find_run(layout.project, "a")
 
     assert str(caught.value) == "several runs begin with 'a': a-3, a-2 and a-1"
 
     plant(layout, "a-4")
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(UsageError) as caught:
         find_run(layout.project, "a")
     assert str(caught.value) == "several runs begin with 'a': a-4, a-3 and a-2 ..."
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from azml_tasks.errors import NotInstalledError, ProjectError, RunError
-from azml_tasks.local.registration import register, register_datasets, register_environments
+from azml_tasks.errors import ProjectError, RunError
+from azml_tasks.local.files import remove_tree, write_json
+from azml_tasks.local.registration import missing_pythons, register, register_datasets, register_environments
 from azml_tasks.local.virtual_environment import Wanted, wanted
 from azml_tasks.reading import load_project
 from azml_tasks.runs.events import Remark
@@ -102,6 +107,83 @@ def test_packages_that_pip_does_not_find_are_reported_and_leave_nothing_that_is_
 
 IN_AN_ENVIRONMENT = "env_name: e\nenvironments: {e: {}}\nsteps: {a: {script_name: a.py}, b: {script_name: b.py}}"
 SAYS_WHERE = "import sys\nprint(sys.prefix != sys.base_prefix and '.azml' in sys.prefix)"
+TINY = "env_name: e\nenvironments: {{e: {{pip_packages: [{}]}}}}\nsteps: {{a: {{script_name: a.py}}}}"
+SAYS_VERSION = "import tiny\nprint(tiny.version)"
+REGISTERS = """
+import pathlib, sys
+from azml_tasks.local.files import remove_tree
+from azml_tasks.local.registration import register_environments
+from azml_tasks.reading import load_project
+list(register_environments(load_project(pathlib.Path(sys.argv[1]), variables={})))
+"""
+
+
+def in_use_as_before(project) -> None:
+    """See that the environment of tiny_pkg 1.0 is still what the steps run in, and that there is nothing to say."""
+    project.pipeline(TINY.format("tiny_pkg==1.0"), a=SAYS_VERSION)
+    run = project.run()
+    assert project.log(run, "a") == "1.0\n"
+    assert [event.text for event in project.events if isinstance(event, Remark)] == []
+    (unchanged,) = said(register_environments(loaded(project)))
+    assert unchanged.startswith("environment e: unchanged")
+
+
+def test_an_environment_that_cannot_be_made_anew_leaves_the_one_that_is_there(project, index):
+    wheel(index, "1.0")
+    project.pipeline(TINY.format("tiny_pkg==1.0"), a=SAYS_VERSION)
+    list(register_environments(loaded(project)))
+    before = sorted((project.folder / ".azml/envs/e").iterdir())
+    project.pipeline(TINY.format("tiny_pkg, no-such-package"), a=SAYS_VERSION)
+
+    with pytest.raises(RunError):
+        list(register_environments(loaded(project)))
+
+    assert sorted((project.folder / ".azml/envs/e").iterdir()) == before
+    in_use_as_before(project)
+
+
+def test_a_kill_while_an_environment_is_made_anew_leaves_the_one_that_is_there(project, index):
+    wheel(index, "1.0")
+    wheel(index, "2.0")
+    project.pipeline(TINY.format("tiny_pkg==1.0"), a=SAYS_VERSION)
+    list(register_environments(loaded(project)))
+    home = project.folder / ".azml/envs/e"
+    before = {*home.iterdir()}
+    project.pipeline(TINY.format("tiny_pkg==2.0"), a=SAYS_VERSION)
+
+    process = subprocess.Popen([sys.executable, "-c", REGISTERS, str(project.folder / "pipeline.yaml")])
+    while not {*home.iterdir()} - before:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+
+    (left,) = {*home.iterdir()} - before
+    in_use_as_before(project)
+    # What it left goes with the next making, when it is old enough not to be another's.
+    os.utime(left, (0, 0))
+    project.pipeline(TINY.format("tiny_pkg==2.0"), a=SAYS_VERSION)
+    (updated,) = said(register_environments(loaded(project)))
+    assert updated.startswith("environment e: updated")
+    assert len([*home.iterdir()]) == 2
+    assert project.log(project.run(), "a") == "2.0\n"
+
+
+@pytest.mark.parametrize("gone", ["bin", "azml-environment.json"])
+def test_an_environment_that_was_registered_and_cannot_be_used_is_said(project, gone):
+    project.pipeline(IN_AN_ENVIRONMENT, a=SAYS_WHERE, b=SAYS_WHERE)
+    list(register_environments(loaded(project)))
+    (found,) = (project.folder / ".azml/envs/e").rglob(gone)
+    remove_tree(found) if found.is_dir() else found.unlink()
+
+    run = project.run()
+
+    assert project.log(run, "a") == "False\n"
+    assert [event.text for event in project.events if isinstance(event, Remark)] == [
+        "environment 'e' has a virtual environment that is not whole: "
+        "until `invoke register-env` makes it anew, its steps run in this Python"
+    ]
+    list(register_environments(loaded(project)))
+    assert project.log(project.run(force=True), "a") == "True\n"
 
 
 def test_an_environment_that_is_deleted_while_a_run_uses_it(project):
@@ -150,19 +232,50 @@ def test_an_environment_that_cannot_be_made_is_said_in_a_sentence(project):
     assert str(caught.value) == f"the virtual environment 'e' could not be made: File exists: {place}"
 
 
-def test_a_python_that_is_not_here_is_named(project):
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_python_that_is_not_here_is_named_and_the_rest_is_made(project, dry):
+    project.write({"conda.yml": "dependencies: [python=3.98]", "b.csv": "id\n1\n"})
+    project.pipeline(
+        """
+        environments:
+          e:
+            python_version: '3.99'
+          f: {conda_file: conda.yml}
+          g: {}
+        datasets: {one: {local_path: b.csv}}
+        steps: {a: {script_name: a.py}}
+        """,
+        a="",
+    )
+    lines: list[str] = []
+
+    with pytest.raises(ProjectError) as caught:
+        lines.extend(map(str, register(loaded(project), dry=dry)))
+
+    outcome = f"would be created (Python {VERSION})" if dry else f"created (Python {platform.python_version()})"
+    assert lines == [f"environment g: {outcome}", "dataset one: 1 row of id in b.csv"]
+    asked = "Python 3.{0} is asked for, and there is no python3.{0} on the PATH of this machine: install it; "
+    until = f"until then its steps run in the Python that runs here, {VERSION}"
+    assert [problem.line for problem in missing_pythons(loaded(project))] == [5, 6]
+    assert str(caught.value) == (
+        f"pipeline.yaml:5: environment 'e': {asked.format(99)}{until}\n"
+        f"pipeline.yaml:6: environment 'f': {asked.format(98)}{until}"
+    )
+
+
+def test_an_environment_that_is_made_misses_no_python(project):
     project.pipeline(
         "environments: {e: {python_version: '3.99'}}\nsteps: {a: {script_name: a.py}}",
         a="",
     )
+    folder = project.folder / ".azml/envs/e"
+    (folder / "x/bin").mkdir(parents=True)
+    (folder / "x/bin/python").touch()
+    digest = wanted(loaded(project).plan, "e", project.folder).digest
+    write_json(folder / "azml-environment.json", {"version": 2, "digest": digest, "python": "3.99.1", "folder": "x"})
 
-    with pytest.raises(NotInstalledError) as caught:
-        list(register_environments(loaded(project)))
-
-    assert str(caught.value) == (
-        "environment 'e' asks for Python 3.99, and there is no python3.99 on the PATH of this machine: "
-        f"install it, or ask for {VERSION}, which runs here"
-    )
+    assert list(missing_pythons(loaded(project))) == []
+    assert said(register_environments(loaded(project))) == ["environment e: unchanged (Python 3.99.1)"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from azml_tasks.errors import RunError
+from azml_tasks.errors import RunError, UsageError
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.runs import find_run, list_runs
 from tests.local.conftest import PASS_ALONG
@@ -32,10 +32,10 @@ def test_a_run_is_found_by_the_beginning_of_its_id(project):
     assert find_run(project.folder).id == second.id
     assert find_run(project.folder, first.id).id == first.id
     assert find_run(project.folder, second.id[:-1] if second.id[:-1] != first.id[:-1] else second.id).id == second.id
-    with pytest.raises(RunError) as several:
+    with pytest.raises(UsageError) as several:
         find_run(project.folder, first.id[:4])
     assert str(several.value) == f"several runs begin with '{first.id[:4]}': {second.id} and {first.id}"
-    with pytest.raises(RunError) as none:
+    with pytest.raises(UsageError) as none:
         find_run(project.folder, "nosuch")
     assert str(none.value) == "there is no run 'nosuch'; `invoke runs.list` shows those there are"
 

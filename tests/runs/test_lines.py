@@ -35,6 +35,11 @@ STEP = azure.StepRecord("train", started=100, finished=104)
     [
         (RunStarted(RUN, ("a", "b")), f"run abc of experiment churn: 2 steps on Azure ML\n{URL}\n"),
         (RunStarted(HERE, ("a",)), "run 20260102-0304-0506 of experiment churn: 1 step on this machine\n"),
+        (
+            RunStarted(HERE, ("a",), (replace(STEP, status="reused", reason="not asked for; its result is taken"),)),
+            "run 20260102-0304-0506 of experiment churn: 1 step on this machine\n"
+            "train: not asked for; its result is taken\n",
+        ),
         (Remark("the dataset is large"), "note: the dataset is large\n"),
         (StepWaiting(replace(STEP, reason="Azure ML says Queued")), "train: waiting; Azure ML says Queued\n"),
         (StepWaiting(STEP), "train: waiting\n"),

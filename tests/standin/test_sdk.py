@@ -15,6 +15,7 @@ IS_INSTALLED = importlib.util.find_spec("azureml") is not None and importlib.uti
 with_sdk = pytest.mark.skipif(not IS_INSTALLED, reason="the SDK is not installed")
 
 INSTALL = 'install it: pip install "azml-tasks[azure]"'
+OF_AZURE = "needs Azure, which a local run never reaches; to import it all the same,"
 PYTHON = "" if sys.version_info < (3, 12) else " (needs Python 3.10 or 3.11)"
 
 TRY = """
@@ -40,6 +41,11 @@ def test_without_the_sdk_each_import_says_what_to_install(step: Step) -> None:
         "from azureml.core.model import InferenceConfig",
         "from azureml.interpret import ExplanationClient",
         "from azureml.train.automl.runtime import x",
+        "import azureml.train.automl",
+        "from azureml.train.hyperdrive import HyperDriveConfig",
+        "import azureml.automl.core",
+        "from azureml.core.webservice import AciWebservice",
+        "from azureml.core import Webservice",
     ]
 
     assert step.run(TRY % (imports,), WITHOUT_PACKAGES).splitlines() == [
@@ -51,7 +57,12 @@ def test_without_the_sdk_each_import_says_what_to_install(step: Step) -> None:
         f"ImportError: azureml.core.model.InferenceConfig is not part of a local run; {INSTALL}{PYTHON}",
         "ModuleNotFoundError: azureml.interpret is not part of a local run; "
         f"install it: pip install azureml-interpret{PYTHON}",
-        f"ModuleNotFoundError: azureml.train is not part of a local run; {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.train {OF_AZURE} {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.train {OF_AZURE} {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.train {OF_AZURE} {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.automl {OF_AZURE} {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.core.webservice {OF_AZURE} {INSTALL}{PYTHON}",
+        f"ImportError: azureml.core.Webservice {OF_AZURE} {INSTALL}{PYTHON}",
     ]
 
 

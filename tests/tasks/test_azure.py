@@ -319,7 +319,7 @@ def test_what_the_file_lacks_is_said_before_azure_is_asked(azure, churn, monkeyp
     needed = "has no compute: Azure needs compute_name, in the step or at the top of the file"
     for task in (["run"], ["--dry", "run"], ["validate"]):
         assert churn(*task, *DEV) == Answer(
-            "",
+            "" if task == ["validate"] else "pipeline.yaml on Azure ML (backend azure, target dev)\n",
             f"pipeline.yaml:8: step 'prepare' {needed}\n"
             f"pipeline.yaml:9: step 'train' {needed}\n"
             f"pipeline.yaml:14: step 'evaluate' {needed}\n"
@@ -329,7 +329,9 @@ def test_what_the_file_lacks_is_said_before_azure_is_asked(azure, churn, monkeyp
     churn.write("pipeline.yaml", PIPELINE.replace("churn-ws", "${WORKSPACE}", 1))
     monkeypatch.delenv("WORKSPACE", raising=False)
     assert churn("run", *DEV) == Answer(
-        "", "pipeline.yaml:2: ws_name needs WORKSPACE; set it in the environment or in .env\n", 2
+        "pipeline.yaml on Azure ML (backend azure, target dev)\n",
+        "pipeline.yaml:2: ws_name needs WORKSPACE; set it in the environment or in .env\n",
+        2,
     )
     assert list(azure.requests) == []
 

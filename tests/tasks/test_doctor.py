@@ -43,6 +43,22 @@ def test_a_file_that_is_fine(churn: Invoke):
     )
 
 
+def test_an_environment_whose_python_is_not_here_is_a_note(churn: Invoke):
+    churn.write("pipeline.yaml", PIPELINE + "    environments: {e: {python_version: '3.99'}, f: {conda_file: x.yml}}\n")
+
+    answer = churn("doctor")
+
+    assert (about_the_file(answer.out), answer.status) == (
+        [
+            "BAD  pipeline.yaml:4: environment 'f': there is no x.yml",
+            "note pipeline.yaml:4: environment 'e': Python 3.99 is asked for, and there is no python3.99 on the PATH "
+            "of this machine: install it; until then its steps run in the Python that runs here, "
+            f"{'.'.join(platform.python_version_tuple()[:2])}",
+        ],
+        2,
+    )
+
+
 def test_a_secret_in_the_file_is_a_note_with_what_mends_it(churn: Invoke):
     churn.write("pipeline.yaml", PIPELINE.replace("lr: 0.1", "password: hunter2"))
 
@@ -106,12 +122,21 @@ def test_an_unknown_target_is_bad(churn: Invoke):
 
 
 @pytest.mark.parametrize(("backend", "verdict"), [("local", "note"), ("azure", "BAD ")])
-def test_a_wrong_file_for_azure_needs_the_sdk_all_the_same(churn: Invoke, monkeypatch, backend: str, verdict: str):
+@pytest.mark.parametrize("has_extra", [True, False])
+def test_a_wrong_file_for_azure_needs_the_sdk_all_the_same(
+    churn: Invoke, monkeypatch, backend: str, verdict: str, has_extra: bool
+):
     monkeypatch.setattr("azml_tasks.diagnosis.SDK", ("azureml-that-there-is-not",))
     monkeypatch.setattr("azml_tasks.diagnosis.SDK_PYTHON", (9, 9))
     churn.write("pipeline.yaml", PIPELINE.replace("script_name", "script_nam").replace("local", backend))
 
+    if has_extra:
+        extras = 'dev = [\n  "pytest",\n]\nazure = ["azml-tasks[azure]"]\n'
+        churn.write("pyproject.toml", f"[project]\nname = 'x'\n[project.optional-dependencies]\n{extras}[tool.x]\n")
+    else:
+        churn.write("pyproject.toml", "[project.optional-dependencies]\ndev = []\n[tool.x]\nazure = 1\n")
+
     assert churn("doctor").out.splitlines()[1:3] == [
         f"{verdict} the Azure ML SDK is not installed (azureml-that-there-is-not); local runs need none",
-        '     -> pip install "azml-tasks[azure]"',
+        '     -> pip install -e ".[azure]"' if has_extra else '     -> pip install "azml-tasks[azure]"',
     ]

@@ -35,7 +35,8 @@ def test_the_smallest_number_is_taken_and_so_is_the_default(invoke: Invoke, word
     assert invoke("runs.prune", *words).status == 0
     # The newest result stays for the next run to reuse.
     assert len(invoke("runs.list", "--most", "9").out.splitlines()) == max(left, 1) + 1
-    assert len(invoke("runs.list", "--most", "1").out.splitlines()) == 2
+    older = ["there are older ones; `--most 2` shows twice as many"] if left == 2 else []
+    assert invoke("runs.list", "--most", "1").out.splitlines()[2:] == older
 
 
 @pytest.mark.parametrize("words", [["run", "--set"], ["run", "--set", "--force"], ["new-step", "a", "--dataset"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 from azml_tasks.reading.schema_file import SCHEMA_FILE
+from azml_tasks.tasks import namespace
 from azml_tasks.tasks.task import TARGET
 from tests.tasks.conftest import Answer, Invoke
 
@@ -66,7 +68,91 @@ def test_everything_wrong_is_printed_without_a_traceback(churn: Invoke):
         "",
         "pipeline.yaml:1: 'backnd' is not a key here; did you mean 'backend'?\n"
         "pipeline.yaml:3: step 'a': 'script_nam' is not a key here; did you mean 'script_name'?\n"
-        "pipeline.yaml:4: step 'b' runs after 'c', which is not a step\n",
+        "pipeline.yaml:4: step 'b' runs after 'c', which is not a step\n"
+        "pipeline.yaml:4: step 'b': b.py: there is no such script\n",
+        2,
+    )
+
+
+MISTAKES = """\
+    backend: local
+    tag: {a: b}
+    steps:
+      prepare: {script_name: prepar.py, input_datasets: {--in: custommers}}
+      train: {script_name: trian.py, step_config: 3, input_folders: {--a: prepair}}
+      typo: {script_name: gone.py, script_dir: steps}
+      nameless: {script_nam: gone.py}
+      twice: [a]
+      broken: {script_name: broken.py}
+      variable: {script_name: "${NOT_SET}.py"}
+      other: {script_name: train.py, include: [params.json], max_run_duration_seconds: soon}
+      all: {script_name: train.py, snapshot: everything, script_directory: gone}
+    datasets:
+      customers: {local_path: custmers.csv, typ: file}
+      orders: {local_path: of/orders.csv, separator: 3}
+      wrong: {local_path: 3}
+    environments:
+      e: {conda_file: conda.yml, pip_packages: 3}
+"""
+
+
+@pytest.mark.parametrize("words", [["validate"], ["run"], ["--dry", "run"]])
+def test_files_are_looked_at_beside_the_mistakes_of_the_file_and_nothing_is_said_that_follows(
+    churn: Invoke, words: list[str]
+):
+    churn.write("broken.py", "x = 1 +\n")
+    churn.write("pipeline.yaml", MISTAKES)
+
+    answer = churn(*words)
+
+    assert (answer.out, answer.status) == ("", 2)
+    version = platform.python_version()
+    assert answer.err.splitlines() == [
+        f"broken.py:1: Python {version} cannot read this file: invalid syntax",
+        "pipeline.yaml:2: 'tag' is not a key here; did you mean 'tags'?",
+        "pipeline.yaml:4: step 'prepare' reads the dataset 'custommers', which is not under datasets: "
+        "a local run needs its local_path; did you mean 'customers'?",
+        "pipeline.yaml:4: step 'prepare': prepar.py: there is no such script; did you mean 'prepare.py'?",
+        "pipeline.yaml:5: step 'train' reads the output of 'prepair', which is not a step; did you mean 'prepare'?",
+        "pipeline.yaml:5: step 'train': step_config: expected a mapping, found 3",
+        "pipeline.yaml:5: step 'train': trian.py: there is no such script; did you mean 'train.py'?",
+        "pipeline.yaml:6: step 'typo': 'script_dir' is not a key here; did you mean 'script_directory'?",
+        "pipeline.yaml:7: step 'nameless': 'script_nam' is not a key here; did you mean 'script_name'?",
+        "pipeline.yaml:8: step 'twice': expected a mapping, found a list",
+        "pipeline.yaml:10: step 'variable': script_name needs NOT_SET; set it in the environment or in .env",
+        "pipeline.yaml:11: step 'other': max_run_duration_seconds: expected a whole number, found 'soon'",
+        "pipeline.yaml:11: step 'other': train.py: 'params.json' of its include finds no file",
+        "pipeline.yaml:12: step 'all': snapshot: expected 'imports' or 'directory', found 'everything'",
+        "pipeline.yaml:14: dataset 'customers': 'typ' is not a key here; did you mean 'type'?",
+        "pipeline.yaml:14: dataset 'customers': there is no custmers.csv; did you mean 'customers.csv'?",
+        "pipeline.yaml:15: dataset 'orders': separator: expected text, found 3; put it in quotes",
+        "pipeline.yaml:15: dataset 'orders': there is no of/orders.csv",
+        "pipeline.yaml:16: dataset 'wrong': local_path: expected text, found 3; put it in quotes",
+        "pipeline.yaml:18: environment 'e': pip_packages: expected a list, found 3",
+        "pipeline.yaml:18: environment 'e': there is no conda.yml",
+    ]
+
+
+def test_a_file_that_is_wired_wrong_is_told_with_the_script_and_the_data_that_are_missing(churn: Invoke):
+    churn.write(
+        "pipeline.yaml",
+        CHURN.replace("train.py}", "trian.py, run_after: [prepair]}").replace("customers.csv", "custmers.csv"),
+    )
+
+    assert churn("validate") == Answer(
+        "",
+        "pipeline.yaml:5: step 'train' runs after 'prepair', which is not a step; did you mean 'prepare'?\n"
+        "pipeline.yaml:5: step 'train': trian.py: there is no such script; did you mean 'train.py'?\n"
+        "pipeline.yaml:6: dataset 'customers': there is no custmers.csv; did you mean 'customers.csv'?\n",
+        2,
+    )
+    # Where the mistake is another target's, too.
+    broken = CHURN.replace("missing.csv", "missing.csv}, c: {typ: file").replace("train.py", "trian.py")
+    churn.write("pipeline.yaml", broken)
+    assert churn("validate") == Answer(
+        "",
+        "pipeline.yaml:5: step 'train': trian.py: there is no such script; did you mean 'train.py'?\n"
+        "pipeline.yaml:10: target 'broken': dataset 'c': 'typ' is not a key here; did you mean 'type'?\n",
         2,
     )
 
@@ -158,6 +244,13 @@ def test_the_graph_as_mermaid(churn: Invoke):
         "",
         0,
     )
+
+
+def test_what_a_task_does_fits_a_terminal_of_80_columns():
+    texts = {name: namespace[name].__doc__ for name in namespace.task_names}
+
+    # Invoke indents it by two.
+    assert {name: line for name, text in texts.items() for line in text.splitlines() if len(line) > 78} == {}
 
 
 @pytest.mark.parametrize(

@@ -177,12 +177,14 @@ def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> 
     only_second = [line for line in told(sums("run", "--only", "second").out).splitlines() if "started" not in line]
     assert from_second[1:] == [
         "run RUN of experiment sums: 2 steps on this machine",
+        "first: not asked for; its result of RUN is taken",
         "second: completed after TIME",
         "third: completed after TIME",
         "run RUN completed after TIME",
     ]
     assert only_second[1:] == [
         "run RUN of experiment sums: 1 step on this machine",
+        "first: not asked for; its result of RUN is taken",
         "second: completed after TIME",
         "run RUN completed after TIME",
     ]
@@ -197,6 +199,11 @@ def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> 
         (["--set", "zzz.add=1"], "'zzz.add': the pipeline has no step 'zzz': it has first, second and third"),
         (["--set", "second.add=x"], "'second.add' takes a whole number, not 'x'"),
         (["--only", "first", "--from-step", "first"], "--from-step and --only exclude each other: give one of them"),
+        (
+            ["--experiment", "bad name/é"],
+            "--experiment: 'bad name/é' is not a valid name: an experiment takes 1 to 255 letters, digits, underscores "
+            "and dashes, and starts with a letter or a digit",
+        ),
     ],
 )
 def test_flags_that_do_not_fit_the_pipeline_are_refused_with_exit_status_2(
@@ -204,6 +211,36 @@ def test_flags_that_do_not_fit_the_pipeline_are_refused_with_exit_status_2(
 ) -> None:
     answer = sums("run", *words)
     assert (answer.err.strip(), answer.status) == (sentence, 2)
+
+
+@pytest.mark.parametrize("task", ["runs.show", "runs.logs", "runs.cancel"])
+def test_a_run_that_is_not_there_or_that_several_begin_like_is_refused_with_exit_status_2(
+    sums: Invoke, task: str
+) -> None:
+    sums("run")
+    sums("run")
+    second, first = [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]]
+
+    assert sums(task, "--run", "foo") == Answer(
+        "", "there is no run 'foo'; `invoke runs.list` shows those there are\n", 2
+    )
+    assert sums(task, "--run", "20") == Answer("", f"several runs begin with '20': {second} and {first}\n", 2)
+
+
+def test_a_file_that_names_no_backend_is_told_first_where_it_runs(sums: Invoke) -> None:
+    sums.write("pipeline.yaml", "ws_name: churn-ws\nresource_group: rg\nsteps: {a: {script_name: add.py}}\n")
+    problems = (
+        "pipeline.yaml:1: Azure needs subscription_id, and the file has none\n"
+        "pipeline.yaml:3: step 'a' has no compute: Azure needs compute_name, in the step or at the top of the file\n"
+        "pipeline.yaml:3: step 'a' has no environment: Azure needs env_name, in the step or at the top of the file\n"
+    )
+    default = ", which is the default: `backend: local` runs it on this machine"
+
+    assert sums("run") == Answer(f"pipeline.yaml in the workspace churn-ws (backend azure{default})\n", problems, 2)
+    sums.write("pipeline.yaml", "backend: azure\nresource_group: rg\nsteps: {a: {script_name: add.py}}\n")
+    assert sums("run").out == "pipeline.yaml on Azure ML (backend azure)\n"
+    sums.write("pipeline.yaml", "resource_group: rg\nsteps: {a: {script_name: add.py}}\ntargets: {t: {tags: {a: b}}}\n")
+    assert sums("run", "--target", "t").out == f"pipeline.yaml on Azure ML (backend azure, target t{default})\n"
 
 
 def test_a_step_whose_input_was_never_made_is_refused_with_exit_status_1(sums: Invoke) -> None:
@@ -256,17 +293,70 @@ def test_runs_show_tells_of_each_step_and_what_it_logged(sums: Invoke) -> None:
     ]
 
 
+def test_runs_show_tells_all_that_was_logged_and_on_whose_results_it_stands(sums: Invoke) -> None:
+    sums("run")
+    sums.write(
+        "add.py",
+        """
+        from azureml.core import Run
+        run = Run.get_context()
+        for n in range(3):
+            run.log("acc", n / 2)
+            run.log_row("point", x=n, is_last=n == 2)
+        """,
+    )
+    sums("run", "--only", "second")
+
+    shown = re.sub(r"\d+\.\d+ s", "TIME", told(sums("runs.show").out))
+    assert shown.splitlines()[3:] == [
+        "STEP    STATUS     TIME    WHY",
+        "first   reused             not asked for; its result of RUN is taken",
+        "second  completed  TIME  it was asked for",
+        "first: total = 1",
+        "second: acc = 0.0, 0.5, 1.0",
+        "second: point = {x: 0, is_last: false}, ... {x: 2, is_last: true} (3 values)",
+    ]
+
+
 def test_runs_list_has_the_newest_first_and_prune_keeps_as_many_as_are_asked_for(sums: Invoke) -> None:
     for _ in range(3):
         sums("run")
     listed = [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]]
     assert listed == sorted(listed, reverse=True)
     assert len(listed) == 3
-    assert sums("--dry", "runs.prune", "--keep", "1").out.splitlines() == [f"would clear {listed[1]}"]
-    assert sums("runs.prune", "--keep", "1").out.splitlines() == [f"cleared {listed[1]}"]
+    stays = f"{listed[2]} stays, as far as its results are in use, or the next run would reuse them"
+    assert sums("--dry", "runs.prune", "--keep", "1").out.splitlines() == [f"would clear {listed[1]}", stays]
+    assert sums("runs.prune", "--keep", "1").out.splitlines() == [f"cleared {listed[1]}", stays]
     # The oldest made the results that the newest reuses, so what it left can still be looked at.
     assert [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]] == [listed[0], listed[2]]
     assert sums("runs.logs", "--step", "third").out == "total 111 0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("keep", "answer"),
+    [
+        ("0", "RUN stays, as far as its results are in use, or the next run would reuse them\n"),
+        ("1", "nothing to clear: the newest run stays\n"),
+        ("2", "nothing to clear: the newest 2 runs stay\n"),
+    ],
+)
+def test_prune_says_why_there_is_nothing_to_clear(sums: Invoke, keep: str, answer: str) -> None:
+    assert sums("runs.prune", "--keep", "0").out == "nothing to clear: there are no runs\n"
+    sums("run")
+    assert told(sums("runs.prune", "--keep", keep).out) == answer
+
+
+def test_runs_list_shows_one_experiment_alone_and_says_when_there_are_more(sums: Invoke) -> None:
+    for experiment in ("one", "two", "one", "one"):
+        sums("run", "--experiment", experiment)
+
+    assert [line.split()[-1] for line in sums("runs.list", "--experiment", "one").out.splitlines()[1:]] == ["one"] * 3
+    shown = sums("runs.list", "--experiment", "one", "--most", "2").out.splitlines()
+    assert [line.split()[-1] for line in shown[1:3]] == ["one"] * 2
+    assert shown[3:] == ["there are older ones; `--most 4` shows twice as many"]
+    assert sums("runs.list", "--experiment", "three") == Answer(
+        "", "nothing has been run in the experiment 'three' yet; `invoke run` does\n", 1
+    )
 
 
 def test_a_mistake_in_the_file_keeps_nobody_from_looking_at_local_runs(sums: Invoke) -> None:
@@ -293,6 +383,14 @@ def test_whoever_reads_along_may_leave(sums: Invoke) -> None:
         )
         os.close(writer)
         assert (done.stderr, done.returncode) == (b"", 1)
+
+
+@pytest.mark.parametrize("task", ["register", "register-csv"])
+def test_an_upload_has_no_meaning_here(sums: Invoke, task: str) -> None:
+    assert sums(task, "--upload").out == (
+        "note: --upload has no meaning on this machine: a local run reads each dataset's local_path\n"
+        "pipeline.yaml declares nothing to register here\n"
+    )
 
 
 def test_a_file_that_declares_nothing_to_register_is_told_so(sums: Invoke) -> None:

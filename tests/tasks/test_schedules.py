@@ -45,6 +45,14 @@ def test_preview_needs_no_azure_on_the_azure_backend(invoke: Invoke) -> None:
     assert invoke("schedules.preview", "--count", "3").out == DAILY_OUT
 
 
+def test_run_now_has_no_meaning_here(invoke: Invoke) -> None:
+    invoke.write("pipeline.yaml", STEPS + DAILY)
+    assert invoke("schedule", "--run-now").out.splitlines()[:2] == [
+        "note: --run-now has no meaning on this machine: `invoke run` starts a run",
+        "this machine keeps no schedule; `invoke schedules.run` runs in the foreground what is due:",
+    ]
+
+
 def test_preview_of_a_target_without_a_start_counts_from_now(invoke: Invoke) -> None:
     weekly = "schedule: {frequency: Week, week_days: [Monday], time_of_day: 06:00}\n"
     invoke.write("pipeline.yaml", STEPS + weekly + "targets: {dev: {schedule: {enabled: false}}}\n")
@@ -245,9 +253,28 @@ def test_the_foreground_tells_what_was_due_and_what_became_of_it(
     out = capsys.readouterr().out
     assert re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", re.sub(r"after \d+(\.\d+)? s", "after TIME", out)) == (
         "every minute, UTC; Ctrl-C ends it\n"
+        "the next run is on Wed 2026-01-07 10:08 UTC\n"
         "Wed 2026-01-07 10:08 UTC: the schedule starts a run\n"
         "run RUN of experiment pipeline: 1 step on this machine\n"
         "train: started; it has no finished result yet\n"
         "train: completed after TIME\n"
         "run RUN completed after TIME\n"
     )
+
+
+def test_the_foreground_tells_after_each_run_but_the_last_when_the_next_is(
+    invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invoke.write("train.py", "print('trained')\n")
+    file = invoke.write("pipeline.yaml", STEPS + "schedule: {frequency: Hour, interval: 2}\n")
+
+    run_in_foreground(load_project(file, variables={}), MovedClock("2026-01-07T10:07:33"), most=2)
+
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if "UTC" in line] == [
+        "every 2 hours, UTC; Ctrl-C ends it",
+        "the next run is on Wed 2026-01-07 12:08 UTC",
+        "Wed 2026-01-07 12:08 UTC: the schedule starts a run",
+        "the next run is on Wed 2026-01-07 14:08 UTC",
+        "Wed 2026-01-07 14:08 UTC: the schedule starts a run",
+    ]

@@ -33,6 +33,8 @@ _OTHER = {
     "azureml.train.automl.runtime": "azureml-train-automl-runtime",
     "azureml.widgets": "azureml-widgets",
 }
+# What only makes sense with Azure at hand: AutoML, HyperDrive and estimators, web services.
+_OF_AZURE = ("azureml.automl", "azureml.train", "azureml.core.webservice", "azureml.core.Webservice")
 # The functions of azureml.core that are not of a local run; all its other names are classes.
 _FUNCTIONS = (
     "attach_legacy_compute_target",
@@ -115,7 +117,11 @@ def load() -> None:
 def absent(what: str) -> str:
     """Return the sentence that says how to install what the stand-in has not."""
     package = _package(what)
-    sentence = f"{what} is not part of a local run; install it: {f'pip install {package}' if package else _INSTALL}"
+    if any(f"{what}.".startswith(f"{name}.") for name in _OF_AZURE):
+        reason = "needs Azure, which a local run never reaches; to import it all the same,"
+    else:
+        reason = "is not part of a local run;"
+    sentence = f"{what} {reason} install it: {f'pip install {package}' if package else _INSTALL}"
     return sentence if sys.version_info < (3, 12) else f"{sentence} (needs Python 3.10 or 3.11)"
 
 
