@@ -16,7 +16,7 @@ from azml_tasks.secrets import is_secret
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
-    from azml_tasks.model import Pipeline, Step
+    from azml_tasks.model import Environment, Pipeline, Step
 
 STANDIN = Path(__file__).resolve().parent.parent / "standin"
 _DECLARATION = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
@@ -69,7 +69,7 @@ def definition_of(
         for key in ("conda_file", "dockerfile"):
             if key in definition:
                 definition[key] = (project / definition[key]).read_text(encoding="utf-8", errors="replace")
-        packages = _asked_for(declared.pip_packages, virtual.distributions if virtual else _installed_here())
+        packages = _asked_for(_requirements(declared, project), virtual.distributions if virtual else _installed_here())
     return {
         "python": virtual.python_version if virtual else platform.python_version(),
         "definition": definition,
@@ -82,6 +82,20 @@ def variables_of(pipeline: Pipeline, step: Step) -> dict[str, str]:
     """Return the variables that the file sets for the step, by its environment and by itself."""
     declared = pipeline.environments.get(pipeline.env_of(step) or "")
     return {**(declared.environment_variables if declared else {}), **step.environment_variables}
+
+
+def _requirements(declared: Environment, project: Path) -> list[str]:
+    if declared.conda_file is None:
+        return [*declared.pip_packages, *declared.conda_packages]
+    from yaml import YAMLError
+
+    from azml_tasks.local.virtual_environment import read_conda_file
+
+    try:
+        pip, conda, _ = read_conda_file(project / declared.conda_file)
+    except (AttributeError, UnicodeError, YAMLError):
+        return []  # No conda file: nothing can be asked for by what it says.
+    return [*pip, *conda]
 
 
 def _asked_for(requirements: Iterable[str], installed: Mapping[str, str]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def wanted(plan: Plan, name: str, project: Path) -> Wanted:
     declared = plan.pipeline.environments[name]
     pip, left_out, python = [*declared.pip_packages], [*declared.conda_packages], declared.python_version
     if declared.conda_file:
-        pip, left_out, python = _of_conda_file(project / declared.conda_file)
+        pip, left_out, python = read_conda_file(project / declared.conda_file)
     left_out += [key for key in ("base_image", "dockerfile") if getattr(declared, key)]
     known = {normal_name(match[1]) for match in map(_NAME.match, pip) if match}
     pip += [package for package in _packages_needed(plan, name) if package not in known]
@@ -200,7 +200,7 @@ def _clear(home: Path, current: str, before: str | None) -> None:
                 remove_tree(path) if path.is_dir() else path.unlink()
 
 
-def _of_conda_file(file: Path) -> tuple[list[str], list[str], str | None]:
+def read_conda_file(file: Path) -> tuple[list[str], list[str], str | None]:
     """Return the pip requirements of a conda file, the conda packages, and its version of Python."""
     import yaml
 

@@ -151,6 +151,20 @@ def test_what_of_an_environment_counts_when_a_result_is_reused(tmp_path, text, e
     assert definition(tmp_path, text) == {"python": HERE, **expected}
 
 
+def test_the_versions_of_what_a_conda_file_or_conda_packages_ask_for_count_too(tmp_path):
+    conda_file = "dependencies: [python=3.10, pyyaml=6, pip, {pip: [pytest, 'Jinja2>=3']}]"
+    (tmp_path / "conda.yml").write_text(conda_file)
+    packages = {name: version(name) for name in ("Jinja2", "pytest", "pyyaml")}
+
+    in_file = definition(tmp_path, "env_name: e\nenvironments: {e: {conda_file: conda.yml}}")
+    in_keys = definition(
+        tmp_path, "env_name: e\nenvironments: {e: {conda_packages: ['pyyaml=6'], pip_packages: [pytest]}}"
+    )
+
+    assert in_file["packages"] == packages
+    assert in_keys["packages"] == {name: packages[name] for name in ("pytest", "pyyaml")}
+
+
 def test_the_variables_of_a_step_win_over_those_of_its_environment(tmp_path):
     file = tmp_path / "pipeline.yaml"
     file.write_text(
