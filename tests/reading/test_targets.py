@@ -211,7 +211,7 @@ def test_a_target_is_checked_although_the_file_has_no_steps_of_use(problems):
     text = "steps: []\ntargets:\n  dev:\n    steps: {a: {script_name: a.py, run_after: [b]}}\n"
 
     assert problems(text) == [
-        "pipeline.yaml:1: steps: expected a mapping, found a list",
+        "pipeline.yaml:1: steps: expected a mapping such as {prepare: {script_name: prepare.py}}, found a list",
         "pipeline.yaml:4: target 'dev': step 'a' runs after 'b', which is not a step",
     ]
 

@@ -217,7 +217,8 @@ def test_a_variable_s_value_is_held_to_the_rules_too(problems):
 
 def test_a_variable_holds_one_value_and_no_yaml(problems, load):
     assert problems("steps: ${S}\n", S="{a: {script_name: a.py}}") == [
-        "pipeline.yaml:1: steps: expected a mapping, found '{a: {script_name: a.py}}'"
+        "pipeline.yaml:1: steps: expected a mapping such as {prepare: {script_name: prepare.py}}, "
+        "found '{a: {script_name: a.py}}'"
     ]
     assert load(STEPS + "description: ${D}\n", D="*x: {[").pipeline.description == "*x: {["
 
