@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from glob import iglob
 from os.path import exists
+from pathlib import Path
 
-from azml_tasks.errors import Problem, ProjectError, did_you_mean
+from azml_tasks.errors import Problem, ProjectError, closest
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
@@ -52,16 +53,23 @@ def _data(project: Project) -> Iterator[Problem]:
         place = str(project.directory / local)
         if not (any(iglob(place, recursive=True)) if "*" in local else exists(place)):
             what = "nothing like" if "*" in local else "no"
-            close = "" if "*" in local else did_you_mean(os.path.basename(place), _beside(place))
+            close = _meant(project.directory, local)
             yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
 
 
-def _beside(place: str) -> list[str]:
-    """Return the names in the folder that a missing file should lie in."""
+def _meant(project: Path, local: str) -> str:
+    """Say which file or folder may have been meant by a local_path where there is none, as it is to be written."""
+    slashed = local.replace("\\", "/")
+    if slashed != local and os.sep == "/":
+        return f"; write it with slashes: {slashed}"
+    if "*" in local:
+        return ""
+    folder, name = os.path.split(local)
     try:
-        return sorted(os.listdir(os.path.dirname(place)))
+        close = closest(name, sorted(os.listdir(project / folder)))
     except OSError:
-        return []
+        return ""
+    return f"; did you mean '{os.path.join(folder, close)}'?" if close else ""
 
 
 def _environment_files(project: Project) -> Iterator[Problem]:

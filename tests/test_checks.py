@@ -39,16 +39,21 @@ datasets:
     assert problems(tmp_path, text, *files) == []
 
 
-def test_a_data_file_of_nearly_that_name(tmp_path):
-    text = """\
-steps:
-  prepare: {script_name: prepare.py}
-datasets:
-  customers: {local_path: data/custmers.csv}
-"""
+@pytest.mark.parametrize(
+    ("local_path", "message"),
+    [
+        ("data/custmers.csv", "there is no data/custmers.csv; did you mean 'data/customers.csv'?"),
+        ("dat", "there is no dat; did you mean 'data'?"),
+        ("data\\customers.csv", "there is no data\\customers.csv; write it with slashes: data/customers.csv"),
+        ("data\\*.csv", "there is nothing like data\\*.csv; write it with slashes: data/*.csv"),
+        ("other/customers.csv", "there is no other/customers.csv"),
+    ],
+)
+def test_a_data_file_of_nearly_that_name(tmp_path, local_path, message):
+    text = f"steps:\n  prepare: {{script_name: prepare.py}}\ndatasets:\n  customers: {{local_path: '{local_path}'}}\n"
 
     assert problems(tmp_path, text, "prepare.py", "data/customers.csv") == [
-        "pipeline.yaml:4: dataset 'customers': there is no data/custmers.csv; did you mean 'customers.csv'?",
+        f"pipeline.yaml:4: dataset 'customers': {message}"
     ]
 
 

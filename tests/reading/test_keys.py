@@ -122,6 +122,15 @@ def test_keys_of_the_pipeline(problems, text, lines):
         (" {}", "pipeline.yaml:2: step 'a' has no script_name"),
         (" {script_name: }", "pipeline.yaml:2: step 'a': script_name: expected text, found nothing"),
         (" {script_name: ''}", "pipeline.yaml:2: step 'a': script_name: expected some text, found ''"),
+        (
+            " {script_name: train.ipynb}",
+            "pipeline.yaml:2: step 'a': script_name: a step runs a Python script (.py), which train.ipynb is not; "
+            "`jupyter nbconvert --to script train.ipynb` makes one of it",
+        ),
+        (
+            " {script_name: steps/train.R}",
+            "pipeline.yaml:2: step 'a': script_name: a step runs a Python script (.py), which steps/train.R is not",
+        ),
         (" {script_name: 3}", "pipeline.yaml:2: step 'a': script_name: expected text, found 3; put it in quotes"),
         (
             " {scriptname: a.py}",
