@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ from glob import iglob
 from os.path import exists
 from pathlib import Path
 
-from azml_tasks.errors import Problem, ProjectError, closest
+from azml_tasks.errors import Problem, ProjectError, closest, did_you_mean
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
+
+_LONGEST_HEADER = 100_000
 
 
 def project_problems(project: Project) -> list[Problem]:
@@ -24,7 +27,9 @@ def project_problems(project: Project) -> list[Problem]:
 
 def file_problems(project: Project) -> list[Problem]:
     """Return what is wrong with the files that the pipeline names: scripts, imports, data, conda files."""
-    return list(dict.fromkeys((*_snapshots(project), *_data(project), *_environment_files(project))))
+    return list(
+        dict.fromkeys((*_snapshots(project), *_data(project), *_columns(project), *_environment_files(project)))
+    )
 
 
 def _snapshots(project: Project) -> Iterator[Problem]:
@@ -55,6 +60,29 @@ def _data(project: Project) -> Iterator[Problem]:
             what = "nothing like" if "*" in local else "no"
             close = _meant(project.directory, local)
             yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
+
+
+def _columns(project: Project) -> Iterator[Problem]:
+    """Find the columns of set_column_types that the first line of the local file does not have."""
+    for name, dataset in project.pipeline.datasets.items():
+        if not dataset.set_column_types or not dataset.local_path or dataset.format != "delimited":
+            continue
+        header = _header(project.directory / dataset.local_path, dataset.separator or ",")
+        for column in dataset.set_column_types:
+            if header and column not in header:
+                message = f"dataset '{name}': there is no column '{column}'{did_you_mean(column, header)}"
+                yield project.problem(("datasets", name, "set_column_types", column), message)
+
+
+def _header(file: Path, separator: str) -> list[str]:
+    """Return the columns of a delimited file; none where it cannot be told, which reading it will tell better."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            line = opened.readline(_LONGEST_HEADER)
+        is_whole = len(line) < _LONGEST_HEADER and line.count('"') % 2 == 0
+        return next(csv.reader([line], delimiter=separator), []) if is_whole and len(separator) == 1 else []
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
 
 
 def _meant(project: Path, local: str) -> str:

@@ -57,6 +57,35 @@ def test_a_data_file_of_nearly_that_name(tmp_path, local_path, message):
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "options", "lines"),
+    [
+        (b"\xef\xbb\xbfage,name\r\n1,x\r\n", "", [":7: dataset 'd': there is no column 'nmae'; did you mean 'name'?"]),
+        (b"age;nmae", 'separator: ";"', []),
+        (b"age,nmae\n", "", []),
+        (b"age,\xff\n", "", []),
+        (b'"age\nyears",nmae\n', "", []),
+        (b"x" * 100_000 + b",age,nmae\n", "", []),
+        (b"", "", []),
+        (b"PAR1", "format: parquet", []),
+    ],
+)
+def test_a_column_that_the_local_file_does_not_have(tmp_path, content, options, lines):
+    text = """\
+steps: {a: {script_name: a.py}}
+datasets:
+  d:
+    local_path: d.csv
+    set_column_types:
+      age: long
+      nmae: string
+"""
+    text += f"    {options}\n"
+
+    (tmp_path / "d.csv").write_bytes(content)
+    assert problems(tmp_path, text, "a.py") == [f"pipeline.yaml{line}" for line in lines]
+
+
 def test_files_that_are_not_there(tmp_path):
     text = """\
 steps:
