@@ -73,10 +73,10 @@ def _check_names(name: str, datasets: Iterable[str]) -> None:
     from azml_tasks.stub import dataset_name_problem, step_name_problem
 
     if problem := step_name_problem(name):
-        raise AzmlError(f"new-step makes no '{name}': {problem}; by hand, pipeline.yaml takes other keys too")
+        raise AzmlError(f"new-step makes no step '{name}' ({problem}); by hand, pipeline.yaml takes other keys too")
     for dataset in datasets:
         if problem := dataset_name_problem(dataset):
-            raise AzmlError(f"new-step takes no dataset '{dataset}': {problem}")
+            raise AzmlError(f"new-step takes no dataset '{dataset}' ({problem})")
 
 
 def _check_datasets(project: Project, datasets: Iterable[str]) -> None:

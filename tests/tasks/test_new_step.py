@@ -136,7 +136,7 @@ def test_line_endings_and_a_byte_order_mark_stay(churn: Invoke):
         (["prepare"], "pipeline.yaml:5: there is a step 'prepare' already"),
         (["evaluate", "--after", "trian"], "pipeline.yaml:3: the file has no step 'trian'; did you mean 'train'?"),
         *(
-            ([name], f"new-step makes no '{name}': {problem}; by hand, pipeline.yaml takes other keys too")
+            ([name], f"new-step makes no step '{name}' ({problem}); by hand, pipeline.yaml takes other keys too")
             for name, problem in (
                 ("Train", "only a-z, 0-9, _; a letter first"),
                 ("a-b", "only a-z, 0-9, _; a letter first"),
@@ -147,7 +147,7 @@ def test_line_endings_and_a_byte_order_mark_stay(churn: Invoke):
         ),
         (
             ["evaluate", "--dataset", "path"],
-            "new-step takes no dataset 'path': replaces the variable PATH",
+            "new-step takes no dataset 'path' (replaces the variable PATH)",
         ),
         (["evaluate", "--dataset", "nope"], "pipeline.yaml:1: the file has no dataset 'nope': it has none"),
         (
