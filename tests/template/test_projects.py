@@ -139,16 +139,24 @@ run.complete()
 
 
 def test_scripts_of_any_shape_pass_the_project_s_tests(copy: Copy):
-    project = copy(steps="at_once, asked")
-    steps = project / "steps"
+    project = copy(steps="at_once, asked, other")
+    steps, more = project / "steps", project / "more"
     (steps / "shared.py").write_text("def doubled(number):\n    return 2 * number\n")
     (steps / "at_once.py").write_text(AT_ONCE)
     (steps / "asked.py").write_text(f"from shared import doubled\n{render_stub('asked')}")
+    (steps / "other.py").unlink()
+    more.mkdir()
+    (more / "shared.py").write_text("def tripled(number):\n    return 3 * number\n")
+    (more / "other.py").write_text(f"from shared import tripled\n{render_stub('other')}")
+    file = project / "pipeline.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("other.py\n    script_directory: steps", "other.py\n    script_directory: more"))
     assert outcomes(project) == {
         "test_pipeline_yaml_is_right": "passed",
         "test_the_pipeline_runs_on_this_machine": "passed",
         "test_step_takes_its_arguments[at_once]": "skipped",
         "test_step_takes_its_arguments[asked]": "passed",
+        "test_step_takes_its_arguments[other]": "passed",
     }
 
 
