@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 from collections.abc import Iterator
 from glob import iglob
 from os.path import exists
+from pathlib import Path
 
-from azml_tasks.errors import Problem, ProjectError, did_you_mean
+from azml_tasks.errors import Problem, ProjectError, closest, did_you_mean
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import StepPlan
+
+_LONGEST_HEADER = 100_000
 
 
 def project_problems(project: Project) -> list[Problem]:
@@ -27,7 +31,9 @@ def file_problems(project: Project) -> list[Problem]:
 
     How the steps are wired does not matter.
     """
-    return list(dict.fromkeys((*_snapshots(project), *_data(project), *_environment_files(project))))
+    return list(
+        dict.fromkeys((*_snapshots(project), *_data(project), *_columns(project), *_environment_files(project)))
+    )
 
 
 def _snapshots(project: Project) -> Iterator[Problem]:
@@ -57,16 +63,46 @@ def _data(project: Project) -> Iterator[Problem]:
         place = str(project.directory / local)
         if not (any(iglob(place, recursive=True)) if "*" in local else exists(place)):
             what = "nothing like" if "*" in local else "no"
-            close = "" if "*" in local else did_you_mean(os.path.basename(place), _beside(place))
+            close = _meant(project.directory, local)
             yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
 
 
-def _beside(place: str) -> list[str]:
-    """Return the names in the folder that a missing file should lie in."""
+def _columns(project: Project) -> Iterator[Problem]:
+    """Find the columns of set_column_types that the first line of the local file does not have."""
+    for name, dataset in project.pipeline.datasets.items():
+        if not dataset.set_column_types or not dataset.local_path or dataset.format != "delimited":
+            continue
+        header = _header(project.directory / dataset.local_path, dataset.separator or ",")
+        for column in dataset.set_column_types:
+            if header and column not in header:
+                message = f"dataset '{name}': there is no column '{column}'{did_you_mean(column, header)}"
+                yield project.problem(("datasets", name, "set_column_types", column), message)
+
+
+def _header(file: Path, separator: str) -> list[str]:
+    """Return the columns of a delimited file; none where it cannot be told, which reading it will tell better."""
     try:
-        return sorted(os.listdir(os.path.dirname(place)))
-    except OSError:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            line = opened.readline(_LONGEST_HEADER)
+        is_whole = len(line) < _LONGEST_HEADER and line.count('"') % 2 == 0
+        return next(csv.reader([line], delimiter=separator), []) if is_whole and len(separator) == 1 else []
+    except (OSError, UnicodeDecodeError, csv.Error):
         return []
+
+
+def _meant(project: Path, local: str) -> str:
+    """Say which file or folder may have been meant by a local_path where there is none, as it is to be written."""
+    slashed = local.replace("\\", "/")
+    if slashed != local and os.sep == "/":
+        return f"; write it with slashes: {slashed}"
+    if "*" in local:
+        return ""
+    folder, name = os.path.split(local)
+    try:
+        close = closest(name, sorted(os.listdir(project / folder)))
+    except OSError:
+        return ""
+    return f"; did you mean '{os.path.join(folder, close)}'?" if close else ""
 
 
 def _environment_files(project: Project) -> Iterator[Problem]:

@@ -39,17 +39,51 @@ datasets:
     assert problems(tmp_path, text, *files) == []
 
 
-def test_a_data_file_of_nearly_that_name(tmp_path):
-    text = """\
-steps:
-  prepare: {script_name: prepare.py}
-datasets:
-  customers: {local_path: data/custmers.csv}
-"""
+@pytest.mark.parametrize(
+    ("local_path", "message"),
+    [
+        ("data/custmers.csv", "there is no data/custmers.csv; did you mean 'data/customers.csv'?"),
+        ("dat", "there is no dat; did you mean 'data'?"),
+        ("data\\customers.csv", "there is no data\\customers.csv; write it with slashes: data/customers.csv"),
+        ("data\\*.csv", "there is nothing like data\\*.csv; write it with slashes: data/*.csv"),
+        ("other/customers.csv", "there is no other/customers.csv"),
+    ],
+)
+def test_a_data_file_of_nearly_that_name(tmp_path, local_path, message):
+    text = f"steps:\n  prepare: {{script_name: prepare.py}}\ndatasets:\n  customers: {{local_path: '{local_path}'}}\n"
 
     assert problems(tmp_path, text, "prepare.py", "data/customers.csv") == [
-        "pipeline.yaml:4: dataset 'customers': there is no data/custmers.csv; did you mean 'customers.csv'?",
+        f"pipeline.yaml:4: dataset 'customers': {message}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "lines"),
+    [
+        (b"\xef\xbb\xbfage,name\r\n1,x\r\n", "", [":7: dataset 'd': there is no column 'nmae'; did you mean 'name'?"]),
+        (b"age;nmae", 'separator: ";"', []),
+        (b"age,nmae\n", "", []),
+        (b"age,\xff\n", "", []),
+        (b'"age\nyears",nmae\n', "", []),
+        (b"x" * 100_000 + b",age,nmae\n", "", []),
+        (b"", "", []),
+        (b"PAR1", "format: parquet", []),
+    ],
+)
+def test_a_column_that_the_local_file_does_not_have(tmp_path, content, options, lines):
+    text = """\
+steps: {a: {script_name: a.py}}
+datasets:
+  d:
+    local_path: d.csv
+    set_column_types:
+      age: long
+      nmae: string
+"""
+    text += f"    {options}\n"
+
+    (tmp_path / "d.csv").write_bytes(content)
+    assert problems(tmp_path, text, "a.py") == [f"pipeline.yaml{line}" for line in lines]
 
 
 def test_files_that_are_not_there(tmp_path):

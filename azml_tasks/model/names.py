@@ -29,6 +29,13 @@ ResourceGroupName = Annotated[
         r"[-\w.()]{0,89}[-\w()]",
     ),
 ]
+SubscriptionId = Annotated[
+    str,
+    named(
+        "a subscription is a GUID such as 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)",
+        r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
+    ),
+]
 _EXPERIMENT = (
     "an experiment takes 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit",
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}",

@@ -22,6 +22,7 @@ from azml_tasks.model.names import (
     ParameterName,
     ResourceGroupName,
     StepKey,
+    SubscriptionId,
     WorkspaceName,
 )
 from azml_tasks.model.publish import Publish
@@ -35,7 +36,7 @@ class Pipeline(Model):
     backend: Literal["local", "azure"] = Field("azure", description="Where `invoke run` runs.")
     ws_name: WorkspaceName | None = Field(None, description="The Azure ML workspace.")
     resource_group: ResourceGroupName | None = Field(None, description="The workspace's resource group.")
-    subscription_id: str | None = Field(None, description="The Azure subscription.")
+    subscription_id: SubscriptionId | None = Field(None, description="The Azure subscription.")
     experiment_name: ExperimentName | None = Field(None, description="The experiment that runs are filed under.")
     description: str | None = Field(None, description="Stored with each run.")
     tags: Mapping[str, str] = Field({}, description="Stored with each run.")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from azml_tasks.errors import shortened
 from azml_tasks.model.base import Config, Model, Scalar, Sequence
 from azml_tasks.model.names import (
     ArgumentName,
@@ -49,6 +50,8 @@ class StepTable(Model):
     )
 
 
+# Endings that `.py` is not to be put behind: whoever writes one means that file.
+_NO_SCRIPTS = (".ipynb", ".json", ".pyc", ".r", ".sh", ".sql", ".txt", ".yaml", ".yml")
 # What the file may say for `output_folders`; the model holds the mapping.
 _OutputFolders = Mapping[ArgumentName, OutputFolder | None] | Sequence[ArgumentName] | None
 
@@ -103,6 +106,9 @@ class Step(Model):
     @field_validator("script_name")
     @classmethod
     def _with_suffix(cls, name: str) -> str:
+        if name.lower().endswith(_NO_SCRIPTS):
+            remedy = f"; `jupyter nbconvert --to script {name}` makes one of it" if name.endswith(".ipynb") else ""
+            raise ValueError(f"script_name: a step runs a Python script (.py), which {shortened(name)} is not{remedy}")
         return name if name.endswith(".py") else f"{name}.py"
 
     @field_validator("output_folders", mode="before", json_schema_input_type=_OutputFolders)

@@ -20,6 +20,7 @@ from azml_tasks.reading.variables import read_variables
 from azml_tasks.wiring import Plan, plan
 
 FILE_NAME = "pipeline.yaml"
+_MISNAMED = ("pipeline.yml", "pipelines.yaml", "pipelines.yml", "Pipeline.yaml", "Pipeline.yml")
 MOST_TARGETED_STEPS = 200_000
 
 
@@ -84,15 +85,10 @@ def find_file(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
-    raise ProjectError(
-        [
-            Problem(
-                FILE_NAME,
-                0,
-                f"there is none in {start} or in a folder above it; `copier copy` makes a project with one",
-            )
-        ]
-    )
+    misnamed = (folder / name for folder in (start, *start.parents) for name in _MISNAMED)
+    found = next(filter(Path.is_file, misnamed), None)
+    remedy = f"rename {found} to that" if found else "`copier copy` makes a project with one"
+    raise ProjectError([Problem(FILE_NAME, 0, f"there is none in {start} or in a folder above it; {remedy}")])
 
 
 def stated_backend(file: Path, target: str | None = None) -> object:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +15,7 @@ from pydantic_core import ErrorDetails
 from azml_tasks.errors import closest, listed, shortened
 from azml_tasks.model.base import InvalidNameError, MisfitError
 from azml_tasks.model.step import OTHER_KINDS
+from azml_tasks.reading.scalars import plain_scalar
 from azml_tasks.reading.tree import Path
 
 _EXPECTED = {
@@ -26,6 +30,19 @@ _EXPECTED = {
     "tuple_type": "a list",
     "list_type": "a list",
 }
+_EXPECTED_OF = {int: "a whole number", float: "a number", bool: "true or false"}
+# What the mappings look like that are most often written otherwise.
+_EXAMPLES: dict[Path, str] = {
+    ("steps",): "{prepare: {script_name: prepare.py}}",
+    ("steps", "*"): "{script_name: prepare.py}",
+    ("steps", "*", "step_config"): "{lr: 0.1, epochs: 10}",
+    ("steps", "*", "input_datasets"): "{--new-data: customers}",
+    ("steps", "*", "input_folders"): "{--input-folder: prepare}",
+    ("publish",): "{name: churn}",
+    ("schedule",): "{frequency: Week, interval: 2}",
+}
+# What needs no quotes inside brackets.
+_BARE = re.compile(r"[\w./+-]+")
 _ONE_VALUE = frozenset(("text", "a whole number", "a number", "true or false"))
 _NOUNS = {
     "steps": "step",
@@ -137,7 +154,14 @@ def _sentence(path: Path, errors: list[ErrorDetails]) -> str:
     expected = dict.fromkeys(_expected(error) for error in errors)
     if expected.keys() >= _ONE_VALUE:
         return f"{label}expected a single value, found {shown(value)}"
-    return f"{label}expected {listed(expected, 'or')}, found {shown(value)}{_hint(expected, value)}"
+    example = _EXAMPLES.get(_kind(path)) if list(expected) == ["a mapping"] else None
+    such = f" such as {example}" if example else ""
+    return f"{label}expected {listed(expected, 'or')}{such}, found {shown(value)}{_hint(path, expected, value)}"
+
+
+def _kind(path: Path) -> Path:
+    """Return the path with a star for the name that the user chose."""
+    return (*path[:1], "*", *path[2:]) if len(path) > 1 else path
 
 
 def _validators_sentence(path: Path, error: ErrorDetails) -> str:
@@ -163,12 +187,26 @@ def _expected(error: ErrorDetails) -> str:
     return _EXPECTED.get(kind, error["msg"])
 
 
-def _hint(expected: Iterable[str], value: Any) -> str:
+def _hint(path: Path, expected: Iterable[str], value: Any) -> str:
     if "text" in expected and isinstance(value, (bool, int, float)):
         return "; put it in quotes"
-    if "a list" in expected and isinstance(value, str):
-        return f"; write [{value}]" if shortened(value) == value else ""
-    return ""
+    if not isinstance(value, str) or shortened(value) != value:
+        return ""
+    if "a list" in expected:
+        return f"; write [{_as_words(value) if path[-1] == 'arguments' else value}]"
+    return "; take the quotes away" if _EXPECTED_OF.get(type(plain_scalar(value)), "") in expected else ""
+
+
+def _as_words(line: str) -> str:
+    """Return the arguments of a command line as they stand in a list."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = [line]
+    return ", ".join(
+        word if _BARE.fullmatch(word) and str(plain_scalar(word)) == word else json.dumps(word, ensure_ascii=False)
+        for word in words
+    )
 
 
 def shown(value: Any) -> str:

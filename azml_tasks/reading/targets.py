@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from azml_tasks.errors import did_you_mean, listed
 from azml_tasks.reading.sentences import shown
 from azml_tasks.reading.tree import Node, TreeError
+
+# Read by Invoke, as `azml.target` of its configuration.
+_VARIABLE = "INVOKE_AZML_TARGET"
 
 
 def targets_of(root: Node) -> list[str]:
@@ -43,9 +48,11 @@ def apply_target(root: Node, target: str | None) -> Node:
         return base
     if target not in known:
         has = f"it has {listed(known)}" if known else "it has no targets"
+        # Nobody typed it, then; where Invoke's files name it, nothing here can tell.
+        asked = f", and {_VARIABLE} asks for it" if os.environ.get(_VARIABLE) == target else ""
         raise TreeError(
             root.key_lines.get("targets", 1),
-            f"'{target}' is not a target of this file: {has}" + did_you_mean(target, known),
+            f"'{target}' is not a target of this file{asked}: {has}{did_you_mean(target, known)}",
         )
     over = known[target]
     return base if over.value is None else merge(base, over)

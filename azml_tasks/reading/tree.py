@@ -217,7 +217,9 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             raise TreeError(_line(event), "an alias cannot be a key")
         if not isinstance(event, yaml.ScalarEvent):
-            raise TreeError(_line(event), "a key is one word or text, not a list or a mapping")
+            braces = isinstance(event, yaml.MappingStartEvent) and event.flow_style
+            remedy = "; a pipeline parameter is written '${{ parameters.NAME }}'" if braces else ""
+            raise TreeError(_line(event), f"a key is one word or text, not a list or a mapping{remedy}")
         # A key is a name: `no`, `on`, `null` and `1` are the texts that stand there.
         key = self._text(event)
         if len(key) > LONGEST_KEY:

@@ -7,8 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azml_tasks.errors import Problem, ProjectError, shortened
+
+if TYPE_CHECKING:
+    from dotenv.parser import Original
 
 # `${{ ... }}` is Azure's own, for pipeline parameters, and stays as it is.
 _PATTERN = re.compile(r"\$\$|\$\{(?!\{)(?P<body>[^}]*)(?P<end>\}?)")
@@ -31,21 +35,36 @@ class Resolved:
 def read_variables(directory: Path) -> dict[str, str]:
     """Return the environment's variables, over those of `.env` in the directory.
 
-    Raises ProjectError when that cannot be read.
+    Raises ProjectError when that cannot be read, or has lines that set nothing.
     """
     file = directory / ".env"
     if not file.is_file():
         return dict(os.environ)
-    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream  # not dotenv_values, which logs what is wrong and goes on
 
     try:
         # No `$` in a value means a variable here: a secret may hold one. Editors may put a byte-order mark first.
-        values = dotenv_values(file, interpolate=False, encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig") as opened:
+            bindings = list(parse_stream(opened))
     except OSError as error:
         raise ProjectError([Problem(file.name, 0, f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError:
         raise ProjectError([Problem(file.name, 0, "is not UTF-8; save the file in that encoding")]) from None
-    return {**{name: value for name, value in values.items() if value is not None}, **os.environ}
+    # Never what stands there: it may be a secret.
+    broken = [
+        Problem(file.name, _first_line(item.original), "is no NAME=value; is a quote open, or a space in the name?")
+        for item in bindings
+        if item.error
+    ]
+    if broken:
+        raise ProjectError(broken)
+    return {**{item.key: item.value for item in bindings if item.key and item.value is not None}, **os.environ}
+
+
+def _first_line(original: Original) -> int:
+    # What is parsed starts with the empty lines above it.
+    text = original.string
+    return original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def resolve(text: str, variables: Mapping[str, str]) -> Resolved:

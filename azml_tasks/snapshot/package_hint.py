@@ -41,6 +41,12 @@ _PACKAGES = {
     "umap": "umap-learn",
     "yaml": "pyyaml",
 }
+# Packages that steps import, by the name that they are installed by: no mistyped modules of the project.
+_OF_THAT_NAME = """
+    catboost dask joblib keras lightgbm matplotlib mlflow numpy openpyxl pandas plotly polars prophet pyarrow requests
+    scipy seaborn shap spacy sqlalchemy statsmodels tensorflow torch torchvision tqdm transformers xgboost
+"""
+_KNOWN = frozenset((*_PACKAGES, *_OF_THAT_NAME.split()))
 # Python's own in other releases: no package has them.
 _PYTHONS_OWN = sys.stdlib_module_names | {"asyncore", "cgi", "distutils", "imp", "pipes", "telnetlib", "tomllib"}
 _NAME = re.compile(r"(?:[\w-]+::)?\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -59,12 +65,25 @@ def package_hint(module: str, pipeline: Pipeline, step: Step, place: Place, mean
     if "." in module or module in _PYTHONS_OWN:
         return None  # A part of a package that is there, or nothing that pip knows.
     package = _PACKAGES.get(module, module)
-    ways = [f"`pip install {package}`"] if place == "here" else []
-    ways += filter(None, [_in_environment(package, pipeline, step, place)])
+    is_listed = _is_listed(package, pipeline, step)
+    here = f"`pip install {package}`" if place == "here" else ""
+    if is_listed and place != "cluster":
+        # Whether it lists the package since it was made, or there is no virtual environment yet.
+        rest = "`invoke register-env` installs it" + (" in a virtual environment" if here else "")
+    else:
+        rest = "" if is_listed else _in_environment(package, pipeline, step, place)
+    ways = (", or " if is_listed else ", and ").join(filter(None, (here, rest)))
     if not ways:
         return None
-    or_else = f"; did you mean '{meant}'? Otherwise " if meant else ": "
-    return f"'{module}' {_NEITHER[place]}{or_else}{', and '.join(ways)}"
+    is_package = is_listed or module in _KNOWN
+    or_else = f"; did you mean '{meant}'? Otherwise " if meant and not is_package else ": "
+    return f"'{module}' {_NEITHER[place]}{or_else}{ways}"
+
+
+def _is_listed(package: str, pipeline: Pipeline, step: Step) -> bool:
+    """Say whether pip_packages of the step's environment name the package."""
+    environment = pipeline.environments.get(pipeline.env_of(step) or "")
+    return environment is not None and _is_among(package, environment.pip_packages)
 
 
 def _in_environment(package: str, pipeline: Pipeline, step: Step, place: Place) -> str:
@@ -75,8 +94,8 @@ def _in_environment(package: str, pipeline: Pipeline, step: Step, place: Place) 
         return f"see that the environment '{name}' has it on Azure" if name else ""
     if environment.conda_file:
         added = f"see that {environment.conda_file}, the conda_file of the environment '{name}', has it"
-    elif _is_among(package, (*environment.pip_packages, *environment.conda_packages)):
-        return "" if place != "virtual" else "`invoke register-env` installs it"
+    elif _is_among(package, environment.conda_packages) and place != "virtual":
+        return ""
     else:
         added = f"add {package} to pip_packages of the environment '{name}'"
     return f"{added}, then `invoke register-env`" if place == "virtual" else added

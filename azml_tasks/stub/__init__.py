@@ -21,12 +21,12 @@ def render_stub(step: str, datasets: Sequence[str] = ()) -> str:
 
 
 def step_name_problem(name: str) -> str:
-    """Return a sentence on why no step, and no script of one, should have the name; empty when it may."""
+    """Return in a few words why no step, and no script of one, should have the name; empty when it may."""
     return _problem("step_problem", name)
 
 
 def dataset_name_problem(name: str) -> str:
-    """Return a sentence on why no dataset should have the name; empty when it may."""
+    """Return in a few words why no dataset should have the name; empty when it may."""
     return _problem("dataset_problem", name)
 
 

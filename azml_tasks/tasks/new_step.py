@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from invoke import Context
 
-from azml_tasks.errors import AzmlError, did_you_mean
+from azml_tasks.errors import AzmlError, ProjectError, did_you_mean, what_there_is
 from azml_tasks.tasks.settings import is_dry
 from azml_tasks.tasks.task import task
+
+if TYPE_CHECKING:
+    from azml_tasks.reading import Project
 
 
 @task(
@@ -25,17 +29,18 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     """Add the step NAME to pipeline.yaml and write its script."""
     from azml_tasks.reading import find_file, load_project
     from azml_tasks.reading.edit import add_step, scalar
-    from azml_tasks.stub import dataset_name_problem, render_stub, step_name_problem
+    from azml_tasks.stub import render_stub
 
     if name in ("-h", "--help"):
         # Invoke takes the flag for the missing name before it looks for flags.
         raise AzmlError("usage: invoke new-step NAME [--after STEP] [--dataset NAME]; more by invoke --help new-step")
     dataset = list(dict.fromkeys(dataset or []))
-    for problem in (step_name_problem(name), *map(dataset_name_problem, dataset)):
-        if problem:
-            raise AzmlError(problem)
+    _check_names(name, dataset)
     file = find_file(Path.cwd())
-    pipeline = load_project(file).pipeline
+    project = load_project(file)
+    pipeline = project.pipeline
+    if pipeline.backend == "local":
+        _check_datasets(project, dataset)
     folder = (pipeline.steps.get(after) or list(pipeline.steps.values())[-1]).script_directory
     path = PurePosixPath(folder, f"{name}.py")
     script = file.parent / path
@@ -58,12 +63,32 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     script.write_text(render_stub(name, dataset), encoding="utf-8")
     file.write_bytes(text.encode("utf-8"))
     print(f"{file.name}: the step '{name}' is added, and {path} is written; `invoke run` runs it")
-    for note in _undeclared(dataset, pipeline.datasets):
-        print(f"note: {note}")
+    for item in dataset:
+        if item not in pipeline.datasets:
+            close = did_you_mean(item, pipeline.datasets)
+            print(f"note: the dataset '{item}' is not under datasets, and a local run needs it there{close}")
 
 
-def _undeclared(wanted: Iterable[str], declared: Mapping[str, object]) -> Iterator[str]:
-    for name in wanted:
+def _check_names(name: str, datasets: Iterable[str]) -> None:
+    from azml_tasks.stub import dataset_name_problem, step_name_problem
+
+    if problem := step_name_problem(name):
+        raise AzmlError(f"new-step makes no step '{name}' ({problem}); by hand, pipeline.yaml takes other keys too")
+    for dataset in datasets:
+        if problem := dataset_name_problem(dataset):
+            raise AzmlError(f"new-step takes no dataset '{dataset}' ({problem})")
+
+
+def _check_datasets(project: Project, datasets: Iterable[str]) -> None:
+    """See that a local run can read the datasets; raises ProjectError."""
+    declared = project.pipeline.datasets
+    problems = []
+    for name in datasets:
         if name not in declared:
-            close = did_you_mean(name, declared)
-            yield f"the dataset '{name}' is not under datasets, and a local run needs it there{close}"
+            message = f"the file has no dataset '{name}'{what_there_is(name, declared)}"
+            problems.append(project.problem(("datasets",), message))
+        elif declared[name].local_path is None:
+            message = f"dataset '{name}' has no local_path, which a local run needs"
+            problems.append(project.problem(("datasets", name), message))
+    if problems:
+        raise ProjectError(problems)

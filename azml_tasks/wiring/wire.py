@@ -29,6 +29,7 @@ INPUT_FOLDER = "--input-folder"
 OUTPUT_FOLDER = "--output-folder"
 _MOST_SUGGESTIONS = 20
 _PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
+_WITHOUT_DOLLAR = re.compile(r"(?<!\$)\{\{\s*parameters\.\w+\s*\}\}")
 
 Path = tuple[str | int, ...]
 
@@ -232,9 +233,11 @@ class _Wiring:
             yield self._argument(("steps", key, "arguments", name), value)
 
     def _argument(self, path: Path, value: Scalar) -> Token:
+        step = f"step '{path[1]}'"
+        if isinstance(value, str) and (bare := _WITHOUT_DOLLAR.search(value)):
+            self._find(path, f"{step}: {bare[0]} is passed as it stands; a pipeline parameter is written ${bare[0]}")
         if not isinstance(value, str) or "${{" not in value:
             return str(value)
-        step = f"step '{path[1]}'"
         parameters = self.pipeline.pipeline_parameters
         found = _PARAMETER.search(value)
         if not found:
@@ -249,9 +252,10 @@ class _Wiring:
         return ""
 
     def _check_repeats(self, key: str, step: Step, argv: list[Token], inputs: tuple[Input, ...]) -> None:
-        # A list of arguments may repeat a name on purpose; what the file's keys name may not.
-        pairs = argv[: len(argv) - len(step.arguments)] if isinstance(step.arguments, tuple) else argv
-        for name in _repeated(pairs[::2]):
+        # A list of arguments may repeat a name on purpose, but for a folder's; what the file's keys name may not.
+        own = step.arguments if isinstance(step.arguments, tuple) else ()
+        folders = {item.argument for item in inputs if isinstance(item, FolderInput)} | set(self.outputs[key])
+        for name in (*_repeated(argv[: len(argv) - len(own)][::2]), *sorted(folders.intersection(map(str, own)))):
             self._find(("steps", key), f"step '{key}' gets {name} twice")
         for name in _repeated(item.name for item in inputs):
             self._find(("steps", key), f"step '{key}' has two inputs that a run knows as '{name}'")

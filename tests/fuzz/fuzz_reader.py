@@ -33,7 +33,8 @@ SEEDS = (
     "backend: local\nsteps: {a: {script_name: a.py, input_datasets: {--d: d}}}\ndatasets: {d: {local_path: d.csv}}\n",
     "steps: &s\n  a: &a {script_name: a.py}\n  b: {<<: *a, step_config: {x: [1, 2e-5, .nan, null, ~]}}\n"
     "targets: {dev: {steps: {a: {allow_reuse: false}}}, prod: }\n",
-    'ws_name: ${A}\nsubscription_id: "${UNSET:-x}"\nsteps: {a: {script_name: "${B}"}}\nschedule: {frequency: Week}\n'
+    'ws_name: ${A}\nsubscription_id: "${UNSET:-00000000-0000-0000-0000-000000000000}"\n'
+    'steps: {a: {script_name: "${B}"}}\nschedule: {frequency: Week}\n'
     "datastores: {s: {container_name: raw, account_name: acc, account_key: '${SECRET_KEY}'}}\nauth: cli\n",
     "pipeline_parameters: {p: 1}\nsteps: {a: {script_name: a.py, arguments: ['${{ parameters.p }}']}}\n",
     "environments: {e: {pip_packages: [x], python_version: '3.10'}}\ncomputes: {cc: {vm_size: S, max_nodes: 2}}\n"

@@ -115,7 +115,7 @@ SCHEDULE = st.one_of(
 SECTIONS: dict[str, st.SearchStrategy[Any]] = {
     "backend": st.sampled_from(["azure", "local", "${BACKEND:-azure}"]),
     "ws_name": NAME | st.just("${UNSET}") | st.none(),
-    "subscription_id": NAME,
+    "subscription_id": st.sampled_from(["0" * 8 + "-0000" * 3 + "-" + "a" * 12, "${UNSET}"]),
     "experiment_name": NAME,
     "description": TEXTS.filter(lambda text: "$" not in text),
     "tags": mapping(["t", "u"], NAME),

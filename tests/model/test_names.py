@@ -12,6 +12,7 @@ from azml_tasks.model.names import identifier, input_name_problem
 
 WORKSPACE = "a workspace takes 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit"
 GROUP = "a resource group takes 1 to 90 letters, digits, underscores, dashes, dots and parentheses, no dot last"
+SUBSCRIPTION = "a subscription is a GUID such as 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)"
 EXPERIMENT = "an experiment takes 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit"
 DATASTORE = "a datastore takes 1 to 255 letters, digits and underscores"
 DATASET = "a dataset takes 1 to 255 letters, digits, underscores, dashes, dots and spaces"
@@ -39,6 +40,8 @@ ARGUMENT = "an argument starts with a dash and has no space and no '=', as in '-
         (names.ResourceGroupName, "r"),
         (names.ResourceGroupName, "rg.(prod)-été_1"),
         (names.ResourceGroupName, "r" * 90),
+        (names.SubscriptionId, "12345678-90ab-cdef-1234-567890ABCDEF"),
+        (names.SubscriptionId, "${AZURE_SUBSCRIPTION_ID}"),
         (names.ExperimentName, "e"),
         (names.ExperimentName, "1_e-" + "e" * 251),
         (names.DatastoreName, "_"),
@@ -93,6 +96,11 @@ def test_names_that_azure_takes(rule, name):
         (names.ResourceGroupName, "rg.", GROUP),
         (names.ResourceGroupName, "a/b", GROUP),
         (names.ResourceGroupName, "r" * 91, GROUP),
+        (names.SubscriptionId, "", SUBSCRIPTION),
+        (names.SubscriptionId, "abc", SUBSCRIPTION),
+        (names.SubscriptionId, "Pay as you go", SUBSCRIPTION),
+        (names.SubscriptionId, "12345678-90ab-cdef-1234-567890abcdeg", SUBSCRIPTION),
+        (names.SubscriptionId, "1234567890abcdef1234567890abcdef", SUBSCRIPTION),
         (names.ExperimentName, "", EXPERIMENT),
         (names.ExperimentName, "-e", EXPERIMENT),
         (names.ExperimentName, "a b", EXPERIMENT),

@@ -129,6 +129,11 @@ def test_bytes_that_are_no_text(problems, raw, line):
         ("%YAML 3.0\n---\na: 1\n", "pipeline.yaml:1: this is no YAML: found incompatible YAML document"),
         ("a: 1\n\n\na: 2\n", "pipeline.yaml:4: the key 'a' stands twice; the first is in line 1"),
         ("{a: 1, 'a': 2}\n", "pipeline.yaml:1: the key 'a' stands twice; the first is in line 1"),
+        (
+            "a: {{ parameters.b }}\n",
+            "pipeline.yaml:1: a key is one word or text, not a list or a mapping; "
+            "a pipeline parameter is written '${{ parameters.NAME }}'",
+        ),
         ("? [a]\n: 1\n", "pipeline.yaml:1: a key is one word or text, not a list or a mapping"),
         ("a: &k b\n*k : 1\n", "pipeline.yaml:2: an alias cannot be a key"),
         (f"? {'k' * 501}\n: 1\n", "pipeline.yaml:1: a key of 501 characters; keys are names, of 500 at most"),

@@ -136,6 +136,8 @@ steps:
         "underscores and dashes, and starts with a letter or a digit",
         "pipeline.yaml:2: resource_group: 'nom du resource group' is not a valid name: a resource group takes 1 to 90 "
         "letters, digits, underscores, dashes, dots and parentheses, no dot last",
+        'pipeline.yaml:3: subscription_id: "id d\'utilisateur" is not a valid name: a subscription is a GUID such as '
+        "12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)",
         "pipeline.yaml:5: compute_name: 'nom du compute' is not a valid name: a compute cluster takes 2 to 16 letters, "
         "digits and dashes, starts with a letter and does not end with a dash",
     ]
@@ -145,7 +147,7 @@ def test_the_original_wrapper_s_example_with_names_of_its_own(load):
     text = """\
 ws_name: ws-name
 resource_group: resource-group
-subscription_id: user-id
+subscription_id: 12345678-90ab-cdef-1234-567890abcdef
 env_name: environment-name
 compute_name: compute-name
 steps:
@@ -160,7 +162,7 @@ steps:
         backend="azure",
         ws_name="ws-name",
         resource_group="resource-group",
-        subscription_id="user-id",
+        subscription_id="12345678-90ab-cdef-1234-567890abcdef",
         env_name="environment-name",
         compute_name="compute-name",
         steps={

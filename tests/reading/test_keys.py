@@ -5,15 +5,25 @@ from __future__ import annotations
 import pytest
 
 STEPS = "steps: {a: {script_name: a.py}}\n"
+STEPS_WANTED = "steps: expected a mapping such as {prepare: {script_name: prepare.py}}"
 
 
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("steps:\n", ["pipeline.yaml:1: steps: expected a mapping, found nothing"]),
-        ("steps: []\n", ["pipeline.yaml:1: steps: expected a mapping, found a list"]),
+        (
+            "steps:\n",
+            [f"pipeline.yaml:1: {STEPS_WANTED}, found nothing"],
+        ),
+        (
+            "steps: []\n",
+            [f"pipeline.yaml:1: {STEPS_WANTED}, found a list"],
+        ),
         ("steps: {}\n", ["pipeline.yaml:1: steps: expected at least one, found none"]),
-        ("steps: a.py\n", ["pipeline.yaml:1: steps: expected a mapping, found 'a.py'"]),
+        (
+            "steps: a.py\n",
+            [f"pipeline.yaml:1: {STEPS_WANTED}, found 'a.py'"],
+        ),
         ("backend: local\n", ["pipeline.yaml:1: the file has no steps"]),
         ("step: {a: {script_name: a.py}}\n", ["pipeline.yaml:1: 'step' is not a key here; did you mean 'steps'?"]),
         ("Steps: {a: {script_name: a.py}}\n", ["pipeline.yaml:1: 'Steps' is not a key here; did you mean 'steps'?"]),
@@ -55,7 +65,10 @@ STEPS = "steps: {a: {script_name: a.py}}\n"
                 "pipeline.yaml:6: pipeline_parameters.e: expected a single value, found nothing",
             ],
         ),
-        (STEPS + "publish: churn\n", ["pipeline.yaml:2: publish: expected a mapping, found 'churn'"]),
+        (
+            STEPS + "publish: churn\n",
+            ["pipeline.yaml:2: publish: expected a mapping such as {name: churn}, found 'churn'"],
+        ),
         (STEPS + "publish: {}\n", ["pipeline.yaml:2: publish has no name"]),
         (STEPS + "publish: {name: ''}\n", ["pipeline.yaml:2: publish.name: expected some text, found ''"]),
         (
@@ -78,7 +91,10 @@ STEPS = "steps: {a: {script_name: a.py}}\n"
                 "or 'interactive', found 'az'"
             ],
         ),
-        (STEPS + "schedule: daily\n", ["pipeline.yaml:2: schedule: expected a mapping, found 'daily'"]),
+        (
+            STEPS + "schedule: daily\n",
+            ["pipeline.yaml:2: schedule: expected a mapping such as {frequency: Week, interval: 2}, found 'daily'"],
+        ),
         (
             STEPS + "schedule:\n  frequency: week\n",
             ["pipeline.yaml:3: frequency is Minute, Hour, Day, Week or Month, not 'week'; did you mean 'Week'?"],
@@ -100,12 +116,21 @@ def test_keys_of_the_pipeline(problems, text, lines):
 @pytest.mark.parametrize(
     ("step", "line"),
     [
-        ("", "pipeline.yaml:2: step 'a': expected a mapping, found nothing"),
-        (" a.py", "pipeline.yaml:2: step 'a': expected a mapping, found 'a.py'"),
-        (" []", "pipeline.yaml:2: step 'a': expected a mapping, found a list"),
+        ("", "pipeline.yaml:2: step 'a': expected a mapping such as {script_name: prepare.py}, found nothing"),
+        (" a.py", "pipeline.yaml:2: step 'a': expected a mapping such as {script_name: prepare.py}, found 'a.py'"),
+        (" []", "pipeline.yaml:2: step 'a': expected a mapping such as {script_name: prepare.py}, found a list"),
         (" {}", "pipeline.yaml:2: step 'a' has no script_name"),
         (" {script_name: }", "pipeline.yaml:2: step 'a': script_name: expected text, found nothing"),
         (" {script_name: ''}", "pipeline.yaml:2: step 'a': script_name: expected some text, found ''"),
+        (
+            " {script_name: train.ipynb}",
+            "pipeline.yaml:2: step 'a': script_name: a step runs a Python script (.py), which train.ipynb is not; "
+            "`jupyter nbconvert --to script train.ipynb` makes one of it",
+        ),
+        (
+            " {script_name: steps/train.R}",
+            "pipeline.yaml:2: step 'a': script_name: a step runs a Python script (.py), which steps/train.R is not",
+        ),
         (" {script_name: 3}", "pipeline.yaml:2: step 'a': script_name: expected text, found 3; put it in quotes"),
         (
             " {scriptname: a.py}",
@@ -129,9 +154,12 @@ OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in 
         ("step_name: ''", "step_name: expected some text, found ''"),
         ('step_name: "a\\nb"', "step_name is one line of text"),
         ('step_name: "\\e[31mred"', "step_name is one line of text"),
-        ("step_config: [1]", "step_config: expected a mapping, found a list"),
-        ("step_config: 3", "step_config: expected a mapping, found 3"),
-        ("input_datasets: [customers]", "input_datasets: expected a mapping, found a list"),
+        ("step_config: [1]", "step_config: expected a mapping such as {lr: 0.1, epochs: 10}, found a list"),
+        ("step_config: 3", "step_config: expected a mapping such as {lr: 0.1, epochs: 10}, found 3"),
+        (
+            "input_datasets: [customers]",
+            "input_datasets: expected a mapping such as {--new-data: customers}, found a list",
+        ),
         ("input_datasets: {--a: }", "input_datasets.--a: expected text or a mapping, found nothing"),
         ("input_datasets: {--a: 3}", "input_datasets.--a: expected text or a mapping, found 3; put it in quotes"),
         ("input_datasets: {--a: [b]}", "input_datasets.--a: expected text or a mapping, found a list"),
@@ -151,7 +179,8 @@ OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in 
             "input_datasets: '--new data' is not a valid name: an argument starts with a dash and has no space "
             "and no '=', as in '--input-folder'",
         ),
-        ("input_folders: [b]", "input_folders: expected a mapping, found a list"),
+        ("input_folders: [b]", "input_folders: expected a mapping such as {--input-folder: prepare}, found a list"),
+        ("input_folders: b", "input_folders: expected a mapping such as {--input-folder: prepare}, found 'b'"),
         ("input_folders: {--a: 1}", "input_folders.--a: expected text, found 1; put it in quotes"),
         (
             "input_folders: {a: b}",
@@ -187,6 +216,15 @@ OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in 
             "'register_on_complet' is not a key of output_folders.--a; did you mean 'register_on_complete'?",
         ),
         ("arguments: --x", "arguments: expected a mapping or a list, found '--x'; write [--x]"),
+        (
+            "arguments: --alpha 0.5 --name 'a b' --on true -- 007 a:b",
+            "arguments: expected a mapping or a list, found '--alpha 0.5 --name 'a b' --on true -- 007 a:b'; "
+            'write [--alpha, 0.5, --name, "a b", --on, "true", --, "007", "a:b"]',
+        ),
+        (
+            "arguments: --name it's",
+            "arguments: expected a mapping or a list, found '--name it's'; write [\"--name it's\"]",
+        ),
         ("arguments: [--x, [1]]", "arguments[1]: expected a single value, found a list"),
         ("arguments: [{--x: 1}]", "arguments[0]: expected a single value, found a mapping"),
         ("arguments: {--x: [1]}", "arguments.--x: expected a single value, found a list"),
@@ -201,6 +239,11 @@ OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in 
         ("max_run_duration_seconds: 0", "max_run_duration_seconds: expected at least 1, found 0"),
         ("max_run_duration_seconds: 1.5", "max_run_duration_seconds: expected a whole number, found 1.5"),
         ("max_run_duration_seconds: 1h", "max_run_duration_seconds: expected a whole number, found '1h'"),
+        (
+            "max_run_duration_seconds: '60'",
+            "max_run_duration_seconds: expected a whole number, found '60'; take the quotes away",
+        ),
+        ("allow_reuse: 'false'", "allow_reuse: expected true or false, found 'false'; take the quotes away"),
         ("max_run_duration_seconds: true", "max_run_duration_seconds: expected a whole number, found true"),
         ("allow_reuse: no", "allow_reuse: expected true or false, found 'no'"),
         ("env_name: 3", "env_name: expected text, found 3; put it in quotes"),
@@ -429,7 +472,7 @@ datasets:
 """
 
     assert problems(text) == [
-        "pipeline.yaml:2: step 'prepare': expected a mapping, found 5",
+        "pipeline.yaml:2: step 'prepare': expected a mapping such as {script_name: prepare.py}, found 5",
         "pipeline.yaml:5: dataset 'numbers': expected a mapping, found 7",
     ]
 
@@ -463,7 +506,7 @@ steps:
 """
 
     assert problems(text) == [
-        "pipeline.yaml:2: step 'a': expected a mapping, found nothing",
+        "pipeline.yaml:2: step 'a': expected a mapping such as {script_name: prepare.py}, found nothing",
         "pipeline.yaml:3: step 'b' runs after 'c', which is not a step",
         "pipeline.yaml:4: step 'd': max_run_duration_seconds: expected at least 1, found 0",
     ]

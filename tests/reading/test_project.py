@@ -30,6 +30,20 @@ def test_no_file_anywhere(tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["pipeline.yml", "pipelines.yaml"])
+def test_a_file_of_nearly_that_name(tmp_path, name):
+    below = tmp_path / "steps"
+    below.mkdir()
+    (tmp_path / name).touch()
+
+    with pytest.raises(ProjectError) as caught:
+        find_file(below)
+
+    assert str(caught.value) == (
+        f"pipeline.yaml: there is none in {below} or in a folder above it; rename {tmp_path / name} to that"
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "line"),
     [

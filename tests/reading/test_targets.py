@@ -121,6 +121,15 @@ def test_an_unknown_target(problems, target, line):
     assert problems(BASE + "targets: {dev: {}, prod: {}}\n", target=target) == [line]
 
 
+def test_an_unknown_target_that_the_environment_asks_for(problems, monkeypatch):
+    monkeypatch.setenv("INVOKE_AZML_TARGET", "prd")
+
+    assert problems(BASE + "targets: {dev: {}, prod: {}}\n", target="prd") == [
+        "pipeline.yaml:3: 'prd' is not a target of this file, and INVOKE_AZML_TARGET asks for it: "
+        "it has dev and prod; did you mean 'prod'?"
+    ]
+
+
 @pytest.mark.parametrize("text", [BASE, BASE + "targets:\n", BASE + "targets: {}\n"])
 def test_a_target_of_a_file_without_any(problems, text):
     line = 3 if "targets" in text else 1
@@ -211,7 +220,7 @@ def test_a_target_is_checked_although_the_file_has_no_steps_of_use(problems):
     text = "steps: []\ntargets:\n  dev:\n    steps: {a: {script_name: a.py, run_after: [b]}}\n"
 
     assert problems(text) == [
-        "pipeline.yaml:1: steps: expected a mapping, found a list",
+        "pipeline.yaml:1: steps: expected a mapping such as {prepare: {script_name: prepare.py}}, found a list",
         "pipeline.yaml:4: target 'dev': step 'a' runs after 'b', which is not a step",
     ]
 

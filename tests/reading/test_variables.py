@@ -217,7 +217,8 @@ def test_a_variable_s_value_is_held_to_the_rules_too(problems):
 
 def test_a_variable_holds_one_value_and_no_yaml(problems, load):
     assert problems("steps: ${S}\n", S="{a: {script_name: a.py}}") == [
-        "pipeline.yaml:1: steps: expected a mapping, found '{a: {script_name: a.py}}'"
+        "pipeline.yaml:1: steps: expected a mapping such as {prepare: {script_name: prepare.py}}, "
+        "found '{a: {script_name: a.py}}'"
     ]
     assert load(STEPS + "description: ${D}\n", D="*x: {[").pipeline.description == "*x: {["
 
@@ -421,3 +422,23 @@ def test_a_file_that_is_no_text(tmp_path, environment):
         read_variables(tmp_path)
 
     assert str(caught.value) == ".env: is not UTF-8; save the file in that encoding"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("A=1\nB=2\nBROKEN LINE\nC=3\n", [3]),
+        ("A=1\r\n\r\n\r\n  BROKEN LINE", [4]),
+        ('\ufeffBROKEN LINE\n# fine\nKEY="s3cret\nB=1\n=s3cret\n', [1, 3, 5]),
+        ("KEY='s3cret' s3cret\n", [1]),
+    ],
+)
+def test_lines_that_set_nothing_are_told_and_never_shown(tmp_path, environment, caplog, text, lines):
+    (tmp_path / ".env").write_bytes(text.encode())
+
+    with pytest.raises(ProjectError) as caught:
+        read_variables(tmp_path)
+
+    told = "is no NAME=value; is a quote open, or a space in the name?"
+    assert str(caught.value).splitlines() == [f".env:{line}: {told}" for line in lines]
+    assert caplog.text == ""

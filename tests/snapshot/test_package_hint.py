@@ -43,7 +43,8 @@ def hint(module: str, place: str, environment: dict[str, Any] | None = None, **o
             "sklearn",
             "here",
             {"pip_packages": ["pandas", "Scikit_Learn[x]>=1"]},
-            f"'sklearn' {HERE}: `pip install scikit-learn`",
+            f"'sklearn' {HERE}: `pip install scikit-learn`, or `invoke register-env` installs it in a virtual "
+            "environment",
         ),
         (
             "cv2",
@@ -70,6 +71,13 @@ def hint(module: str, place: str, environment: dict[str, Any] | None = None, **o
             f"'tqdm' {VIRTUAL}: add tqdm to pip_packages of the environment 'e', then `invoke register-env`",
         ),
         ("tqdm", "virtual", {"pip_packages": ["tqdm==4"]}, f"'tqdm' {VIRTUAL}: `invoke register-env` installs it"),
+        (
+            "cv2",
+            "virtual",
+            {"conda_packages": ["opencv-python-headless"]},
+            f"'cv2' {VIRTUAL}: add opencv-python-headless to pip_packages of the environment 'e', then "
+            "`invoke register-env`",
+        ),
         ("tqdm", "cluster", {}, f"'tqdm' {CLUSTER}: add tqdm to pip_packages of the environment 'e'"),
         ("tqdm", "cluster", {"pip_packages": ["tqdm"]}, None),
         ("tqdm", "cluster", None, f"'tqdm' {CLUSTER}: see that the environment 'e' has it on Azure"),
@@ -96,6 +104,21 @@ def test_a_name_that_is_mistyped_is_not_to_be_installed():
     assert package_hint("siblign", pipeline, pipeline.steps["train"], "here", "sibling") == (
         f"'siblign' {HERE}; did you mean 'sibling'? Otherwise `pip install siblign`"
     )
+
+
+@pytest.mark.parametrize(
+    ("module", "packages", "said"),
+    [
+        ("sklearn", [], "`pip install scikit-learn`, and add scikit-learn to pip_packages of the environment 'e'"),
+        ("numpy", [], "`pip install numpy`, and add numpy to pip_packages of the environment 'e'"),
+        ("own", ["own"], "`pip install own`, or `invoke register-env` installs it in a virtual environment"),
+    ],
+)
+def test_where_the_package_is_known_no_module_is_guessed(module: str, packages: list[str], said: str):
+    environment = {"pip_packages": packages}
+    steps = {"train": {"script_name": "train.py", "env_name": "e"}}
+    pipeline = Pipeline.model_validate({"steps": steps, "environments": {"e": environment}})
+    assert package_hint(module, pipeline, pipeline.steps["train"], "here", "clean") == f"'{module}' {HERE}: {said}"
 
 
 @pytest.mark.parametrize(

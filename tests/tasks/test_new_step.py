@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from azml_tasks.reading import load_project
-from azml_tasks.stub import dataset_name_problem, render_stub, step_name_problem
+from azml_tasks.stub import render_stub
 from tests.tasks.conftest import Answer, Invoke
 
 CHURN = """\
@@ -23,6 +23,7 @@ steps:   # in order
 
 tags: {a: b}   # behind
 """
+DATASETS = "datasets:\n  new_data: {local_path: new.csv}\n  old: {}\n"
 
 
 @pytest.fixture
@@ -46,21 +47,48 @@ def test_a_step_behind_the_last(churn: Invoke):
 
 
 def test_a_step_behind_another_with_datasets(churn: Invoke):
+    datasets = 'datasets: {new_data: {local_path: new.csv}, "on": {local_path: "on.csv"}}\n'
+    (churn.folder / "pipeline.yaml").write_text(CHURN + datasets)
     answer = churn("new-step", "clean", "--after", "prepare", "--dataset", "new_data", "--dataset", "on")
 
     assert answer == Answer(
-        "pipeline.yaml: the step 'clean' is added, and steps/clean.py is written; `invoke run` runs it\n"
-        "note: the dataset 'new_data' is not under datasets, and a local run needs it there\n"
-        "note: the dataset 'on' is not under datasets, and a local run needs it there\n",
+        "pipeline.yaml: the step 'clean' is added, and steps/clean.py is written; `invoke run` runs it\n",
         "",
         0,
     )
-    assert text(churn) == CHURN.replace(
+    assert text(churn) == (CHURN + datasets).replace(
         "script_directory: steps\n",
         "script_directory: steps\n  clean:\n    script_name: clean.py\n    script_directory: steps\n"
         '    input_datasets: {--new-data: "new_data", --on: "on"}\n',
     ).replace('"new_data"', "new_data")
     assert (churn.folder / "steps" / "clean.py").read_text(encoding="utf-8") == render_stub("clean", ["new_data", "on"])
+
+
+def test_a_dataset_that_only_the_workspace_may_have(churn: Invoke):
+    (churn.folder / "pipeline.yaml").write_text(CHURN.replace("local", "azure") + DATASETS)
+
+    assert churn("new-step", "clean", "--dataset", "new_dat", "--dataset", "old") == Answer(
+        "pipeline.yaml: the step 'clean' is added, and clean.py is written; `invoke run` runs it\n"
+        "note: the dataset 'new_dat' is not under datasets, and a local run needs it there; did you mean 'new_data'?\n",
+        "",
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("new_dat", "pipeline.yaml:12: the file has no dataset 'new_dat'; did you mean 'new_data'?"),
+        ("nope", "pipeline.yaml:12: the file has no dataset 'nope': it has new_data and old"),
+        ("old", "pipeline.yaml:14: dataset 'old' has no local_path, which a local run needs"),
+    ],
+)
+def test_a_dataset_that_a_local_run_could_not_read(churn: Invoke, name: str, line: str):
+    (churn.folder / "pipeline.yaml").write_text(CHURN + DATASETS)
+
+    assert churn("new-step", "clean", "--dataset", name) == Answer("", line + "\n", 2)
+    assert text(churn) == CHURN + DATASETS
+    assert sorted(file.name for file in churn.folder.iterdir()) == ["pipeline.yaml"]
 
 
 def test_what_was_written_can_be_read(churn: Invoke):
@@ -107,9 +135,21 @@ def test_line_endings_and_a_byte_order_mark_stay(churn: Invoke):
         (["train"], "train.py is there already; choose another name, or add the step by hand"),
         (["prepare"], "pipeline.yaml:5: there is a step 'prepare' already"),
         (["evaluate", "--after", "trian"], "pipeline.yaml:3: the file has no step 'trian'; did you mean 'train'?"),
-        (["../x"], step_name_problem("../x")),
-        (["class"], step_name_problem("class")),
-        (["evaluate", "--dataset", "path"], dataset_name_problem("path")),
+        *(
+            ([name], f"new-step makes no step '{name}' ({problem}); by hand, pipeline.yaml takes other keys too")
+            for name, problem in (
+                ("Train", "only a-z, 0-9, _; a letter first"),
+                ("a-b", "only a-z, 0-9, _; a letter first"),
+                ("../x", "only a-z, 0-9, _; a letter first"),
+                ("class", "a word of Python"),
+                ("json", "hides a Python module"),
+            )
+        ),
+        (
+            ["evaluate", "--dataset", "path"],
+            "new-step takes no dataset 'path' (replaces the variable PATH)",
+        ),
+        (["evaluate", "--dataset", "nope"], "pipeline.yaml:1: the file has no dataset 'nope': it has none"),
         (
             ["--help"],
             "usage: invoke new-step NAME [--after STEP] [--dataset NAME]; more by invoke --help new-step",

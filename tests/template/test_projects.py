@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas
 import pytest
 import yaml
 
+from azml_tasks.stub import render_stub
 from tests.template.conftest import ROOT, Copy
 
 (SAMPLE,) = (ROOT / "template").glob("*/*.csv")
@@ -86,15 +88,84 @@ def test_the_commands_of_the_readme_work(copy: Copy):
     project = copy()
     readme = (project / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\| `invoke ([^`]+)` \|", readme, re.MULTILINE)
+    (setting,) = re.findall(r"as scaffolded, `([^`]+)` \|", readme)
     for command in commands:
-        run(project, "invoke", *command.split())
-    assert commands == ["run --set prepare.max_rows=5", "runs.show", "graph", "validate", "--list"]
+        run(project, "invoke", *command.replace("STEP.KEY=VALUE", setting).split())
+    assert commands == ["run --set STEP.KEY=VALUE", "runs.show", "graph", "validate", "--list"]
+    assert setting == "prepare.max_rows=5"
 
 
 @pytest.mark.parametrize("answers", [{}, {"steps": "null, on", "datasets": "no, new_data"}, {"datasets": ""}])
 def test_a_project_passes_its_own_tests(copy: Copy, answers: dict[str, str]):
     project = copy(**answers)
     assert "failed" not in run(project, "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def outcomes(project: Path) -> dict[str, str]:
+    """Run the project's own tests, and return how each ended."""
+    printed = run(project, "pytest", "-v", "-p", "no:cacheprovider", "--color=no")
+    return {name: how.lower() for name, how in re.findall(r"^tests/\S+::(\S+) (\w+)", printed, re.MULTILINE)}
+
+
+def test_the_demo_passes_its_own_tests(copy: Copy):
+    project = copy(project_name="iris", datasets="iris", ci="none")
+    shutil.copytree(ROOT / "docs" / "examples" / "iris", project, dirs_exist_ok=True)
+    assert outcomes(project) == {
+        "test_pipeline_yaml_is_right": "passed",
+        "test_the_pipeline_runs_on_this_machine": "passed",
+        "test_step_takes_its_arguments[prepare]": "passed",
+        "test_step_takes_its_arguments[train]": "passed",
+        "test_step_takes_its_arguments[evaluate]": "passed",
+    }
+
+
+# As scripts of Azure ML v1 are written: all at the top of the module, what is shared in a file beside.
+AT_ONCE = """\
+import argparse
+import json
+
+from azureml.core import Run
+from shared import doubled
+
+run = Run.get_context()
+parser = argparse.ArgumentParser()
+parser.add_argument("--config", type=json.loads, dest="config")
+parser.add_argument("--sample", type=str, dest="sample")
+parser.add_argument("--output-folder", type=str, dest="output_folder")
+args = parser.parse_args()
+run.log("rows", doubled(args.config["max_rows"]))
+run.complete()
+"""
+
+
+def test_scripts_of_any_shape_pass_the_project_s_tests(copy: Copy):
+    project = copy(steps="at_once, asked, other")
+    steps, more = project / "steps", project / "more"
+    (steps / "shared.py").write_text("def doubled(number):\n    return 2 * number\n")
+    (steps / "at_once.py").write_text(AT_ONCE)
+    (steps / "asked.py").write_text(f"from shared import doubled\n{render_stub('asked')}")
+    (steps / "other.py").unlink()
+    more.mkdir()
+    (more / "shared.py").write_text("def tripled(number):\n    return 3 * number\n")
+    (more / "other.py").write_text(f"from shared import tripled\n{render_stub('other')}")
+    file = project / "pipeline.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("other.py\n    script_directory: steps", "other.py\n    script_directory: more"))
+    assert outcomes(project) == {
+        "test_pipeline_yaml_is_right": "passed",
+        "test_the_pipeline_runs_on_this_machine": "passed",
+        "test_step_takes_its_arguments[at_once]": "skipped",
+        "test_step_takes_its_arguments[asked]": "passed",
+        "test_step_takes_its_arguments[other]": "passed",
+    }
+
+
+def test_an_argument_that_its_script_does_not_take_fails_the_project_s_tests(copy: Copy):
+    project = copy(steps="only")
+    file = project / "pipeline.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("--sample:", "--simple:"), encoding="utf-8")
+    with pytest.raises(AssertionError, match="error: unrecognized arguments: --simple id"):
+        run(project, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_steps.py")
 
 
 def test_moving_steps_breaks_no_script(copy: Copy):

@@ -125,6 +125,8 @@ steps:
         ("step_config: {x: 1}\n    arguments: {--config: y}", "gets --config twice"),
         ("arguments: {--input-folder: y}", "gets --input-folder twice"),
         ("arguments: {--a: 1, --b: 2, --input-folder: y}", "gets --input-folder twice"),
+        ("arguments: [--input-folder, y, --a, --a]", "gets --input-folder twice"),
+        ("output_folders: [--out]\n    arguments: [1, --out, y]", "gets --out twice"),
         ("input_folders: {--x: a}\n    output_folders: [--x]", "gets --x twice"),
         ("input_datasets: {--x: d}\n    arguments: {--x: y}", "gets --x twice"),
         ("output_folders: [--x]\n    arguments: {--x: y}", "gets --x twice"),
@@ -191,6 +193,10 @@ def test_a_dataset_whose_registered_name_is_no_identifier_has_another_in_the_run
             "'${{ params.alpha }}' is no pipeline parameter; write ${{ parameters.NAME }}",
         ),
         ("'${{alpha}}'", "'${{alpha}}' is no pipeline parameter; write ${{ parameters.NAME }}"),
+        (
+            "'{{ parameters.alpha }}'",
+            "{{ parameters.alpha }} is passed as it stands; a pipeline parameter is written ${{ parameters.alpha }}",
+        ),
         ("'${{'", "'${{' is no pipeline parameter; write ${{ parameters.NAME }}"),
     ],
 )

@@ -8,10 +8,10 @@ from azureml.core import Run
 from softmax import Softmax
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--input-folder", type=Path, required=True, help="holds model.json and test.csv")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def main() -> None:

@@ -14,12 +14,12 @@ def split(flowers: pd.DataFrame, test_fraction: float, seed: int) -> tuple[pd.Da
     return flowers.drop(test.index), test
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, default={}, help="test_fraction and seed")
     parser.add_argument("--iris", help="id of the dataset `iris`")
     parser.add_argument("--output-folder", type=Path, required=True, help="where train.csv and test.csv go")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def main() -> None:

@@ -11,12 +11,12 @@ from azureml.core import Run
 from softmax import Softmax
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, default={}, help="lr and epochs")
     parser.add_argument("--input-folder", type=Path, required=True, help="holds train.csv and test.csv")
     parser.add_argument("--output-folder", type=Path, required=True, help="where model.json and test.csv go")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def main() -> None:
