@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -151,10 +152,12 @@ def test_a_kill_while_an_environment_is_made_anew_leaves_the_one_that_is_there(p
     before = {*home.iterdir()}
     project.pipeline(TINY.format("tiny_pkg==2.0"), a=SAYS_VERSION)
 
-    process = subprocess.Popen([sys.executable, "-c", REGISTERS, str(project.folder / "pipeline.yaml")])
+    command = [sys.executable, "-c", REGISTERS, str(project.folder / "pipeline.yaml")]
+    process = subprocess.Popen(command, start_new_session=True)
     while not {*home.iterdir()} - before:
         time.sleep(0.01)
-    process.kill()
+    # With what it has started, which would go on filling the folder.
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
     (left,) = {*home.iterdir()} - before
