@@ -60,7 +60,9 @@ class Runner:
         settings = [f"{name}={value}" for name, value in parameters.items()]
         if way != "subprocesses":
             settings = [word for setting in settings for word in ("--set", setting)]
-        project.write(TASKS)
+        if not (project.folder / "tasks.py").exists():
+            # Else it would be empty for a moment in which another run may read it.
+            project.write(TASKS)
         self.mark = uuid.uuid4().hex
         self.out, self.err = (project.folder.parent / f"{self.mark}.{name}" for name in ("out", "err"))
         with self.out.open("wb") as out, self.err.open("wb") as err:
