@@ -15,6 +15,8 @@ __all__ = ["azure", "azure_service"]
 
 FUZZ = Path(__file__).parent / "fuzz"
 WITH_SDK = (Path(__file__).parent / "azure", Path(__file__).parent / "service")
+# Of those the ones that show on each Python that the SDK is used rightly; it is the same on all of them.
+WITH_EACH_SDK = ("test_register.py", "test_steps.py", "test_workspace_wrapper.py", "test_wrapper.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,10 +30,11 @@ def slow(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the SDK warn wherever it is used; take all fuzzing for thorough."""
+    """Let the SDK warn wherever it is used; take all fuzzing for thorough, and most of what is done with the SDK."""
     for item in items:
-        if FUZZ in item.path.parents:
+        is_with_sdk = any(folder in item.path.parents for folder in WITH_SDK)
+        if FUZZ in item.path.parents or (is_with_sdk and item.path.name not in WITH_EACH_SDK):
             item.add_marker(pytest.mark.thorough)
-        if "azure" in getattr(item, "fixturenames", ()) or any(folder in item.path.parents for folder in WITH_SDK):
+        if is_with_sdk or "azure" in getattr(item, "fixturenames", ()):
             for warning in SDK_WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning))

@@ -15,7 +15,7 @@ from azml_tasks.runs.progress import Progress
 from tests.local.conftest import PASS_ALONG, Project, linux
 from tests.local.runners import INVOKE, TASKS
 
-pytestmark = linux
+pytestmark = [linux, pytest.mark.thorough]
 
 # Mounts a disk of that size at $1, copies the project $2 there, runs it by the command that follows, looks at the run,
 # makes room, and runs it again. What is said goes into the folder $3.

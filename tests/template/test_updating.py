@@ -9,7 +9,13 @@ import copier
 import pytest
 import yaml
 
+from azml_tasks import __version__
 from tests.template.conftest import checkout, commit, contents, git
+
+pytestmark = pytest.mark.thorough
+
+# What the next release of the template asks for.
+NEXT = f"azml-tasks>={__version__}"
 
 ANSWERS = {
     "project_name": "Churn",
@@ -173,11 +179,11 @@ def test_an_update_to_the_same_release_changes_nothing(releases: Path, project: 
 @pytest.mark.parametrize(
     ("at_first", "at_the_update", "afterwards"),
     [
-        ({}, {}, "azml-tasks>=0.1.0"),
+        ({}, {}, NEXT),
         ({"requirement": "/src/one"}, {}, "azml-tasks @ file:///src/one"),
         ({"requirement": "/src/one"}, {"requirement": "/src/two"}, "azml-tasks @ file:///src/two"),
         ({}, {"requirement": "/src/two"}, "azml-tasks @ file:///src/two"),
-        ({"requirement": "/src/one"}, {"requirement": "azml-tasks>=0.1.0"}, "azml-tasks>=0.1.0"),
+        ({"requirement": "/src/one"}, {"requirement": NEXT}, NEXT),
     ],
 )
 def test_an_update_moves_the_requirement_unless_the_user_chose_another(
@@ -195,4 +201,4 @@ def test_an_update_moves_the_requirement_unless_the_user_chose_another(
     assert lines[place : place + 4] == ["dependencies = [", f'  "{afterwards}",', '  "pandas>=2.2",', "]"]
     kept = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8")).get("kept_requirement")
     chosen = {**at_first, **at_the_update}.get("requirement")
-    assert kept == (None if chosen == "azml-tasks>=0.1.0" else chosen)
+    assert kept == (None if chosen == NEXT else chosen)
