@@ -42,11 +42,9 @@ class Facts:
     def digest(self, name: str) -> str:
         """Return the digest of the fact with that name."""
         if name == DATASETS:
-            return _digest({key: dataset.model_dump(mode="json") for key, dataset in self._pipeline.datasets.items()})
+            return _digest({key: dataset.model_dump() for key, dataset in self._pipeline.datasets.items()})
         if name == DATASTORES:
-            # Without their secrets, which no script can look up here.
-            keys = {"container_name", "account_name"}
-            return _digest({key: store.model_dump(include=keys) for key, store in self._pipeline.datastores.items()})
+            return _digest({key: store.model_dump() for key, store in self._pipeline.datastores.items()})
         if name == STEPS_BEFORE:
             return _digest({key: record.producer for key, record in self._upstream.items()})
         return _digest(self._variables.get(name.removeprefix(_VARIABLE)))
