@@ -66,9 +66,10 @@ def check(context: Context) -> None:
     }
 )
 def test(context: Context, python: str = "", slow: bool = False) -> None:
-    """Run the tests on every supported Python found on this machine, each in a virtual environment of its own.
+    """Run the tests on every supported Python found on this machine.
 
-    Those that go over many cases of the same code run on one of them, unless --slow is given.
+    The Python in use is taken as it is, each other one in a virtual environment of its own. Tests that go over many
+    cases of the same code run on one of them, unless --slow is given.
     """
     found = {version: path for version in SUPPORTED if (path := _interpreter(version))}
     if python:
@@ -100,16 +101,20 @@ def bench(context: Context) -> None:
 
 
 def _environment(version: str, interpreter: str) -> Path:
-    """Make the virtual environment of the tests, or bring it up to date, and return its interpreter."""
+    """Make the virtual environment of the tests, or bring it up to date, and return its interpreter.
+
+    The interpreter in use has all of it already, unless it is the Python that is held to the oldest releases.
+    """
+    is_oldest = version == SUPPORTED[0]
+    if interpreter == sys.executable and not is_oldest:
+        return Path(interpreter)
     folder = HERE / "build" / "venvs" / version
     inside = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not inside.exists():
         _run(interpreter, "-m", "venv", folder)
-    extras = "azure,dev" if version in WITH_SDK else "dev"
-    # The oldest Python also holds the oldest releases of what we depend on.
-    constraint = ["-c", "tests/lowest.txt"] if version == SUPPORTED[0] else []
+    constraint = ["-c", "tests/lowest.txt"] if is_oldest else []
     install = [inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run(*install, "-e", f".[{extras}]", *constraint)
+    _run(*install, "-e", ".[test]", *constraint)
     return inside
 
 

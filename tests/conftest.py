@@ -16,7 +16,7 @@ __all__ = ["azure", "azure_service"]
 FUZZ = Path(__file__).parent / "fuzz"
 WITH_SDK = (Path(__file__).parent / "azure", Path(__file__).parent / "service")
 # Of those the ones that show on each Python that the SDK is used rightly; it is the same on all of them.
-WITH_EACH_SDK = ("test_register.py", "test_steps.py", "test_workspace_wrapper.py", "test_wrapper.py")
+WITH_EACH_SDK = ("test_register.py", "test_steps.py", "test_workspace_wrapper.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import azml_tasks
 
 ROOT = Path(__file__).parents[1]
-_BOUND = re.compile(r'"([A-Za-z0-9-]+)(?:\[\w+\])?>=([\d.]+)"')
+_BOUND = re.compile(r'"([A-Za-z0-9-]+)>=([\d.]+)(?:; [^"]+)?"')
 
 
 def test_the_oldest_releases_that_are_tested_are_those_that_pyproject_admits() -> None:
@@ -19,6 +19,16 @@ def test_the_oldest_releases_that_are_tested_are_those_that_pyproject_admits() -
     held = dict(line.split("==") for line in lines if not line.startswith("#"))
     assert {name: _numbers(version) for name, version in held.items()} == {
         name: _numbers(version) for name, version in bounds.items()
+    }
+
+
+def test_the_tests_get_what_the_azure_side_needs() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    extras = dict(re.findall(r"^(\w+) = \[\n(.*?)^\]$", pyproject, re.MULTILINE | re.DOTALL))
+    azure, test = (dict(re.findall(r'"([\w-]+)>=([\d.]+)', extras[name])) for name in ("azure", "test"))
+    assert azure.keys() <= test.keys()
+    assert {name: test[name] for name in azure if name.startswith("azure")} == {
+        name: azure[name] for name in azure if name.startswith("azure")
     }
 
 

@@ -38,6 +38,7 @@ def test_each_python_block_is_python(block: Block) -> None:
     ast.parse(block.text)
 
 
+@pytest.mark.thorough
 def test_the_first_sh_block_of_the_readme_ends_with_the_demos_accuracy(tmp_path: Path) -> None:
     """Its last line, that is: the lines before it set up an environment, which the tests have."""
     lines = blocks_in("sh", "README.md")[0].text.splitlines()

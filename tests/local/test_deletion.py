@@ -49,6 +49,7 @@ def deleting(*places: str) -> str:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", ["", "runs", "objects", "reuse", "hashes.json", "envs", "models", "datastores"])
 def test_what_is_deleted_between_runs_costs_time_and_nothing_else(project, part):
     project.line(one=PASS_ALONG, two=PASS_ALONG, three=PASS_ALONG)
@@ -63,6 +64,7 @@ def test_what_is_deleted_between_runs_costs_time_and_nothing_else(project, part)
     assert project.log(run, "three") == "read: one two \n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("deleted", "message"),
     [
@@ -287,6 +289,7 @@ def look_at_newest(folder: Path) -> None:
         list(read_log(step))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "look",
     [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 
 def test_a_step_that_takes_too_long_is_stopped(project, way):
     project.pipeline(
@@ -35,6 +37,7 @@ def test_a_step_that_does_not_end_when_told_is_killed(project, way):
     assert (run["stubborn"].status, run["stubborn"].exit_code) == ("failed", -9)
 
 
+@pytest.mark.thorough
 def test_a_script_that_ends_well_when_told_to_stop_has_still_not_done_its_work(project, way):
     project.pipeline(
         "steps: {a: {script_name: a.py, max_run_duration_seconds: 1}}",
@@ -58,6 +61,7 @@ NEVER_END = {
 }
 
 
+@pytest.mark.thorough
 def test_steps_that_never_end_are_ended(project, way):
     options = "input_folders: {}, max_run_duration_seconds: 1"
     steps = "".join(f"  {name}: {{script_name: {name}.py, {options}}}\n" for name in NEVER_END)

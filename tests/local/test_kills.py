@@ -61,12 +61,12 @@ def change(project: Project, script: str, number: int) -> None:
         project.write({f"{name}.py": f"{script}# {number // every}\n"})
 
 
-@pytest.mark.parametrize("way", ["warm", "cold"])
+@pytest.mark.parametrize("way", ["warm", pytest.param("cold", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize(
     ("killed", "script"),
     [
         (the_runner, PASS_ALONG + CHILD + DAEMON + TAKES_A_WHILE),
-        (everything, PASS_ALONG + CHILD + DAEMON + TAKES_A_WHILE),
+        pytest.param(everything, PASS_ALONG + CHILD + DAEMON + TAKES_A_WHILE, marks=pytest.mark.thorough),
         (any_process, PASS_ALONG + CHILD + TAKES_A_WHILE),
     ],
     ids=["the runner", "everything", "any process"],
@@ -92,6 +92,7 @@ def test_kills_at_many_moments(project, start, way, killed, script, chance, slow
         assert (after.status, project.log(after, "four")) == ("completed", "read: one two three \n")
 
 
+@pytest.mark.thorough
 def test_kills_of_a_runner_whose_steps_outlive_it(project, start, chance, slow):
     """As on macOS and Windows: they go on by themselves, and do not disturb the next run."""
     script = PASS_ALONG + CHILD + TAKES_A_WHILE
@@ -113,7 +114,7 @@ def test_kills_of_a_runner_whose_steps_outlive_it(project, start, chance, slow):
         runner.kill_everything(chance)
 
 
-@pytest.mark.parametrize("way", ["warm", "cold"])
+@pytest.mark.parametrize("way", ["warm", pytest.param("cold", marks=pytest.mark.thorough)])
 def test_ctrl_c_at_many_moments(project, start, way, chance, slow):
     """From the first line that the run prints on, which may be before its steps or after them."""
     script = PASS_ALONG + CHILD + TAKES_A_WHILE

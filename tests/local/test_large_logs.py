@@ -115,6 +115,7 @@ def test_a_large_log_goes_to_the_disk(project, way):
     assert run["a"].places.log.stat().st_size == 20_000_000
 
 
+@pytest.mark.thorough
 @linux
 def test_a_log_that_is_no_text_is_shown_as_far_as_it_is_one(project):
     script = "import os\nos.write(1, b'caf\\xc3\\xa9 \\xff\\xfe\\x00 end\\n')\nraise SystemExit(3)"
@@ -126,6 +127,7 @@ def test_a_log_that_is_no_text_is_shown_as_far_as_it_is_one(project):
     assert (logs.status, logs.out.read_text()) == (0, "café \ufffd\ufffd\x00 end\n")
 
 
+@pytest.mark.thorough
 @linux
 @pytest.mark.parametrize(("encoding", "shown"), [("ascii", b"caf? ??\n"), ("latin-1", b"caf\xe9 ??\n")])
 def test_a_log_is_shown_where_not_every_character_can_be(project, monkeypatch, encoding, shown):

@@ -34,6 +34,7 @@ KINDS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_files_of_every_kind(project, kind):
     uploads = "pathlib.Path('x').touch(); run.upload_file('outputs/x', 'x'); run.upload_file('logs/x', 'x')\n"
@@ -69,6 +70,7 @@ def test_what_a_link_leads_to_stays_where_it_is(project, tmp_path):
     assert (run["one"].places.artifacts / "outputs/x.txt").is_file()
 
 
+@pytest.mark.thorough
 @linux
 @pytest.mark.parametrize("locks", ["outputs.chmod(0o555)", "outputs.parent.chmod(0o555)", "(outputs / 'd').chmod(0)"])
 def test_what_a_step_has_locked_is_collected_all_the_same(project, locks):

@@ -88,6 +88,7 @@ def test_an_environment_is_made_once_used_by_its_steps_and_made_anew_when_the_fi
     assert project.log(project.run(), "a") == "2.0 True\n"
 
 
+@pytest.mark.thorough
 def test_packages_that_pip_does_not_find_are_reported_and_leave_nothing_that_is_used(project, index):
     project.pipeline(
         """
@@ -129,6 +130,7 @@ def in_use_as_before(project) -> None:
     assert unchanged.startswith("environment e: unchanged")
 
 
+@pytest.mark.thorough
 def test_an_environment_that_cannot_be_made_anew_leaves_the_one_that_is_there(project, index):
     wheel(index, "1.0")
     project.pipeline(TINY.format("tiny_pkg==1.0"), a=SAYS_VERSION)
@@ -143,6 +145,7 @@ def test_an_environment_that_cannot_be_made_anew_leaves_the_one_that_is_there(pr
     in_use_as_before(project)
 
 
+@pytest.mark.thorough
 def test_a_kill_while_an_environment_is_made_anew_leaves_the_one_that_is_there(project, index):
     wheel(index, "1.0")
     wheel(index, "2.0")
@@ -205,6 +208,7 @@ def test_an_environment_that_is_deleted_while_a_run_uses_it(project):
     assert (after.status, project.log(after, "b")) == ("completed", "False\n")
 
 
+@pytest.mark.thorough
 def test_an_environment_that_is_deleted_while_it_is_made_is_not_there_and_the_next_is_whole(project):
     project.pipeline(IN_AN_ENVIRONMENT, a=SAYS_WHERE, b=SAYS_WHERE)
     over = threading.Event()

@@ -576,6 +576,7 @@ def test_a_project_that_is_moved_keeps_its_results(three, tmp_path):
     assert set(three.statuses(three.run()).values()) == {"reused"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("file", ["hashes.json", "reuse/one.json"])
 @pytest.mark.parametrize(
     "content",

@@ -195,6 +195,7 @@ def test_the_deepest_nesting_that_is_taken(load):
     assert depth == deep - 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "line"),
     [

@@ -29,6 +29,7 @@ def test_how_much_it_holds(text, size, height):
     assert (root.size, root.height) == (size, height)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "more"),
     [

@@ -92,6 +92,7 @@ def test_an_interval_past_the_calendar_starts_at_its_end() -> None:
         assert default_start(schedule, moment("2026-01-07")) == datetime(9998, 1, 1)
 
 
+@pytest.mark.thorough
 @settings(max_examples=500, deadline=None, derandomize=True, database=None)
 @given(
     some.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=some.just(timezone.utc)),

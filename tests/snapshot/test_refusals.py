@@ -333,6 +333,7 @@ def test_more_than_2000_files_are_refused_with_where_most_of_them_lie(project):
     )
 
 
+@pytest.mark.thorough
 def test_more_than_300_megabytes_are_refused_with_the_largest_files(project):
     folder = project({"train.py": "", "notes.md": "x"})
     for name, megabytes in (("model.bin", 200), ("data/a.csv", 99.5), ("data/b.csv", 0.5)):

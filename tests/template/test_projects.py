@@ -50,8 +50,10 @@ MADE_UP = [[1, 120], [2, 95], [3, 143]]
     ("answers", "last_step", "tables"),
     [
         ({}, "evaluate", {"sample.csv": ROWS}),
-        ({"steps": "only"}, "only", {"sample.csv": ROWS}),
-        ({"steps": "first, second", "datasets": ""}, "second", {"example.csv": MADE_UP}),
+        pytest.param({"steps": "only"}, "only", {"sample.csv": ROWS}, marks=pytest.mark.thorough),
+        pytest.param(
+            {"steps": "first, second", "datasets": ""}, "second", {"example.csv": MADE_UP}, marks=pytest.mark.thorough
+        ),
         (
             {"project_name": "null", "steps": "no, on", "datasets": "Yes, n, new_data"},
             "on",
@@ -72,12 +74,14 @@ def test_a_project_runs_at_once_and_passes_its_data_along(
     assert kept(project, last_step) == tables
 
 
+@pytest.mark.thorough
 def test_fifty_steps_run(copy: Copy):
     project = copy(steps=",".join(f"step_{number}" for number in range(1, 51)))
     run(project, "invoke", "run")
     assert kept(project, "step_50") == {"sample.csv": ROWS}
 
 
+@pytest.mark.thorough
 def test_a_hyperparameter_reaches_the_script(copy: Copy):
     project = copy(steps="only")
     run(project, "invoke", "run", "--set", "only.max_rows=2")
@@ -95,7 +99,14 @@ def test_the_commands_of_the_readme_work(copy: Copy):
     assert setting == "prepare.max_rows=5"
 
 
-@pytest.mark.parametrize("answers", [{}, {"steps": "null, on", "datasets": "no, new_data"}, {"datasets": ""}])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        pytest.param({"steps": "null, on", "datasets": "no, new_data"}, marks=pytest.mark.thorough),
+        pytest.param({"datasets": ""}, marks=pytest.mark.thorough),
+    ],
+)
 def test_a_project_passes_its_own_tests(copy: Copy, answers: dict[str, str]):
     project = copy(**answers)
     assert "failed" not in run(project, "pytest", "-q", "-p", "no:cacheprovider")
@@ -138,6 +149,7 @@ run.complete()
 """
 
 
+@pytest.mark.thorough
 def test_scripts_of_any_shape_pass_the_project_s_tests(copy: Copy):
     project = copy(steps="at_once, asked, other")
     steps, more = project / "steps", project / "more"
@@ -160,6 +172,7 @@ def test_scripts_of_any_shape_pass_the_project_s_tests(copy: Copy):
     }
 
 
+@pytest.mark.thorough
 def test_an_argument_that_its_script_does_not_take_fails_the_project_s_tests(copy: Copy):
     project = copy(steps="only")
     file = project / "pipeline.yaml"
@@ -168,6 +181,7 @@ def test_an_argument_that_its_script_does_not_take_fails_the_project_s_tests(cop
         run(project, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_steps.py")
 
 
+@pytest.mark.thorough
 def test_moving_steps_breaks_no_script(copy: Copy):
     project = copy()
     file = project / "pipeline.yaml"
@@ -178,6 +192,7 @@ def test_moving_steps_breaks_no_script(copy: Copy):
     assert kept(project, "prepare") == {"example.csv": MADE_UP, "sample.csv": ROWS}
 
 
+@pytest.mark.thorough
 def test_an_added_step_is_the_same_stub_and_runs(copy: Copy):
     project = copy(steps="first")
     run(project, "invoke", "new-step", "second", "--dataset", "sample")

@@ -132,6 +132,7 @@ def test_a_service_that_is_not_among_the_choices_is_refused(copy: Copy):
         copy(ci="jenkins")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "answers",
     [
@@ -153,6 +154,7 @@ def test_an_unusual_answer_is_taken(copy: Copy, answers: dict[str, str]):
     assert (copy(**answers) / "pipeline.yaml").is_file()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("project_name", "slug"),
     [
@@ -192,6 +194,7 @@ def test_the_project_depends_on_the_release_of_its_template(copy: Copy):
     assert project["optional-dependencies"]["azure"] == [f"azml-tasks[azure]=={azml_tasks.__version__}"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("requirement", "plain", "azure"),
     [

@@ -80,9 +80,15 @@ CASES = {
     "Azure DevOps, no dataset": Case({"ci": "azure-devops", "datasets": ""}, datasets=[], ci={"azure-pipelines.yml"}),
     "no service": Case({"ci": "none"}, ci=set()),
 }
+ON_EACH_PYTHON = ("defaults", "accents", "Jinja")
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in ON_EACH_PYTHON else pytest.mark.thorough, id=name) for name in CASES
+    ],
+)
 def rendered(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """Return a case and its project, which the tests only read."""
     case = CASES[request.param]
@@ -258,6 +264,7 @@ def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(cop
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("ci", "file", "schema"),
     [
