@@ -96,6 +96,11 @@ class RunPlaces:
         return self.root / "run.json"
 
     @property
+    def lock(self) -> Path:
+        """The empty file that the run's runner has locked while it lives."""
+        return self.root / "runner.lock"
+
+    @property
     def parent(self) -> Path:
         """What the steps record on their parent, the pipeline's run."""
         return self.root / "parent"

@@ -24,6 +24,11 @@ _MODELS = re.compile(r"\bModel\b(?!\.register\b)|\bget_model_path\b|\.models\b")
 _PLAIN_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import\b(?!.*\bas\b).*$", re.MULTILINE)
 _DATASTORES = re.compile(r"\bDatastore\b|\.datastores\b|\bget_default_datastore\b")
 _STEPS_BEFORE = re.compile(r"\.parent\b|\bget_children\b|\bget_runs\b")
+# The folder of a path, which is no parent of a run: `Path(__file__).resolve().parent`, `file.parent / "x"`.
+_FOLDER = re.compile(
+    r"\bPath\((?:[^()\n]|\([^()\n]*\))*\)(?:\.(?:resolve|absolute|expanduser)\(\))?(?:\.parent)+\b"
+    r"|(?:\.parent)+(?=\s*/|\.(?:mkdir|joinpath|exists|is_dir|iterdir|r?glob|resolve|absolute|as_posix)\b)"
+)
 # `os.environ["NAME"]`, `environ.get("NAME", ...)`, `getenv("NAME")`, `"NAME" in os.environ`.
 _VARIABLE = re.compile(
     r"""\b(?:environ|getenv)(?:\.\w+)?\s*[\[(]\s*["'](\w+)["']|["'](\w+)["']\s+(?:not\s+)?in\s+(?:os\.)?environ\b"""
@@ -82,7 +87,7 @@ class Mentions:
             yield facts.DATASETS
         if _DATASTORES.search(self._used):
             yield facts.DATASTORES
-        if _STEPS_BEFORE.search(self._used):
+        if _STEPS_BEFORE.search(_FOLDER.sub("", self._used)):
             yield facts.STEPS_BEFORE
 
 

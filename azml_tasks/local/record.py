@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from azml_tasks.local.files import read_json, read_lines, write_json
 from azml_tasks.local.layout import RunPlaces, StepPlaces
 from azml_tasks.local.process import ProcessIdentity
+from azml_tasks.local.runner_lock import is_held
 from azml_tasks.runs import records
 
 VERSION = 1
@@ -67,6 +68,11 @@ class RunRecord(records.RunRecord[StepRecord]):
 
     where: ClassVar[str] = "on this machine"
 
+    @property
+    def has_runner_here(self) -> bool:
+        """Whether its runner is a process that lives and can be told something."""
+        return self.process is not None and self.process.is_alive()
+
     def save(self) -> None:
         """Write the run's own record; the steps keep theirs.
 
@@ -110,7 +116,7 @@ def read_run(places: RunPlaces) -> RunRecord | None:
         )
     except (AttributeError, KeyError, TypeError, ValueError, OSError):
         return None
-    if record.status != "running" or (record.process and record.process.is_alive()):
+    if record.status != "running" or record.has_runner_here or is_held(places):
         return record
     steps = tuple(_interrupted(step) for step in record.steps)
     return replace(record, status="interrupted", steps=steps, finished=_last_sign(record))

@@ -21,6 +21,7 @@ from azml_tasks.local.preload import Preload, modules_to_preload
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.processes import Ended, Processes
 from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.runner_lock import held
 from azml_tasks.local.selection import Selection
 from azml_tasks.local.site import Site
 from azml_tasks.runs.events import (
@@ -91,6 +92,10 @@ class Scheduler:
 
     def run(self, jobs: int, tick: float | None, grace: float, remarks: Iterable[str]) -> RunRecord:
         """Run everything to its end, so many steps at once."""
+        with held(self.site.run.places):
+            return self._run(jobs, tick, grace, remarks)
+
+    def _run(self, jobs: int, tick: float | None, grace: float, remarks: Iterable[str]) -> RunRecord:
         self.grace = grace
         run = self._save_run("running", process=ProcessIdentity.own())
         for record in self.records.values():

@@ -117,6 +117,12 @@ def test_what_a_step_may_read_of_the_workspace(tmp_path, mentions, script, place
         ("from azureml.core import Run\nrun.parent.get_metrics()", ["the runs of the steps before it"]),
         ("from azureml.core import Run\nlist(experiment.get_runs())", ["the runs of the steps before it"]),
         ("from azureml.core import Run\nfor child in top.get_children(): ...", ["the runs of the steps before it"]),
+        ("from azureml.core import Run\nRun.get_context().parent.id", ["the runs of the steps before it"]),
+        ("from azureml.core import Run\nup = run.parent\nup.name", ["the runs of the steps before it"]),
+        ("from azureml.core import Run\nPath(run.id).name, run.parent", ["the runs of the steps before it"]),
+        ("from azureml.core import Run\npathlib.Path(os.path.abspath(__file__)).resolve().parent.parent", []),
+        ("from azureml.core import Run\nsys.path.append(str(Path(__file__).parent))", []),
+        ("from azureml.core import Run\n(out / 'a').parent.mkdir(parents=True)\nfile.parent.parent / 'x'", []),
         ("pathlib.Path(x).parent, get_by_name, Datastore", []),
     ],
 )
