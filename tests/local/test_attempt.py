@@ -483,3 +483,43 @@ def test_data_that_are_not_there_are_said(stage):
         stage.attempt().decide(False)
 
     assert str(caught.value) == "the data of dataset 'customers' are not there: data.csv"
+
+
+def test_a_step_whose_files_cannot_be_collected_has_failed_with_the_reason(stage, monkeypatch):
+    def refuse(source: Path, target: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(source / "model.bin"))
+
+    attempt = stage.attempt()
+    attempt.launch()
+    (stage.places.work / "outputs").mkdir()
+    started = attempt.started("new")
+    monkeypatch.setattr("azml_tasks.local.attempt.merge_tree", refuse)
+
+    record = attempt.finish(started, Ended("train", 0))
+
+    message = f"what it left cannot be collected: Permission denied: {stage.places.work / 'outputs' / 'model.bin'}"
+    assert record == replace(started, status="failed", message=message, exit_code=0, finished=record.finished)
+
+
+def test_a_step_whose_working_directory_cannot_be_removed_has_completed_all_the_same(stage, monkeypatch):
+    def refuse(folder: Path) -> None:
+        raise OSError(16, "Device or resource busy", str(folder))
+
+    attempt = stage.attempt()
+    attempt.launch()
+    monkeypatch.setattr("azml_tasks.local.attempt.remove_tree", refuse)
+
+    record = attempt.finish(attempt.started("new"), Ended("train", 0))
+
+    assert (record.status, record.message) == ("completed", "")
+    assert stage.places.work.exists()
+
+
+def test_a_step_whose_input_was_deleted_while_it_ran_has_failed(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+    remove_tree(stage.upstream["merge"].places.output("merge_output_folder"))
+
+    record = attempt.finish(attempt.started("new"), Ended("train", 0))
+
+    assert (record.status, record.message) == ("failed", "what 'merge' wrote for it was deleted meanwhile")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,24 @@ def test_a_file_that_changed_since_it_was_hashed_is_not_kept(tmp_path, objects, 
     assert str(caught.value) == str(path)
     assert "x = 2" not in under(tmp_path / "objects").values()
     assert not any(name.endswith(".partial") for name in under(tmp_path / "objects"))
+
+
+def test_a_file_that_is_gone_is_not_kept(objects, snapshot):
+    snapshot.files["a.py"].unlink()
+
+    with pytest.raises(FileNotFoundError) as caught:
+        objects.keep(snapshot)
+    assert caught.value.filename == str(snapshot.files["a.py"])
+
+
+def test_contents_that_are_deleted_while_they_are_kept_stop_nothing(tmp_path, objects, snapshot, monkeypatch):
+    def delete_first(partial: str, path: str) -> None:
+        shutil.rmtree(tmp_path / "objects")
+        rename(partial, path)
+
+    rename = os.replace
+    monkeypatch.setattr("azml_tasks.local.objects.os.replace", delete_first)
+
+    objects.keep(snapshot)
+
+    assert under(tmp_path / "objects") == {}
