@@ -177,6 +177,15 @@ def test_what_was_hashed_is_remembered_for_the_next_run(tmp_path):
     assert Contents(tmp_path / "hashes.json").digest(path) == digest
 
 
+@pytest.mark.parametrize("files", [["a"], {"a": 1}, {"a": [1, 2, 3, 4]}, {"a": [1, 2, 3, 4, "digest", 6]}])
+def test_what_is_remembered_in_another_shape_is_not_used(tmp_path, files):
+    (tmp_path / "hashes.json").write_text(json.dumps({"version": 1, "files": files}))
+    (tmp_path / "a").write_text("x")
+    assert Contents(tmp_path / "hashes.json").digest(tmp_path / "a") == Contents(tmp_path / "none").digest(
+        tmp_path / "a"
+    )
+
+
 def test_what_is_known_is_written_once(tmp_path):
     contents = Contents(tmp_path / "hashes.json")
     contents.digest(os.__file__)
