@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+from pathlib import Path
+
 import pytest
 
 from azml_tasks.local.files import remove_tree
@@ -54,7 +59,8 @@ def test_a_registered_output_is_a_dataset_for_later_steps_with_a_version_for_eac
         + """
 from azureml.core import Dataset
 found = Dataset.get_by_name(run.experiment.workspace, "made.by one")
-print(found.version, pathlib.Path(found.to_path()[0]).name, [pathlib.Path(p).read_text() for p in found.download("x")])
+print(found.name, found.version, pathlib.Path(found.to_path()[0]).name)
+print([pathlib.Path(p).read_text() for p in found.download("x")])
 """
     )
     project.pipeline(PIPELINE.format(options="{register_on_complete: made.by one}"), one=PASS_ALONG, two=read)
@@ -64,10 +70,28 @@ print(found.version, pathlib.Path(found.to_path()[0]).name, [pathlib.Path(p).rea
     third = project.run(only="two")
 
     assert [project.log(run, "two") for run in (first, second, third)] == [
-        "1 way.txt ['one ']\n",
-        "2 way.txt ['one ']\n",
-        "2 way.txt ['one ']\n",
+        "made.by one 1 way.txt\n['one ']\n",
+        "made.by one 2 way.txt\n['one ']\n",
+        "made.by one 2 way.txt\n['one ']\n",
     ]
+
+
+def test_a_version_that_another_run_takes_first_is_left_to_it(project, monkeypatch):
+    def come_second(source: Path, target: Path) -> None:
+        for version in (1, 2):
+            with contextlib.suppress(FileExistsError), (target.parent / f"{version}.json").open("x") as file:
+                file.write("another run's")
+        link(source, target)
+
+    link = os.link
+    monkeypatch.setattr("azml_tasks.local.destinations.os.link", come_second)
+    project.pipeline(PIPELINE.format(options="{register_on_complete: made}"), one=PASS_ALONG, two="")
+
+    assert project.run().status == "completed"
+    versions = {path.name: path.read_text() for path in (project.folder / ".azml/datasets/made").iterdir()}
+    assert sorted(versions) == ["1.json", "2.json", "3.json"]
+    assert versions["1.json"] == versions["2.json"] == "another run's"
+    assert json.loads(versions["3.json"])["name"] == "made"
 
 
 def test_the_outputs_of_a_step_that_is_reused_are_where_the_file_says_now(project):
