@@ -122,7 +122,8 @@ class Attempt:
         latest = known.latest
         if latest is None:
             return Decision(None, "it has no finished result yet")
-        return Decision(None, differences(latest.fingerprint, self.fingerprint))
+        changes = differences(latest.fingerprint, self.fingerprint)
+        return Decision(None, changes or "its earlier result is of another release of azml-tasks")
 
     def launch(self) -> Launch:
         """Prepare the step's folders and files and return the process to start.

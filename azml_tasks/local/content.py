@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
@@ -46,9 +47,12 @@ class Contents:
     def hash_file(self, path: str) -> str:
         """Return the SHA-256 of the file's content.
 
-        Raises OSError.
+        Raises OSError, also for a pipe or a device, whose content may never end.
         """
-        return self._hash(path, os.stat(path))
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "this is no file", path)
+        return self._hash(path, status)
 
     def save(self) -> None:
         """Write what is known, over what another run may have written meanwhile.

@@ -14,6 +14,8 @@ from azml_tasks.errors import listed
 # Raised when results of older releases must not be reused.
 VERSION = 2
 _NAMED = 3
+_KINDS = {"script": str, "files": dict, "argv": list, "inputs": dict, "environment": dict, "after": dict}
+_ENVIRONMENT = {"python": str, "definition": object, "packages": dict, "variables": dict}
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,16 @@ class Fingerprint:
     def from_json(cls, values: Mapping[str, Any]) -> Fingerprint:
         """Return the fingerprint that `to_json` gave."""
         return cls(**values)
+
+
+def is_fingerprint(values: Any) -> bool:
+    """Say whether that is what `to_json` gives, and not what another release or somebody else has written."""
+    return _has(values, _KINDS) and _has(values["environment"], _ENVIRONMENT)
+
+
+def _has(values: Any, kinds: Mapping[str, type]) -> bool:
+    whole = isinstance(values, dict) and values.keys() == kinds.keys()
+    return whole and all(isinstance(values[key], kind) for key, kind in kinds.items())
 
 
 def differences(old: Fingerprint, new: Fingerprint) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from azml_tasks.errors import listed
+from azml_tasks.errors import RunError, listed
 from azml_tasks.local.attempt import Attempt
 from azml_tasks.local.content import Contents
 from azml_tasks.local.inputs import InputMissingError
@@ -45,12 +45,20 @@ def forecast(
 
     Raises ProjectError, RunError as the run itself would.
     """
-    layout = Layout.of(project_dir)
+    try:
+        return _forecasts(plan, Layout.of(project_dir), parameters or {}, from_step, only, force)
+    except OSError as error:
+        raise RunError(f"what a run would do cannot be said: {error.strerror}: {error.filename}") from error
+
+
+def _forecasts(
+    plan: Plan, layout: Layout, parameters: Mapping[str, Any], from_step: str | None, only: str | None, force: bool
+) -> list[Forecast]:
     contents = Contents(layout.hashes)
     selection = select(plan, from_step, only, force)
     records = given_steps(plan, selection, Results(layout, contents))
     snapshots = build_snapshots(plan, selection.steps, layout, contents)
-    run = RunRecord("next", "", "running", 0.0, parameters=dict(parameters or {}), places=layout.run("next"))
+    run = RunRecord("next", "", "running", 0.0, parameters=dict(parameters), places=layout.run("next"))
     virtual, _ = virtual_environments(plan, layout)
     site = Site(layout, plan, run, contents, virtual, dict(os.environ))
     found = []

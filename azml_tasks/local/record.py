@@ -118,6 +118,8 @@ def read_run(places: RunPlaces) -> RunRecord | None:
         return None
     if record.status != "running" or record.has_runner_here or is_held(places):
         return record
+    if read_json(places.record) != values:
+        return read_run(places)  # It came to its end in this moment.
     steps = tuple(_interrupted(step) for step in record.steps)
     return replace(record, status="interrupted", steps=steps, finished=_last_sign(record))
 

@@ -10,7 +10,7 @@ from typing import Any
 from azml_tasks.local.content import Contents, Fate
 from azml_tasks.local.facts import Facts, is_fact
 from azml_tasks.local.files import read_json, write_json
-from azml_tasks.local.fingerprint import Fingerprint
+from azml_tasks.local.fingerprint import Fingerprint, is_fingerprint
 from azml_tasks.local.layout import Layout, StepPlaces
 
 VERSION = 1
@@ -157,7 +157,8 @@ def write_results(file: Path, results: list[dict[str, Any]]) -> None:
 def _is_whole(values: Any) -> bool:
     """Say whether that is what `_to_json` gives, and not something that somebody else has written."""
     whole = isinstance(values, dict) and values.keys() == _KINDS.keys()
-    return whole and all(isinstance(values[key], kind) for key, kind in _KINDS.items())
+    of_its_kind = whole and all(isinstance(values[key], kind) for key, kind in _KINDS.items())
+    return of_its_kind and is_fingerprint(values["fingerprint"])
 
 
 def _to_json(result: Result) -> dict[str, Any]:

@@ -32,11 +32,11 @@ def is_held(run: RunPlaces) -> bool:
     """Say whether the runner of a run lives, here or elsewhere."""
     if fcntl is None:
         return False
-    with contextlib.suppress(FileNotFoundError), run.lock.open("rb") as file:
-        try:
+    try:
+        with run.lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # There is none, or it tells nothing.
     return False

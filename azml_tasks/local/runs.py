@@ -48,7 +48,10 @@ def new_run(layout: Layout, experiment: str, parameters: Mapping[str, Any]) -> R
 
 
 def list_runs(project_dir: str | Path) -> list[RunRecord]:
-    """Return the records of all runs, the newest first."""
+    """Return the records of all runs, the newest first.
+
+    Raises RunError when their folder cannot be read.
+    """
     layout = Layout.of(project_dir)
     records = (read_run(layout.run(run_id)) for run_id in _ids(layout))
     return [record for record in records if record is not None]
@@ -57,7 +60,8 @@ def list_runs(project_dir: str | Path) -> list[RunRecord]:
 def find_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
     """Return the newest run, or the one whose id is `wanted` or begins with it.
 
-    Raises UsageError when `wanted` is none, or more than one; RunError when nothing has been run.
+    Raises UsageError when `wanted` is none, or more than one; RunError when nothing has been run, or what was cannot be
+    read.
     """
     layout = Layout.of(project_dir)
     ids = _ids(layout)
@@ -113,6 +117,8 @@ def _ids(layout: Layout) -> list[str]:
         return sorted(os.listdir(layout.runs), reverse=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise RunError(f"the runs cannot be read: {error.strerror}: {error.filename}") from error
 
 
 def _results(layout: Layout, most: int | None) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,8 @@ import invoke
 from azml_tasks.errors import AzmlError
 from azml_tasks.tasks.flags import Task
 
+_STDOUT, _STDERR = 1, 2
+
 Body = TypeVar("Body", bound=Callable[..., Any])
 
 TARGET = "Use this target of pipeline.yaml: its keys are laid over the file's."
@@ -36,6 +38,7 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
     def make(body: Body) -> invoke.Task[Body]:
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> Any:
+            _open_what_is_closed()
             _show_what_can_be_shown()
             try:
                 done = body(*args, **kwargs)
@@ -57,6 +60,15 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
         return made
 
     return make
+
+
+def _open_what_is_closed() -> None:
+    """Let standard streams that are closed lead nowhere, so that nothing else is opened under their numbers."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(number)
+    if sys.stdout is None:
+        sys.stdout = open(_STDOUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open
 
 
 def _show_what_can_be_shown() -> None:

@@ -116,3 +116,24 @@ def test_children_that_a_step_leaves_behind_end_with_it(project, way, tmp_path):
     size = beat.stat().st_size
     time.sleep(0.2)
     assert beat.stat().st_size == size
+
+
+@linux
+@pytest.mark.parametrize("way", ["warm", "cold"], indirect=True)
+@pytest.mark.parametrize("end", ["", "os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)", "time.sleep(600)"])
+def test_shared_memory_that_a_step_leaves_behind_is_cleared_away(project, way, end):
+    script = f"""
+import os, signal, time
+from multiprocessing.shared_memory import SharedMemory
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if os.fork() == 0:
+    time.sleep(600)
+print(SharedMemory(create=True, size=1).name)
+{end}
+"""
+    project.pipeline("steps: {a: {script_name: a.py, max_run_duration_seconds: 2}}", a=script)
+
+    run = project.run(grace=0.1, **way)
+
+    name = project.log(run, "a").splitlines()[0]
+    assert not Path("/dev/shm", name).exists()

@@ -122,6 +122,8 @@ def test_a_pipe_is_not_waited_for(tmp_path, contents):
     os.mkfifo(tmp_path / "a/pipe")
 
     assert contents.digest(tmp_path / "a") == sha256(f"pipe\0{stat.S_IFIFO}\n".encode())
+    with pytest.raises(OSError, match="this is no file"):
+        contents.digest(tmp_path / "a/pipe")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="paths of POSIX may be this long")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from azml_tasks.errors import RunError
 from azml_tasks.local.forecast import Forecast, forecast
 from azml_tasks.reading import load_project
 from tests.local.conftest import PASS_ALONG
@@ -124,3 +125,11 @@ def test_with_a_virtual_environment_of_which_nothing_is_known(ahead):
     project.write({".azml/envs/other/file": ""})
 
     assert say() == [Forecast("one", "runs", NEW)]
+
+
+def test_what_cannot_be_read_is_said(ahead):
+    project, say = ahead
+    (project.folder / ".azml/hashes.json").mkdir(parents=True)
+
+    with pytest.raises(RunError, match=r"^what a run would do cannot be said: .*hashes\.json$"):
+        say()

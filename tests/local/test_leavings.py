@@ -110,3 +110,13 @@ def test_what_no_datastore_takes_fails_its_step(project, kind, reason):
     reason = reason.format(place=run["one"].places.output("one_output_folder"))
     message = f"--output-folder could not be copied to its destination: {reason}"
     assert (run["one"].status, run["one"].message) == ("failed", message)
+
+
+@pytest.mark.parametrize("puts", ["os.mkfifo(place)", "os.symlink('/dev/zero', place)"])
+def test_what_has_no_end_in_the_place_of_an_output_fails_its_step(project, puts):
+    project.line(one=BEGINNING + f"place = args.output_folder\nplace.rmdir()\n{puts}", two="")
+
+    run = project.run()
+
+    message = "what it was given as --output-folder is gone or cannot be read"
+    assert (run["one"].status, run["one"].message) == ("failed", message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
 import pytest
@@ -586,6 +587,8 @@ def test_a_project_that_is_moved_keeps_its_results(three, tmp_path):
         '{"version": 1, "files": {"a": 3}, "results": [{}]}',
         '{"version": 1, "results": [{"digest": 1, "run_id": "", "fingerprint": {}, "outputs": {}, "artifacts": "", '
         '"observed": {}}]}',
+        '{"version": 1, "results": [{"digest": "", "run_id": "", "fingerprint": {"files": {}}, "outputs": {}, '
+        '"artifacts": "", "observed": {}}]}',
     ],
 )
 def test_a_file_of_azml_that_is_damaged_costs_time_and_nothing_else(three, file, content):
@@ -593,3 +596,11 @@ def test_a_file_of_azml_that_is_damaged_costs_time_and_nothing_else(three, file,
 
     assert three.run().status == "completed"
     assert prune(three.folder, keep=1) == []
+
+
+def test_a_result_of_another_release_is_said_to_be_one(three):
+    three.run()
+    file = three.folder / ".azml/reuse/one.json"
+    file.write_text(re.sub('"digest":"[0-9a-f]+"', '"digest":"of another release"', file.read_text()))
+
+    assert three.reasons(three.run())["one"] == "its earlier result is of another release of azml-tasks"

@@ -10,6 +10,7 @@ import pytest
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.cancellation import cancel_run
+from azml_tasks.local.runner_lock import is_held
 from azml_tasks.local.runs import find_run, list_runs, prune
 from tests.local.conftest import linux
 from tests.local.runners import wait_for
@@ -74,3 +75,11 @@ def test_a_run_that_is_over_holds_no_lock(project):
     values = json.loads(run.places.record.read_text())
     run.places.record.write_text(json.dumps({**values, "status": "running", "process": None}))
     assert find_run(project.folder).status == "interrupted"
+
+
+def test_a_lock_that_cannot_be_read_tells_nothing(project):
+    project.line(one="")
+    run = project.run()
+    run.places.lock.unlink()
+    run.places.lock.mkdir()
+    assert not is_held(run.places)

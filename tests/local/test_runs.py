@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import replace
 
 import pytest
 
 from azml_tasks.errors import RunError, UsageError
 from azml_tasks.local.process import ProcessIdentity
-from azml_tasks.local.runs import find_run, list_runs
+from azml_tasks.local.runs import find_run, list_runs, prune
 from tests.local.conftest import PASS_ALONG
 
 
@@ -46,6 +48,30 @@ def test_nothing_has_been_run_yet(project):
 
     assert str(none.value) == "nothing has been run here yet; `invoke run` does"
     assert list_runs(project.folder) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a link that leads to itself")
+def test_runs_that_cannot_be_read_are_said(project):
+    (project.folder / ".azml").mkdir()
+    (project.folder / ".azml/runs").symlink_to("runs")
+
+    for looks in (list_runs, find_run, prune):
+        with pytest.raises(RunError, match=r"^the runs cannot be read: .*runs$"):
+            looks(project.folder)
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_taken_for_interrupted(project, monkeypatch):
+    project.line(a="")
+    run = project.run()
+    replace(run, status="running", process=ProcessIdentity.own()).save()
+
+    def ends(process: ProcessIdentity) -> bool:
+        run.save()
+        return False
+
+    monkeypatch.setattr(ProcessIdentity, "is_alive", ends)
+
+    assert find_run(project.folder).status == "completed"
 
 
 def test_a_folder_without_a_readable_record_is_no_run(project):

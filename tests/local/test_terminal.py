@@ -13,7 +13,7 @@ import pytest
 
 from azml_tasks.local.runs import find_run
 from tests.local.conftest import Project, linux
-from tests.local.runners import TASKS, WAYS, comes_true, ends, text_of, wait_for
+from tests.local.runners import INVOKE, TASKS, WAYS, comes_true, ends, text_of, wait_for
 
 pytestmark = linux
 
@@ -128,3 +128,14 @@ def test_the_end_of_the_terminal_stops_the_run(terminal, tmp_path):
     assert ends(pid.read_text())
     run = find_run(terminal.project.folder)
     assert (run.status, run["a"].message) == ("cancelled", "it was stopped by the end of its terminal")
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_run_whose_standard_streams_are_closed_completes(project, closed):
+    project.line(a="print('a')").write(TASKS)
+    command = ["sh", "-c", f'"$@" {closed}', "sh", *INVOKE, "run"]
+
+    done = subprocess.run(command, cwd=project.folder, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert project.log(find_run(project.folder), "a") == "a\n"

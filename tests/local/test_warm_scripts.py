@@ -64,6 +64,7 @@ INTROSPECTION = """
         "flags": repr(sys.flags),
         "thread": threading.current_thread() is threading.main_thread(),
         "threads": threading.active_count(),
+        "number": threading.main_thread().native_id == os.getpid(),
         "streams": [[s.encoding, s.errors, s.line_buffering, s.write_through] for s in (sys.stdout, sys.stderr)],
         "limits": [sys.getrecursionlimit(), sys.dont_write_bytecode],
         "environment": {k: v for k, v in os.environ.items() if k != "_"},

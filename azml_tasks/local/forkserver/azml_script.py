@@ -77,6 +77,9 @@ def _freshen() -> None:
     processes = sys.modules.get("multiprocessing.process")
     if processes is not None:
         vars(processes)["ORIGINAL_DIR"] = os.getcwd()
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading.main_thread()._set_native_id()  # Which a fork leaves as it was.
     time.tzset()
 
 

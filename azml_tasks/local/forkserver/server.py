@@ -36,7 +36,7 @@ import socket  # noqa: E402
 import time  # noqa: E402
 
 if False:  # typing takes longer to import than a step to start
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG = 1
@@ -106,7 +106,8 @@ class Server:
         elif "kill" in request:
             for pid, identifier in self.running.items():
                 if identifier == request["kill"]:
-                    _kill_group(pid, request["signal"])
+                    # What a killed one leaves behind is seen to when it has ended.
+                    (_kill if request["signal"] == signal.SIGKILL else _kill_group)(pid, request["signal"])
 
     def _tell(self, message: dict[str, Any]) -> None:
         # When nobody listens any more, the next read ends everything.
@@ -184,6 +185,8 @@ class Server:
             pid = found.si_pid
             if pid in self.running:
                 # Until the first process is waited for, its number, which is its group's, belongs to nobody else.
+                if not self.running.keys() >= _own_children():
+                    _let_trackers_end(pid)
                 _kill_group(pid, signal.SIGKILL)
                 _, status, usage = os.wait4(pid, 0)
                 _wait_for_group(pid)
@@ -232,18 +235,53 @@ def _wait_for_group(group: int) -> None:
             return
 
 
+def _let_trackers_end(group: int) -> None:
+    """Kill what is in a group but for multiprocessing's resource trackers, and wait for these.
+
+    They end by themselves when nobody uses them any more, after clearing away what shared memory was left.
+    """
+    deadline = time.monotonic() + _LONGEST_WAIT
+    while time.monotonic() < deadline:
+        left = [pid for pid, state, _, its_group in _processes() if its_group == group and state not in (b"Z", b"X")]
+        others = [pid for pid in left if not _is_tracker(pid)]
+        if not left or others == left:
+            return
+        for pid in others:
+            _kill(pid)
+        time.sleep(0.002)
+
+
+def _is_tracker(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"resource_tracker" in file.read()
+    except OSError:
+        return False
+
+
+def _own_children() -> set[int]:
+    """Return the children of this process at little cost; none where the system does not tell."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
+            return set(map(int, file.read().split()))
+    except OSError:
+        return set()
+
+
 def _children() -> list[int]:
-    own, found = os.getpid(), []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
-            except (OSError, IndexError, ValueError):
-                continue
-            if parent == own:
-                found.append(int(name))
-    return found
+    own = os.getpid()
+    return [pid for pid, _, parent, _ in _processes() if parent == own]
+
+
+def _processes() -> Iterator[tuple[int, bytes, int, int]]:
+    """Yield every process: its number, its state, its parent and its group."""
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                state, parent, group = file.read().rpartition(b")")[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        yield int(name), state, int(parent), int(group)
 
 
 def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) -> None:
