@@ -31,7 +31,7 @@ _FOLDER = re.compile(
 )
 # `os.environ["NAME"]`, `environ.get("NAME", ...)`, `getenv("NAME")`, `"NAME" in os.environ`.
 _VARIABLE = re.compile(
-    r"""\b(?:environ|getenv)(?:\.\w+)?\s*[\[(]\s*["'](\w+)["']|["'](\w+)["']\s+(?:not\s+)?in\s+(?:os\.)?environ\b"""
+    r"""\b(?:environ|getenv)(?:\.\w+)?\s*[\[(]\s*(?:key\s*=\s*)?["'](\w+)["']|["'](\w+)["']\s+(?:not\s+)?in\s+(?:os\.)?environ\b"""
 )
 
 

@@ -108,6 +108,7 @@ def test_what_a_step_may_read_of_the_workspace(tmp_path, mentions, script, place
         ("import os\nos.environ['A']", ["the variable A"]),
         ('os.environ.get("B_1", "x"), os.getenv( "A")', ["the variable A", "the variable B_1"]),
         ("import os\nos.getenv('ALONE')", ["the variable ALONE"]),
+        ("import os\nos.getenv( key = 'KEY', default='')", ["the variable KEY"]),
         ("from os import environ, getenv\nenviron['C'], getenv('D')", ["the variable C", "the variable D"]),
         ("if 'E' in os.environ or 'F' not in environ: ...", ["the variable E", "the variable F"]),
         ("os.environ.setdefault(\n    'G', '1')", ["the variable G"]),
