@@ -9,6 +9,7 @@ from pathlib import Path
 
 from azml_tasks.errors import Problem, ProjectError, RunError, listed
 from azml_tasks.local import virtual_environment
+from azml_tasks.local.environment import installing_environment
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.tables import LocalData, look_at
 from azml_tasks.local.virtual_environment import Wanted
@@ -73,8 +74,9 @@ def _environment(project: Project, layout: Layout, name: str, dry: bool) -> Made
     outcome = "created" if found is None else "updated"
     if dry:
         return Made("environment", name, f"would be {outcome}", f"Python {wanted.python}{lacks}")
+    environment = installing_environment(project.pipeline, layout.project, os.environ)
     try:
-        made = virtual_environment.make(layout, name, wanted)
+        made = virtual_environment.make(layout, name, wanted, environment)
     except OSError as error:
         text = f"the virtual environment '{name}' could not be made: {error.strerror}: {error.filename}"
         raise RunError(text) from error

@@ -38,6 +38,7 @@ _MARK = "azml-environment.json"
 _SETTLED = 3600.0
 # What a local run brings itself, as a stand-in on the steps' path.
 _BROUGHT = frozenset(("azureml-core", "azureml-defaults", "azureml-dataset-runtime"))
+_VERSION = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -140,8 +141,10 @@ def find(layout: Layout, name: str) -> VirtualEnvironment | None:
     return VirtualEnvironment(_python_in(folder), mark["digest"], mark["python"], distributions_in([str(site)]))
 
 
-def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
+def make(layout: Layout, name: str, wanted: Wanted, environment: Mapping[str, str]) -> VirtualEnvironment:
     """Make the virtual environment anew; one that is there stays in use until the new one is whole.
+
+    `environment` holds the variables that pip and what it installs see.
 
     Raises NoPythonError when that Python is not on this machine, RunError when pip fails, OSError.
     """
@@ -151,7 +154,7 @@ def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
     home.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{wanted.digest[:8]}-", dir=home))
     try:
-        version = _fill(folder, name, wanted, interpreter)
+        version = _fill(folder, name, wanted, interpreter, environment)
         before = read_json(home / _MARK) or {}
         mark = {"version": VERSION, "digest": wanted.digest, "python": version, "folder": folder.name}
         write_json(home / _MARK, mark)
@@ -173,7 +176,7 @@ def _home(layout: Layout, name: str) -> Path:
     return layout.environments / folder_name(name)
 
 
-def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str) -> str:
+def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str, environment: Mapping[str, str]) -> str:
     """Make a virtual environment in an empty folder, and return the version of its Python."""
     python = str(_python_in(folder))
     pip = [python, "-m", "pip"]
@@ -181,14 +184,15 @@ def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str) -> str:
     if wanted.python == running_version() and find_spec("pip"):
         # The pip that is here serves, and putting another into the new environment takes longest of all.
         pip, options = [sys.executable, "-m", "pip", "--python", python], ["--without-pip"]
-    _call([interpreter, "-m", "venv", *options, str(folder)], f"the virtual environment '{name}' could not be made")
+    failure = f"the virtual environment '{name}' could not be made"
+    _call([interpreter, "-m", "venv", *options, str(folder)], failure, environment)
     requirements = folder / "requirements.txt"
     requirements.write_text("".join(f"{line}\n" for line in wanted.requirements), encoding="utf-8")
     if wanted.requirements:
         install = [*pip, "install", "--disable-pip-version-check", "--quiet", "-r", str(requirements)]
-        _call(install, f"pip could not install the packages of '{name}'")
+        _call(install, f"pip could not install the packages of '{name}'", environment)
     asks = "import platform; print(platform.python_version())"
-    return _call([python, "-c", asks], "its Python does not start").strip()
+    return _call([python, "-c", asks], "its Python does not start", environment).strip()
 
 
 def _clear(home: Path, current: str, before: str | None) -> None:
@@ -227,7 +231,8 @@ def interpreter_of(version: str) -> str:
     if version == running:
         # Of the virtual environment that this process may run in, the Python below it.
         return str(getattr(sys, "_base_executable", sys.executable))
-    found = shutil.which(f"python{version}")
+    # No more than digits: `python` and any text may name another program, also one in the project.
+    found = shutil.which(f"python{version}") if _VERSION.fullmatch(version) else None
     # A version manager's stub lies on the PATH for each version that it knows, and refuses those not chosen.
     if found is None or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
         raise NoPythonError(
@@ -242,10 +247,11 @@ def running_version() -> str:
     return ".".join(platform.python_version_tuple()[:2])
 
 
-def _call(command: list[str], failure: str) -> str:
+def _call(command: list[str], failure: str, environment: Mapping[str, str]) -> str:
     # Outside of the project: a file of it that is named like a module must not be imported.
+    folder = os.path.dirname(command[0])
     done = subprocess.run(
-        command, cwd=os.path.dirname(command[0]), check=False, capture_output=True, text=True, errors="replace"
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True, errors="replace"
     )
     if done.returncode:
         raise RunError(f"{failure}:\n{(done.stderr or done.stdout).strip()}")
