@@ -10,6 +10,7 @@ from pathlib import Path
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
 from azml_tasks.reading.checked import Checked, unset
+from azml_tasks.reading.environment_files import refused_files
 from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
 from azml_tasks.reading.references import notes_of
 from azml_tasks.reading.sentences import shown
@@ -131,9 +132,12 @@ def load_project(
                 remarks.setdefault(remark, f"target '{other}': ")
     except TreeError as error:
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
+    sound = chosen.sound()
+    if sound:
+        refused = refused_files(sound, file.parent)
+        remarks |= {(chosen.root.line_of(finding.path), finding.message): "" for finding in refused}
     if remarks or chosen.pipeline is None:
         problems = [Problem(file.name, line, f"{prefix}{text}") for (line, text), prefix in remarks.items()]
-        sound = chosen.sound() if beside else None
         if beside and sound:
             problems += beside(Project(file, target, sound, (), variables, chosen.values))
         raise ProjectError(problems)
