@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azml_tasks.errors import ProjectError
 from azml_tasks.local.distributions import distributions_in, normal_name
 from azml_tasks.secrets import is_secret
 
@@ -100,13 +101,11 @@ def variables_of(pipeline: Pipeline, step: Step) -> dict[str, str]:
 def _requirements(declared: Environment, project: Path) -> list[str]:
     if declared.conda_file is None:
         return [*declared.pip_packages, *declared.conda_packages]
-    from yaml import YAMLError
-
     from azml_tasks.local.virtual_environment import read_conda_file
 
     try:
-        pip, conda, _ = read_conda_file(project / declared.conda_file)
-    except (AttributeError, UnicodeError, YAMLError):
+        pip, conda, _ = read_conda_file(project, declared.conda_file)
+    except ProjectError:
         return []  # No conda file: nothing can be asked for by what it says.
     return [*pip, *conda]
 

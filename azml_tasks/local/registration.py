@@ -98,12 +98,7 @@ def missing_pythons(project: Project) -> Iterator[Problem]:
 
 
 def _wanted(project: Project, name: str) -> Wanted:
-    try:
-        return virtual_environment.wanted(project.plan, name, project.directory)
-    except OSError as error:
-        conda_file = project.pipeline.environments[name].conda_file
-        message = f"environment '{name}': {conda_file} cannot be read: {error.strerror}"
-        raise ProjectError([project.problem(("environments", name, "conda_file"), message)]) from None
+    return virtual_environment.wanted(project.plan, name, project.directory)
 
 
 def _missing_python(project: Project, name: str, wanted: Wanted) -> Problem | None:

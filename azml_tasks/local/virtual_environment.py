@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.distributions import distributions_in, normal_name
@@ -80,12 +80,12 @@ class VirtualEnvironment:
 def wanted(plan: Plan, name: str, project: Path) -> Wanted:
     """Return what the environment that the file declares as `name` becomes on this machine.
 
-    Raises OSError for a conda file that cannot be read.
+    Raises ProjectError for a conda file that cannot be read.
     """
     declared = plan.pipeline.environments[name]
     pip, left_out, python = [*declared.pip_packages], [*declared.conda_packages], declared.python_version
     if declared.conda_file:
-        pip, left_out, python = read_conda_file(project / declared.conda_file)
+        pip, left_out, python = read_conda_file(project, declared.conda_file)
     left_out += [key for key in ("base_image", "dockerfile") if getattr(declared, key)]
     known = {normal_name(match[1]) for match in map(_NAME.match, pip) if match}
     pip += [package for package in _packages_needed(plan, name) if package not in known]
@@ -204,21 +204,27 @@ def _clear(home: Path, current: str, before: str | None) -> None:
                 remove_tree(path) if path.is_dir() else path.unlink()
 
 
-def read_conda_file(file: Path) -> tuple[list[str], list[str], str | None]:
-    """Return the pip requirements of a conda file, the conda packages, and its version of Python."""
+def read_conda_file(directory: Path, name: str) -> tuple[list[str], list[str], str | None]:
+    """Return the pip requirements of a conda file, the conda packages, and its version of Python.
+
+    Raises ProjectError.
+    """
     import yaml
 
-    values: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - texts alone
+    from azml_tasks.reading.conda_file import read_conda
+
     pip: list[str] = []
     conda: list[str] = []
     python = None
-    for item in (values or {}).get("dependencies") or []:
-        if isinstance(item, dict):
-            pip += [str(line) for line in item.get("pip") or []]
-        elif match := re.match(r"python\s*[=~]+\s*([\d.]+)", str(item)):
+    for item in read_conda(directory, name, yaml.BaseLoader)["dependencies"]:
+        if isinstance(item, dict) and isinstance(item.get("pip"), list):
+            pip += [line for line in item["pip"] if isinstance(line, str)]
+        if not isinstance(item, str):
+            continue
+        if match := re.match(r"python\s*[=~]+\s*([\d.]+)", item):
             python = match[1].rstrip(".")
-        elif not re.match(r"(python|pip)\b", str(item)):
-            conda.append(str(item))
+        elif not re.match(r"(python|pip)\b", item):
+            conda.append(item)
     return pip, conda, python
 
 
