@@ -23,6 +23,8 @@ from typing import ClassVar
 # Controls, line and paragraph ends, and the marks that turn the direction of writing: a problem is one line, and what a
 # file holds does not act on the terminal that shows it.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# What colours the output of a terminal, which logs may hold.
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST_MESSAGE = 1_000
 _LONGEST_NAME = 100
 _MOST_NAMES = 1_000
@@ -44,7 +46,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         line = f"{place}: {shortened(self.message, _LONGEST_MESSAGE)}"
-        return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], line)
+        return _UNPRINTABLE.sub(_escaped, line)
 
 
 class AzmlError(Exception):
@@ -88,6 +90,17 @@ class RunError(AzmlError):
     """A run failed or was cancelled, or there is none."""
 
     exit_status: ClassVar[int] = 1
+
+
+def printable(text: str) -> str:
+    """Return a text of several lines that does not act on the terminal that shows it, its colours left out."""
+    return _UNPRINTABLE.sub(
+        lambda found: found[0] if found[0] in "\n\t" else _escaped(found), _COLOUR.sub("", text.replace("\r\n", "\n"))
+    )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return ascii(found[0])[1:-1]
 
 
 def shortened(text: str, most: int = 60) -> str:

@@ -202,3 +202,39 @@ def test_a_file_of_a_snapshot_that_may_not_be_read(tmp_path):
         pytest.skip("this user may read everything")
 
     assert problems(tmp_path, text) == ["data.csv: this file cannot be read: Permission denied"]
+
+
+def test_a_pattern_with_many_double_stars_is_looked_for_once(tmp_path):
+    folder = tmp_path / "/".join("abcdefghij")
+    folder.mkdir(parents=True)
+    (folder / "x.csv").touch()
+    stars = "**/" * 50
+    text = (
+        f"steps:\n  a: {{script_name: a.py, include: ['{stars}*.csv']}}\n"
+        f"datasets:\n  d: {{local_path: '{stars}*.none'}}\n"
+    )
+
+    assert problems(tmp_path, text, "a.py") == [f"pipeline.yaml:4: dataset 'd': there is nothing like {stars}*.none"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_is_no_data(tmp_path):
+    os.mkfifo(tmp_path / "d.csv")
+    text = "steps: {a: {script_name: a.py}}\ndatasets:\n  d: {local_path: d.csv, set_column_types: {a: long}}\n"
+
+    assert problems(tmp_path, text, "a.py") == [
+        "pipeline.yaml:3: dataset 'd': there is no d.csv; what lies there is neither a file nor a folder",
+    ]
+
+
+def test_no_more_than_twenty_suggestions_are_looked_for(tmp_path):
+    steps = "".join(f"  a{n}: {{script_name: stp.py}}\n" for n in range(25))
+    columns = ", ".join(f"column_{n}: long" for n in range(25))
+    data = "".join(f"  d{n}: {{local_path: dta.csv}}\n" for n in range(25))
+    (tmp_path / "data.csv").write_text(",".join(f"colum_{n}" for n in range(25)))
+    text = f"steps:\n{steps}datasets:\n  d: {{local_path: data.csv, set_column_types: {{{columns}}}}}\n{data}"
+
+    found = problems(tmp_path, text, "step.py")
+
+    assert len(found) == 75
+    assert [sum(f"'{meant}" in line for line in found) for meant in ("step.py'?", "colum_", "data.csv'?")] == [20] * 3

@@ -14,6 +14,7 @@ from azml_tasks.errors import (
     closest,
     did_you_mean,
     listed,
+    printable,
     shortened,
     what_there_is,
 )
@@ -32,6 +33,13 @@ from azml_tasks.errors import (
 )
 def test_a_problem_is_one_line(problem, text):
     assert str(problem) == text
+
+
+def test_a_text_of_several_lines_does_not_act_on_the_terminal():
+    assert (
+        printable("a\tb\r\n\x1b[1;31mred\x1b[0m\n\x1b]0;title\x07\x1b[2Jé\r")
+        == "a\tb\nred\n\\x1b]0;title\\x07\\x1b[2Jé\\r"
+    )
 
 
 def test_a_long_message_is_cut():

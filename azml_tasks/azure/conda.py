@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Environment
+from azml_tasks.reading.conda_file import read_conda
 
 # azureml-defaults 1.61 and later install on 3.10 and 3.11.
 DEFAULT_PYTHON = "3.10"
@@ -30,7 +30,7 @@ def conda_specification(environment: Environment, directory: Path, needed: Itera
     Raises ProjectError for a conda file that cannot be read.
     """
     if environment.conda_file:
-        specification = _read(directory, environment.conda_file)
+        specification = read_conda(directory, environment.conda_file, yaml.SafeLoader)
     else:
         python = [f"python={environment.python_version}"] if environment.python_version else []
         packages = [*python, *environment.conda_packages, {"pip": list(environment.pip_packages)}]
@@ -71,17 +71,3 @@ def _completed(specification: dict[str, Any], needed: Iterable[str]) -> dict[str
         conda.append("pip")
     channels = specification.get("channels") or list(CHANNELS)
     return {**specification, "channels": channels, "dependencies": [*conda, {"pip": pip}]}
-
-
-def _read(directory: Path, name: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load((directory / name).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ProjectError([Problem(name, 0, f"cannot be read: {reason}")]) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ProjectError([Problem(name, mark.line + 1 if mark else 0, "is not valid YAML")]) from None
-    if not isinstance(content, dict) or not isinstance(content.get("dependencies"), list):
-        raise ProjectError([Problem(name, 0, "is no conda file: it has no list of `dependencies`")])
-    return content

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from azml_tasks.local.files import read_json, write_json
-from azml_tasks.snapshot import hash_file
+from azml_tasks.snapshot import hash_file, without_repeats
 
 _VERSION = 1
 # A file written this short a time (seconds) before it was hashed may change again without a new time stamp.
@@ -98,9 +98,10 @@ class Contents:
         Raises OSError.
         """
         spelled = os.path.join(folder, pattern)
-        if os.path.exists(spelled):
+        # Not a device or a pipe, of which the reading would never end.
+        if os.path.isfile(spelled) or os.path.isdir(spelled):
             return self.digest(spelled)
-        found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
+        found = sorted(set(glob.glob(without_repeats(pattern), root_dir=folder, recursive=True)))
         files = [(name, os.path.join(folder, name)) for name in found]
         lines = [f"{name}\0{self.hash_file(path)}" for name, path in files if os.path.isfile(path)]
         return self._digest_of(iter(lines)) if lines else None

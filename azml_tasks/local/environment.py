@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azml_tasks.errors import ProjectError
 from azml_tasks.local.distributions import distributions_in, normal_name
 from azml_tasks.secrets import is_secret
 
@@ -27,13 +28,10 @@ _REQUIREMENT_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment less what a step must not see.
 
-    Left out are secrets (by their names, by a password in a URL, or because a datastore of the pipeline opens with
-    them), what .env declares, and the entries of PYTHONPATH that lie in the project: what the snapshot lacks would be
-    found there, and not on a cluster.
+    Left out are secrets, what .env declares, and the entries of PYTHONPATH that lie in the project: what the snapshot
+    lacks would be found there, and not on a cluster.
     """
-    references = (store.account_key or store.sas_token for store in pipeline.datastores.values())
-    secret = {reference[2:-1] for reference in references if reference} | _names_in(project / ".env")
-    kept = {name: value for name, value in outer.items() if name not in secret and not is_secret(name, value)}
+    kept = _without_secrets(pipeline, project, outer)
     path = [entry for entry in kept.get("PYTHONPATH", "").split(os.pathsep) if entry and not _is_in(entry, project)]
     kept["PYTHONPATH"] = os.pathsep.join([str(STANDIN), *path])
     kept["PYTHONUNBUFFERED"] = "1"
@@ -41,6 +39,22 @@ def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]
     # A cluster has no display: a plot that is shown there is not waited for.
     kept.setdefault("MPLBACKEND", "Agg")
     return kept
+
+
+def installing_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment less the secrets that are not pip's own, by their names.
+
+    pip puts variables in place of `${NAME}` in what it is to install, and runs the code of packages.
+    """
+    own = {name: value for name, value in outer.items() if name.startswith("PIP_")}
+    return {**_without_secrets(pipeline, project, outer), **own}
+
+
+def _without_secrets(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
+    """Leave out secrets, by their names, by a password in a URL, or because a datastore opens with them, and .env's."""
+    references = (store.account_key or store.sas_token for store in pipeline.datastores.values())
+    secret = {reference[2:-1] for reference in references if reference} | _names_in(project / ".env")
+    return {name: value for name, value in outer.items() if name not in secret and not is_secret(name, value)}
 
 
 def _names_in(file: Path) -> set[str]:
@@ -87,13 +101,11 @@ def variables_of(pipeline: Pipeline, step: Step) -> dict[str, str]:
 def _requirements(declared: Environment, project: Path) -> list[str]:
     if declared.conda_file is None:
         return [*declared.pip_packages, *declared.conda_packages]
-    from yaml import YAMLError
-
     from azml_tasks.local.virtual_environment import read_conda_file
 
     try:
-        pip, conda, _ = read_conda_file(project / declared.conda_file)
-    except (AttributeError, UnicodeError, YAMLError):
+        pip, conda, _ = read_conda_file(project, declared.conda_file)
+    except ProjectError:
         return []  # No conda file: nothing can be asked for by what it says.
     return [*pip, *conda]
 

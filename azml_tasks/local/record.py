@@ -103,7 +103,8 @@ def read_run(places: RunPlaces) -> RunRecord | None:
         if values is None or values.get("version") != VERSION:
             return None
         record = RunRecord(
-            id=values["id"],
+            # Not the record's own word, since what is pruned goes by it.
+            id=places.root.name,
             places=places,
             experiment=values["experiment"],
             status=values["status"],

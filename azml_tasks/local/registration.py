@@ -9,6 +9,7 @@ from pathlib import Path
 
 from azml_tasks.errors import Problem, ProjectError, RunError, listed
 from azml_tasks.local import virtual_environment
+from azml_tasks.local.environment import installing_environment
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.tables import LocalData, look_at
 from azml_tasks.local.virtual_environment import Wanted
@@ -73,8 +74,9 @@ def _environment(project: Project, layout: Layout, name: str, dry: bool) -> Made
     outcome = "created" if found is None else "updated"
     if dry:
         return Made("environment", name, f"would be {outcome}", f"Python {wanted.python}{lacks}")
+    environment = installing_environment(project.pipeline, layout.project, os.environ)
     try:
-        made = virtual_environment.make(layout, name, wanted)
+        made = virtual_environment.make(layout, name, wanted, environment)
     except OSError as error:
         text = f"the virtual environment '{name}' could not be made: {error.strerror}: {error.filename}"
         raise RunError(text) from error
@@ -96,12 +98,7 @@ def missing_pythons(project: Project) -> Iterator[Problem]:
 
 
 def _wanted(project: Project, name: str) -> Wanted:
-    try:
-        return virtual_environment.wanted(project.plan, name, project.directory)
-    except OSError as error:
-        conda_file = project.pipeline.environments[name].conda_file
-        message = f"environment '{name}': {conda_file} cannot be read: {error.strerror}"
-        raise ProjectError([project.problem(("environments", name, "conda_file"), message)]) from None
+    return virtual_environment.wanted(project.plan, name, project.directory)
 
 
 def _missing_python(project: Project, name: str, wanted: Wanted) -> Problem | None:

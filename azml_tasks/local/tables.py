@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azml_tasks.errors import did_you_mean, listed
+from azml_tasks.snapshot import without_repeats
 
 if TYPE_CHECKING:
     from azml_tasks.model import Dataset
@@ -58,7 +59,7 @@ def _files(pattern: str, project: Path) -> tuple[Path, ...]:
         return tuple(sorted(path for path in spelled.rglob("*") if path.is_file() and not path.name.startswith(".")))
     if spelled.is_file():
         return (spelled,)
-    found = sorted(glob.glob(pattern, root_dir=project, recursive=True))
+    found = sorted(glob.glob(without_repeats(pattern), root_dir=project, recursive=True))
     return tuple(project / name for name in found if (project / name).is_file())
 
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.distributions import distributions_in, normal_name
@@ -38,6 +38,7 @@ _MARK = "azml-environment.json"
 _SETTLED = 3600.0
 # What a local run brings itself, as a stand-in on the steps' path.
 _BROUGHT = frozenset(("azureml-core", "azureml-defaults", "azureml-dataset-runtime"))
+_VERSION = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -79,12 +80,12 @@ class VirtualEnvironment:
 def wanted(plan: Plan, name: str, project: Path) -> Wanted:
     """Return what the environment that the file declares as `name` becomes on this machine.
 
-    Raises OSError for a conda file that cannot be read.
+    Raises ProjectError for a conda file that cannot be read.
     """
     declared = plan.pipeline.environments[name]
     pip, left_out, python = [*declared.pip_packages], [*declared.conda_packages], declared.python_version
     if declared.conda_file:
-        pip, left_out, python = read_conda_file(project / declared.conda_file)
+        pip, left_out, python = read_conda_file(project, declared.conda_file)
     left_out += [key for key in ("base_image", "dockerfile") if getattr(declared, key)]
     known = {normal_name(match[1]) for match in map(_NAME.match, pip) if match}
     pip += [package for package in _packages_needed(plan, name) if package not in known]
@@ -140,8 +141,10 @@ def find(layout: Layout, name: str) -> VirtualEnvironment | None:
     return VirtualEnvironment(_python_in(folder), mark["digest"], mark["python"], distributions_in([str(site)]))
 
 
-def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
+def make(layout: Layout, name: str, wanted: Wanted, environment: Mapping[str, str]) -> VirtualEnvironment:
     """Make the virtual environment anew; one that is there stays in use until the new one is whole.
+
+    `environment` holds the variables that pip and what it installs see.
 
     Raises NoPythonError when that Python is not on this machine, RunError when pip fails, OSError.
     """
@@ -151,7 +154,7 @@ def make(layout: Layout, name: str, wanted: Wanted) -> VirtualEnvironment:
     home.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{wanted.digest[:8]}-", dir=home))
     try:
-        version = _fill(folder, name, wanted, interpreter)
+        version = _fill(folder, name, wanted, interpreter, environment)
         before = read_json(home / _MARK) or {}
         mark = {"version": VERSION, "digest": wanted.digest, "python": version, "folder": folder.name}
         write_json(home / _MARK, mark)
@@ -173,7 +176,7 @@ def _home(layout: Layout, name: str) -> Path:
     return layout.environments / folder_name(name)
 
 
-def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str) -> str:
+def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str, environment: Mapping[str, str]) -> str:
     """Make a virtual environment in an empty folder, and return the version of its Python."""
     python = str(_python_in(folder))
     pip = [python, "-m", "pip"]
@@ -181,14 +184,15 @@ def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str) -> str:
     if wanted.python == running_version() and find_spec("pip"):
         # The pip that is here serves, and putting another into the new environment takes longest of all.
         pip, options = [sys.executable, "-m", "pip", "--python", python], ["--without-pip"]
-    _call([interpreter, "-m", "venv", *options, str(folder)], f"the virtual environment '{name}' could not be made")
+    failure = f"the virtual environment '{name}' could not be made"
+    _call([interpreter, "-m", "venv", *options, str(folder)], failure, environment)
     requirements = folder / "requirements.txt"
     requirements.write_text("".join(f"{line}\n" for line in wanted.requirements), encoding="utf-8")
     if wanted.requirements:
         install = [*pip, "install", "--disable-pip-version-check", "--quiet", "-r", str(requirements)]
-        _call(install, f"pip could not install the packages of '{name}'")
+        _call(install, f"pip could not install the packages of '{name}'", environment)
     asks = "import platform; print(platform.python_version())"
-    return _call([python, "-c", asks], "its Python does not start").strip()
+    return _call([python, "-c", asks], "its Python does not start", environment).strip()
 
 
 def _clear(home: Path, current: str, before: str | None) -> None:
@@ -200,21 +204,27 @@ def _clear(home: Path, current: str, before: str | None) -> None:
                 remove_tree(path) if path.is_dir() else path.unlink()
 
 
-def read_conda_file(file: Path) -> tuple[list[str], list[str], str | None]:
-    """Return the pip requirements of a conda file, the conda packages, and its version of Python."""
+def read_conda_file(directory: Path, name: str) -> tuple[list[str], list[str], str | None]:
+    """Return the pip requirements of a conda file, the conda packages, and its version of Python.
+
+    Raises ProjectError.
+    """
     import yaml
 
-    values: Any = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - texts alone
+    from azml_tasks.reading.conda_file import read_conda
+
     pip: list[str] = []
     conda: list[str] = []
     python = None
-    for item in (values or {}).get("dependencies") or []:
-        if isinstance(item, dict):
-            pip += [str(line) for line in item.get("pip") or []]
-        elif match := re.match(r"python\s*[=~]+\s*([\d.]+)", str(item)):
+    for item in read_conda(directory, name, yaml.BaseLoader)["dependencies"]:
+        if isinstance(item, dict) and isinstance(item.get("pip"), list):
+            pip += [line for line in item["pip"] if isinstance(line, str)]
+        if not isinstance(item, str):
+            continue
+        if match := re.match(r"python\s*[=~]+\s*([\d.]+)", item):
             python = match[1].rstrip(".")
-        elif not re.match(r"(python|pip)\b", str(item)):
-            conda.append(str(item))
+        elif not re.match(r"(python|pip)\b", item):
+            conda.append(item)
     return pip, conda, python
 
 
@@ -227,7 +237,8 @@ def interpreter_of(version: str) -> str:
     if version == running:
         # Of the virtual environment that this process may run in, the Python below it.
         return str(getattr(sys, "_base_executable", sys.executable))
-    found = shutil.which(f"python{version}")
+    # No more than digits: `python` and any text may name another program, also one in the project.
+    found = shutil.which(f"python{version}") if _VERSION.fullmatch(version) else None
     # A version manager's stub lies on the PATH for each version that it knows, and refuses those not chosen.
     if found is None or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
         raise NoPythonError(
@@ -242,10 +253,11 @@ def running_version() -> str:
     return ".".join(platform.python_version_tuple()[:2])
 
 
-def _call(command: list[str], failure: str) -> str:
+def _call(command: list[str], failure: str, environment: Mapping[str, str]) -> str:
     # Outside of the project: a file of it that is named like a module must not be imported.
+    folder = os.path.dirname(command[0])
     done = subprocess.run(
-        command, cwd=os.path.dirname(command[0]), check=False, capture_output=True, text=True, errors="replace"
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True, errors="replace"
     )
     if done.returncode:
         raise RunError(f"{failure}:\n{(done.stderr or done.stdout).strip()}")

@@ -19,6 +19,8 @@ Config = Mapping[str, Any]
 
 # A variable with a default never stays unresolved.
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+# What may stand around one in a name, whatever the rule: nothing that a path is made of. `$${A}` looks like one, too.
+_AROUND_REFERENCES = re.compile(r"[\w. ()-]*")
 
 
 class InvalidNameError(ValueError):
@@ -55,7 +57,8 @@ def named(rule: str, pattern: str) -> AfterValidator:
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
-        if not compiled.fullmatch(value) and not is_unresolved(value):
+        is_open = is_unresolved(value) and _AROUND_REFERENCES.fullmatch(_REFERENCE.sub("", value))
+        if not (is_open or compiled.fullmatch(value)):
             raise InvalidNameError(value, rule)
         return value
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
 from azml_tasks.reading.checked import Checked, unset
+from azml_tasks.reading.environment_files import refused_files
 from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
 from azml_tasks.reading.references import notes_of
 from azml_tasks.reading.sentences import shown
 from azml_tasks.reading.targets import apply_target, targets_of
-from azml_tasks.reading.tree import MOST_BYTES, Node, TreeError, parse_tree
+from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
 from azml_tasks.reading.values import Missing, Values
 from azml_tasks.reading.variables import read_variables
 from azml_tasks.wiring import Plan, plan
@@ -131,9 +132,12 @@ def load_project(
                 remarks.setdefault(remark, f"target '{other}': ")
     except TreeError as error:
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
+    sound = chosen.sound()
+    if sound:
+        refused = refused_files(sound, file.parent)
+        remarks |= {(chosen.root.line_of(finding.path), finding.message): "" for finding in refused}
     if remarks or chosen.pipeline is None:
         problems = [Problem(file.name, line, f"{prefix}{text}") for (line, text), prefix in remarks.items()]
-        sound = chosen.sound() if beside else None
         if beside and sound:
             problems += beside(Project(file, target, sound, (), variables, chosen.values))
         raise ProjectError(problems)
@@ -144,20 +148,7 @@ def load_project(
 
 
 def _read(file: Path) -> Node:
-    try:
-        # One byte more than is taken: what is too large is not read to its end.
-        with file.open("rb") as opened:
-            raw = opened.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise TreeError(0, f"cannot be read: {error.strerror}") from None
-    if len(raw) > MOST_BYTES:
-        raise TreeError(0, f"is larger than {MOST_BYTES // 1_000_000} MB, which no pipeline needs")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise TreeError(line, "is not UTF-8; save the file in that encoding") from None
-    tree = parse_tree(text)
+    tree = parse_tree(read_text(file))
     if tree.value is None:
         raise TreeError(0, "is empty; a pipeline has at least `steps`")
     if not isinstance(tree.value, dict):

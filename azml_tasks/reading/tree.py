@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path as File
 
 import yaml
 
@@ -17,6 +18,7 @@ from azml_tasks.reading.syntax import place_and_sentence
 MOST_DEPTH = 100
 MOST_NODES = 200_000
 MOST_BYTES = 5_000_000
+MOST_CHARACTERS = 20_000_000
 LONGEST_KEY = 500
 _TOO_DEEP = f"nested more than {MOST_DEPTH} deep, which no pipeline needs"
 
@@ -45,11 +47,11 @@ class Node:
     """A value and the line where it starts.
 
     `value` is a scalar, a list of nodes, or a mapping of key to node; `key_lines` holds the lines of a mapping's keys.
-    `plain` tells a scalar without quotes, `size` how many values the node holds with itself, `height` how deep they
-    are nested.
+    `plain` tells a scalar without quotes, `size` how many values the node holds with itself, `length` how many
+    characters their texts have, `height` how deep they are nested.
     """
 
-    __slots__ = ("height", "key_lines", "line", "plain", "size", "value")
+    __slots__ = ("height", "key_lines", "length", "line", "plain", "size", "value")
 
     def __init__(self, value: object, line: int, key_lines: dict[str, int] | None = None, plain: bool = False) -> None:
         self.value = value
@@ -57,11 +59,13 @@ class Node:
         self.key_lines = _NO_KEYS if key_lines is None else key_lines
         self.plain = plain
         self.size = 1
+        self.length = len(value) if isinstance(value, str) else 0
         self.height = 0
 
     def hold(self, inner: Node) -> None:
         """Count a value that the node holds."""
         self.size += inner.size
+        self.length += inner.length
         if inner.height >= self.height:
             self.height = inner.height + 1
 
@@ -83,11 +87,31 @@ class Node:
 _NO_KEYS: dict[str, int] = {}
 
 
+def read_text(file: File) -> str:
+    """Return the text of a file that is not too large.
+
+    Raises TreeError.
+    """
+    try:
+        # One byte more than is taken: what is too large is not read to its end.
+        with file.open("rb") as opened:
+            raw = opened.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise TreeError(0, f"cannot be read: {error.strerror}") from None
+    if len(raw) > MOST_BYTES:
+        raise TreeError(0, f"is larger than {MOST_BYTES // 1_000_000} MB, which no pipeline needs")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise TreeError(line, "is not UTF-8; save the file in that encoding") from None
+
+
 def parse_tree(text: str) -> Node:
     """Read one YAML document.
 
     Raises TreeError for what is no YAML, a key that stands twice, a tag, nesting deeper than MOST_DEPTH,
-    and more than MOST_NODES values, which aliases unfold to or which the text holds.
+    and more than MOST_NODES values or MOST_CHARACTERS in texts, which aliases unfold to or which the text holds.
     """
     try:
         return _Composer(text).document()
@@ -108,6 +132,7 @@ class _Composer:
         self.anchors: dict[str, Node] = {}
         self.depth = 0
         self.values = 0
+        self.characters = 0
 
     def document(self) -> Node:
         root = Node(None, 1)
@@ -143,20 +168,19 @@ class _Composer:
             )
         node = self.anchors[event.anchor]
         self._check_depth(event, self.depth + node.height)
-        self._count(event, node.size)
+        self._count(event, node.size, node.length)
         return node
 
     def _check_depth(self, event: yaml.Event, depth: int) -> None:
         if depth > MOST_DEPTH:
             raise TreeError(_line(event), _TOO_DEEP)
 
-    def _count(self, event: yaml.Event, values: int) -> None:
+    def _count(self, event: yaml.Event, values: int, characters: int = 0) -> None:
         self.values += values
-        if self.values > MOST_NODES:
-            raise TreeError(
-                _line(event),
-                f"the file holds more than {MOST_NODES:,} values, each alias counted as what it stands for",
-            )
+        self.characters += characters
+        if self.values > MOST_NODES or self.characters > MOST_CHARACTERS:
+            most = f"{MOST_NODES:,} values" if self.values > MOST_NODES else f"{MOST_CHARACTERS:,} characters"
+            raise TreeError(_line(event), f"the file holds more than {most}, each alias counted as what it stands for")
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
         text = self._text(event)

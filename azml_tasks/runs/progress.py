@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from azml_tasks.durations import seconds_text
+from azml_tasks.errors import printable
 from azml_tasks.runs.events import (
     Event,
     Remark,
@@ -47,7 +48,7 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
-        line = self._line(event)
+        line = printable(self._line(event))
         if line:
             self._write(line + "\n")
 
@@ -82,7 +83,7 @@ class LiveProgress(Progress):
 
     def __call__(self, event: Event) -> None:
         self._follow(event)
-        line = self._line(event)
+        line = printable(self._line(event))
         status = self._status()
         text = "\r" + line.ljust(self._drawn) + "\n" if line else ""
         # Padding clears what the last status leaves over, on every terminal that knows a carriage return.

@@ -3,6 +3,7 @@
 from azml_tasks.snapshot.build import SnapshotBuilder, build_snapshot, hash_file
 from azml_tasks.snapshot.hint import missing_hint
 from azml_tasks.snapshot.imports import READ_AT_IMPORT
+from azml_tasks.snapshot.include import without_repeats
 from azml_tasks.snapshot.package_hint import missing_module, package_hint
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
 from azml_tasks.snapshot.take import take_snapshots
@@ -19,4 +20,5 @@ __all__ = [
     "missing_module",
     "package_hint",
     "take_snapshots",
+    "without_repeats",
 ]

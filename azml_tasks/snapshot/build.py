@@ -19,7 +19,7 @@ from azml_tasks.snapshot.include import included, is_inside
 from azml_tasks.snapshot.limits import over_the_limits
 from azml_tasks.snapshot.links import RealPaths
 from azml_tasks.snapshot.modules import Closure, Located, Modules
-from azml_tasks.snapshot.script import Script
+from azml_tasks.snapshot.script import MOST_SUGGESTIONS, Script
 from azml_tasks.snapshot.sensitive import looks_secret
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
 
@@ -68,6 +68,7 @@ class SnapshotBuilder:
         self.import_folders = import_folders(self.project)
         self._modules: dict[tuple[Located, ...], Modules] = {}
         self._ignore_files: dict[str, IgnoreFile] = {}
+        self._refused = 0
 
     def build(
         self,
@@ -80,9 +81,11 @@ class SnapshotBuilder:
 
         Raises SnapshotError with everything that is wrong.
         """
-        script = Script(self.project, script_directory, script_name, self.import_folders)
+        suggests = self._refused < MOST_SUGGESTIONS
+        script = Script(self.project, script_directory, script_name, self.import_folders, suggests)
         findings = list(script.findings())
         if findings:
+            self._refused += 1
             raise SnapshotError(findings)
         assembly = _Assembly(self, script)
         assembly.add_imports()

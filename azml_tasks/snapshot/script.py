@@ -16,19 +16,23 @@ from azml_tasks.snapshot.snapshot import Finding
 
 # Enough for every project by hand; a tree with more is not worth the wait for a hint.
 _LOOKED_AT = 20_000
+# Suggestions cost time, and nobody reads dozens.
+MOST_SUGGESTIONS = 20
 
 
 @dataclass(frozen=True)
 class Script:
     """A script by the names that pipeline.yaml gives it.
 
-    `project` is an absolute path, and `import_folders` are those folders in it that Python imports from anyway.
+    `project` is an absolute path, and `import_folders` are those folders in it that Python imports from anyway. With
+    `suggests`, what may have been meant by a wrong name is looked for.
     """
 
     project: str
     directory_name: str
     name: str
     import_folders: tuple[str, ...] = ()
+    suggests: bool = True
 
     @cached_property
     def directory(self) -> str:
@@ -63,7 +67,7 @@ class Script:
             message = f"the script directory '{self.directory_name}' lies outside the project"
             yield self._finding("script_directory", self.directory_name, message)
         elif not os.path.isdir(self.directory):
-            meant = did_you_mean(self.directory_name, _folders_of(self.project))
+            meant = did_you_mean(self.directory_name, _folders_of(self.project)) if self.suggests else ""
             message = f"there is no such script directory{meant}"
             yield self._finding("script_directory", self.shown(self.directory), message)
         elif real_paths.inside(self.directory) is None:
@@ -81,6 +85,8 @@ class Script:
         return Finding((key,), Problem(file, 0, message))
 
     def _meant(self) -> str:
+        if not self.suggests:
+            return ""
         # Compared without the suffix, which would make any two short names alike.
         known = {
             os.path.relpath(path, self.directory).replace(os.sep, "/").removesuffix(".py"): path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
+from azml_tasks.errors import printable
 from azml_tasks.tasks.settings import load, stated
 from azml_tasks.tasks.task import TARGET, task
 
@@ -24,7 +25,7 @@ def doctor(context: Context, target: str = "") -> None:
     verdicts = set()
     for finding in _findings(context, target):
         verdicts.add(finding.verdict)
-        print(f"{_MARKS[finding.verdict]} {finding.message}", flush=True)
+        print(printable(f"{_MARKS[finding.verdict]} {finding.message}"), flush=True)
         if finding.remedy:
             print(f"     -> {finding.remedy}")
     if "bad" in verdicts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
+from azml_tasks.errors import printable
 from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import TARGET, task
 
@@ -23,7 +24,7 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     if problems:
         raise ProjectError(problems)
     for note in project.notes:
-        print(f"{note.file}:{note.line}: {'' if strict else 'note: '}{note.message}")
+        print(printable(f"{note.file}:{note.line}: {'' if strict else 'note: '}{note.message}"))
     # What no change of the file would mend is no remark that `--strict` could take for an error.
     for limit in blob_limits(project.pipeline.schedule):
         print(f"{project.file.name}: note: {limit}")
@@ -46,7 +47,7 @@ def graph(context: Context, target: str = "", mermaid: bool = False) -> None:
     from azml_tasks.diagram import as_mermaid, as_text
 
     plan = load(context, target).plan
-    print(as_mermaid(plan) if mermaid else as_text(plan))
+    print(printable(as_mermaid(plan) if mermaid else as_text(plan)))
 
 
 def _counted(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context
 
+from azml_tasks.errors import printable
 from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import TARGET, task
 
@@ -118,6 +119,6 @@ def _print_all(changes: Iterable[object]) -> None:
     """Print each change as it is made."""
     change = None
     for change in changes:
-        print(change, flush=True)
+        print(printable(str(change)), flush=True)
     if change is None:
         print("pipeline.yaml declares nothing to register here")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from invoke import Context
 
+from azml_tasks.errors import printable
 from azml_tasks.tasks.flags import named_experiment
 from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import SET, TARGET, task, with_target
@@ -106,7 +107,8 @@ def _foretell(project: Project, pipeline: Pipeline, selection: Selected) -> None
     parameters = pipeline.pipeline_parameters
     for step in forecast(plan(pipeline), project.directory, parameters=parameters, **selection):
         # The reason for reusing a step says itself that it does.
-        print(f"{step.key}: {step.reason if step.verdict == 'reused' else f'{step.verdict}; {step.reason}'}")
+        reason = step.reason if step.verdict == "reused" else f"{step.verdict}; {step.reason}"
+        print(printable(f"{step.key}: {reason}"))
 
 
 def _name_steps(project: Project) -> None:

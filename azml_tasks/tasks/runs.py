@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context
 
+from azml_tasks.errors import printable
 from azml_tasks.tasks.settings import is_dry, load, local_runs
 from azml_tasks.tasks.task import TARGET, task
 
@@ -52,7 +53,7 @@ def list_(context: Context, target: str = "", most: int = 20, experiment: str = 
     if not rows:
         where = f"in the experiment '{experiment}'" if experiment else "here"
         raise RunError(f"nothing has been run {where} yet; `invoke run` does")
-    print("\n".join(_table([("RUN", "STATUS", "STARTED", "TIME", "EXPERIMENT"), *rows])))
+    print(printable("\n".join(_table([("RUN", "STATUS", "STARTED", "TIME", "EXPERIMENT"), *rows]))))
     if len(records) > most:
         print(f"there are older ones; `--most {2 * most}` shows twice as many")
 
@@ -71,10 +72,10 @@ def show(context: Context, target: str = "", run: str = "") -> None:
     for name, value in record.parameters.items():
         print(f"parameter {name} = {value_text(value)}")
     rows = [(step.key, step.status, _span(step.seconds), step.message or step.reason) for step in record.steps]
-    print("\n".join(_table([("STEP", "STATUS", "TIME", "WHY"), *rows])))
+    print(printable("\n".join(_table([("STEP", "STATUS", "TIME", "WHY"), *rows]))))
     for step in record.steps:
         for line in metric_lines(step.metrics()):
-            print(f"{step.key}: {line}")
+            print(printable(f"{step.key}: {line}"))
 
 
 @task(help={"target": TARGET, "run": RUN, "step": "Only what this step printed; by default what every step did."})

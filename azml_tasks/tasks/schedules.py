@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Exit
 
+from azml_tasks.errors import printable
 from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import TARGET, task
 
@@ -196,7 +197,7 @@ def _tell_ended(ran: Ran) -> None:
     from azml_tasks.local.outcome import failure_text
 
     if ran.record.status != "completed":
-        print(failure_text(ran.record), flush=True)
+        print(printable(failure_text(ran.record)), flush=True)
 
 
 def _run_now(project: Project, ws: Any, dry: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import invoke
 
-from azml_tasks.errors import AzmlError
+from azml_tasks.errors import AzmlError, printable
 from azml_tasks.tasks.flags import Task
 
 _STDOUT, _STDERR = 1, 2
@@ -45,7 +45,7 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
                 sys.stdout.flush()
                 return done
             except AzmlError as error:
-                text = with_target(str(error), kwargs.get("target", ""))
+                text = printable(with_target(str(error), kwargs.get("target", "")))
                 raise invoke.Exit(text, code=error.exit_status) from None
             except OSError as error:
                 if _can_print():

@@ -121,7 +121,7 @@ def test_a_conda_file_without_channels_does_not_get_the_anaconda_channel(tmp_pat
     ("content", "sentence"),
     [
         (None, "conda.yml: cannot be read: No such file or directory"),
-        ("a: [", "conda.yml:1: is not valid YAML"),
+        ("a: [", "conda.yml:1: a value is missing here, or a '[' or '{' above is not closed"),
         ("channels: [a]\n", "conda.yml: is no conda file: it has no list of `dependencies`"),
     ],
 )

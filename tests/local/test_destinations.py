@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from azml_tasks.errors import ProjectError
 from azml_tasks.local.files import remove_tree
 from azml_tasks.local.runs import prune
 from tests.local.conftest import BEGINNING, PASS_ALONG
@@ -51,6 +52,16 @@ def test_a_destination_outside_of_its_datastore_fails_the_step(project):
         "the destination '../../../x' of --output-folder leads out of its datastore",
     )
     assert not (project.folder / "x").exists()
+
+
+def test_a_datastore_whose_name_is_a_path_is_refused_however_it_is_written(project):
+    options = "{destination: {datastore_name: '../../../x$${A}'}}"
+    project.pipeline(PIPELINE.format(options=options), one=PASS_ALONG, two=PASS_ALONG)
+
+    with pytest.raises(ProjectError, match=r"'\.\./\.\./\.\./x\$\{A\}' is not a valid name"):
+        project.run()
+
+    assert os.listdir(project.folder.parent) == [project.folder.name]
 
 
 def test_a_registered_output_is_a_dataset_for_later_steps_with_a_version_for_each_new_folder(project):

@@ -123,7 +123,7 @@ def test_a_log_that_is_no_text_is_shown_as_far_as_it_is_one(project):
 
     run, logs = invoke(project, "run"), invoke(project, "runs.logs", "--step", "a")
 
-    assert run.err.startswith("step 'a' failed: exit status 3\n  café \ufffd\ufffd\x00 end\n")
+    assert run.err.startswith("step 'a' failed: exit status 3\n  café \ufffd\ufffd\\x00 end\n")
     assert (logs.status, logs.out.read_text()) == (0, "café \ufffd\ufffd\x00 end\n")
 
 

@@ -28,6 +28,17 @@ def test_prune_clears_all_but_the_newest_runs(project):
     assert not (project.folder / ".azml/runs" / runs[0].id).exists()
 
 
+def test_prune_goes_by_the_folders_of_runs_whatever_their_records_say(project):
+    run = project.line(a="").run()
+    project.write({"../victim/file": ""})
+    record = json.loads(run.places.record.read_text())
+    run.places.record.write_text(json.dumps({**record, "id": "../../../victim"}))
+
+    assert prune(project.folder, keep=0) == []  # its step is what the next run would reuse
+
+    assert (project.folder.parent / "victim/file").exists()
+
+
 def test_prune_keeps_the_results_that_newer_runs_and_the_next_one_reuse(project):
     project.line(one=PASS_ALONG, two=PASS_ALONG, three="")
     first = project.run()

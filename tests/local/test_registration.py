@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import os
 import platform
 import shutil
@@ -268,6 +270,40 @@ def test_a_python_that_is_not_here_is_named_and_the_rest_is_made(project, dry):
         f"pipeline.yaml:5: environment 'e': {asked.format(99)}{until}\n"
         f"pipeline.yaml:6: environment 'f': {asked.format(98)}{until}"
     )
+
+
+@pytest.mark.parametrize("text", ["/run-me", "x", "3.11\n"])
+def test_no_other_program_is_started_for_a_version_of_python_that_is_none(project, monkeypatch, text):
+    for name in ("python/run-me", "pythonx"):
+        project.write({name: "#!/bin/sh\ntouch started\n"})
+        (project.folder / name).chmod(0o755)
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("PATH", str(project.folder))
+    project.pipeline(
+        f"environments: {{e: {{python_version: {json.dumps(text)}}}}}\nsteps: {{a: {{script_name: a.py}}}}"
+    )
+
+    assert [problem.line for problem in missing_pythons(loaded(project))] == [2]
+    assert not (project.folder / "started").exists()
+
+
+def test_neither_pip_nor_an_index_that_the_file_names_is_given_a_secret(project, monkeypatch):
+    asked = []
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    monkeypatch.setattr(http.server.BaseHTTPRequestHandler, "do_GET", lambda self: asked.append(self.path), False)
+    monkeypatch.setenv("CHURN_STORAGE_KEY", "hunter2")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    index = f"--index-url http://127.0.0.1:{server.server_port}/$${{CHURN_STORAGE_KEY}}/"
+    project.pipeline(
+        f"environments: {{e: {{pip_packages: ['{index}', tiny-pkg]}}}}\nsteps: {{a: {{script_name: a.py}}}}", a=""
+    )
+
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    with pytest.raises(RunError, match="pip could not install"):
+        said(register_environments(loaded(project)))
+
+    server.server_close()
+    assert asked == ["/$%7BCHURN_STORAGE_KEY%7D/tiny-pkg/"]
 
 
 def test_an_environment_that_is_made_misses_no_python(project):

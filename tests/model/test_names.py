@@ -92,6 +92,8 @@ def test_names_that_azure_takes(rule, name):
         (names.WorkspaceName, "nom du ws", WORKSPACE),
         (names.WorkspaceName, "$WS", WORKSPACE),
         (names.WorkspaceName, "${W S}", WORKSPACE),
+        (names.DatastoreName, "../../x${A}", DATASTORE),
+        (names.StepKey, "\x1b[31m${A}", STEP),
         (names.ResourceGroupName, "", GROUP),
         (names.ResourceGroupName, "rg.", GROUP),
         (names.ResourceGroupName, "a/b", GROUP),

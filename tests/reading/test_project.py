@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azml_tasks.errors import Problem, ProjectError
-from azml_tasks.reading import find_file
+from azml_tasks.reading import find_file, load_project
 from azml_tasks.reading.project import stated_backend
 
 
@@ -119,3 +119,31 @@ def test_a_project_knows_its_folder_and_its_plan(load, tmp_path):
     assert (project.file, project.directory) == (tmp_path / "pipeline.yaml", tmp_path)
     assert [(step.key, step.upstream) for step in project.plan.steps] == [("a", ()), ("b", ("a",))]
     assert project.plan is project.plan
+
+
+@pytest.mark.parametrize("key", ["conda_file", "dockerfile"])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("../Dockerfile", "lies outside the project"),
+        ("/etc/hostname", "lies outside the project"),
+        ("linked/Dockerfile", "leads out of the project by a link"),
+        (".env", "looks like a secret, or never is to be sent"),
+        ("harmless", "looks like a secret, or never is to be sent"),
+        (".git/config", "looks like a secret, or never is to be sent"),
+    ],
+)
+def test_what_an_environment_is_made_of_lies_in_the_project_and_is_no_secret(tmp_path, key, name, sentence):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (tmp_path / "Dockerfile").touch()
+    (folder / ".env").touch()
+    (folder / "linked").symlink_to(tmp_path)
+    (folder / "harmless").symlink_to(".env")
+    file = folder / "pipeline.yaml"
+    file.write_text(f"steps: {{a: {{script_name: a.py}}}}\nenvironments:\n  e: {{{key}: {name}}}\n")
+
+    with pytest.raises(ProjectError) as raised:
+        load_project(file, variables={})
+
+    assert str(raised.value) == f"pipeline.yaml:3: environment 'e': its {key} '{name}' {sentence}"

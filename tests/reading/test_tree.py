@@ -59,6 +59,17 @@ def test_an_alias_counts_as_often_as_it_is_used():
     assert parse_tree(text.removesuffix("- *x\n")).size == 199_001
 
 
+def test_a_long_text_counts_as_often_as_an_alias_stands_for_it():
+    text = "- &x " + "a" * 1_000_000 + "\n" + "- [*x]\n" * 21
+
+    with pytest.raises(TreeError) as caught:
+        parse_tree(text)
+
+    message = "the file holds more than 20,000,000 characters, each alias counted as what it stands for"
+    assert (caught.value.line, caught.value.message) == (22, message)
+    assert parse_tree(text.removesuffix("- [*x]\n")).length == 21_000_000
+
+
 @pytest.mark.parametrize("inner", [0, 1, 50, MOST_DEPTH - 2])
 def test_an_alias_nests_what_it_stands_for(inner):
     anchored = "[" * inner + "a" + "]" * inner

@@ -275,3 +275,18 @@ def test_help(churn: Invoke, task: str, options: dict[str, str]):
 
     found = re.findall(r"^  (--\S+)\s+(.*(?:\n {5,}.*)*)", done.stdout, re.MULTILINE)
     assert {name: " ".join(text.split()) for name, text in found} == options
+
+
+def test_what_the_file_the_data_and_logs_hold_does_not_act_on_the_terminal(churn: Invoke):
+    escape = "\x1b]0;title\x07"
+    churn.write("prepare.py", f"raise ValueError({escape!r})")
+    churn.write("customers.csv", f"a{escape},b\n1,2\n")
+    text = CHURN.replace("--in: customers", '"--in\\e[31m": customers')
+    churn.write("pipeline.yaml", text.replace("e: {}", 'e: {conda_packages: ["x\\e[2J"]}'))
+
+    words = [("graph",), ("graph", "--mermaid"), ("register-csv",), ("--dry", "register-env"), ("run",), ("runs.show",)]
+    answers = {task: churn(*task) for task in words}
+
+    assert [task for task, answer in answers.items() if re.search("[\x1b\x07]", answer.out + answer.err)] == []
+    assert "1 row of a\\x1b]0;title\\x07 and b in" in answers["register-csv",].out
+    assert "  ValueError: \\x1b]0;title\\x07\n" in answers["run",].err

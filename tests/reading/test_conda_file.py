@@ -1,0 +1,36 @@
+"""Conda files made to break their reader."""
+
+from __future__ import annotations
+
+import pytest
+
+from azml_tasks.errors import ProjectError
+from azml_tasks.local.virtual_environment import read_conda_file
+
+BOMB = "a: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (BOMB + "dependencies: [*a8]\n", ":6: the file holds more than 200,000 values, each alias counted as what it"),
+        ("dependencies: " + "[" * 20_000 + "]" * 20_000, ":1: nested more than 100 deep, which no pipeline needs"),
+        ("dependencies: [!!python/object/apply:os.system [x]]", ":1: the tag !!python/object/apply:os.system is not"),
+        ("- numpy\n", ": is no conda file: it has no list of `dependencies`"),
+        ("#" * 5_000_001, ": is larger than 5 MB, which no pipeline needs"),
+    ],
+    ids=["aliases", "brackets", "tag", "list", "large"],
+)
+def test_a_conda_file_is_read_within_bounds(tmp_path, text, problem):
+    (tmp_path / "conda.yml").write_text(text)
+
+    with pytest.raises(ProjectError) as raised:
+        read_conda_file(tmp_path, "conda.yml")
+
+    assert str(raised.value).startswith(f"conda.yml{problem}")
+
+
+def test_what_is_no_requirement_is_passed_over(tmp_path):
+    (tmp_path / "conda.yml").write_text("dependencies: [python=3.10, [a], numpy, {pip: x}, {pip: [tiny, [b], {c: d}]}]")
+
+    assert read_conda_file(tmp_path, "conda.yml") == (["tiny"], ["numpy"], "3.10")
