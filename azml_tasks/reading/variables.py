@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 # `${{ ... }}` is Azure's own, for pipeline parameters, and stays as it is.
 _PATTERN = re.compile(r"\$\$|\$\{(?!\{)(?P<body>[^}]*)(?P<end>\}?)")
 _BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?", re.DOTALL)
+
+
+_MOST = 1_000_000
+_LONGEST_LINE = 30_000
 
 
 class VariableError(ValueError):
@@ -45,11 +50,19 @@ def read_variables(directory: Path) -> dict[str, str]:
     try:
         # No `$` in a value means a variable here: a secret may hold one. Editors may put a byte-order mark first.
         with file.open(encoding="utf-8-sig") as opened:
-            bindings = list(parse_stream(opened))
+            text = opened.read(_MOST + 1)
     except OSError as error:
         raise ProjectError([Problem(file.name, 0, f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError:
         raise ProjectError([Problem(file.name, 0, "is not UTF-8; save the file in that encoding")]) from None
+    if len(text) > _MOST:
+        raise ProjectError([Problem(file.name, 0, f"is longer than {_MOST:,} characters, which no project needs")])
+    for number, line in enumerate(text.split("\n"), start=1):
+        # The time that a line of blanks takes to read grows with the square of its length.
+        if len(line) > _LONGEST_LINE:
+            message = f"is longer than {_LONGEST_LINE:,} characters, which no variable needs"
+            raise ProjectError([Problem(file.name, number, message)])
+    bindings = list(parse_stream(io.StringIO(text)))
     # Never what stands there: it may be a secret.
     broken = [
         Problem(file.name, _first_line(item.original), "is no NAME=value; is a quote open, or a space in the name?")

@@ -415,6 +415,28 @@ def test_a_file_that_cannot_be_read(tmp_path, environment):
     assert str(caught.value) == ".env: cannot be read: Input/output error"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("A=1\nB=" + " " * 1_000_000 + "x", ".env: is longer than 1,000,000 characters, which no project needs"),
+        ("A=1\nB=" + " " * 300_000 + "x", ".env:2: is longer than 30,000 characters, which no variable needs"),
+    ],
+)
+def test_a_file_made_to_exhaust_the_reader(tmp_path, environment, text, message):
+    (tmp_path / ".env").write_text(text)
+
+    with pytest.raises(ProjectError) as caught:
+        read_variables(tmp_path)
+
+    assert str(caught.value) == message
+
+
+def test_a_long_secret_is_read(tmp_path, environment):
+    (tmp_path / ".env").write_text(f"AZML_A={'x' * 29_000}\n")
+
+    assert read_variables(tmp_path)["AZML_A"] == "x" * 29_000
+
+
 def test_a_file_that_is_no_text(tmp_path, environment):
     (tmp_path / ".env").write_bytes(b"A=\xff\n")
 
