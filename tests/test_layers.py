@@ -18,7 +18,7 @@ PACKAGE = ROOT / "azml_tasks"
 LAYERS = (
     {"durations", "errors", "secrets"},
     {"model", "wiring"},
-    {"reading", "snapshot", "recurrence", "runs", "stub"},
+    {"conda", "reading", "snapshot", "recurrence", "runs", "stub"},
     {"checks", "diagnosis", "diagram", "needs", "overrides", "preview", "schedule_checks"},
     {"local", "azure", "standin"},
     {"tasks"},
