@@ -19,7 +19,7 @@ LAYERS = (
     {"durations", "errors", "secrets"},
     {"model", "wiring"},
     {"conda", "reading", "snapshot", "recurrence", "runs", "stub"},
-    {"checks", "diagnosis", "diagram", "needs", "overrides", "preview", "schedule_checks"},
+    {"checks", "diagnosis", "diagram", "export", "needs", "overrides", "preview", "schedule_checks"},
     {"local", "azure", "standin"},
     {"tasks"},
 )
