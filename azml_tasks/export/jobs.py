@@ -9,7 +9,7 @@ from typing import Any
 from azml_tasks.export import command
 from azml_tasks.export.document import Lines
 from azml_tasks.export.inputs import PipelineInputs
-from azml_tasks.export.names import Names, job_name
+from azml_tasks.export.names import Names, asset_name, job_name
 from azml_tasks.model.names import identifier
 from azml_tasks.wiring import (
     ConfigValue,
@@ -131,7 +131,8 @@ def _output(output: Output) -> dict[str, Any]:
         for theirs, ours in _PLACEHOLDERS.items():
             path = path.replace(theirs, ours)
         path = f"azureml://datastores/{output.destination.datastore_name}/paths/{path.lstrip('/')}"
-    return {**_FOLDER, "path": path, "name": output.register_on_complete}
+    name = output.register_on_complete
+    return {**_FOLDER, "path": path, "name": asset_name(name) if name else None}
 
 
 def _added(step: StepPlan) -> dict[Input, str]:
@@ -149,9 +150,12 @@ def _added(step: StepPlan) -> dict[Input, str]:
 
 
 def _lines(step: StepPlan, ports: _Ports, added: Mapping[Input, str]) -> Iterator[str]:
-    """Yield the words of the command, an argument and its values to a line."""
+    """Yield the words of the command, an argument and its values to a line.
+
+    What is added comes first: what the file's own arguments end with may swallow all that follows.
+    """
     line = ["python", command.word(step.step.script_name)]
-    for token in (*step.argv, *(part for item, argument in added.items() for part in (argument, item))):
+    for token in (*(part for item, argument in added.items() for part in (argument, item)), *step.argv):
         if isinstance(token, str) and token.startswith("-"):
             yield " ".join(line)
             line = []

@@ -13,6 +13,7 @@ from azml_tasks.export.environments import is_curated
 from azml_tasks.export.folder import FOLDER
 from azml_tasks.export.inputs import PipelineInputs
 from azml_tasks.export.jobs import Job
+from azml_tasks.export.names import asset_name
 from azml_tasks.export.schedule import schedule_remarks
 from azml_tasks.export.scripts import Scripts
 from azml_tasks.reading import Project
@@ -90,13 +91,18 @@ def _job(exported: Exported, job: Job) -> Iterator[_Remark]:
             # Without an argument, the key is the name in the run.
             path = ("steps", step.key, "input_datasets", item.argument or item.name)
             yield path, f"step '{step.key}': {message}"
+    for written in step.outputs:
+        name = written.register_on_complete
+        if name and asset_name(name) != name:
+            place = ("steps", step.key, "output_folders", written.argument, "register_on_complete")
+            yield place, f"step '{step.key}': '{name}' is registered as {asset_name(name)}, as v2 takes names"
     for key, output in job.after.items():
-        place = step.step.run_after.index(key)
+        number = step.step.run_after.index(key)
         message = (
             f"step '{step.key}' runs after '{key}': v2 orders jobs by their data alone, so it is given the address of "
             f"the output '{output}' of '{key}', which it does not read"
         )
-        yield ("steps", step.key, "run_after", place), message
+        yield ("steps", step.key, "run_after", number), message
 
 
 def _input(exported: Exported, job: Job, item: Input) -> str | None:
@@ -135,7 +141,7 @@ def _environments(exported: Exported) -> Iterator[_Remark]:
             continue
         packages = tuple(package for package in packages if package != RUN)
         if packages:
-            yield place, f"environment '{name}' is none of this file: see that it has {listed(packages)}"
+            yield place, f"environment '{name}' is not in this file: see that it has {listed(packages)}"
         if is_curated(name):
             message = (
                 f"environment '{name}' is looked for in Microsoft's registry, and those of v1 are retired in time: "
@@ -150,6 +156,9 @@ def _data(exported: Exported) -> Iterator[_Remark]:
         dataset = project.pipeline.datasets[name]
         if asset != name:
             yield ("datasets", name), f"dataset '{name}' is called {asset} in v2, where names have no spaces"
+        if dataset.version != "latest":
+            message = f"dataset '{name}': version {dataset.version} is one of v1, which the pipeline reads as it is"
+            yield ("datasets", name, "version"), message
         for column in untyped_columns(dataset):
             message = (
                 f"dataset '{name}': v2 wants the format of dates, so the type of '{column}' is left to be guessed; "

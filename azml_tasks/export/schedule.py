@@ -7,7 +7,6 @@ The page calls two keys of a recurrence `pattern` and `timezone`; what the CLI r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import time
 from typing import Any
 
 from azml_tasks.export.document import document
@@ -59,8 +58,6 @@ def schedule_remarks(plan: Plan, schedule: Schedule) -> Iterator[tuple[str, str]
         )
     if schedule.start_time is None:
         yield "frequency", "v2 starts the first run as soon as a schedule without a start_time is made; state one"
-    if schedule.week_days and not schedule.times and schedule.start is None:
-        yield "week_days", "v2 wants a time beside week_days: 00:00 is written, for want of time_of_day and start_time"
     kept = [step.key for step in plan.steps if step.step.allow_reuse is True]
     if kept and must_rerun(plan):
         yield (
@@ -73,7 +70,8 @@ def _trigger(schedule: Schedule) -> dict[str, Any]:
     pattern: dict[str, Any] | None = None
     times = schedule.times
     if schedule.week_days and not times:
-        times = (schedule.start.time().replace(second=0),) if schedule.start else (time(),)
+        assert schedule.start  # the model asks for one beside week_days, where no times are stated
+        times = (schedule.start.time(),)
     if times:
         pattern = {
             "hours": sorted({moment.hour for moment in times}),

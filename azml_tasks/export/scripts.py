@@ -53,6 +53,7 @@ _OF_A_CLASS = {
     "Experiment": _CLIENT,
     "Keyvault": _SECRETS,
 }
+_ELSE = "in v2 MLflow and azure-ai-ml take the place of the SDK"
 _RUNS = ("get_context", "child_run")
 _USUAL_NAME = "run"
 LOGGING = frozenset(name for name, sentence in _OF_A_RUN.items() if sentence in (_METRICS, _FIGURES, _TABLES))
@@ -70,7 +71,7 @@ class Use:
         """What it is, where else it stands, and what takes its place."""
         others = some_listed(map(str, self.lines[1:]))
         also = f" (also on {'line' if len(self.lines) == 2 else 'lines'} {others})" if others else ""
-        return f"{self.name} is SDK v1{also}: {_REMEDIES[self.name]}"
+        return f"{self.name} is SDK v1{also}: {_REMEDIES.get(self.name, _ELSE)}"
 
 
 _REMEDIES = {f"run.{name}": sentence for name, sentence in _OF_A_RUN.items()} | _OF_A_CLASS
@@ -110,7 +111,7 @@ def scripts_of(directory: Path, snapshots: Mapping[str, Snapshot]) -> Scripts:
 def uses_of(source: bytes) -> list[Use]:
     """Return what the source uses of SDK v1, in the order of first use; nothing for what is no Python.
 
-    A helper's parameter called `run` is taken for a run, so ask only about files of a step that imports azureml.
+    Whatever is called `run` is taken for one, so ask only about files of a step that imports azureml.
     """
     try:
         with warnings.catch_warnings():
@@ -125,25 +126,31 @@ def uses_of(source: bytes) -> list[Use]:
 
 
 def _uses(nodes: list[ast.AST]) -> Iterator[tuple[str, int]]:
-    imported = dict(_imported(nodes))
-    runs = {_USUAL_NAME, *_assigned_runs(nodes)}
+    classes = dict(_imported(nodes))
+    runs = set(_assigned_runs(nodes))
     for node in nodes:
         if isinstance(node, ast.Attribute):
-            if node.attr in _OF_A_RUN and _is_run(node.value, runs):
+            known = node.attr in _OF_A_RUN
+            if _is_run(node.value, runs | {_USUAL_NAME} if known else runs) and (known or node.attr not in _RUNS):
                 yield f"run.{node.attr}", node.lineno
-            if isinstance(node.value, ast.Name) and imported.get(node.value.id) in _OF_A_CLASS:
-                yield imported[node.value.id], node.lineno
-        elif (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and imported.get(node.func.id) in _OF_A_CLASS
-        ):
-            yield imported[node.func.id], node.lineno
+            elif node.attr in _OF_A_CLASS and ast.unparse(node.value).startswith("azureml."):
+                yield node.attr, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in classes:
+            yield classes[node.id], node.lineno
+        elif isinstance(node, ast.ImportFrom) and _is_sdk(node.module):
+            others = (alias.name for alias in node.names if alias.name not in _OF_A_CLASS and alias.name != "Run")
+            yield from ((f"{node.module}.{name}", node.lineno) for name in others)
 
 
 def _imported(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
-    """Yield the names that stand for something of azureml, and what they are there."""
+    """Yield the names that stand for a class of the SDK, and what it is called there."""
     for node in nodes:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "azureml":
-            yield from ((alias.asname or alias.name, alias.name) for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and _is_sdk(node.module):
+            yield from ((alias.asname or alias.name, alias.name) for alias in node.names if alias.name in _OF_A_CLASS)
+
+
+def _is_sdk(module: str | None) -> bool:
+    return (module or "").partition(".")[0] == "azureml"
 
 
 def _assigned_runs(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -152,10 +159,8 @@ def _assigned_runs(nodes: Iterable[ast.AST]) -> Iterator[str]:
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value and _gives_run(node.value):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             yield from (ast.unparse(target) for target in targets)
-        elif isinstance(node, (ast.With, ast.AsyncWith)):
-            for item in node.items:
-                if item.optional_vars is not None and _gives_run(item.context_expr):
-                    yield ast.unparse(item.optional_vars)
+        elif isinstance(node, ast.withitem) and node.optional_vars and _gives_run(node.context_expr):
+            yield ast.unparse(node.optional_vars)
 
 
 def _gives_run(value: ast.AST) -> bool:

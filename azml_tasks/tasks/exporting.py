@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ def export_v2(context: Context, target: str = "") -> None:
     for line in _lines(write(project.directory, exported.files, is_dry(context))):
         print(line)
     for remark in exported.remarks:
-        print(f"{remark.file}:{remark.line}: note: {remark.message}")
+        print(replace(remark, message=f"note: {remark.message}"))
 
 
 def _lines(changes: list[Change]) -> Iterator[str]:
