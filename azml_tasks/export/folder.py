@@ -18,7 +18,7 @@ FOLDER = "azureml-v2"
 # What was written, by path and SHA-256, so that it can be told from what was changed by hand.
 WRITTEN = ".written.json"
 
-Outcome = Literal["created", "updated", "unchanged", "removed", "kept"]
+Outcome = Literal["created", "updated", "unchanged", "removed", "kept", "left"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Change:
         """The outcome in words."""
         if self.outcome == "kept":
             return "kept as it is, since it was changed by hand; delete it to have it written anew"
+        if self.outcome == "left":
+            return "no longer part of the export, and left since it was changed by hand"
         return self.outcome if self.outcome == "unchanged" or not self.dry else f"would be {self.outcome}"
 
 
@@ -48,7 +50,7 @@ def write(directory: Path, files: Mapping[str, Content], dry: bool = False) -> l
         return _write(folder, files, dry)
     except OSError as error:
         place = os.path.relpath(error.filename or folder, directory)
-        raise AzmlError(f"{place} cannot be written: {error.strerror}") from None
+        raise AzmlError(f"{place} cannot be read or written: {error.strerror}") from None
 
 
 def _write(folder: Path, files: Mapping[str, Content], dry: bool) -> list[Change]:
@@ -57,7 +59,7 @@ def _write(folder: Path, files: Mapping[str, Content], dry: bool) -> list[Change
         Change(path, _outcome(folder / path, before.get(path), content.digest), dry) for path, content in files.items()
     ]
     changes += [
-        Change(path, "removed" if _digest(folder / path) == digest else "kept", dry)
+        Change(path, "removed" if _digest(folder / path) == digest else "left", dry)
         for path, digest in before.items()
         if path not in files and (folder / path).is_file()
     ]
@@ -109,13 +111,17 @@ def _written(folder: Path) -> dict[str, str]:
         stored = json.loads((folder / WRITTEN).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return {str(path): str(digest) for path, digest in stored.items()} if isinstance(stored, dict) else {}
+    if not isinstance(stored, dict):
+        return {}
+    # Nothing that someone may have put into the list leads out of the folder.
+    inside = (path for path in stored if ".." not in path.split("/") and not os.path.isabs(path))
+    return {path: str(stored[path]) for path in inside}
 
 
 def _remember(folder: Path, files: Mapping[str, Content], before: Mapping[str, str], changes: list[Change]) -> None:
     written = {}
     for change in changes:
-        if change.outcome == "kept":
+        if change.outcome in ("kept", "left"):
             if change.path in before:
                 written[change.path] = before[change.path]
         elif change.outcome != "removed":
