@@ -8,6 +8,7 @@ from pathlib import Path
 from azml_tasks import conda
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.export.document import document, plain_document
+from azml_tasks.export.names import asset_name
 from azml_tasks.model import Environment
 from azml_tasks.reading import Project
 
@@ -46,20 +47,21 @@ def environment_files(
     `needed` are pip packages that its scripts cannot do without. Raises ProjectError for a file that cannot be read.
     """
     stated: dict[str, object] = {"name": name}
+    place = asset_name(name)
     packages = None
     if not conda.has_own_python(environment):
         packages = plain_document(conda.conda_specification(environment, project.directory, needed))
-        yield f"{name}/conda.yml", packages
+        yield f"{place}/conda.yml", packages
     if environment.dockerfile:
         dockerfile = _text(project.directory, environment.dockerfile)
         if packages is not None:
             dockerfile = f"{dockerfile.rstrip()}\n\n{_ADDED}"
-        yield f"{name}/Dockerfile", dockerfile.encode()
-        stated["build"] = {"path": name, "dockerfile_path": "Dockerfile"}
+        yield f"{place}/Dockerfile", dockerfile.encode()
+        stated["build"] = {"path": place, "dockerfile_path": "Dockerfile"}
     else:
         stated["image"] = environment.base_image or DEFAULT_IMAGE
-        stated["conda_file"] = f"{name}/conda.yml" if packages is not None else None
-    yield f"{name}.yml", document("environment", stated)
+        stated["conda_file"] = f"{place}/conda.yml" if packages is not None else None
+    yield f"{place}.yml", document("environment", stated)
 
 
 # v2 builds packages on an image, and none on a Dockerfile.

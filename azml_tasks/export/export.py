@@ -73,9 +73,9 @@ def _documents(exported: Exported) -> Iterator[tuple[str, bytes]]:
         for path, text in environment_files(project, name, environment, exported.needed.get(name, ())):
             yield f"environments/{path}", text
     for name, compute in pipeline.computes.items():
-        yield f"computes/{name}.yml", compute_file(name, compute)
+        yield f"computes/{asset_name(name)}.yml", compute_file(name, compute)
     for name, datastore in pipeline.datastores.items():
-        yield f"datastores/{name}.yml", datastore_file(name, datastore)
+        yield f"datastores/{asset_name(name)}.yml", datastore_file(name, datastore)
     for name, asset in exported.assets.items():
         for path, text in data_files(project, name, asset):
             yield f"data/{path}", text

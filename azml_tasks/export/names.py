@@ -46,5 +46,5 @@ def schedule_name(name: str) -> str:
 
 
 def asset_name(name: str) -> str:
-    """Return what v2 can call a data asset."""
+    """Return what v2 can call a data asset, and what any name can be called as a file."""
     return _OTHERS_IN_ASSET.sub("-", name)

@@ -63,7 +63,7 @@ def _pipeline(exported: Exported) -> Iterator[_Remark]:
             )
             yield ("pipeline_parameters", name), message
     for name, datastore in pipeline.datastores.items():
-        remark = datastore_remark(name, datastore, f"{FOLDER}/datastores/{name}.yml")
+        remark = datastore_remark(name, datastore, f"{FOLDER}/datastores/{asset_name(name)}.yml")
         if remark:
             yield ("datastores", name), remark
     if pipeline.publish:

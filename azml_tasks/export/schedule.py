@@ -62,7 +62,7 @@ def schedule_remarks(plan: Plan, schedule: Schedule) -> Iterator[tuple[str, str]
     if kept and must_rerun(plan):
         yield (
             "frequency",
-            f"a scheduled run in v2 runs all steps anew (force_rerun), so too '{kept[0]}' with allow_reuse",
+            f"a scheduled run in v2 runs all steps anew (force_rerun), so too '{kept[0]}' with allow_reuse: true",
         )
 
 

@@ -120,7 +120,7 @@ def uses_of(source: bytes) -> list[Use]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     places: dict[str, list[int]] = {}
-    for name, line in sorted(set(_uses(list(ast.walk(tree)))), key=lambda use: use[1]):
+    for name, line in sorted(set(_uses(list(ast.walk(tree)))), key=lambda use: (use[1], use[0])):
         places.setdefault(name, []).append(line)
     return [Use(name, tuple(lines)) for name, lines in places.items()]
 

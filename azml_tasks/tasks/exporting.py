@@ -23,13 +23,13 @@ def export_v2(context: Context, target: str = "") -> None:
 
     project = load(context, target, with_files=True)
     exported = export(project)
-    for line in _lines(write(project.directory, exported.files, is_dry(context))):
+    for line in lines(write(project.directory, exported.files, is_dry(context))):
         print(line)
     for remark in exported.remarks:
         print(replace(remark, message=f"note: {remark.message}"))
 
 
-def _lines(changes: list[Change]) -> Iterator[str]:
+def lines(changes: list[Change]) -> Iterator[str]:
     """Yield a line for each file, but one for all those of a step's code that the same became of."""
     from azml_tasks.export import FOLDER
 

@@ -80,3 +80,20 @@ def test_no_secret_is_written(made):
     for text in texts(export(made)).values():
         assert VARIABLES["CHURN_STORAGE_KEY"] not in text
         assert "credentials" not in text
+
+
+def test_no_name_leads_out_of_the_folder(tmp_path):
+    # A name that holds a variable is held to no rule until the variable is known, and a key never is.
+    text = """
+        steps: {a: {script_name: a.py}}
+        environments: {"${A}/../../../e": {pip_packages: [pandas]}}
+        computes: {"${A}/../../../c": {vm_size: S}}
+        datastores: {"${A}/../../../s": {container_name: raw, account_name: abc}}
+        datasets: {"${A}/../../../d": {datastore_name: workspaceblobstore, path: d.csv}}
+        schedule: {frequency: Day, name: ../../s}
+    """
+
+    written = export(project(tmp_path, text, FILES)).files
+
+    assert all(".." not in path.split("/") for path in written)
+    assert "schedules/s.yml" in written

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     ml = pytest.importorskip("azure.ai.ml", exc_type=ImportError)
     from azure.ai.ml.entities._load_functions import load_schedule
 
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.thorough]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def check(folder: Path) -> None:
