@@ -35,7 +35,7 @@ def plain_document(content: Mapping[str, Any]) -> bytes:
     text = yaml.dump(
         _stated(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000, line_break="\n"
     )
-    return text.encode("utf-8", "surrogatepass")
+    return str(text).encode()
 
 
 def _stated(value: Any) -> Any:
@@ -70,17 +70,20 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = "'" if not isinstance(plain_scalar(text), str) else None
-    if "\n" in text and text.isprintable() is False:
+    style = None
+    if not all(line.isprintable() for line in text.split("\n")):
+        style = '"'  # with escapes: other controls and line ends do not survive the other styles
+    elif "\n" in text:
         style = "|"
+    elif not isinstance(plain_scalar(text), str):
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _lines(dumper: _Dumper, text: Lines) -> yaml.ScalarNode:
-    is_plain = not any("\n" in line or line != line.strip() for line in text.lines)
-    return dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text if is_plain else str(text), style=">" if is_plain else '"'
-    )
+    if all(line.isprintable() and line == line.strip() for line in text.lines):
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=">")
+    return _text(dumper, str(text))
 
 
 _Dumper.add_representer(str, _text)
