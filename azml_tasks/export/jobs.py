@@ -26,6 +26,7 @@ from azml_tasks.wiring import (
 # What v2 puts in place of what Azure ML v1 fills in ("Manage inputs and outputs of component and pipeline").
 _PLACEHOLDERS = {"{run-id}": "${{name}}", "{output-name}": "${{output_name}}"}
 _USUAL_PATH = "dataset/{run-id}/{output-name}"
+_FOLDER = {"type": "uri_folder", "mode": "rw_mount"}
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,6 @@ def _job(step: StepPlan, ports: Mapping[str, _Ports], top: PipelineInputs) -> Jo
         outputs[own.marker] = _FOLDER
     added = _added(step)
     return Job(step, own.job, Lines(_lines(step, own, added)), types, inputs, outputs, added, after)
-
-
-_FOLDER = {"type": "uri_folder", "mode": "rw_mount"}
 
 
 def _output(output: Output) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _OF_A_RUN = {
     "input_datasets": "in v2 the step's argument holds the path to read from",
     "output_datasets": "in v2 the step's argument holds the path to write to",
     **dict.fromkeys(("log", "log_list"), _METRICS),
-    **dict.fromkeys(("log_image",), _FIGURES),
+    "log_image": _FIGURES,
     **dict.fromkeys(
         ("log_row", "log_table", "log_confusion_matrix", "log_accuracy_table", "log_predictions", "log_residuals"),
         _TABLES,
