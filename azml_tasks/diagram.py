@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from azml_tasks.wiring import DatasetInput, Input, Output, Plan, StepPlan
+from azml_tasks.wiring import DatasetInput, Input, Output, Plan
 
 
 def as_text(plan: Plan) -> str:
@@ -14,7 +12,7 @@ def as_text(plan: Plan) -> str:
     for step in plan.steps:
         rows = [(_way_in(item), "<-", _source(item)) for item in step.inputs]
         rows += [(output.argument, "->", ", ".join(readers.get(output, ())) or "(kept)") for output in step.outputs]
-        rows += [("after", "<-", key) for key in _only_after(step)]
+        rows += [("after", "<-", key) for key in step.sequenced]
         width = max((len(row[0]) for row in rows), default=0)
         title = step.key if step.label == step.key else f"{step.key} ({step.label})"
         blocks.append("\n".join([title, *(f"  {name:{width}} {arrow} {what}" for name, arrow, what in rows)]))
@@ -34,7 +32,7 @@ def as_mermaid(plan: Plan) -> str:
         for item in step.inputs:
             source = ("dataset", item.dataset) if isinstance(item, DatasetInput) else ("step", item.output.step)
             lines.append(f"  {names[source]} -->|{_quoted(_way_in(item))}| {target}")
-        lines += [f"  {names['step', key]} -.-> {target}" for key in _only_after(step)]
+        lines += [f"  {names['step', key]} -.-> {target}" for key in step.sequenced]
     return "\n".join(lines)
 
 
@@ -45,12 +43,6 @@ def _readers(plan: Plan) -> dict[Output, list[str]]:
             if not isinstance(item, DatasetInput):
                 readers.setdefault(item.output, []).append(step.key)
     return readers
-
-
-def _only_after(step: StepPlan) -> Iterator[str]:
-    """Find the steps that this one follows without reading from them."""
-    read = {item.output.step for item in step.inputs if not isinstance(item, DatasetInput)}
-    return (key for key in step.upstream if key not in read)
 
 
 def _way_in(item: Input) -> str:

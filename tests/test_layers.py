@@ -18,8 +18,8 @@ PACKAGE = ROOT / "azml_tasks"
 LAYERS = (
     {"durations", "errors", "secrets"},
     {"model", "wiring"},
-    {"reading", "snapshot", "recurrence", "runs", "stub"},
-    {"checks", "diagnosis", "diagram", "needs", "overrides", "preview", "schedule_checks"},
+    {"conda", "reading", "snapshot", "recurrence", "runs", "stub"},
+    {"checks", "diagnosis", "diagram", "export", "needs", "overrides", "preview", "schedule_checks"},
     {"local", "azure", "standin"},
     {"tasks"},
 )

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from azml_tasks.azure.environments import environment_definition, find_environment
-from azml_tasks.azure.reuse import reuse_when_published
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.wiring import DatasetInput, Plan, StepPlan
+from azml_tasks.wiring.reuse import reuse_when_published
 
 # Goes up when the same content is turned into another graph, so that it is published anew.
 _FORM = 1

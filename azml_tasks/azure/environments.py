@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks import model
-from azml_tasks.azure import conda
+from azml_tasks import conda, model
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.changes import Change, Outcome
 from azml_tasks.azure.failures import MissingError, is_missing
@@ -57,7 +56,7 @@ def definition_of(
         # The SDK would set EXAMPLE_ENV_VAR.
         environment.environment_variables = dict(declared.environment_variables)
         environment.python.conda_dependencies = _dependencies(conda.conda_specification(declared, directory, needed))
-        environment.python.user_managed_dependencies = _has_own_python(declared)
+        environment.python.user_managed_dependencies = conda.has_own_python(declared)
         if declared.base_image:
             environment.docker.base_image = declared.base_image
         if declared.dockerfile:
@@ -155,11 +154,6 @@ def _what_there_is(ws: Workspace, name: str, version: str, there: Iterable[str])
     if name in there:
         return f"the environment '{name}' has no version {version} in the workspace '{ws.name}'"
     return f"the workspace '{ws.name}' has no environment '{name}', nor has the file{did_you_mean(name, there)}"
-
-
-def _has_own_python(declared: model.Environment) -> bool:
-    packages = declared.pip_packages or declared.conda_packages or declared.conda_file or declared.python_version
-    return bool((declared.base_image or declared.dockerfile) and not packages)
 
 
 def _dependencies(specification: Mapping[str, Any]) -> Any:

@@ -12,13 +12,13 @@ from azml_tasks.azure.failures import translated
 from azml_tasks.azure.logs import failure_of
 from azml_tasks.azure.progress import follow
 from azml_tasks.azure.records import RunRecord, StepRecord
-from azml_tasks.azure.reuse import reuse_in_a_run
 from azml_tasks.azure.steps import Resources, Values
 from azml_tasks.azure.watch import Watch
 from azml_tasks.errors import LoginError, RunError, ServiceError
 from azml_tasks.runs.ending import GOING_ON, skipped_text
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.wiring import Plan
+from azml_tasks.wiring.reuse import reuse_in_a_run
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from azml_tasks.azure.failures import MissingError
 from azml_tasks.azure.pipeline_step import PipelineStep
 from azml_tasks.azure.publish import Publication, Publishable
 from azml_tasks.azure.records import RunRecord
-from azml_tasks.azure.reuse import reuse_in_a_run
 from azml_tasks.azure.watch import Watch
 from azml_tasks.azure.workspace_wrapper import WorkspaceWrapper
 from azml_tasks.azure.wrapped_schedule import (
@@ -31,6 +30,7 @@ from azml_tasks.runs.events import RunStarted
 from azml_tasks.runs.progress import progress_on
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import Plan
+from azml_tasks.wiring.reuse import reuse_in_a_run
 
 if TYPE_CHECKING:
     from azureml.core import Experiment

@@ -10,13 +10,13 @@ from typing import Any, Literal
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.content import content_version, environment_contents
 from azml_tasks.azure.published import MOST_ENDPOINTS, Family, find_family
-from azml_tasks.azure.reuse import reuse_when_published
 from azml_tasks.azure.schedule_records import read_schedules
 from azml_tasks.errors import Problem, ProjectError, listed
 from azml_tasks.needs import check_needs
 from azml_tasks.reading import Project
 from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import Plan
+from azml_tasks.wiring.reuse import reuse_when_published
 
 
 @dataclass(frozen=True)

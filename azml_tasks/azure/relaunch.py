@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from azml_tasks.azure.calls import service_calls
-from azml_tasks.azure.parameters import config_parameters, parameter_values
 from azml_tasks.azure.pipeline_service import pipeline_service
 from azml_tasks.azure.publish import published_name
 from azml_tasks.azure.published import find_family, published_version
@@ -18,6 +17,7 @@ from azml_tasks.model.base import Scalar
 from azml_tasks.overrides import OverrideError, override
 from azml_tasks.reading import Project
 from azml_tasks.wiring import Plan, plan
+from azml_tasks.wiring.parameters import config_parameters, parameter_values
 
 
 def relaunch(

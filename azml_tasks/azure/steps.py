@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
 from azureml.pipeline.core import PipelineParameter
 from azureml.pipeline.steps import PythonScriptStep
 
-from azml_tasks.azure.parameters import config_parameters
 from azml_tasks.wiring import (
     ConfigValue,
     DatasetInput,
@@ -27,6 +26,7 @@ from azml_tasks.wiring import (
     TableInput,
     Token,
 )
+from azml_tasks.wiring.parameters import config_parameters
 
 # Where an output lies that has no destination (azureml-core, OutputFileDatasetConfig).
 _USUAL_PATH = "dataset/{run-id}/{output-name}"
@@ -72,15 +72,9 @@ def build_steps(
             runconfig=_configuration_of(plan, step, resources),
             allow_reuse=reuse[step.key],
         )
-        for key in _sequenced(step):
+        for key in step.sequenced:
             steps[step.key].run_after(steps[key])
     return steps
-
-
-def _sequenced(step: StepPlan) -> Iterator[str]:
-    """Yield the steps that must come before without handing over data."""
-    by_data = {item.output.step for item in step.inputs if not isinstance(item, DatasetInput)}
-    yield from (key for key in step.upstream if key not in by_data)
 
 
 def _configuration_of(plan: Plan, step: StepPlan, resources: Resources) -> RunConfiguration:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from azml_tasks.azure.calls import service_calls
-from azml_tasks.azure.parameters import parameter_values
 from azml_tasks.azure.records import RunRecord
 from azml_tasks.azure.watch import Watch
 from azml_tasks.errors import RunError
@@ -16,6 +15,7 @@ from azml_tasks.reading import Project
 from azml_tasks.runs.events import RunStarted
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import plan as plan_of
+from azml_tasks.wiring.parameters import parameter_values
 
 
 def run(

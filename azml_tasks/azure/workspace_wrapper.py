@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from azml_tasks import model
-from azml_tasks.azure import conda
+from azml_tasks import conda, model
 from azml_tasks.azure.changes import Change
 from azml_tasks.azure.computes import DEFAULT_SIZE, register_compute
 from azml_tasks.azure.connection import connect_or_create

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 # What no snapshot holds: caches of Python (a .pyc would change the content), the records of runs, git's own
-# files, and the file of secrets.
-_NEVER_FOLDERS = frozenset(("__pycache__", ".azml", ".git"))
+# files, what `export-v2` made of the snapshots before, and the file of secrets.
+_NEVER_FOLDERS = frozenset(("__pycache__", ".azml", ".git", "azureml-v2"))
 _NEVER_FILES = frozenset((".env",))
 _NEVER_SUFFIXES = (".pyc", ".pyo")
 

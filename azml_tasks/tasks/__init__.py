@@ -12,6 +12,7 @@ from invoke import Collection
 
 from azml_tasks.tasks import looking, publishing, register, runs, schedules
 from azml_tasks.tasks.doctor import doctor
+from azml_tasks.tasks.exporting import export_v2
 from azml_tasks.tasks.new_step import new_step
 from azml_tasks.tasks.run import run
 
@@ -34,6 +35,7 @@ namespace = Collection(
     register.unregister_datastore,
     publishing.publish,
     schedules.schedule,
+    export_v2,
 )
 namespace.add_collection(Collection("runs", runs.list_, runs.show, runs.logs, runs.cancel, runs.prune))
 namespace.add_collection(Collection("published", publishing.list_, publishing.run))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from azml_tasks.model import Pipeline, Step
-from azml_tasks.wiring.tokens import Input, Output, Token
+from azml_tasks.wiring.tokens import DatasetInput, Input, Output, Token
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,12 @@ class StepPlan:
     def label(self) -> str:
         """The name that Azure shows."""
         return self.step.step_name or self.key
+
+    @property
+    def sequenced(self) -> tuple[str, ...]:
+        """The keys of the steps that must come before without handing over data."""
+        read = {item.output.step for item in self.inputs if not isinstance(item, DatasetInput)}
+        return tuple(key for key in self.upstream if key not in read)
 
 
 @dataclass(frozen=True)

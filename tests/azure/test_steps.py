@@ -20,10 +20,10 @@ from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
 from azureml.pipeline.core import PipelineParameter
 from azureml.pipeline.core.graph import Graph
 
-from azml_tasks.azure.parameters import parameter_values
-from azml_tasks.azure.reuse import reuse_in_a_run, reuse_when_published
 from azml_tasks.azure.staging import stage
 from azml_tasks.azure.steps import Resources, Values, build_steps
+from azml_tasks.wiring.parameters import parameter_values
+from azml_tasks.wiring.reuse import reuse_in_a_run, reuse_when_published
 
 
 def datastore(name: str) -> AzureBlobDatastore:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from azml_tasks.model.base import Scalar
 from azml_tasks.model.names import identifier
-from azml_tasks.wiring import ConfigValue, Plan
+from azml_tasks.wiring.plan import Plan
+from azml_tasks.wiring.tokens import ConfigValue
 
 
 def config_parameters(plan: Plan) -> dict[str, str]:

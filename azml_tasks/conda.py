@@ -38,6 +38,14 @@ def conda_specification(environment: Environment, directory: Path, needed: Itera
     return _completed(specification, needed)
 
 
+def has_own_python(environment: Environment) -> bool:
+    """Say whether the image's own Python runs the steps: it names an image or a Dockerfile, and no packages."""
+    packages = (
+        environment.pip_packages or environment.conda_packages or environment.conda_file or environment.python_version
+    )
+    return bool((environment.base_image or environment.dockerfile) and not packages)
+
+
 def python_requirement(specification: Mapping[str, Any]) -> str:
     """Return the requirement that names the Python version."""
     return next((item for item in conda_packages(specification) if package_name(item) == "python"), "")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from azml_tasks.wiring import DatasetInput, Plan
+from azml_tasks.wiring.plan import Plan
+from azml_tasks.wiring.tokens import DatasetInput
 
 
 def reuse_in_a_run(plan: Plan) -> dict[str, bool]:

@@ -1,0 +1,127 @@
+"""What a script gets in v2 is what it gets from v1 and from a local run, whatever stands in it.
+
+v2 is played by putting the values of the inputs into the command as text, and by the shell that then runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from azml_tasks.export import command
+from azml_tasks.local.arguments import Folders, give
+from azml_tasks.reading import Project
+from tests.export.examples import EXAMPLES, FILES
+from tests.export.projects import documents, project
+
+SHELL = shutil.which("sh")
+needs_shell = pytest.mark.skipif(SHELL is None, reason="there is no shell here, and Azure ML's is one")
+SHOW = "import json, sys; print(json.dumps(sys.argv[1:]))"
+
+
+def ran(line: str, **values: str) -> list[str]:
+    """Return the arguments that a script gets from a command with the values of its inputs in it."""
+    filled = re.sub(r"\$\{\{(?:inputs|outputs)\.(\w+)\}\}", lambda found: values[found[1]], line)
+    assert "${{" not in filled
+    assert "$[[" not in filled
+    assert SHELL
+    done = subprocess.run([SHELL, "-c", filled], check=True, capture_output=True, text=True, encoding="utf-8")
+    arguments: list[str] = json.loads(done.stdout)
+    return arguments
+
+
+def shown(*words: str) -> str:
+    """Return a command that shows its arguments."""
+    return " ".join([command.word(sys.executable), "-c", command.word(SHOW), *words])
+
+
+ANY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
+slow = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@needs_shell
+@slow
+@given(st.lists(ANY_TEXT, max_size=4))
+@example(
+    ["it's", '"$HOME"', "`id`", "$(id)", "a\\", "a\nb", "*", "~", "", "-x", "$[[y]]", "${{inputs.x}}", "!x", "&|;<>#"]
+)
+def test_any_argument_reaches_the_script_as_it_is(words):
+    assert ran(shown(*map(command.word, words))) == words
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@needs_shell
+@slow
+@given(st.dictionaries(ANY_TEXT, JSON, max_size=3))
+@example({"it's": "\\'", "$": '${{inputs.config}} $[[x]] $HOME `id` & "quoted" \\u0027', "é": "\n"})
+def test_any_configuration_is_the_same_object_to_the_script(value):
+    line = shown("--config", command.input_of("config"))
+
+    option, text = ran(line, config=command.json_inside(value))
+
+    assert (option, json.loads(text)) == ("--config", value)
+
+
+@needs_shell
+@slow
+@given(ANY_TEXT.filter(lambda text: "${{" not in text and "$[[" not in text))
+def test_any_value_of_a_parameter_reaches_the_script_as_it_is(value):
+    assert ran(shown(command.input_of("x")), x=command.inside(value)) == [value]
+
+
+def values_of(files: dict[str, Any], job: str) -> dict[str, str]:
+    """Return the values that v2 puts into a job's command: of inputs, and paths for what is data."""
+    pipeline = files["pipeline.yml"]
+    node = pipeline["jobs"][job]
+    values = {name: f"/out/{name}" for name in node.get("outputs", {})}
+    for name, binding in node.get("inputs", {}).items():
+        found = re.fullmatch(r"\$\{\{parent\.inputs\.(\w+)\}\}", binding) if isinstance(binding, str) else None
+        value = pipeline["inputs"][found[1]] if found else None
+        values[name] = value if isinstance(value, str) else f"/in/{name}"
+    return values
+
+
+def locally(made: Project, key: str) -> list[str]:
+    """Return the arguments that a local run gives a step, with names for folders."""
+    plan = made.plan
+    written = {(step.key, output.name): Path("/in") for step in plan.steps for output in step.outputs}
+    own = {output.name: Path("/out") for output in plan[key].outputs}
+    given_ = give(plan[key], made.pipeline, made.pipeline.pipeline_parameters, Folders(Path("/"), written, own))
+    return list(given_.argv)
+
+
+@needs_shell
+@pytest.mark.parametrize("example_", ["a line", "a fan", "names", "order", "parameters"])
+def test_the_steps_of_an_example_get_the_arguments_of_a_local_run(example_, tmp_path):
+    made = project(tmp_path, EXAMPLES[example_], FILES)
+    files = documents(made)
+    for key, job in zip(made.pipeline.steps, files["pipeline.yml"]["jobs"], strict=True):
+        line = files[f"components/{job}.yml"]["command"]
+        words = line.split(" ", 2)
+        assert words[:2] == ["python", made.pipeline.steps[key].script_name]
+
+        arguments = ran(shown(*words[2:]), **values_of(files, job))
+
+        assert [plain(word) for word in arguments] == [plain(word) for word in locally(made, key)]
+
+
+def plain(word: str) -> object:
+    """Return a word as it can be compared: the object of a JSON text, and no more than the kind of a folder."""
+    if word.startswith(("/in", "/out")):
+        return word.split("/")[1]
+    return json.loads(word) if word.startswith("{") else word

@@ -1,0 +1,135 @@
+"""What an export does to the folder: it writes what is ours, and leaves alone what someone has changed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.errors import AzmlError
+from azml_tasks.export import FOLDER, write
+from azml_tasks.export.code import Content
+from azml_tasks.export.folder import WRITTEN
+
+
+def done(folder: Path, dry: bool = False, **files: str) -> dict[str, str]:
+    """Write files, and return what became of each."""
+    contents = {path.replace("__", "/") + ".yml": Content.of(text.encode()) for path, text in files.items()}
+    return {change.path: change.done for change in write(folder, contents, dry)}
+
+
+def there(folder: Path) -> dict[str, str]:
+    """Return the files of the export but the list of what was written."""
+    found = (file for file in sorted((folder / FOLDER).rglob("*")) if file.is_file())
+    return {
+        file.relative_to(folder / FOLDER).as_posix(): file.read_text(encoding="utf-8")
+        for file in found
+        if file.name != WRITTEN
+    }
+
+
+KEPT = "kept as it is, since it was changed by hand; delete it to have it written anew"
+LEFT = "no longer part of the export, and left since it was changed by hand"
+
+
+def test_files_are_created_then_unchanged_then_updated(tmp_path):
+    assert done(tmp_path, pipeline="1", data__a="1") == {"pipeline.yml": "created", "data/a.yml": "created"}
+    assert done(tmp_path, pipeline="1", data__a="1") == {"pipeline.yml": "unchanged", "data/a.yml": "unchanged"}
+    assert done(tmp_path, pipeline="2", data__a="1") == {"pipeline.yml": "updated", "data/a.yml": "unchanged"}
+    assert there(tmp_path) == {"data/a.yml": "1", "pipeline.yml": "2"}
+
+
+def test_a_second_export_touches_nothing(tmp_path):
+    done(tmp_path, pipeline="1")
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / FOLDER).iterdir()}
+
+    done(tmp_path, pipeline="1")
+
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / FOLDER).iterdir()} == before
+
+
+def test_what_was_changed_by_hand_is_kept_and_written_anew_when_it_is_deleted(tmp_path):
+    done(tmp_path, pipeline="1")
+    (tmp_path / FOLDER / "pipeline.yml").write_text("mine", encoding="utf-8")
+
+    assert done(tmp_path, pipeline="2") == {"pipeline.yml": KEPT}
+    assert done(tmp_path, pipeline="3") == {"pipeline.yml": KEPT}
+    assert there(tmp_path) == {"pipeline.yml": "mine"}
+
+    (tmp_path / FOLDER / "pipeline.yml").unlink()
+    assert done(tmp_path, pipeline="3") == {"pipeline.yml": "created"}
+    assert done(tmp_path, pipeline="4") == {"pipeline.yml": "updated"}
+
+
+def test_what_was_never_ours_is_kept(tmp_path):
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / "pipeline.yml").write_text("mine", encoding="utf-8")
+    (tmp_path / FOLDER / "README.md").write_text("mine", encoding="utf-8")
+
+    assert done(tmp_path, pipeline="1") == {"pipeline.yml": KEPT}
+    assert there(tmp_path) == {"README.md": "mine", "pipeline.yml": "mine"}
+
+
+def test_what_is_no_longer_made_goes_with_its_folder_unless_it_was_changed(tmp_path):
+    done(tmp_path, pipeline="1", data__a="1", data__b="1", computes__c="1")
+    (tmp_path / FOLDER / "data" / "b.yml").write_text("mine", encoding="utf-8")
+
+    assert done(tmp_path, pipeline="1") == {
+        "pipeline.yml": "unchanged",
+        "data/a.yml": "removed",
+        "data/b.yml": LEFT,
+        "computes/c.yml": "removed",
+    }
+    assert there(tmp_path) == {"data/b.yml": "mine", "pipeline.yml": "1"}
+    assert not (tmp_path / FOLDER / "computes").exists()
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path):
+    assert done(tmp_path, dry=True, pipeline="1") == {"pipeline.yml": "would be created"}
+    assert not (tmp_path / FOLDER).exists()
+
+    done(tmp_path, pipeline="1", data__a="1", data__b="1")
+    (tmp_path / FOLDER / "data" / "b.yml").write_text("mine", encoding="utf-8")
+
+    assert done(tmp_path, dry=True, pipeline="2", data__b="2") == {
+        "pipeline.yml": "would be updated",
+        "data/b.yml": KEPT,
+        "data/a.yml": "would be removed",
+    }
+    assert there(tmp_path) == {"data/a.yml": "1", "data/b.yml": "mine", "pipeline.yml": "1"}
+
+
+def test_without_the_list_of_what_was_written_nothing_is_taken_for_ours(tmp_path):
+    done(tmp_path, pipeline="1", data__a="1")
+    (tmp_path / FOLDER / WRITTEN).write_text("[]", encoding="utf-8")
+
+    assert done(tmp_path, pipeline="2") == {"pipeline.yml": KEPT}
+    assert there(tmp_path) == {"data/a.yml": "1", "pipeline.yml": "1"}
+
+
+def test_a_path_in_the_list_that_leads_out_of_the_folder_is_no_file_of_ours(tmp_path):
+    (tmp_path / "mine.yml").write_text("1", encoding="utf-8")
+    done(tmp_path, pipeline="1")
+    written = tmp_path / FOLDER / WRITTEN
+    written.write_text(written.read_text(encoding="utf-8").replace("pipeline.yml", "../mine.yml"), encoding="utf-8")
+
+    done(tmp_path, data__a="1")
+
+    assert (tmp_path / "mine.yml").exists()
+
+
+def test_a_file_where_the_folder_is_to_be_is_told_in_a_sentence(tmp_path):
+    (tmp_path / FOLDER).write_text("", encoding="utf-8")
+
+    with pytest.raises(AzmlError, match=rf"^{FOLDER}\S* cannot be read or written: "):
+        done(tmp_path, pipeline="1")
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="everything can be written")
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path):
+    (tmp_path / FOLDER).mkdir(mode=0o555)
+
+    with pytest.raises(AzmlError, match=f"^{FOLDER}/pipeline.yml.part cannot be read or written: Permission denied$"):
+        done(tmp_path, pipeline="1")
