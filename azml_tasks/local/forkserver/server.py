@@ -243,7 +243,7 @@ def _let_trackers_end(group: int) -> None:
     deadline = time.monotonic() + _LONGEST_WAIT
     while time.monotonic() < deadline:
         left = [pid for pid, state, _, its_group in _processes() if its_group == group and state not in (b"Z", b"X")]
-        others = [pid for pid in left if not _is_tracker(pid)]
+        others = [pid for pid in left if not _may_be_tracker(pid)]
         if not left or others == left:
             return
         for pid in others:
@@ -251,10 +251,12 @@ def _let_trackers_end(group: int) -> None:
         time.sleep(0.002)
 
 
-def _is_tracker(pid: int) -> bool:
+def _may_be_tracker(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"resource_tracker" in file.read()
+            command = file.read()
+        # One that is just being started has no command yet.
+        return not command or b"resource_tracker" in command
     except OSError:
         return False
 
