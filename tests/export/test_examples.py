@@ -83,13 +83,13 @@ def test_no_secret_is_written(made):
 
 
 def test_no_name_leads_out_of_the_folder(tmp_path):
-    # A name that holds a variable is held to no rule until the variable is known, and a key never is.
+    # What holds a variable is held to its rule when that is known.
     text = """
         steps: {a: {script_name: a.py}}
-        environments: {"${A}/../../../e": {pip_packages: [pandas]}}
-        computes: {"${A}/../../../c": {vm_size: S}}
-        datastores: {"${A}/../../../s": {container_name: raw, account_name: abc}}
-        datasets: {"${A}/../../../d": {datastore_name: workspaceblobstore, path: d.csv}}
+        environments: {"..${A}": {pip_packages: [pandas]}}
+        computes: {"..${A}": {vm_size: S}}
+        datastores: {"..${A}": {container_name: raw, account_name: abc}}
+        datasets: {"..${A}": {datastore_name: workspaceblobstore, path: d.csv}}
         schedule: {frequency: Day, name: ../../s}
     """
 
