@@ -10,7 +10,7 @@ from glob import iglob
 from os.path import isdir, isfile
 from pathlib import Path
 
-from azml_tasks.errors import Problem, ProjectError, closest, did_you_mean
+from azml_tasks.errors import MOST_SUGGESTIONS, Problem, ProjectError, closest, did_you_mean
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
@@ -18,8 +18,6 @@ from azml_tasks.snapshot import SnapshotBuilder, take_snapshots, without_repeats
 from azml_tasks.wiring import StepPlan
 
 _LONGEST_HEADER = 100_000
-# Suggestions cost time, and nobody reads dozens.
-_MOST_SUGGESTIONS = 20
 
 
 def project_problems(project: Project) -> list[Problem]:
@@ -67,7 +65,7 @@ def _data(project: Project) -> Iterator[Problem]:
         # A device or a pipe is no data: reading it would never end.
         if not (any(iglob(without_repeats(place), recursive=True)) if "*" in local else isfile(place) or isdir(place)):
             what = "nothing like" if "*" in local else "no"
-            close = _meant(project.directory, local) if found < _MOST_SUGGESTIONS else ""
+            close = _meant(project.directory, local) if found < MOST_SUGGESTIONS else ""
             found += 1
             yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
 
@@ -82,7 +80,7 @@ def _columns(project: Project) -> Iterator[Problem]:
         known = dict.fromkeys(header)
         for column in dataset.set_column_types:
             if header and column not in known:
-                meant = did_you_mean(column, header) if found < _MOST_SUGGESTIONS else ""
+                meant = did_you_mean(column, header) if found < MOST_SUGGESTIONS else ""
                 found += 1
                 message = f"dataset '{name}': there is no column '{column}'{meant}"
                 yield project.problem(("datasets", name, "set_column_types", column), message)

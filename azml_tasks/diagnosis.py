@@ -119,10 +119,9 @@ def _variables(project: Project) -> Iterator[Finding]:
     verdict: Literal["note", "bad"] = "bad" if project.pipeline.backend == "azure" else "note"
     names = {missing.variable: missing.line for missing in project.values.missing}
     for name, datastore in project.pipeline.datastores.items():
-        for key in ("account_key", "sas_token"):
-            reference = getattr(datastore, key)
-            if reference and not project.variables.get(reference[2:-1]):
-                names[reference[2:-1]] = project.values.line(("datastores", name, key))
+        for key, variable in datastore.secret_variables.items():
+            if not project.variables.get(variable):
+                names[variable] = project.values.line(("datastores", name, key))
     for variable, line in sorted(names.items(), key=lambda item: item[1]):
         message = f"{project.file.name}:{line} needs {variable}, which is set neither in the environment nor in .env"
         yield Finding(verdict, message, f"export {variable}=..., or a line {variable}=... in .env")

@@ -118,6 +118,10 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_lower_case[found[0]] if found else None
 
 
+# Suggestions cost time, and nobody reads dozens.
+MOST_SUGGESTIONS = 20
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` when a known name is close to `name`, else an empty text."""
     close = closest(name, known)

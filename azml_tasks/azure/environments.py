@@ -13,7 +13,8 @@ from azml_tasks import conda, model
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.changes import Change, Outcome
 from azml_tasks.azure.failures import MissingError, is_missing
-from azml_tasks.errors import Problem, ProjectError, did_you_mean, listed
+from azml_tasks.errors import did_you_mean, listed
+from azml_tasks.reading.environment_files import environment_text
 from azml_tasks.wiring import DatasetInput, Plan, TableInput
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def definition_of(
             environment.docker.base_image = declared.base_image
         if declared.dockerfile:
             environment.docker.base_image = None
-            environment.docker.base_dockerfile = _text(directory, declared.dockerfile)
+            environment.docker.base_dockerfile = environment_text(directory, declared.dockerfile)
         return environment
 
 
@@ -163,11 +164,3 @@ def _dependencies(specification: Mapping[str, Any]) -> Any:
         file = Path(folder, "conda.yml")
         file.write_text(json.dumps(specification), encoding="utf-8")  # JSON is YAML
         return CondaDependencies(conda_dependencies_file_path=str(file))
-
-
-def _text(directory: Path, name: str) -> str:
-    try:
-        return (directory / name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ProjectError([Problem(name, 0, f"cannot be read: {reason}")]) from None

@@ -28,9 +28,6 @@ from azml_tasks.wiring import (
 )
 from azml_tasks.wiring.parameters import config_parameters
 
-# Where an output lies that has no destination (azureml-core, OutputFileDatasetConfig).
-_USUAL_PATH = "dataset/{run-id}/{output-name}"
-
 
 @dataclass(frozen=True)
 class Resources:
@@ -114,7 +111,7 @@ class Values:
         for output in written:
             if output.destination:
                 datastore = resources.datastores[output.destination.datastore_name]
-                self._outputs[output.name].destination = (datastore, output.destination.path or _USUAL_PATH)
+                self._outputs[output.name].destination = (datastore, output.destination.folder)
 
     def arguments(self, step: StepPlan) -> list[Any]:
         """Return the arguments of the step as PythonScriptStep takes them, in a list of its own."""

@@ -21,11 +21,9 @@ def datastore_file(name: str, datastore: Datastore) -> bytes:
 
 def datastore_remark(name: str, datastore: Datastore, file: str) -> str | None:
     """Say how to give the datastore the secret that pipeline.yaml names, if it names one."""
-    for key in ("account_key", "sas_token"):
-        reference = getattr(datastore, key)
-        if reference:
-            return (
-                f"datastore '{name}': its secret is not written; give it when you make the datastore: "
-                f'az ml datastore create --file {file} --set credentials.{key}="${reference[2:-1]}"'
-            )
+    for key, variable in datastore.secret_variables.items():
+        return (
+            f"datastore '{name}': its secret is not written; give it when you make the datastore: "
+            f'az ml datastore create --file {file} --set credentials.{key}="${variable}"'
+        )
     return None

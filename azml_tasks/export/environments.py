@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 from azml_tasks import conda
-from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.export.document import document, plain_document
 from azml_tasks.export.names import asset_name
 from azml_tasks.model import Environment
 from azml_tasks.reading import Project
+from azml_tasks.reading.environment_files import environment_text
 
 # The image that SDK v1 takes when none is asked for (azureml-core, DEFAULT_CPU_IMAGE), in its newest build.
 DEFAULT_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
@@ -53,7 +52,7 @@ def environment_files(
         packages = plain_document(conda.conda_specification(environment, project.directory, needed))
         yield f"{place}/conda.yml", packages
     if environment.dockerfile:
-        dockerfile = _text(project.directory, environment.dockerfile)
+        dockerfile = environment_text(project.directory, environment.dockerfile)
         if packages is not None:
             dockerfile = f"{dockerfile.rstrip()}\n\n{_ADDED}"
         yield f"{place}/Dockerfile", dockerfile.encode()
@@ -71,11 +70,3 @@ COPY conda.yml /tmp/conda.yml
 RUN conda env create --prefix {_CONDA_FOLDER} --file /tmp/conda.yml && conda clean --all --yes
 ENV PATH={_CONDA_FOLDER}/bin:$PATH
 """
-
-
-def _text(directory: Path, name: str) -> str:
-    try:
-        return (directory / name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ProjectError([Problem(name, 0, f"cannot be read: {reason}")]) from None

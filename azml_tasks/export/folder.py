@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Literal
 
 from azml_tasks.errors import AzmlError
 from azml_tasks.export.code import Content
+from azml_tasks.snapshot import hash_file
 
 FOLDER = "azureml-v2"
 # What was written, by path and SHA-256, so that it can be told from what was changed by hand.
@@ -85,7 +85,7 @@ def _outcome(file: Path, before: str | None, wanted: str) -> Outcome:
 def _digest(file: Path) -> str | None:
     """Return the SHA-256 of a file's content, None where there is none."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return hash_file(str(file))
     except FileNotFoundError:
         return None
 

@@ -25,7 +25,6 @@ from azml_tasks.wiring import (
 
 # What v2 puts in place of what Azure ML v1 fills in ("Manage inputs and outputs of component and pipeline").
 _PLACEHOLDERS = {"{run-id}": "${{name}}", "{output-name}": "${{output_name}}"}
-_USUAL_PATH = "dataset/{run-id}/{output-name}"
 _FOLDER = {"type": "uri_folder", "mode": "rw_mount"}
 
 
@@ -125,7 +124,7 @@ def _output(output: Output) -> dict[str, Any]:
     """Return the keys of an output: where it is kept, and the name that it is registered under."""
     path = None
     if output.destination:
-        path = output.destination.path or _USUAL_PATH
+        path = output.destination.folder
         for theirs, ours in _PLACEHOLDERS.items():
             path = path.replace(theirs, ours)
         path = f"azureml://datastores/{output.destination.datastore_name}/paths/{path.lstrip('/')}"

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # What the stand-in for azureml writes in place of the project's folder.
 _PROJECT = "${project}"
-# Where an output lies in its datastore when the file gives no path (azureml-core, OutputFileDatasetConfig).
-_USUAL_PATH = "dataset/{run-id}/{output-name}"
 
 
 class DestinationError(Exception):
@@ -51,7 +49,7 @@ def registered_folders(layout: Layout) -> set[Path]:
 
 def _copied(output: Output, folder: Path, layout: Layout, step_run_id: str) -> Path:
     assert output.destination is not None
-    template = output.destination.path or _USUAL_PATH
+    template = output.destination.folder
     path = template.replace("{run-id}", step_run_id).replace("{output-name}", output.name).lstrip("/")
     if not is_inside(path):
         raise DestinationError(f"the destination '{template}' of {output.argument} leads out of its datastore")

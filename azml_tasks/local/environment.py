@@ -52,8 +52,8 @@ def installing_environment(pipeline: Pipeline, project: Path, outer: Mapping[str
 
 def _without_secrets(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
     """Leave out secrets, by their names, by a password in a URL, or because a datastore opens with them, and .env's."""
-    references = (store.account_key or store.sas_token for store in pipeline.datastores.values())
-    secret = {reference[2:-1] for reference in references if reference} | _names_in(project / ".env")
+    opening = (store.secret_variables.values() for store in pipeline.datastores.values())
+    secret = _names_in(project / ".env").union(*opening)
     return {name: value for name, value in outer.items() if name not in secret and not is_secret(name, value)}
 
 

@@ -37,6 +37,12 @@ class Datastore(Model):
     account_key: SecretReference | None = Field(None, description="`${VARIABLE}` that holds the account's key.")
     sas_token: SecretReference | None = Field(None, description="`${VARIABLE}` that holds a SAS token.")
 
+    @property
+    def secret_variables(self) -> dict[str, str]:
+        """The variable that each key with a secret names."""
+        references = {"account_key": self.account_key, "sas_token": self.sas_token}
+        return {key: reference[2:-1] for key, reference in references.items() if reference}
+
     @model_validator(mode="after")
     def _one_secret(self) -> Datastore:
         if self.account_key and self.sas_token:

@@ -28,6 +28,11 @@ class Destination(Model):
         None, description="Folder in the datastore; `{run-id}` and `{output-name}` are filled in by Azure."
     )
 
+    @property
+    def folder(self) -> str:
+        """The folder in the datastore, by default where Azure puts one (azureml-core, OutputFileDatasetConfig)."""
+        return self.path or "dataset/{run-id}/{output-name}"
+
 
 class OutputFolder(Model):
     """What becomes of one output folder of a step."""

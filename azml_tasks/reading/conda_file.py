@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from azml_tasks.errors import Problem, ProjectError
-from azml_tasks.reading.tree import TreeError, parse_tree, read_text
+from azml_tasks.reading.environment_files import environment_text
+from azml_tasks.reading.tree import TreeError, parse_tree
 
 
 def read_conda(directory: Path, name: str, loader: type[yaml.SafeLoader | yaml.BaseLoader]) -> dict[str, Any]:
@@ -16,8 +17,8 @@ def read_conda(directory: Path, name: str, loader: type[yaml.SafeLoader | yaml.B
 
     Raises ProjectError for a file that cannot be read, or is none.
     """
+    text = environment_text(directory, name)
     try:
-        text = read_text(directory / name)
         parse_tree(text)
     except TreeError as error:
         raise ProjectError([Problem(name, error.line, error.message)]) from None

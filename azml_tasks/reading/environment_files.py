@@ -6,8 +6,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
+from azml_tasks.reading.tree import TreeError, read_text
 from azml_tasks.wiring import Finding
+
+
+def environment_text(directory: Path, name: str) -> str:
+    """Return the text of a file that an environment names.
+
+    Raises ProjectError for one that cannot be read.
+    """
+    try:
+        return read_text(directory / name)
+    except TreeError as error:
+        raise ProjectError([Problem(name, error.line, error.message)]) from None
 
 
 def refused_files(pipeline: Pipeline, directory: Path) -> Iterator[Finding]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from azml_tasks.errors import did_you_mean
+from azml_tasks.errors import MOST_SUGGESTIONS, did_you_mean
 from azml_tasks.model import Pipeline
 from azml_tasks.wiring import Finding
 
 Path = tuple[str | int, ...]
-
-_MOST_SUGGESTIONS = 20
 
 
 def missing_declarations(pipeline: Pipeline) -> Iterator[Finding]:
@@ -20,7 +18,7 @@ def missing_declarations(pipeline: Pipeline) -> Iterator[Finding]:
     for count, (path, step, name) in enumerate(_dataset_uses(pipeline)):
         declared = pipeline.datasets.get(name)
         if declared is None:
-            meant = did_you_mean(name, pipeline.datasets) if count < _MOST_SUGGESTIONS else ""
+            meant = did_you_mean(name, pipeline.datasets) if count < MOST_SUGGESTIONS else ""
             yield Finding(
                 path,
                 f"step '{step}' reads the dataset '{name}', which is not under datasets: "
@@ -44,7 +42,7 @@ def _notes(uses: Iterable[tuple[Path, str, str]], noun: str, declared: Iterable[
     for path, _, name in uses:
         if name not in known and name not in seen:
             # Suggestions cost time, and nobody reads dozens. A version says that it was not mistyped.
-            meant = did_you_mean(name, known) if len(seen) < _MOST_SUGGESTIONS and "@" not in name else ""
+            meant = did_you_mean(name, known) if len(seen) < MOST_SUGGESTIONS and "@" not in name else ""
             seen.add(name)
             yield Finding(
                 path,

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from azml_tasks.errors import closest, listed, shortened
+from azml_tasks.errors import MOST_SUGGESTIONS, closest, listed, shortened
 from azml_tasks.model.base import InvalidNameError, MisfitError
 from azml_tasks.model.step import OTHER_KINDS
 from azml_tasks.reading.scalars import plain_scalar
@@ -51,8 +51,6 @@ _NOUNS = {
     "datasets": "dataset",
     "computes": "compute",
 }
-# Suggestions cost time, and nobody reads dozens.
-_MOST_SUGGESTIONS = 20
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def sentences(located: Iterable[Located], model: type[BaseModel]) -> dict[Path, 
     for item in located:
         groups.setdefault(item.path, []).append(item.error)
     unknown = [path for path, errors in groups.items() if _is(errors, "extra_forbidden")]
-    meant = {path: closest(str(path[-1]), _known_keys(path[:-1], model)) for path in unknown[:_MOST_SUGGESTIONS]}
+    meant = {path: closest(str(path[-1]), _known_keys(path[:-1], model)) for path in unknown[:MOST_SUGGESTIONS]}
     # A mistyped key says what was meant; that the key meant is missing follows from it.
     found = {(*path[:-1], key) for path, key in meant.items()}
     return {

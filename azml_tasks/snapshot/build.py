@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from azml_tasks.errors import Problem
+from azml_tasks.errors import MOST_SUGGESTIONS, Problem
 from azml_tasks.snapshot.ignore import IgnoreFile, files_under, is_never_sent
 from azml_tasks.snapshot.import_folders import import_folders
 from azml_tasks.snapshot.imports import SourceFiles
@@ -19,7 +19,7 @@ from azml_tasks.snapshot.include import included, is_inside
 from azml_tasks.snapshot.limits import over_the_limits
 from azml_tasks.snapshot.links import RealPaths
 from azml_tasks.snapshot.modules import Closure, Located, Modules
-from azml_tasks.snapshot.script import MOST_SUGGESTIONS, Script
+from azml_tasks.snapshot.script import Script
 from azml_tasks.snapshot.sensitive import looks_secret
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
 

@@ -16,8 +16,6 @@ from azml_tasks.snapshot.snapshot import Finding
 
 # Enough for every project by hand; a tree with more is not worth the wait for a hint.
 _LOOKED_AT = 20_000
-# Suggestions cost time, and nobody reads dozens.
-MOST_SUGGESTIONS = 20
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from azml_tasks.errors import did_you_mean, listed, shortened
+from azml_tasks.errors import MOST_SUGGESTIONS, did_you_mean, listed, shortened
 from azml_tasks.model import OutputFolder, Pipeline, Step, StepTable
 from azml_tasks.model.base import Scalar
 from azml_tasks.model.names import identifier, input_name_problem
@@ -27,7 +27,6 @@ from azml_tasks.wiring.tokens import (
 
 INPUT_FOLDER = "--input-folder"
 OUTPUT_FOLDER = "--output-folder"
-_MOST_SUGGESTIONS = 20
 _PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
 _WITHOUT_DOLLAR = re.compile(r"(?<!\$)\{\{\s*parameters\.\w+\s*\}\}")
 
@@ -83,7 +82,7 @@ class _Wiring:
 
     def _meant(self, name: str, known: Iterable[str]) -> str:
         # Suggestions cost time, and nobody reads dozens.
-        return did_you_mean(name, known) if len(self.findings) < _MOST_SUGGESTIONS else ""
+        return did_you_mean(name, known) if len(self.findings) < MOST_SUGGESTIONS else ""
 
     def _check_keys(self) -> None:
         seen: dict[str, str] = {}

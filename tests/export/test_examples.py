@@ -82,18 +82,10 @@ def test_no_secret_is_written(made):
         assert "credentials" not in text
 
 
-def test_no_name_leads_out_of_the_folder(tmp_path):
-    # What holds a variable is held to its rule when that is known.
-    text = """
-        steps: {a: {script_name: a.py}}
-        environments: {"..${A}": {pip_packages: [pandas]}}
-        computes: {"..${A}": {vm_size: S}}
-        datastores: {"..${A}": {container_name: raw, account_name: abc}}
-        datasets: {"..${A}": {datastore_name: workspaceblobstore, path: d.csv}}
-        schedule: {frequency: Day, name: ../../s}
-    """
+def test_a_schedule_s_name_leads_out_of_no_folder(tmp_path):
+    text = "steps: {a: {script_name: a.py}}\nschedule: {frequency: Day, name: ../../s}\n"
 
     written = export(project(tmp_path, text, FILES)).files
 
+    assert [path for path in written if path.startswith("schedules")] == ["schedules/s.yml"]
     assert all(".." not in path.split("/") for path in written)
-    assert "schedules/s.yml" in written
