@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.bench.pairs import Command, Ratio, compare
+from tests.bench.pairs import Command, Timer
 
 if TYPE_CHECKING:
     from tests.service.service import Service
@@ -57,7 +57,7 @@ Experiment(ws, "bench").submit(Pipeline(ws, steps)).wait_for_completion(show_out
 """
 
 
-def figures() -> Iterator[Ratio | str]:
+def figures(timer: Timer) -> Iterator[object]:
     """Count requests without a delay, then time runs with one."""
     if not importlib.util.find_spec("azureml.core"):
         yield "(these figures need the SDK)"
@@ -77,10 +77,10 @@ def figures() -> Iterator[Ratio | str]:
         bare = Command("the bare SDK", words, project, env=env)
         yield from _requests(service, ours, bare)
         service.delay = DELAY
-        anew = [replace(command, before=lambda: _start_anew(service, home)) for command in (ours, bare)]
-        yield compare(f"first run, {DELAY * 1000:.0f} ms an answer", *anew, runs=3)
+        anew = [replace(command, before=lambda _: _start_anew(service, home)) for command in (ours, bare)]
+        yield timer.compare(f"first run, {DELAY * 1000:.0f} ms an answer", *anew, runs=3)
         _start_anew(service, home)
-        yield compare(f"unchanged run, {DELAY * 1000:.0f} ms an answer", ours, bare, runs=3)
+        yield timer.compare(f"unchanged run, {DELAY * 1000:.0f} ms an answer", ours, bare, runs=3)
         service.close()
 
 

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.pairs import Command, Ratio, compare
+from tests.bench.pairs import Command, Timer
 from tests.bench.projects import WITH_RUN
 
 PARSE = "import yaml; yaml.load(open('pipeline.yaml'), yaml.CSafeLoader)"
@@ -40,15 +40,15 @@ STEP = """\
 """
 
 
-def figures() -> Iterator[Ratio]:
+def figures(timer: Timer) -> Iterator[object]:
     """Compare at 1,000 steps, then 3,000 steps with 1,000 to see how the cost grows."""
     with tempfile.TemporaryDirectory() as folder:
         thousand, more = _project(Path(folder, "1000"), 1000), _project(Path(folder, "3000"), 3000)
         ours = Command("1,000 steps", (sys.executable, "-m", "invoke", "validate"), thousand)
         parse = Command("PyYAML's C loader", (sys.executable, "-c", PARSE), thousand)
-        yield compare("invoke validate, 1,000 steps", ours, parse, goal=3.0)
+        yield timer.compare("invoke validate, 1,000 steps", ours, parse, goal=3.0)
         larger = Command("3,000 steps", (sys.executable, "-m", "invoke", "validate"), more)
-        yield compare("invoke validate, 3,000 steps", larger, ours, goal=3.0, runs=3)
+        yield timer.compare("invoke validate, 3,000 steps", larger, ours, goal=3.0, runs=3)
 
 
 def _project(folder: Path, steps: int) -> Path:

@@ -9,30 +9,44 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds that a process took: of the clock, and of processors, its children's included."""
+
+    wall: float
+    cpu: float
 
 
 @dataclass(frozen=True)
 class Command:
-    """A process to time; `before` prepares each run of it, outside the clock."""
+    """A process to time; `before` prepares each run of it in its folder, outside the clock."""
 
     name: str
     argv: Sequence[str | Path]
     cwd: Path
-    before: Callable[[], None] = lambda: None
+    before: Callable[[Path], None] = lambda folder: None
     env: dict[str, str] | None = None
 
-    def seconds(self) -> float:
-        """Run it once and return the wall time in seconds."""
-        self.before()
+    def run(self) -> Spent:
+        """Run it once, and return what it took."""
+        self.before(self.cwd)
         env = {**os.environ, **(self.env or {})}
         # An installed package has its byte code; a checkout gets it by the run that is not counted.
         env.pop("PYTHONDONTWRITEBYTECODE", None)
-        start = time.perf_counter()
+        before, start = os.times(), time.perf_counter()
         done = subprocess.run(list(map(str, self.argv)), cwd=self.cwd, env=env, capture_output=True, check=False)
-        taken = time.perf_counter() - start
+        wall, after = time.perf_counter() - start, os.times()
         if done.returncode:
             raise SystemExit(f"{self.name} failed:\n{done.stdout.decode()}\n{done.stderr.decode()}")
-        return taken
+        cpu = after.children_user - before.children_user + after.children_system - before.children_system
+        return Spent(wall, cpu)
+
+    def seconds(self) -> float:
+        """Run it once and return the wall time in seconds."""
+        return self.run().wall
 
 
 @dataclass(frozen=True)
@@ -71,34 +85,52 @@ class Cost:
         )
 
 
-def cost(what: str, ours: tuple[Command, Command], other: tuple[Command, Command], more: int, goal: float) -> Cost:
-    """Time a small and a large run of each in turn, the large with so many things more, and divide what they add."""
-    runs = [*ours, *other]
-    for command in runs:
-        command.seconds()
-    rounds = [[command.seconds() for command in runs] for _ in range(5)]
-    added = [((b - a) / more * 1000, (d - c) / more * 1000) for a, b, c, d in rounds]
-    median = statistics.median
-    return Cost(
-        what,
-        median(a for a, _ in added),
-        median(b for _, b in added),
-        other[0].name,
-        median(a - b for a, b in added),
-        goal,
-    )
+class Timer(Protocol):
+    """A way of timing our commands."""
+
+    def compare(
+        self, what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5
+    ) -> object | None:
+        """Time our command, and return the figure to print; `other` is what a user would otherwise do."""
+
+    def cost(
+        self, what: str, ours: tuple[Command, Command], other: tuple[Command, Command], more: int, goal: float
+    ) -> object | None:
+        """Time a small and a large run, the large with so many things more, and return what one more costs."""
 
 
-def compare(what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5) -> Ratio:
-    """Time the two in turn, after one run of each that is not counted."""
-    ours.seconds(), other.seconds()
-    pairs = [(ours.seconds(), other.seconds()) for _ in range(runs)]
-    median = statistics.median
-    return Ratio(
-        what,
-        median(a for a, _ in pairs),
-        median(b for _, b in pairs),
-        other.name,
-        median(a / b for a, b in pairs),
-        goal,
-    )
+class BesideOthers:
+    """Times our commands in turn with what a user would otherwise do."""
+
+    def compare(self, what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5) -> Ratio:
+        """Time the two in turn, after one run of each that is not counted."""
+        ours.seconds(), other.seconds()
+        pairs = [(ours.seconds(), other.seconds()) for _ in range(runs)]
+        median = statistics.median
+        return Ratio(
+            what,
+            median(a for a, _ in pairs),
+            median(b for _, b in pairs),
+            other.name,
+            median(a / b for a, b in pairs),
+            goal,
+        )
+
+    def cost(
+        self, what: str, ours: tuple[Command, Command], other: tuple[Command, Command], more: int, goal: float
+    ) -> Cost:
+        """Time a small and a large run of each in turn, and divide what the large one adds."""
+        runs = [*ours, *other]
+        for command in runs:
+            command.seconds()
+        rounds = [[command.seconds() for command in runs] for _ in range(5)]
+        added = [((b - a) / more * 1000, (d - c) / more * 1000) for a, b, c, d in rounds]
+        median = statistics.median
+        return Cost(
+            what,
+            median(a for a, _ in added),
+            median(b for _, b in added),
+            other[0].name,
+            median(a - b for a, b in added),
+            goal,
+        )

@@ -8,11 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.pairs import Command, Ratio, compare
+from tests.bench.pairs import Command, Timer
 from tests.template.conftest import checkout, commit
 
 
-def figures() -> Iterator[Ratio]:
+def figures(timer: Timer) -> Iterator[object]:
     """Compare with `cp -r`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -20,13 +20,13 @@ def figures() -> Iterator[Ratio]:
         commit(template, "All", tag="v1")
         made, copied = folder / "made", folder / "copied"
         copy = (sys.executable, "-m", "copier", "copy", "--quiet", "--defaults", template, made)
-        ours = Command("ours", copy, folder, before=lambda: shutil.rmtree(made, ignore_errors=True))
+        ours = Command("ours", copy, folder, before=lambda _: shutil.rmtree(made, ignore_errors=True))
         ours.seconds()
         shutil.copytree(made, folder / "finished")
         plain = Command(
             "cp -r",
             ("cp", "-r", folder / "finished", copied),
             folder,
-            before=lambda: shutil.rmtree(copied, ignore_errors=True),
+            before=lambda _: shutil.rmtree(copied, ignore_errors=True),
         )
-        yield compare("copier copy --defaults", ours, plain)
+        yield timer.compare("copier copy --defaults", ours, plain)

@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.pairs import Command, Ratio, compare
+from tests.bench.pairs import Command, Timer
 
 INVOKE = (sys.executable, "-m", "invoke")
 
 
-def figures() -> Iterator[Ratio]:
+def figures(timer: Timer) -> Iterator[object]:
     """Compare with a tasks.py that holds one empty task."""
     with tempfile.TemporaryDirectory() as folder:
         bare, ours = Path(folder, "bare"), Path(folder, "ours")
@@ -21,6 +21,6 @@ def figures() -> Iterator[Ratio]:
         (bare / "tasks.py").write_text("from invoke import task\n\n@task\ndef nothing(context):\n    pass\n")
         (ours / "tasks.py").write_text("from azml_tasks.tasks import namespace\n")
         listing = (*INVOKE, "--list")
-        yield compare(
+        yield timer.compare(
             "invoke --list", Command("ours", listing, ours), Command("a bare tasks.py", listing, bare), goal=1.3, runs=9
         )
