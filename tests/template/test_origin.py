@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import copier
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from tests.template.conftest import checkout, commit, git
@@ -166,3 +168,19 @@ def test_a_folder_is_required_by_its_absolute_path_and_the_message_says_that_ci_
         f"pip takes azml-tasks from this machine ({folder}/azml), which CI and other machines cannot",
         "reach. For them, copy with the address of a git server, or name one: -d requirement=git+ADDRESS",
     ]
+
+
+def test_a_project_copied_from_a_relative_path_can_be_updated_from_within(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+):
+    copied(repository, "azml")
+    project = repository.parent / "project"
+    commit(project, "The project")
+    git(repository, "tag", "v0.2.0")
+    monkeypatch.chdir(project)
+
+    copier.run_update(defaults=True, overwrite=True, quiet=True)
+
+    answers = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert (answers["_src_path"], answers["_commit"]) == (str(repository), "v0.2.0")
+    assert git(project, "status", "--porcelain") == " M .copier-answers.yml\n"
