@@ -37,7 +37,7 @@ def _run(*command: str | Path, cwd: Path = HERE) -> None:
 def demo(context: Context) -> None:
     """Scaffold a project, fill in a small model of Fisher's irises, and run its pipeline on this machine."""
     shutil.rmtree(DEMO, ignore_errors=True)
-    answers = ["-d", f"requirement={HERE}", "-d", "project_name=iris", "-d", "datasets=iris", "-d", "ci=none"]
+    answers = ["-d", "project_name=iris", "-d", "datasets=iris", "-d", "ci=none"]
     print("copier copy", shlex.quote(str(HERE)), DEMO.relative_to(HERE), flush=True)
     _python("-m", "copier", "copy", "--quiet", "--defaults", "--vcs-ref=HEAD", *answers, HERE, DEMO)
     example = HERE / "docs" / "examples" / "iris"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from azml_tasks.azure.assembly import assembled, silently
@@ -26,7 +27,7 @@ class Submitted:
     """A run that Azure has taken.
 
     `pipeline` and `run` are the SDK's Pipeline and PipelineRun, `record` is what is known of the run so far, `nodes`
-    maps the graph's nodes to the keys of the steps, and `plan` is what was sent.
+    maps the graph's nodes to the keys of the steps, and `plan` and `snapshots` are what was sent.
     """
 
     pipeline: Any
@@ -34,6 +35,7 @@ class Submitted:
     record: RunRecord
     nodes: Mapping[str, str]
     plan: Plan
+    snapshots: Mapping[str, Snapshot]
 
 
 def submit(
@@ -76,11 +78,11 @@ def submit(
         parameters=parameters,
         tags=dict(plan.pipeline.tags),
     )
-    return Submitted(assembly.pipeline, run, record, assembly.nodes, plan)
+    return Submitted(assembly.pipeline, run, record, assembly.nodes, plan, snapshots)
 
 
-def watched(submitted: Submitted, watch: Watch) -> RunRecord:
-    """Follow a run to its end.
+def watched(submitted: Submitted, watch: Watch, directory: Path) -> RunRecord:
+    """Follow a run to its end; `directory` is the project's.
 
     Raises RunError when it fails or is cancelled, and when Ctrl-C ends the watching; ServiceError and LoginError when
     Azure no longer tells.
@@ -95,7 +97,7 @@ def watched(submitted: Submitted, watch: Watch) -> RunRecord:
     except ServiceError as error:
         raise ServiceError(f"{error}\n{_goes_on(submitted.run.id)}") from error
     if record.status != "completed":
-        raise RunError(_ending(submitted, record))
+        raise RunError(_ending(submitted, record, directory))
     return record
 
 
@@ -115,10 +117,14 @@ def _goes_on(identifier: str) -> str:
     )
 
 
-def _ending(submitted: Submitted, record: RunRecord) -> str:
+def _ending(submitted: Submitted, record: RunRecord, directory: Path) -> str:
     """Say how a run that did not complete ended, with what its failed steps printed last, and how to go on."""
     experiment, pipeline = submitted.run.experiment, submitted.plan.pipeline
-    failed = [failure_of(experiment, step, pipeline) for step in record.steps if step.status == "failed"]
+    failed = [
+        failure_of(experiment, step, pipeline, submitted.snapshots.get(step.key), directory)
+        for step in record.steps
+        if step.status == "failed"
+    ]
     ended = "" if failed else f"the run {record.id} {record.ending}"
     logs = f"`invoke runs.logs --run {record.id}` prints all that its steps printed" if failed else ""
     return "\n".join(filter(None, [*failed, ended, skipped_text(record), logs, GOING_ON, record.url]))

@@ -158,7 +158,7 @@ class PipelineWrapper(WorkspaceWrapper):
             self.experiment = submitted.run.experiment
             show = progress_on()
             show(RunStarted(submitted.record, tuple(step.key for step in wired.steps)))
-            return watched(submitted, Watch(show, tick=show.tick))
+            return watched(submitted, Watch(show, tick=show.tick), self._folder())
 
     def register(
         self,

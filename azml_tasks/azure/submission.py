@@ -52,4 +52,4 @@ def run(
                 "interrupted while the pipeline was sent; `invoke runs.list` shows whether it has started"
             ) from None
         watch.listener(RunStarted(submitted.record, tuple(step.key for step in project.plan.steps)))
-        return watched(submitted, watch) if wait else submitted.record
+        return watched(submitted, watch, project.directory) if wait else submitted.record

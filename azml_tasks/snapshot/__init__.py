@@ -1,7 +1,7 @@
 """A step's snapshot: its script, what the script imports from the project, and what `include` adds."""
 
 from azml_tasks.snapshot.build import SnapshotBuilder, build_snapshot, hash_file
-from azml_tasks.snapshot.hint import missing_hint
+from azml_tasks.snapshot.hint import missing_hint, module_hint
 from azml_tasks.snapshot.imports import READ_AT_IMPORT
 from azml_tasks.snapshot.include import without_repeats
 from azml_tasks.snapshot.package_hint import missing_module, package_hint
@@ -18,6 +18,7 @@ __all__ = [
     "hash_file",
     "missing_hint",
     "missing_module",
+    "module_hint",
     "package_hint",
     "take_snapshots",
     "without_repeats",

@@ -1,21 +1,25 @@
-"""Say which `include` mends a step that did not find a file of the project."""
+"""Say what to do about a file or module of the project that a step did not find."""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from azml_tasks.errors import closest
-from azml_tasks.snapshot.import_folders import import_folders
+from azml_tasks.snapshot.import_folders import import_folders, is_own_folder
 from azml_tasks.snapshot.modules import Located, Modules
-from azml_tasks.snapshot.package_hint import missing_module
+from azml_tasks.snapshot.package_hint import is_known_package, missing_module
 from azml_tasks.snapshot.snapshot import Snapshot
 
 # Given a module's name, and one like it.
 Lacking = Callable[[str, str | None], str | None]
 
+# How many files and folders are looked at for a module that is not on the import path.
+_MOST_ENTRIES = 100_000
 _FILE = re.compile(r"^FileNotFoundError: .*?'([^'\n]+)'", re.MULTILINE)
 
 
@@ -33,20 +37,31 @@ def missing_hint(
     the sentence for a module that the project does not have, of which it may have one with a name like it.
     """
     project = os.path.abspath(project_dir)
-    directory = os.path.normpath(os.path.join(project, script_directory))
-    folders = tuple(dict.fromkeys((directory, project, *import_folders(project))))
     module = missing_module(log_tail)
     files = list(_FILE.finditer(log_tail))
     if module and (not files or module.start() > files[-1].start()):
-        return _about_module(module[1], snapshot, folders, lacking)
+        return module_hint(module[1], snapshot, project, script_directory, lacking)
     if files:
+        folders = _import_path(project, script_directory)
         return _about_file(files[-1][1], snapshot, folders, project, os.path.abspath(working_directory))
     return None
 
 
-def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, ...], lacking: Lacking) -> str | None:
+def module_hint(
+    name: str,
+    snapshot: Snapshot,
+    project_dir: str | Path,
+    script_directory: str,
+    lacking: Lacking = lambda module, meant: None,
+) -> str | None:
+    """Return a sentence about a module that a step could not import; `lacking` as for `missing_hint`."""
+    project = os.path.abspath(project_dir)
+    folders = _import_path(project, script_directory)
     module = Modules(tuple(map(Located, folders))).find(name)
     if module is None:
+        path = _off_path(name, project)
+        if path:
+            return _about_off_path(name, path, project, folders)
         return lacking(name, closest(name, _modules_in(folders)))
     if module.file and module.file.place in snapshot.files:
         return None
@@ -56,6 +71,57 @@ def _about_module(name: str, snapshot: Snapshot, folders: tuple[str, ...], lacki
         f"module '{name}' is in the project, but nothing that the script imports names it: "
         f"add `include: [{_quoted(pattern)}]` to the step"
     )
+
+
+def _import_path(project: str, script_directory: str) -> tuple[str, ...]:
+    directory = os.path.normpath(os.path.join(project, script_directory))
+    return tuple(dict.fromkeys((directory, project, *import_folders(project))))
+
+
+def _off_path(name: str, project: str) -> str | None:
+    """Return the file or folder of the project, nearest to its root, that would be the module of that name."""
+    waiting, seen, budget = deque([project]), set[str](), _MOST_ENTRIES
+    while waiting and budget > 0:
+        folder = waiting.popleft()
+        try:
+            with os.scandir(folder) as entries:
+                listed = {entry.name: entry.is_dir() for entry in entries}
+        except OSError:
+            continue
+        if (real := os.path.realpath(folder)) in seen:
+            continue
+        seen.add(real)
+        budget -= len(listed)
+        if listed.get(f"{name}.py") is False:
+            return os.path.join(folder, f"{name}.py")
+        if listed.get(name) and _is_package(os.path.join(folder, name), is_regular=is_known_package(name)):
+            return os.path.join(folder, name)
+        inner = (os.path.join(folder, one) for one, is_folder in sorted(listed.items()) if is_folder and one[0] != ".")
+        waiting.extend(path for path in inner if is_own_folder(project, _posix(path, project)))
+    return None
+
+
+def _is_package(folder: str, *, is_regular: bool) -> bool:
+    """Say whether a folder is a package; one without an `__init__.py` counts unless `is_regular`."""
+    pattern = "__init__.py" if is_regular else "*.py"
+    return any(Path(folder).glob(pattern))
+
+
+def _about_off_path(name: str, path: str, project: str, folders: tuple[str, ...]) -> str:
+    parent = os.path.dirname(path)
+    base = max((folder for folder in folders if parent.startswith(os.path.join(folder, ""))), key=len, default=project)
+    place, parts = _posix(parent, project), _posix(parent, base).split("/")
+    dotted = ".".join((*parts, name))
+    can_be_dotted = all(map(str.isidentifier, parts)) and parts[0] not in sys.stdlib_module_names
+    return (
+        f"module '{name}' is in the project ({_posix(path, project)}), but {place} is not on the import path: "
+        f"set PYTHONPATH={_quoted(place)}, or "
+        + (f"import it as `{dotted}`" if can_be_dotted else "move it beside the script")
+    )
+
+
+def _posix(path: str, base: str) -> str:
+    return os.path.relpath(path, base).replace(os.sep, "/")
 
 
 def _modules_in(folders: Iterable[str]) -> Iterator[str]:

@@ -24,7 +24,7 @@ def import_folders(project: str) -> tuple[str, ...]:
     entries += [line for folder in sys.path if os.path.basename(folder) in _INSTALLED for line in _pth_lines(folder)]
     places = (real_paths.inside(os.path.abspath(entry)) for entry in entries if entry and os.path.isdir(entry))
     kept = dict.fromkeys(place for place in places if place and place != os.curdir)
-    return tuple(os.path.join(project, *place.split("/")) for place in kept if _is_own(project, place))
+    return tuple(os.path.join(project, *place.split("/")) for place in kept if is_own_folder(project, place))
 
 
 def _pth_lines(folder: str) -> Iterator[str]:
@@ -44,7 +44,7 @@ def _pth_lines(folder: str) -> Iterator[str]:
                 yield os.path.join(folder, line.rstrip())
 
 
-def _is_own(project: str, place: str) -> bool:
+def is_own_folder(project: str, place: str) -> bool:
     """Say whether a folder holds the project's own modules, not those of an environment that lies in the project."""
     parts = place.split("/")
     if is_never_sent(place) or not _INSTALLED.isdisjoint(parts):

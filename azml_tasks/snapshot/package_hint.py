@@ -57,6 +57,11 @@ def missing_module(log_tail: str) -> re.Match[str] | None:
     return next(reversed(list(_MODULE.finditer(log_tail))), None)
 
 
+def is_known_package(module: str) -> bool:
+    """Say whether a module is known to come from a package of the index."""
+    return module in _KNOWN
+
+
 def package_hint(module: str, pipeline: Pipeline, step: Step, place: Place, meant: str | None = None) -> str | None:
     """Say how to come by the package of a module that is no module of the project; None when no package has it.
 
@@ -75,7 +80,7 @@ def package_hint(module: str, pipeline: Pipeline, step: Step, place: Place, mean
     ways = (", or " if is_listed else ", and ").join(filter(None, (here, rest)))
     if not ways:
         return None
-    is_package = is_listed or module in _KNOWN
+    is_package = is_listed or is_known_package(module)
     or_else = f"; did you mean '{meant}'? Otherwise " if meant and not is_package else ": "
     return f"'{module}' {_NEITHER[place]}{or_else}{ways}"
 

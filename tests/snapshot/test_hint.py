@@ -1,10 +1,12 @@
-"""When a step does not find a file of the project, the hint names the include that mends it."""
+"""When a step does not find a file or module of the project, the hint says where it is and what to do."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from azml_tasks.snapshot import build_snapshot, missing_hint
+from azml_tasks.snapshot import build_snapshot, missing_hint, module_hint
 
 FILES = {
     "steps/train.py": "import sibling",
@@ -96,3 +98,80 @@ def test_the_last_error_of_the_log_counts(project, tmp_path):
     assert said == (
         "'params.json' is in the project, but not in the step's snapshot: add `include: [params.json]` to the step"
     )
+
+
+OFF_PATH = {
+    "steps/train.py": "",
+    "steps/helpers/clean.py": "",
+    "lib/cleaning.py": "",
+    "src/churnlib/__init__.py": "",
+    "src/churnlib/features.py": "",
+    "src/plain/part.py": "",
+    "old/deep/cleaning.py": "",
+    "my lib/scores.py": "",
+    "code/colors.py": "",
+    "vendor/tensorflow/train.py": "",
+    "vendor/tqdm/__init__.py": "",
+    "reports/notes/readme.md": "",
+    "native/fast.so": "",
+    ".hidden/secret.py": "",
+    ".venv/pyvenv.cfg": "",
+    ".venv/lib/python3.11/site-packages/inner.py": "",
+    "venv/pyvenv.cfg": "",
+    "venv/lib/python3.11/site-packages/inner.py": "",
+    ".azml/runs/1/staged.py": "",
+    "azureml-v2/code/staged.py": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("cleaning", "lib/cleaning.py), but lib {off}: set PYTHONPATH=lib, or import it as `lib.cleaning`"),
+        ("churnlib", "src/churnlib), but src {off}: set PYTHONPATH=src, or import it as `src.churnlib`"),
+        ("plain", "src/plain), but src {off}: set PYTHONPATH=src, or import it as `src.plain`"),
+        (
+            "features",
+            "src/churnlib/features.py), but src/churnlib {off}: "
+            "set PYTHONPATH=src/churnlib, or import it as `src.churnlib.features`",
+        ),
+        (
+            "clean",
+            "steps/helpers/clean.py), but steps/helpers {off}: "
+            "set PYTHONPATH=steps/helpers, or import it as `helpers.clean`",
+        ),
+        ("scores", 'my lib/scores.py), but my lib {off}: set PYTHONPATH="my lib", or move it beside the script'),
+        # Python's own module of that name would be imported.
+        ("colors", "code/colors.py), but code {off}: set PYTHONPATH=code, or move it beside the script"),
+        ("tqdm", "vendor/tqdm), but vendor {off}: set PYTHONPATH=vendor, or import it as `vendor.tqdm`"),
+        # A folder that only has the name of a well-known package, or of nothing that Python imports.
+        ("tensorflow", None),
+        ("notes", None),
+        ("secret", None),
+        ("inner", None),
+        ("staged", None),
+        ("nowhere", None),
+    ],
+)
+def test_a_module_of_the_project_that_is_not_on_the_import_path_is_not_to_be_installed(project, module, said):
+    folder = project(OFF_PATH)
+    hint = module_hint(module, build_snapshot(folder, "steps", "train.py"), folder, "steps", lambda *_: "install it")
+
+    where = f"module '{module}' is in the project ("
+    assert hint == (where + said.format(off="is not on the import path") if said else "install it")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links")
+def test_folders_that_lead_round_in_a_circle_are_searched_once(project):
+    folder = project(OFF_PATH)
+    (folder / "reports" / "round").symlink_to(folder)
+    (folder / "shared").symlink_to(folder / "reports")
+    (folder / "reports" / "linked.py").write_text("")
+
+    hint = module_hint("linked", build_snapshot(folder, "steps", "train.py"), folder, "steps")
+
+    assert hint == (
+        "module 'linked' is in the project (reports/linked.py), but reports is not on the import path: "
+        "set PYTHONPATH=reports, or import it as `reports.linked`"
+    )
+    assert module_hint("nowhere", build_snapshot(folder, "steps", "train.py"), folder, "steps") is None

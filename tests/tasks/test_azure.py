@@ -226,6 +226,20 @@ def test_a_script_that_lacks_a_package_is_told_which_environment_is_to_have_it(a
     ]
 
 
+def test_a_module_of_the_project_is_never_to_be_installed_on_the_cluster(azure, registered):
+    azure.on_submit = "execute"
+    registered.write("lib/cleaning.py", "")
+    registered.write("steps/train.py", "import cleaning\n")
+
+    err = told(azure, registered("run", *DEV).err)
+
+    assert err[-6:-4] == [
+        "  ModuleNotFoundError: No module named 'cleaning'",
+        "module 'cleaning' is in the project (lib/cleaning.py), but lib is not on the import path: "
+        "set PYTHONPATH=lib, or import it as `lib.cleaning`",
+    ]
+
+
 def test_no_wait_returns_at_once_and_says_how_to_look_at_the_run(azure, registered):
     azure.on_submit = "hold"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import azml_tasks
 from azml_tasks.stub import dataset_name_problem, step_name_problem
 from tests.template.conftest import ROOT, Copy
 
@@ -189,14 +188,6 @@ def test_the_project_is_called_like_its_folder_unless_told_otherwise(copy: Copy,
     assert answers["project_name"] == project_name
 
 
-def test_the_project_depends_on_the_release_of_its_template(copy: Copy):
-    release = f"azml-tasks=={azml_tasks.__version__}"
-    assert QUESTIONS["release"] == {"type": "str", "when": False, "default": release}
-    project = read_pyproject(copy())["project"]
-    assert project["dependencies"] == [release, "pandas>=2.2"]
-    assert project["optional-dependencies"]["azure"] == [f"azml-tasks[azure]=={azml_tasks.__version__}"]
-
-
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("requirement", "plain", "azure"),
@@ -216,6 +207,11 @@ def test_the_project_depends_on_the_release_of_its_template(copy: Copy):
             "C:\\src\\azml-tasks",
             "azml-tasks @ file:///C:/src/azml-tasks",
             "azml-tasks[azure] @ file:///C:/src/azml-tasks",
+        ),
+        (
+            "git+file:///src/azml-tasks",
+            "azml-tasks @ git+file://localhost/src/azml-tasks",
+            "azml-tasks[azure] @ git+file://localhost/src/azml-tasks",
         ),
         (
             "git+https://example.org/azml-tasks@main",

@@ -9,13 +9,9 @@ import copier
 import pytest
 import yaml
 
-from azml_tasks import __version__
 from tests.template.conftest import checkout, commit, contents, git
 
 pytestmark = pytest.mark.thorough
-
-# What the next release of the template asks for.
-NEXT = f"azml-tasks>={__version__}"
 
 ANSWERS = {
     "project_name": "Churn",
@@ -54,9 +50,6 @@ def change_everything(repository: Path) -> None:
     (template / "docs" / "new.md").write_text("New.\n")
     (template / ".amlignore").unlink()
     (template / "tests" / "test_steps.py").rename(template / "tests" / "test_each_step.py")
-    questions = repository / "copier.yml"
-    text = questions.read_text(encoding="utf-8")
-    questions.write_text(text.replace("azml-tasks==", "azml-tasks>="), encoding="utf-8")
     commit(repository, "The next release", tag="v0.2.0")
 
 
@@ -176,29 +169,79 @@ def test_an_update_to_the_same_release_changes_nothing(releases: Path, project: 
     assert git(project, "status", "--porcelain") == ""
 
 
+ONE, TWO = "azml-tasks @ file:///src/one", "azml-tasks @ file:///src/two"
+
+
 @pytest.mark.parametrize(
-    ("at_first", "at_the_update", "afterwards"),
+    ("at_first", "at_the_update", "before", "afterwards"),
     [
-        ({}, {}, NEXT),
-        ({"requirement": "/src/one"}, {}, "azml-tasks @ file:///src/one"),
-        ({"requirement": "/src/one"}, {"requirement": "/src/two"}, "azml-tasks @ file:///src/two"),
-        ({}, {"requirement": "/src/two"}, "azml-tasks @ file:///src/two"),
-        ({"requirement": "/src/one"}, {"requirement": NEXT}, NEXT),
+        (
+            {},
+            {},
+            "azml-tasks @ git+file://localhost{releases}@{v1}",
+            "azml-tasks @ git+file://localhost{releases}@{v2}",
+        ),
+        ({"requirement": "/src/one"}, {}, ONE, ONE),
+        ({"requirement": "/src/one"}, {"requirement": "/src/two"}, ONE, TWO),
+        ({}, {"requirement": "/src/two"}, "azml-tasks @ git+file://localhost{releases}@{v1}", TWO),
+        ({"requirement": "azml-tasks==0.1.0"}, {}, "azml-tasks==0.1.0", "azml-tasks==0.1.0"),
     ],
 )
 def test_an_update_moves_the_requirement_unless_the_user_chose_another(
-    releases: Path, tmp_path: Path, at_first: dict[str, str], at_the_update: dict[str, str], afterwards: str
+    releases: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_first: dict[str, str],
+    at_the_update: dict[str, str],
+    before: str,
+    afterwards: str,
 ):
+    monkeypatch.setenv("COPIER_CACHE_DIR", str(tmp_path / "cache"))
     project = tmp_path / "churn"
-    copier.run_copy(str(releases), project, {**ANSWERS, **at_first}, defaults=True, quiet=True, vcs_ref="v0.1.0")
+    answers = {**ANSWERS, **at_first}
+    copier.run_copy(f"git+file://{releases}", project, answers, defaults=True, quiet=True, vcs_ref="v0.1.0")
     commit(project, "The project")
     change_everything(releases)
+    at_v1 = required(project)
 
     update(project, data=at_the_update)
 
+    names = {
+        "releases": releases,
+        "v1": git(releases, "rev-parse", "v0.1.0").strip(),
+        "v2": git(releases, "rev-parse", "v0.2.0").strip(),
+    }
+    assert [at_v1, required(project)] == [before.format(**names), afterwards.format(**names)]
+    kept = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8")).get("kept_requirement")
+    assert kept == {**at_first, **at_the_update}.get("requirement")
+
+
+def required(project: Path) -> str:
+    """Return what the project's pyproject.toml requires besides pandas."""
     lines = (project / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     place = lines.index("dependencies = [")
-    assert lines[place : place + 4] == ["dependencies = [", f'  "{afterwards}",', '  "pandas>=2.2",', "]"]
-    kept = yaml.safe_load((project / ".copier-answers.yml").read_text(encoding="utf-8")).get("kept_requirement")
-    chosen = {**at_first, **at_the_update}.get("requirement")
-    assert kept == (None if chosen == NEXT else chosen)
+    first, *rest = lines[place + 1 : place + 4]
+    assert rest == ['  "pandas>=2.2",', "]"]
+    return first.removeprefix('  "').removesuffix('",')
+
+
+@pytest.mark.parametrize("change", [edit, rename, add])
+def test_a_recopy_leaves_the_user_s_files_that_are_there(releases: Path, project: Path, change: Callable[[Path], None]):
+    change(project)
+    before = contents(project)
+    change_everything(releases)
+
+    copier.run_recopy(project, defaults=True, overwrite=True, quiet=True)
+
+    after = contents(project)
+    assert {path: after[path] for path in users(before)} == users(before)
+    assert (project / "tasks.py").read_text(encoding="utf-8").startswith("# Changed in the template.")
+
+
+def test_a_recopy_restores_a_user_s_file_that_was_deleted(project: Path):
+    before = contents(project)
+    delete_all(project)
+
+    copier.run_recopy(project, defaults=True, overwrite=True, quiet=True)
+
+    assert contents(project) == before
