@@ -78,18 +78,22 @@ class Project:
             raise ProjectError(problems)
 
 
-def find_file(start: Path) -> Path:
-    """Return the pipeline.yaml of `start` or of the nearest folder above it.
+def find_file(start: Path, beside: Path | None = None) -> Path:
+    """Return the pipeline.yaml of the folder `beside`, else that of `start` or of the nearest folder above it.
 
-    Raises ProjectError.
+    Where those have none, it is looked for above `beside` too. Raises ProjectError.
     """
-    for folder in (start, *start.parents):
+    folders = dict.fromkeys((*([beside] if beside else []), start, *start.parents, *(beside.parents if beside else ())))
+    for folder in folders:
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
-    misnamed = (folder / name for folder in (start, *start.parents) for name in _MISNAMED)
+    misnamed = (folder / name for folder in folders for name in _MISNAMED)
     found = next(filter(Path.is_file, misnamed), None)
     remedy = f"rename {found} to that" if found else "`copier copy` makes a project with one"
-    raise ProjectError([Problem(FILE_NAME, 0, f"there is none in {start} or in a folder above it; {remedy}")])
+    where = f"{start} or in a folder above it"
+    if beside and beside not in (start, *start.parents):
+        where = f"{beside}, {where}"
+    raise ProjectError([Problem(FILE_NAME, 0, f"there is none in {where}; {remedy}")])
 
 
 def stated_backend(file: Path, target: str | None = None) -> object:
