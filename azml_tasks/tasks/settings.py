@@ -26,17 +26,18 @@ def project_file(context: Context) -> Path:
     return find_file(Path.cwd(), Path(os.path.abspath(loaded)) if loaded else None)
 
 
-def load(context: Context, target: str | None = None, with_files: bool = False) -> Project:
+def load(context: Context, target: str | None = None, with_files: bool = False, needs_values: bool = True) -> Project:
     """Read the project of the task.
 
     The target is the flag's, else `azml.target` of Invoke's configuration (`invoke.yaml`, INVOKE_AZML_TARGET).
 
     Raises ProjectError; `with_files`, for a task that needs them, with what is wrong with the files that a
-    pipeline.yaml with mistakes names, too.
+    pipeline.yaml with mistakes names, too. Without `needs_values`, variables may be unset.
     """
     from azml_tasks.reading import load_project
 
-    return load_project(project_file(context), _chosen(context, target), beside=_files if with_files else None)
+    beside = _files if with_files else None
+    return load_project(project_file(context), _chosen(context, target), beside=beside, needs_values=needs_values)
 
 
 def _files(project: Project) -> list[Problem]:
