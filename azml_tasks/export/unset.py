@@ -20,8 +20,11 @@ from azml_tasks.reading.variables import resolve
 # Keys that are no texts in pipeline.yaml, and that the export writes as they are.
 _AS_WRITTEN = {
     "computes": ("vm_priority", "min_nodes", "max_nodes", "idle_seconds_before_scaledown"),
+    "schedule": ("interval",),
     "steps": ("max_run_duration_seconds",),
 }
+# Keys that no file of the export has.
+_NOT_WRITTEN = (("datasets", "local_path"), ("publish", "description"))
 
 
 def with_placeholders(project: Project, *sections: str) -> Project:
@@ -34,23 +37,25 @@ def with_placeholders(project: Project, *sections: str) -> Project:
     pipeline = project.pipeline
     for item in missing:
         if _is_added(project, item):
-            section, key, field = item.path
-            items = getattr(pipeline, str(section))
-            changed = items[key].model_copy(update={field: _placeholder(project, item)})
-            pipeline = pipeline.model_copy(update={str(section): {**items, key: changed}})
+            section, *keys, field = map(str, item.path)
+            place = getattr(pipeline, section)
+            changed = (place[keys[0]] if keys else place).model_copy(update={field: _placeholder(project, item)})
+            pipeline = pipeline.model_copy(update={section: {**place, keys[0]: changed} if keys else changed})
     return replace(project, pipeline=pipeline)
 
 
 def unset_remarks(project: Project, *sections: str) -> Iterator[Problem]:
     """Yield a remark for each value of these top-level keys that is not known."""
     for item in project.missing(*sections):
+        if (item.path[0], item.path[-1]) in _NOT_WRITTEN:
+            continue
         owner, key = described(item.path)
         prefix = f"{owner}: " if owner else ""
         remedy = f"set {item.variable} in the environment or in .env and export again"
         if _is_kept(project, item) or _is_added(project, item):
             done = f"the files have ${{{item.variable}}} in its place; write the value there, or {remedy}"
         else:
-            done = f"the files do not have this value; {remedy}"
+            done = f"the files are written without this key; {remedy}"
         message = f"{prefix}{key} needs {item.variable}, which is not set: {done}"
         yield Problem(project.file.name, item.line, message)
 
@@ -67,9 +72,14 @@ def _is_kept(project: Project, item: Missing) -> bool:
 
 def _is_added(project: Project, item: Missing) -> bool:
     """Say whether the value is none that the pipeline can have, and its text can be written all the same."""
-    section, key, field = item.path if len(item.path) == 3 else ("", "", "")
-    is_written = field in _AS_WRITTEN.get(str(section), ()) and key in getattr(project.pipeline, str(section))
-    return is_written and not _is_kept(project, item)
+    section, *keys = map(str, item.path)
+    if not keys or keys[-1] not in _AS_WRITTEN.get(section, ()):
+        return False
+    *above, _ = keys
+    place = getattr(project.pipeline, section)
+    # One key leads to a step or a compute, and none to the schedule, which may have been taken out.
+    is_there = place is not None and (above[0] in place if above else True)
+    return len(above) < 2 and is_there and not _is_kept(project, item)
 
 
 def _placeholder(project: Project, item: Missing) -> str:

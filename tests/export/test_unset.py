@@ -28,7 +28,7 @@ def document(made: Export, path: str) -> Any:
 
 def remark(line: int, place: str, variable: str, is_left_out: bool = False) -> str:
     placeholder = f"the files have ${{{variable}}} in its place; write the value there, or "
-    done = "the files do not have this value; " if is_left_out else placeholder
+    done = "the files are written without this key; " if is_left_out else placeholder
     remedy = f"set {variable} in the environment or in .env and export again"
     return f"pipeline.yaml:{line}: {place} needs {variable}, which is not set: {done}{remedy}"
 
@@ -63,7 +63,6 @@ def test_texts_stay_as_they_are_written(tmp_path):
         remark(4, "description", "PLACE"),
         remark(5, "datastore 's': account_name", "ACCOUNT"),
         remark(5, "datastore 's': container_name", "BOX"),
-        remark(6, "dataset 'd': local_path", "LOCAL"),
         remark(6, "dataset 'd': path", "FOLDER"),
         remark(7, "compute 'cpu': vm_size", "SIZE"),
     ]
@@ -90,6 +89,28 @@ def test_numbers_are_placeholders_too_and_what_cannot_be_one_is_left_out(tmp_pat
         remark(4, "compute 'cpu': max_nodes", "NODES"),
         remark(4, "compute 'cpu': vm_priority", "PRIORITY"),
         remark(5, "schedule.frequency", "OFTEN", is_left_out=True),
+    ]
+
+
+def test_a_schedule_and_the_name_of_an_output(tmp_path):
+    made = exported(
+        tmp_path,
+        """\
+        steps: {a: {script_name: a.py, output_folders: {--o: {register_on_complete: "my ${NAME}"}}}}
+        schedule: {frequency: Week, interval: "${N}", name: "${LABEL}", time_zone: "${ZONE}", enabled: "${ON}"}
+        """,
+    )
+
+    schedule = document(made, "schedules/LABEL.yml")
+    assert (schedule["name"], schedule["display_name"]) == ("${LABEL}", "${LABEL}")
+    assert (schedule["trigger"]["interval"], schedule["trigger"]["time_zone"]) == ("${N}", "${ZONE}")
+    assert document(made, "pipeline.yml")["jobs"]["a"]["outputs"]["o"]["name"] == "my ${NAME}"
+    assert [text for text in map(str, made.remarks) if "which is not set" in text] == [
+        remark(3, "step 'a': output_folders.--o.register_on_complete", "NAME"),
+        remark(4, "schedule.enabled", "ON", is_left_out=True),
+        remark(4, "schedule.interval", "N"),
+        remark(4, "schedule.name", "LABEL"),
+        remark(4, "schedule.time_zone", "ZONE"),
     ]
 
 
