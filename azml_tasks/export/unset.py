@@ -63,10 +63,11 @@ def unset_remarks(project: Project, *sections: str) -> Iterator[Problem]:
 def _is_kept(project: Project, item: Missing) -> bool:
     """Say whether the value is a text, which the pipeline has as it is written."""
     value: Any = project.values.data
-    for part in item.path:
-        if isinstance(value, dict) and part not in value:
-            return False
-        value = value[part]
+    try:
+        for part in item.path:
+            value = value[part]
+    except (IndexError, KeyError, TypeError):
+        return False  # It was taken out, or what holds it.
     return isinstance(value, str) and is_unresolved(value)
 
 

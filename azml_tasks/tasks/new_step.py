@@ -93,9 +93,9 @@ def _fields(project: Project, before: str, datasets: Sequence[str], read: str | 
     """
     from azml_tasks.reading.edit import scalar
 
-    folder = project.pipeline.steps[before].script_directory
-    if folder != ".":
-        yield f"script_directory: {scalar(folder)}"
+    step = project.pipeline.steps[before]
+    if step.script_directory != ".":
+        yield f"script_directory: {scalar(step.script_directory)}"
     if datasets:
         arguments = ", ".join(f"--{item.replace('_', '-')}: {scalar(item)}" for item in datasets)
         yield f"input_datasets: {{{arguments}}}"
@@ -104,35 +104,41 @@ def _fields(project: Project, before: str, datasets: Sequence[str], read: str | 
     # As they are written, since a value may be a variable.
     written = project.values.root.value["steps"].value[before].value  # type: ignore[index]
     for key in ("compute_name", "env_name"):
-        if key in written and not getattr(project.pipeline, key):
+        if getattr(step, key) and not getattr(project.pipeline, key):
             yield f"{key}: {scalar(str(written[key].value)).replace('$$', '$')}"
 
 
 def _check_text(project: Project, text: str, name: str, before: str) -> None:
-    """See that pipeline.yaml stays valid with that text, for every target for which it is; raises ProjectError."""
+    """See that pipeline.yaml is valid with that text, as far as it has been; raises ProjectError."""
     from azml_tasks.reading import load_project
     from azml_tasks.reading.targets import targets_of
     from azml_tasks.reading.tree import parse_tree
 
-    file, variables = project.file, project.variables
     messages: list[str] = []
     try:
-        load_project(file, variables=variables, text=text)  # with what every target changes
-        for target in (None, *targets_of(parse_tree(text.removeprefix("\ufeff")))):
-            if not _azure_problems(load_project(file, target, variables)):
-                messages += _azure_problems(load_project(file, target, variables, text=text))
+        load_project(project.file, variables=project.variables, text=text)  # with what every target changes
     except ProjectError as error:
-        messages = [problem.message for problem in error.problems]
+        messages += (problem.message for problem in error.problems)
+    else:
+        for target in (None, *targets_of(parse_tree(text.removeprefix("\ufeff")))):
+            if not _azure_problems(project, target):
+                messages += _azure_problems(project, target, text)
     if messages:
         place = ("steps", before)
         said = (f"the step '{name}' cannot be added after '{before}': {message}" for message in dict.fromkeys(messages))
         raise ProjectError(project.problem(place, sentence) for sentence in said)
 
 
-def _azure_problems(project: Project) -> list[str]:
+def _azure_problems(project: Project, target: str | None, text: str | None = None) -> list[str]:
+    """Return what keeps Azure from taking a target, if that runs there; variables may be unset."""
     from azml_tasks.needs import needs_problems
+    from azml_tasks.reading import load_project
 
-    return [problem.message for problem in needs_problems(project)] if project.pipeline.backend == "azure" else []
+    try:
+        loaded = load_project(project.file, target, project.variables, text=text, needs_values=False)
+    except ProjectError as error:
+        return [problem.message for problem in error.problems]
+    return [problem.message for problem in needs_problems(loaded)] if loaded.pipeline.backend == "azure" else []
 
 
 def _check_datasets(project: Project, datasets: Iterable[str]) -> None:

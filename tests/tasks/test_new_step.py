@@ -289,3 +289,20 @@ def test_the_compute_and_the_environment_of_the_step_before_where_the_file_has_n
     added = '  b:\n    script_name: b.py\n    compute_name: "cpu-${SIZE:-s}"\n    env_name: e\n'
     assert file.read_text() == before + added
     assert invoke("validate").status == 0
+
+
+def test_variables_of_other_targets_need_not_be_set(invoke: Invoke):
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          a: {script_name: a.py, compute_name: null}
+        targets:
+          prod: {backend: azure, experiment_name: "${NOBODY}", steps: {a: {step_config: {x: "${NOTHING}"}}}}
+        """,
+    )
+
+    assert invoke("new-step", "b") == Answer(
+        "pipeline.yaml: the step 'b' is added, and b.py is written; `invoke run` runs it\n", "", 0
+    )
