@@ -121,11 +121,15 @@ class Checked:
         return bool(paths)
 
     def _say(self, located: Iterable[Located]) -> None:
-        # What follows from an earlier remark, or from a variable that is not set, is not said.
-        new = [
-            item for item in located if not self._damaged.touch(item.about) and not _within(item.path, self._useless)
-        ]
+        new = [item for item in located if not self._follows(item)]
         self.remarks += ((self._line(path), sentence) for path, sentence in sentences(new, Pipeline).items())
+
+    def _follows(self, item: Located) -> bool:
+        """Say whether an error follows from an earlier remark, or from a variable that is not set."""
+        # A validator of ours looks at a list as a whole.
+        lists = (path[:-1] for path in self._useless if path and isinstance(path[-1], int))
+        is_list = item.error["type"] == "value_error" and item.path in lists
+        return is_list or self._damaged.touch(item.about) or _within(item.path, self._useless)
 
     def _take_out(self, data: dict[str, Any], located: Iterable[Located]) -> None:
         for item in located:
