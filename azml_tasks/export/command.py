@@ -35,7 +35,7 @@ def json_inside(value: Mapping[str, Any]) -> str:
     What would end them, or be an expression, is written `\u0027` and `\u0024`, which only stands inside JSON's texts
     and which every reader of JSON takes for the same.
     """
-    return json.dumps(value).replace("'", "\\u0027").replace("$", "\\u0024")
+    return _MEANT_FOR_V2.sub(r"\\u0024", json.dumps(value).replace("'", "\\u0027"))
 
 
 def input_of(name: str) -> str:

@@ -16,7 +16,7 @@ def compute_file(name: str, compute: Compute) -> bytes:
             "name": name,
             "type": "amlcompute",
             "size": compute.vm_size,
-            "tier": _TIERS[compute.vm_priority],
+            "tier": _TIERS.get(compute.vm_priority, compute.vm_priority),
             "min_instances": compute.min_nodes,
             "max_instances": compute.max_nodes,
             "idle_time_before_scale_down": compute.idle_seconds_before_scaledown,

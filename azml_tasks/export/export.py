@@ -19,6 +19,7 @@ from azml_tasks.export.pipeline import component_file, pipeline_file
 from azml_tasks.export.remarks import Exported, remarks_of
 from azml_tasks.export.schedule import schedule_file, stated_name
 from azml_tasks.export.scripts import LOGGING, Scripts, scripts_of
+from azml_tasks.export.unset import unset_remarks, with_placeholders
 from azml_tasks.needs import check_needs
 from azml_tasks.reading import Project
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
@@ -26,8 +27,8 @@ from azml_tasks.wiring import DatasetInput
 
 # What is exported of the file; the rest of it says where to run and how to log in.
 _EXPORTED = (
-    *("compute_name", "computes", "datasets", "datastores", "description", "env_name", "environments"),
-    *("experiment_name", "pipeline_parameters", "publish", "schedule", "steps", "tags"),
+    *("compute_name", "computes", "continue_on_step_failure", "datasets", "datastores", "description", "env_name"),
+    *("environments", "experiment_name", "pipeline_parameters", "publish", "schedule", "steps", "tags"),
 )
 # What loads an MLTable ("Working with tables in Azure Machine Learning").
 _TABLES = ("mltable", conda.TABLES)
@@ -45,10 +46,12 @@ class Export:
 def export(project: Project) -> Export:
     """Return the project's pipeline as files of Azure ML v2, the same whenever and wherever it is done.
 
-    Raises ProjectError for what keeps the pipeline from running on Azure at all.
+    What is not known yet, since a variable is not set, is a placeholder. Raises ProjectError for what keeps the
+    pipeline from running on Azure at all.
     """
     check_needs(project)
-    project.require(*_EXPORTED)
+    unset = tuple(unset_remarks(project, *_EXPORTED))
+    project = with_placeholders(project, *_EXPORTED)
     snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
     names = Names()
     declared = (name for name, dataset in project.pipeline.datasets.items() if dataset.is_declared)
@@ -60,7 +63,7 @@ def export(project: Project) -> Export:
     for job in exported.jobs:
         for path, content in code_files(snapshots[job.step.key]):
             files[f"code/{job.name}/{path}"] = content
-    return Export(files, tuple(sorted({*remarks_of(exported), *project.notes})))
+    return Export(files, tuple(sorted({*remarks_of(exported), *project.notes, *unset})))
 
 
 def _documents(exported: Exported) -> Iterator[tuple[str, bytes]]:

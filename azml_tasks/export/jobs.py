@@ -9,7 +9,7 @@ from typing import Any
 from azml_tasks.export import command
 from azml_tasks.export.document import Lines
 from azml_tasks.export.inputs import PipelineInputs
-from azml_tasks.export.names import Names, asset_name, job_name
+from azml_tasks.export.names import Names, asset_name, job_name, or_placeholder
 from azml_tasks.model.names import identifier
 from azml_tasks.wiring import (
     ConfigValue,
@@ -129,7 +129,7 @@ def _output(output: Output) -> dict[str, Any]:
             path = path.replace(theirs, ours)
         path = f"azureml://datastores/{output.destination.datastore_name}/paths/{path.lstrip('/')}"
     name = output.register_on_complete
-    return {**_FOLDER, "path": path, "name": asset_name(name) if name else None}
+    return {**_FOLDER, "path": path, "name": or_placeholder(name, asset_name(name)) if name else None}
 
 
 def _added(step: StepPlan) -> dict[Input, str]:

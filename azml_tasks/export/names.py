@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 
+from azml_tasks.model.base import is_unresolved
 from azml_tasks.model.names import identifier
 
 # What a schedule's name is made of, and a data asset's (letters, digits, underscores, dashes; the latter dots too).
@@ -48,3 +49,8 @@ def schedule_name(name: str) -> str:
 def asset_name(name: str) -> str:
     """Return what v2 can call a data asset, and what any name can be called as a file."""
     return _OTHERS_IN_ASSET.sub("-", name)
+
+
+def or_placeholder(stated: str, name: str) -> str:
+    """Return v2's name for what pipeline.yaml states, or that text itself where it has a variable that is not set."""
+    return stated if is_unresolved(stated) else name

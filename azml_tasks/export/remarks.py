@@ -13,7 +13,7 @@ from azml_tasks.export.environments import is_curated
 from azml_tasks.export.folder import FOLDER
 from azml_tasks.export.inputs import PipelineInputs
 from azml_tasks.export.jobs import Job
-from azml_tasks.export.names import asset_name
+from azml_tasks.export.names import asset_name, or_placeholder
 from azml_tasks.export.schedule import schedule_remarks
 from azml_tasks.export.scripts import Scripts
 from azml_tasks.reading import Project
@@ -93,7 +93,7 @@ def _job(exported: Exported, job: Job) -> Iterator[_Remark]:
             yield path, f"step '{step.key}': {message}"
     for written in step.outputs:
         name = written.register_on_complete
-        if name and asset_name(name) != name:
+        if name and or_placeholder(name, asset_name(name)) != name:
             place = ("steps", step.key, "output_folders", written.argument, "register_on_complete")
             yield place, f"step '{step.key}': '{name}' is registered as {asset_name(name)}, as v2 takes names"
     for key, output in job.after.items():

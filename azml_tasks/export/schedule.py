@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from azml_tasks.export.document import document
-from azml_tasks.export.names import schedule_name
+from azml_tasks.export.names import or_placeholder, schedule_name
 from azml_tasks.model import Pipeline, Schedule
+from azml_tasks.model.base import is_unresolved
 from azml_tasks.model.schedule import WEEK_DAYS
 from azml_tasks.model.time_zone import windows_time_zone
 from azml_tasks.wiring import Plan
@@ -31,7 +32,7 @@ def schedule_file(plan: Plan, schedule: Schedule) -> bytes:
     if must_rerun(plan):
         job["settings"] = {"force_rerun": True}
     keys = {
-        "name": schedule_name(stated),
+        "name": or_placeholder(stated, schedule_name(stated)),
         "display_name": stated,
         "description": schedule.description,
         "trigger": _trigger(schedule),
@@ -68,7 +69,7 @@ def schedule_remarks(plan: Plan, schedule: Schedule) -> Iterator[tuple[str, str]
 
 def _trigger(schedule: Schedule) -> dict[str, Any]:
     pattern: dict[str, Any] | None = None
-    times = schedule.times
+    times, zone = schedule.times, schedule.time_zone
     if schedule.week_days and not times:
         assert schedule.start  # the model asks for one beside week_days, where no times are stated
         times = (schedule.start.time(),)
@@ -84,5 +85,5 @@ def _trigger(schedule: Schedule) -> dict[str, Any]:
         "interval": schedule.interval,
         "schedule": pattern,
         "start_time": schedule.start_time,
-        "time_zone": windows_time_zone(schedule.time_zone),
+        "time_zone": zone if is_unresolved(zone) else windows_time_zone(zone),
     }

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from azml_tasks.snapshot.package_hint import Place
     from azml_tasks.wiring import StepPlan
 
-# The folders of the working directory that belong to the run, as on Azure.
+# The folders of the working directory that belong to the run; as on Azure, they are there when the script starts.
 _COLLECTED = ("outputs", "logs")
 # Variables that an interpreter or a library reads once, so that a process which is warm already would miss them.
 _READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", *READ_AT_IMPORT)
@@ -114,7 +114,7 @@ class Attempt:
         if self._plan.step.allow_reuse is False:
             return Decision(None, "allow_reuse is false")
         found = known.find(self.fingerprint.digest)
-        damage = self._site.results.damage(found, self._facts) if found else None
+        damage = self._damage(found) if found else None
         if damage:
             return Decision(None, damage)
         if found:
@@ -124,6 +124,13 @@ class Attempt:
             return Decision(None, "it has no finished result yet")
         changes = differences(latest.fingerprint, self.fingerprint)
         return Decision(None, changes or "its earlier result is of another release of azml-tasks")
+
+    def _damage(self, result: Result) -> str | None:
+        """Say why a result with the step's fingerprint cannot stand in; None when it can."""
+        missing = [output.argument for output in self._plan.outputs if output.name not in result.outputs]
+        if missing:
+            return f"its earlier result does not have {listed(missing)}"
+        return self._site.results.damage(result, self._facts)
 
     def launch(self) -> Launch:
         """Prepare the step's folders and files and return the process to start.
@@ -291,6 +298,9 @@ class Attempt:
             changed = os.path.relpath(str(error), self._site.layout.project)
             message = f"{changed} was changed after the run began, and the copy of it in .azml deleted"
             raise InputMissingError(message) from None
+        for name in _COLLECTED:
+            with contextlib.suppress(FileExistsError):  # The snapshot may have a file of that name.
+                (self._places.work / name).mkdir()
 
     def _give(self) -> Given:
         written = {
@@ -314,6 +324,13 @@ def _collect(places: StepPlaces) -> None:
     for name in _COLLECTED:
         source, target = places.work / name, places.artifacts / name
         # What a link leads to belongs to somebody else.
-        if source.is_dir() and not source.is_symlink():
+        if source.is_dir() and not source.is_symlink() and not _is_empty(source):
             target.parent.mkdir(parents=True, exist_ok=True)
             merge_tree(source, target)
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not os.listdir(folder)
+    except PermissionError:
+        return False  # Perhaps: it is moved as a whole.

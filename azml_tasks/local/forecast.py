@@ -16,10 +16,11 @@ from azml_tasks.local.layout import Layout
 from azml_tasks.local.preparation import build_snapshots, given_steps, virtual_environments
 from azml_tasks.local.record import RunRecord, StepRecord
 from azml_tasks.local.results import Results
-from azml_tasks.local.selection import select
+from azml_tasks.local.selection import Selection, select
 from azml_tasks.local.site import Site
 
 if TYPE_CHECKING:
+    from azml_tasks.snapshot import Locate
     from azml_tasks.wiring import Plan, StepPlan
 
 
@@ -40,24 +41,25 @@ def forecast(
     from_step: str | None = None,
     only: str | None = None,
     force: bool = False,
+    located: Locate | None = None,
 ) -> list[Forecast]:
     """Return what a run with the same options would do, step by step in their order.
 
-    Raises ProjectError, RunError as the run itself would.
+    Raises ProjectError, UsageError, RunError as the run itself would.
     """
+    layout = Layout.of(project_dir)
     try:
-        return _forecasts(plan, Layout.of(project_dir), parameters or {}, from_step, only, force)
+        return _forecasts(plan, layout, parameters or {}, select(plan, from_step, only, force), located)
     except OSError as error:
         raise RunError(f"what a run would do cannot be said: {error.strerror}: {error.filename}") from error
 
 
 def _forecasts(
-    plan: Plan, layout: Layout, parameters: Mapping[str, Any], from_step: str | None, only: str | None, force: bool
+    plan: Plan, layout: Layout, parameters: Mapping[str, Any], selection: Selection, located: Locate | None
 ) -> list[Forecast]:
     contents = Contents(layout.hashes)
-    selection = select(plan, from_step, only, force)
     records = given_steps(plan, selection, Results(layout, contents))
-    snapshots = build_snapshots(plan, selection.steps, layout, contents)
+    snapshots = build_snapshots(plan, selection.steps, layout, contents, located)
     run = RunRecord("next", "", "running", 0.0, parameters=dict(parameters), places=layout.run("next"))
     virtual, _ = virtual_environments(plan, layout)
     site = Site(layout, plan, run, contents, virtual, dict(os.environ))

@@ -23,6 +23,7 @@ from azml_tasks.local.site import Site
 from azml_tasks.runs.events import Listener
 
 if TYPE_CHECKING:
+    from azml_tasks.snapshot import Locate
     from azml_tasks.wiring import Plan
 
 # How long a step that is told to stop may take to do so (seconds) before it is killed.
@@ -43,13 +44,15 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
     tick: float | None = None,
     grace: float = GRACE,
     processes: Processes | None = None,
+    located: Locate | None = None,
 ) -> RunRecord:
     """Run the pipeline and return its record, whether it completed or not (see `raise_for_status`).
 
     `parameters` are values of pipeline parameters. `jobs` is how many steps may run at once, by default as many as
     there are processors. `on_event` is told what happens, with a Tick every `tick` seconds in between. Ctrl-C and
     SIGTERM stop the steps, and kill them when they have not ended `grace` seconds later; the run is then `cancelled`.
-    `processes` is where the steps run, by default what `processes_for` gives; it is closed at the end.
+    `processes` is where the steps run, by default what `processes_for` gives; it is closed at the end. `located`
+    is as `take_snapshots` takes it.
 
     Raises ProjectError for files that cannot be run from, UsageError for a step that is not there, RunError for one
     that cannot be chosen or a disk that cannot be written.
@@ -60,7 +63,7 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
             selection = select(plan, from_step, only, force)
             contents = Contents(layout.hashes)
             given = given_steps(plan, selection, Results(layout, contents))
-            snapshots = keep_snapshots(plan, selection.steps, layout, contents)
+            snapshots = keep_snapshots(plan, selection.steps, layout, contents, located)
             virtual, remarks = virtual_environments(plan, layout)
             run = new_run(layout, experiment or plan.pipeline.experiment, dict(parameters or {}))
             warm = os.environ.get("AZML_LOCAL_PROCESS") != "spawn"

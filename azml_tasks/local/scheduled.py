@@ -41,7 +41,12 @@ def run_when_due(
         yield moment
         pipeline = override(project.pipeline, _settings(schedule, moment))
         record = run_pipeline(
-            plan(pipeline), project.directory, parameters=pipeline.pipeline_parameters, on_event=on_event, tick=tick
+            plan(pipeline),
+            project.directory,
+            parameters=pipeline.pipeline_parameters,
+            on_event=on_event,
+            tick=tick,
+            located=project.problem,
         )
         yield Ran(moment, record)
         if record.status == "cancelled":

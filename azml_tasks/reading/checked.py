@@ -49,14 +49,17 @@ class Checked:
 
     `remarks` say what is wrong, each with its line. `pipeline` is what the tree makes; with remarks, what is left of
     it when the wrong parts are taken out, and None when nothing is. With `like`, another tree that was checked, only
-    the sections that differ from it are.
+    the sections that differ from it are. Without `needs_values`, variables that are not set are no mistake.
     """
 
-    def __init__(self, root: Node, variables: Mapping[str, str], like: Checked | None = None) -> None:
+    def __init__(
+        self, root: Node, variables: Mapping[str, str], like: Checked | None = None, needs_values: bool = True
+    ) -> None:
         assert isinstance(root.value, dict)
         self.root = root
         self.differs = _differing(root, like.root) if like else frozenset(root.value)
         self.like = like
+        self._needs_values = needs_values
         sections = {key: node for key, node in root.value.items() if key in self.differs}
         self.values = Values(Node(sections, root.line, root.key_lines), variables)
         self.pipeline: Pipeline | None = None
@@ -83,7 +86,7 @@ class Checked:
     def _check(self) -> None:
         self._build(self.values.data)
         if self.like is None:
-            needed = [item for item in self.values.missing if item.path[0] in _ALWAYS_NEEDED]
+            needed = [item for item in self.values.missing if item.path[0] in _ALWAYS_NEEDED and self._needs_values]
             self.remarks += ((item.line, sentence) for item, sentence in unset(needed))
         elif self.pipeline is not None:
             self.pipeline = _merged(self.like.pipeline, self.pipeline, self.differs)
@@ -118,11 +121,15 @@ class Checked:
         return bool(paths)
 
     def _say(self, located: Iterable[Located]) -> None:
-        # What follows from an earlier remark, or from a variable that is not set, is not said.
-        new = [
-            item for item in located if not self._damaged.touch(item.about) and not _within(item.path, self._useless)
-        ]
+        new = [item for item in located if not self._follows(item)]
         self.remarks += ((self._line(path), sentence) for path, sentence in sentences(new, Pipeline).items())
+
+    def _follows(self, item: Located) -> bool:
+        """Say whether an error follows from an earlier remark, or from a variable that is not set."""
+        # A validator of ours looks at a list as a whole.
+        lists = (path[:-1] for path in self._useless if path and isinstance(path[-1], int))
+        is_list = item.error["type"] == "value_error" and item.path in lists
+        return is_list or self._damaged.touch(item.about) or _within(item.path, self._useless)
 
     def _take_out(self, data: dict[str, Any], located: Iterable[Located]) -> None:
         for item in located:
@@ -151,6 +158,11 @@ class Checked:
 def _hides_a_key(path: Path) -> bool:
     """Say whether a key of a step is none: it may have been meant for `script_directory`, whose default is another."""
     return path[0] == "steps" and len(path) > 2 and path[2] not in Step.model_fields
+
+
+def names_files(path: Path) -> bool:
+    """Say whether the place holds the name of a file that Azure gets."""
+    return path[0] != "datasets" and len(path) > 2 and path[2] in _NAMES_FILES.get(str(path[0]), ())
 
 
 def unset(missing: Iterable[Missing]) -> Iterator[tuple[Missing, str]]:

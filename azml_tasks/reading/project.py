@@ -58,7 +58,11 @@ class Project:
 
         Raises ProjectError.
         """
-        self._refuse(missing for missing in self.values.missing if missing.path[0] in sections)
+        self.refuse_unset(self.missing(*sections))
+
+    def missing(self, *sections: str) -> list[Missing]:
+        """Return the variables of these top-level keys that are not set, each with its place."""
+        return [missing for missing in self.values.missing if missing.path[0] in sections]
 
     def secret(self, reference: str, path: tuple[str | int, ...]) -> str:
         """Return the secret behind `${VARIABLE}`, read when it is needed and kept nowhere.
@@ -68,28 +72,33 @@ class Project:
         variable = reference[2:-1]
         value = self.variables.get(variable)
         if not value:
-            self._refuse([Missing(path, self.values.root.line_of(path), variable)])
+            self.refuse_unset([Missing(path, self.values.root.line_of(path), variable)])
         assert value
         return value
 
-    def _refuse(self, missing: Iterable[Missing]) -> None:
+    def refuse_unset(self, missing: Iterable[Missing]) -> None:
+        """Raise ProjectError that names the variables to set, if there are any."""
         problems = [Problem(self.file.name, item.line, sentence) for item, sentence in unset(missing)]
         if problems:
             raise ProjectError(problems)
 
 
-def find_file(start: Path) -> Path:
-    """Return the pipeline.yaml of `start` or of the nearest folder above it.
+def find_file(start: Path, beside: Path | None = None) -> Path:
+    """Return the pipeline.yaml of the folder `beside`, else that of `start` or of the nearest folder above it.
 
-    Raises ProjectError.
+    Where those have none, it is looked for above `beside` too. Raises ProjectError.
     """
-    for folder in (start, *start.parents):
+    folders = dict.fromkeys((*([beside] if beside else []), start, *start.parents, *(beside.parents if beside else ())))
+    for folder in folders:
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
-    misnamed = (folder / name for folder in (start, *start.parents) for name in _MISNAMED)
+    misnamed = (folder / name for folder in folders for name in _MISNAMED)
     found = next(filter(Path.is_file, misnamed), None)
     remedy = f"rename {found} to that" if found else "`copier copy` makes a project with one"
-    raise ProjectError([Problem(FILE_NAME, 0, f"there is none in {start} or in a folder above it; {remedy}")])
+    where = f"{start} or in a folder above it"
+    if beside and beside not in (start, *start.parents):
+        where = f"{beside}, {where}"
+    raise ProjectError([Problem(FILE_NAME, 0, f"there is none in {where}; {remedy}")])
 
 
 def stated_backend(file: Path, target: str | None = None) -> object:
@@ -98,7 +107,7 @@ def stated_backend(file: Path, target: str | None = None) -> object:
     Raises ProjectError for a file that is no YAML, or has no such target.
     """
     try:
-        tree = _read(file)
+        tree = _parse(read_text(file))
         targets_of(tree)
         merged = apply_target(tree, target).value
     except TreeError as error:
@@ -112,8 +121,13 @@ def load_project(
     target: str | None = None,
     variables: Mapping[str, str] | None = None,
     beside: Callable[[Project], Iterable[Problem]] | None = None,
+    *,
+    text: str | None = None,
+    needs_values: bool = True,
 ) -> Project:
-    """Read and check a pipeline.yaml.
+    """Read and check a pipeline.yaml; `text` is what it is to hold, by default what it holds.
+
+    Without `needs_values`, variables that are not set are no mistake, and their texts stay as they are written.
 
     Where it has mistakes, `beside` finds those of the files that it names: it is given what is left of the project,
     which may not be wired. Raises ProjectError with every problem of the file at once, and with what `beside` finds.
@@ -121,10 +135,10 @@ def load_project(
     if variables is None:
         variables = read_variables(file.parent)
     try:
-        tree = _read(file)
+        tree = _parse(read_text(file) if text is None else text.removeprefix("\ufeff"))
         others = [name for name in targets_of(tree) if name != target]
         _check_extent(tree, len(others))
-        chosen = Checked(apply_target(tree, target), variables)
+        chosen = Checked(apply_target(tree, target), variables, needs_values=needs_values)
         remarks = dict.fromkeys(chosen.remarks, "")
         # Every target is checked, whichever is asked for: a mistake in prod shows before prod is used.
         for other in others:
@@ -136,6 +150,8 @@ def load_project(
     if sound:
         refused = refused_files(sound, file.parent)
         remarks |= {(chosen.root.line_of(finding.path), finding.message): "" for finding in refused}
+    if (remarks or chosen.pipeline is None) and not needs_values:
+        return load_project(file, target, variables, beside, text=text)  # which names what is not set, too
     if remarks or chosen.pipeline is None:
         problems = [Problem(file.name, line, f"{prefix}{text}") for (line, text), prefix in remarks.items()]
         if beside and sound:
@@ -147,8 +163,8 @@ def load_project(
     return Project(file, target, chosen.pipeline, notes, variables, chosen.values)
 
 
-def _read(file: Path) -> Node:
-    tree = parse_tree(read_text(file))
+def _parse(text: str) -> Node:
+    tree = parse_tree(text)
     if tree.value is None:
         raise TreeError(0, "is empty; a pipeline has at least `steps`")
     if not isinstance(tree.value, dict):

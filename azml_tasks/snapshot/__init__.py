@@ -6,11 +6,12 @@ from azml_tasks.snapshot.imports import READ_AT_IMPORT
 from azml_tasks.snapshot.include import without_repeats
 from azml_tasks.snapshot.package_hint import missing_module, package_hint
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
-from azml_tasks.snapshot.take import take_snapshots
+from azml_tasks.snapshot.take import Locate, take_snapshots
 
 __all__ = [
     "READ_AT_IMPORT",
     "Finding",
+    "Locate",
     "Snapshot",
     "SnapshotBuilder",
     "SnapshotError",

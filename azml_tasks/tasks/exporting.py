@@ -21,7 +21,7 @@ def export_v2(context: Context, target: str = "") -> None:
     """Write the pipeline as Azure ML v2 YAML files, under azureml-v2/."""
     from azml_tasks.export import export, write
 
-    project = load(context, target, with_files=True)
+    project = load(context, target, with_files=True, needs_values=False)
     exported = export(project)
     for line in lines(write(project.directory, exported.files, is_dry(context))):
         print(line)

@@ -105,7 +105,8 @@ def _foretell(project: Project, pipeline: Pipeline, selection: Selected) -> None
     from azml_tasks.wiring import plan
 
     parameters = pipeline.pipeline_parameters
-    for step in forecast(plan(pipeline), project.directory, parameters=parameters, **selection):
+    forecasts = forecast(plan(pipeline), project.directory, parameters=parameters, located=project.problem, **selection)
+    for step in forecasts:
         # The reason for reusing a step says itself that it does.
         reason = step.reason if step.verdict == "reused" else f"{step.verdict}; {step.reason}"
         print(printable(f"{step.key}: {reason}"))
@@ -138,6 +139,7 @@ def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, sele
         on_event=progress,
         tick=progress.tick,
         processes=processes,
+        located=project.problem,
         **selection,
     )
     raise_for_status(record)

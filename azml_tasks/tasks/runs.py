@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke import Context
 
 from azml_tasks.errors import printable
-from azml_tasks.tasks.settings import is_dry, load, local_runs
+from azml_tasks.tasks.settings import is_dry, load, local_runs, project_file
 from azml_tasks.tasks.task import TARGET, task
 
 if TYPE_CHECKING:
@@ -120,9 +119,8 @@ def prune(context: Context, keep: int = 5) -> None:
     """Clear away local runs, but for the newest and the results that are in use."""
     from azml_tasks.local.runs import list_runs
     from azml_tasks.local.runs import prune as prune_here
-    from azml_tasks.reading import find_file
 
-    dry, here = is_dry(context), find_file(Path.cwd()).parent
+    dry, here = is_dry(context), project_file(context).parent
     gone = prune_here(here, keep=keep, dry=dry)
     for run_id in gone:
         print(f"{'would clear' if dry else 'cleared'} {run_id}")

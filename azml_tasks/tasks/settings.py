@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,31 @@ if TYPE_CHECKING:
     from azml_tasks.reading import Project
 
 
-def load(context: Context, target: str | None = None, with_files: bool = False) -> Project:
-    """Read the project around the current folder.
+def project_file(context: Context) -> Path:
+    """Return the pipeline.yaml beside the tasks.py that Invoke loaded, else the nearest one from the current folder up.
+
+    Raises ProjectError.
+    """
+    from azml_tasks.reading import find_file
+
+    # The folder that Invoke reads the project's invoke.yaml from; it has no public name. A program that brings its own
+    # namespace has none. It may be relative (`invoke -r alpha`).
+    loaded = getattr(context.config, "_project_prefix", None)
+    return find_file(Path.cwd(), Path(os.path.abspath(loaded)) if loaded else None)
+
+
+def load(context: Context, target: str | None = None, with_files: bool = False, needs_values: bool = True) -> Project:
+    """Read the project of the task.
 
     The target is the flag's, else `azml.target` of Invoke's configuration (`invoke.yaml`, INVOKE_AZML_TARGET).
 
     Raises ProjectError; `with_files`, for a task that needs them, with what is wrong with the files that a
-    pipeline.yaml with mistakes names, too.
+    pipeline.yaml with mistakes names, too. Without `needs_values`, variables may be unset.
     """
-    from azml_tasks.reading import find_file, load_project
+    from azml_tasks.reading import load_project
 
-    return load_project(find_file(Path.cwd()), _chosen(context, target), beside=_files if with_files else None)
+    beside = _files if with_files else None
+    return load_project(project_file(context), _chosen(context, target), beside=beside, needs_values=needs_values)
 
 
 def _files(project: Project) -> list[Problem]:
@@ -36,9 +51,9 @@ def local_runs(context: Context, target: str | None = None) -> Path | None:
 
     Whatever else may be wrong with the file keeps nobody from looking at local runs. Raises ProjectError.
     """
-    from azml_tasks.reading import find_file, stated_backend
+    from azml_tasks.reading import stated_backend
 
-    file = find_file(Path.cwd())
+    file = project_file(context)
     if stated_backend(file, _chosen(context, target)) == "local":
         return file.parent
     project = load(context, target)
@@ -48,10 +63,10 @@ def local_runs(context: Context, target: str | None = None) -> Path | None:
 def stated(context: Context, target: str | None = None) -> object:
     """Return the backend that the file states; None when it states none, or cannot be read."""
     from azml_tasks.errors import ProjectError
-    from azml_tasks.reading import find_file, stated_backend
+    from azml_tasks.reading import stated_backend
 
     try:
-        return stated_backend(find_file(Path.cwd()), _chosen(context, target))
+        return stated_backend(project_file(context), _chosen(context, target))
     except ProjectError:
         return None
 

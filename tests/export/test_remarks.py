@@ -143,11 +143,6 @@ def test_what_v2_does_otherwise(text, found, tmp_path):
 
 
 def test_what_keeps_a_pipeline_from_azure_keeps_it_from_v2_too(tmp_path):
-    datastores = "datastores: {s: {container_name: raw, account_name: '${NOBODY}'}}\n"
-    made = project(tmp_path, f"steps: {{a: {{script_name: a.py}}}}\n{datastores}")
-    with pytest.raises(ProjectError, match=r"^pipeline.yaml:4: datastore 's': account_name needs NOBODY; "):
-        export(made)
-
     made = project(tmp_path, "steps: {a: {script_name: a.py}}\n")
     (tmp_path / "a.py").unlink()
     with pytest.raises(ProjectError, match=r"^pipeline.yaml:3: step 'a': a.py: there is no such script$"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from azml_tasks.local.forecast import Forecast, forecast
 from azml_tasks.local.processes import Subprocesses
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.runner import run_pipeline
@@ -68,6 +69,9 @@ class Project:
         self.events.clear()
         project = load_project(self.folder / "pipeline.yaml", variables={})
         return run_pipeline(project.plan, self.folder, **{"on_event": self.events.append, **options})
+
+    def forecast(self, **options) -> list[Forecast]:
+        return forecast(load_project(self.folder / "pipeline.yaml", variables={}).plan, self.folder, **options)
 
     def log(self, run: RunRecord, step: str) -> str:
         return run[step].places.log.read_text()

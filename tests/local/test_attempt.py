@@ -181,7 +181,7 @@ def test_the_process_of_a_step(stage):
         log=str(places.log),
         warm=False,
     )
-    assert sorted(path.name for path in work.iterdir()) == ["deep", "lib.py"]
+    assert sorted(path.name for path in work.iterdir()) == ["deep", "lib.py", "logs", "outputs"]
     assert places.output("train_model").is_dir()
     assert json.loads(places.context.read_text())["inputs"]["table"]["path"] == str(merged)
 
@@ -355,7 +355,7 @@ def test_what_lies_under_outputs_and_logs_belongs_to_the_run_beside_what_was_upl
     attempt = stage.attempt()
     attempt.launch()
     for path in (stage.places.work / "outputs/deep/a", stage.places.work / "logs/b", stage.places.artifacts / "logs/c"):
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(path.name)
     (stage.places.work / "outputs/link").symlink_to("deep/a")
     (stage.places.work / "logs/link").symlink_to("b")
@@ -380,8 +380,8 @@ def test_what_lies_under_outputs_and_logs_belongs_to_the_run_beside_what_was_upl
 def test_what_a_completed_step_left_is_kept_for_later_runs(stage):
     attempt = stage.attempt()
     attempt.launch()
+    (stage.places.work / "outputs" / "model.bin").touch()
     (stage.places.root / "reads.jsonl").write_text(json.dumps({"path": str(stage.folder / "code/lib.py")}))
-    (stage.places.work / "outputs").mkdir()
     record = attempt.finish(attempt.started("new"), Ended("train", 0))
 
     attempt.keep(record)
@@ -491,7 +491,7 @@ def test_a_step_whose_files_cannot_be_collected_has_failed_with_the_reason(stage
 
     attempt = stage.attempt()
     attempt.launch()
-    (stage.places.work / "outputs").mkdir()
+    (stage.places.work / "outputs" / "model.bin").touch()
     started = attempt.started("new")
     monkeypatch.setattr("azml_tasks.local.attempt.merge_tree", refuse)
 

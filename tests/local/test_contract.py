@@ -157,7 +157,9 @@ def test_the_working_directory_is_a_staged_copy_of_the_snapshot_and_first_on_the
     run = project.run()
 
     logged = project.log(run, "a").replace("'__pycache__', ", "")
-    assert logged == "['params.json', 'shared', 'sibling.py', 'train.py'] sibling tables\nTrue True\n"
+    assert (
+        logged == "['logs', 'outputs', 'params.json', 'shared', 'sibling.py', 'train.py'] sibling tables\nTrue True\n"
+    )
     assert (project.folder / "steps/params.json").read_text() == "{}"
 
 
@@ -208,7 +210,7 @@ def test_what_the_script_logs_and_writes_under_outputs_and_logs_belongs_to_its_r
 run.log("accuracy", 0.5)
 run.log("accuracy", 0.75)
 for folder in ("outputs/deep", "logs", "elsewhere"):
-    os.makedirs(folder)
+    os.makedirs(folder, exist_ok=True)
     pathlib.Path(folder, "file").write_text(folder)
 """
     ).run()
@@ -274,3 +276,44 @@ def test_two_steps_draw_different_random_numbers(project):
     run = project.line(a=draw, b=draw).run()
 
     assert project.log(run, "a") != project.log(run, "b")
+
+
+def test_outputs_and_logs_are_there_when_a_script_starts_and_empty_ones_leave_nothing(project):
+    project.line(
+        a="open('outputs/model', 'w').close()",
+        b="import os; print(os.listdir('outputs'), os.listdir('logs'))",
+        c="import os; os.rmdir('outputs'); open('outputs', 'w').close()",
+        d="raise SystemExit(1)",
+    )
+
+    run = project.run()
+
+    assert project.statuses(run) == {"a": "completed", "b": "completed", "c": "completed", "d": "failed"}
+    assert project.log(run, "b") == "[] []\n"
+    artifacts = {step.key: step.places.artifacts for step in run.steps}
+    assert [path.name for path in sorted(artifacts["a"].rglob("*"))] == ["outputs", "model"]
+    assert [key for key, folder in artifacts.items() if folder.exists()] == ["a"]
+    assert project.statuses(project.run()) == {"a": "reused", "b": "reused", "c": "reused", "d": "failed"}
+
+
+def test_a_snapshot_may_have_files_under_outputs_or_a_file_of_that_name(project):
+    project.write({"one/outputs/vocabulary.txt": "a b", "two/logs": "a file"})
+    project.pipeline(
+        """
+        steps:
+          one: {script_name: one.py, script_directory: one, include: [outputs/vocabulary.txt]}
+          two: {script_name: two.py, script_directory: two, include: [logs]}
+        """
+    )
+    project.write(
+        {
+            "one/one.py": "print(open('outputs/vocabulary.txt').read()); open('outputs/model', 'w').close()",
+            "two/two.py": "import os; print(open('logs').read(), os.path.isdir('outputs'))",
+        }
+    )
+
+    run = project.run()
+
+    assert (project.log(run, "one"), project.log(run, "two")) == ("a b\n", "a file True\n")
+    assert sorted(path.name for path in run["one"].places.artifacts.glob("*/*")) == ["model", "vocabulary.txt"]
+    assert project.statuses(project.run()) == {"one": "reused", "two": "reused"}

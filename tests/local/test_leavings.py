@@ -59,7 +59,7 @@ def test_what_a_link_leads_to_stays_where_it_is(project, tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     (shared / "precious.txt").write_text("1")
-    links = "".join(f"os.symlink({str(shared)!r}, {name!r})\n" for name in ("outputs", "logs"))
+    links = "".join(f"os.rmdir({name!r}); os.symlink({str(shared)!r}, {name!r})\n" for name in ("outputs", "logs"))
     uploads = "run.upload_file('outputs/x.txt', sys.argv[0])\n"
     project.line(one=BEGINNING + links + uploads + "pathlib.Path('outputs/model.bin').touch()\n")
 

@@ -35,7 +35,12 @@ from tests.local.runners import ends
         ("import os, shutil; shutil.rmtree(os.getcwd()); print('a')", "completed", 0, b"a\n"),
         ("import atexit; atexit.register(print, 'at exit'); print('a')", "completed", 0, b"a\nat exit\n"),
         ("import sys; print(repr(sys.stdin.read()), sys.stdout.isatty())", "completed", 0, b"'' False\n"),
-        ("file = open('outputs', 'w'); file.write('x'); print('a', end='')", "completed", 0, b"a"),
+        (
+            "import os; os.rmdir('outputs'); file = open('outputs', 'w'); file.write('x'); print('a', end='')",
+            "completed",
+            0,
+            b"a",
+        ),
         ("import os; print(os.getpid() == os.getpgid(0) == os.getsid(0))", "completed", 0, b"True\n"),
         ("import signal; print(signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL)", "completed", 0, b"True\n"),
         ("import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:3])", "completed", 0, b"[0, 1, 2]\n"),

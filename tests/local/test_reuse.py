@@ -167,7 +167,7 @@ def test_an_earlier_output_that_is_not_as_the_step_left_it_is_never_reused(three
 
 
 def test_files_of_the_run_that_were_changed_are_not_reused_either(project):
-    project.line(a="import os\nos.mkdir('outputs')\nopen('outputs/model', 'w').write('1')")
+    project.line(a="open('outputs/model', 'w').write('1')")
     first = project.run()
     (first["a"].places.artifacts / "outputs/model").write_text("2")
 
@@ -540,6 +540,84 @@ def test_from_step_without_an_earlier_result_says_what_to_do(project):
         "run everything with `invoke run`, or from there with `--from-step one`"
     )
     assert not (project.folder / ".azml/runs").exists()
+
+
+@pytest.mark.parametrize("options", [{"only": "read"}, {"from_step": "read"}])
+@pytest.mark.parametrize(
+    ("before", "now", "reads", "missing"),
+    [
+        ("", "", "", "--output-folder"),
+        ("[--old]", "[--new]", "input_folders: {--in: write/--new}", "--new"),
+        ("[]", "[--new]", "input_folders: {--in: write}", "--new"),
+        ("[--a]", "[--a, --b, --c]", "input_folders: {--a: write/--a, --b: write/--b, --c: write/--c}", "--b and --c"),
+        (
+            "[--a]",
+            "[--a, --table]",
+            "input_folders: {}, input_datasets: {t: {step: write, output: --table, format: parquet}}",
+            "--table",
+        ),
+    ],
+)
+def test_a_step_that_reads_what_the_last_result_does_not_have_is_refused(project, options, before, now, reads, missing):
+    def step(name: str, *keys: str) -> str:
+        return f"  {name}: {{{', '.join([f'script_name: {name}.py', *filter(None, keys)])}}}\n"
+
+    project.pipeline("steps:\n" + step("write", before and f"output_folders: {before}"), write="", read="")
+    first = project.run()
+    project.pipeline("steps:\n" + step("write", now and f"output_folders: {now}") + step("read", reads))
+
+    for start in (project.run, project.forecast):
+        with pytest.raises(UsageError) as caught:
+            start(**options)
+        assert str(caught.value) == (
+            f"step 'read' reads {missing} of 'write', which its result of {first.id} does not have: 'write' must run "
+            "again first; run everything with `invoke run`, or from there with `--from-step write`"
+        )
+    assert project.statuses(project.run(from_step="write")) == {"write": "completed", "read": "completed"}
+    assert project.statuses(project.run(**options)) == {"write": "reused", "read": "completed"}
+
+
+def test_a_step_whose_outputs_were_renamed_runs_again(project):
+    project.pipeline(
+        """
+        steps:
+          write: {script_name: write.py, output_folders: [--old]}
+          read: {script_name: read.py, input_folders: {--in: write}}
+        """,
+        write="",
+        read="",
+    )
+    project.run()
+    edit(project, "pipeline.yaml", "--old", "--new")
+
+    # The new folder holds what the old one did.
+    assert project.statuses(project.run()) == {"write": "completed", "read": "reused"}
+
+
+def test_outputs_that_are_gone_from_the_file_or_were_added_beside_those_that_are_read_do_not_matter(project):
+    project.pipeline(
+        """
+        steps:
+          write: {script_name: write.py, output_folders: [--same, --old]}
+          read: {script_name: read.py, input_folders: {--in: write/--same}}
+        """,
+        write="",
+        read="",
+    )
+    project.run()
+    edit(project, "pipeline.yaml", "--old", "--new")
+
+    assert project.statuses(project.run(only="read")) == {"write": "reused", "read": "completed"}
+
+
+def test_a_result_whose_record_does_not_have_its_outputs_is_not_reused(three):
+    file = three.folder / ".azml/reuse/one.json"
+    file.write_text(re.sub(r'"outputs": ?\{[^}]*\}', '"outputs": {}', file.read_text()))
+
+    run = three.run()
+
+    assert run["one"].reason == "its earlier result does not have --output-folder"
+    assert three.statuses(run) == {"one": "completed", "two": "reused", "three": "reused"}
 
 
 def test_only_needs_no_result_of_a_step_that_it_merely_runs_after(project):

@@ -72,10 +72,11 @@ def plant(tmp_path: Path, results: Results, *steps: str) -> None:
     """Make it so that these steps completed in the run `run-1`."""
     for step in steps:
         places = Layout.of(tmp_path).run("run-1").step(step)
-        places.output("out").mkdir(parents=True)
+        output = f"{step}_output_folder"
+        places.output(output).mkdir(parents=True)
         for file in (places.record, places.context):
             file.write_text("{}")
-        outputs = {"out": results.digest(places.output("out"))}
+        outputs = {output: results.digest(places.output(output))}
         results.of(step).put_first(Result("run-1", places, OLD, outputs, "", {}))
 
 
@@ -104,7 +105,7 @@ def test_of_a_step_that_is_merely_run_after_no_result_is_needed(tmp_path, plan, 
 
     plant(tmp_path, results, "load")
     assert list(given_steps(plan, select(plan, only="split"), results)) == ["load"]
-    remove_tree(Layout.of(tmp_path).run("run-1").step("load").output("out"))
+    remove_tree(Layout.of(tmp_path).run("run-1").step("load").output("load_output_folder"))
     assert given_steps(plan, select(plan, only="split"), results) == {}
 
 
@@ -113,7 +114,10 @@ def test_of_a_step_that_is_merely_run_after_no_result_is_needed(tmp_path, plan, 
     [
         (None, "it has no finished result"),
         (lambda places: remove_tree(places.root), "its earlier result is gone"),
-        (lambda places: (places.output("out") / "new").write_text(""), "its earlier output 'out' was changed since"),
+        (
+            lambda places: (places.output("right_output_folder") / "new").write_text(""),
+            "its earlier output 'right_output_folder' was changed since",
+        ),
     ],
 )
 def test_a_result_that_is_read_must_be_there_and_whole(tmp_path, plan, results, damage, reason):

@@ -156,6 +156,15 @@ auth: ${LOGIN}
     ]
 
 
+@pytest.mark.parametrize("key", ["week_days: ['${X}']", "week_days: [Monday]\n  hours: ['${X}', 3]\n  minutes: [0]"])
+def test_an_item_of_a_list_may_be_unset_where_the_list_is_not_needed(load, key):
+    text = (
+        f"backend: local\nsteps: {{a: {{script_name: a.py}}}}\nschedule:\n  frequency: Week\n  interval: 1\n  {key}\n"
+    )
+
+    assert [item.variable for item in load(text).values.missing] == ["X"]
+
+
 def test_azure_asks_for_what_it_needs_when_it_needs_it(load):
     text = STEPS + "ws_name: ${WS}\nsubscription_id: ${SUB}\ncomputes: {cc: {vm_size: '${SIZE}${SIZE}'}}\n"
     project = load(text, WS="churn-ws")

@@ -191,3 +191,118 @@ def test_a_file_that_is_wrong_is_left_alone(churn: Invoke):
         "", "pipeline.yaml:2: YAML takes no tabs for indentation; use spaces\n", 2
     )
     assert text(churn) == "steps:\n\ta: 1\n"
+
+
+SEVERAL = """\
+backend: local
+steps:
+  split: {script_name: a.py, output_folders: [--train-folder, --test-folder]}
+  train:
+    script_name: a.py
+    input_folders: {--train-folder: split/--train-folder}
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "  split: {script_name: a.py, output_folders: [--train-folder, --test-folder]}\n",
+        "  'split':\n    script_name: a.py\n    output_folders: {--train-folder: {}, --test-folder: {}}\n",
+        '  "split":   # quoted\n    output_folders:\n    - --train-folder\n    - --test-folder\n'
+        "    script_name: a.py\n",
+    ],
+)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_behind_a_step_with_several_outputs_the_first_is_read(invoke: Invoke, before: str, is_last: bool):
+    behind = "" if is_last else "  train: {script_name: a.py, input_folders: {--train-folder: split/--train-folder}}\n"
+    file = invoke.write("pipeline.yaml", f"backend: local\nsteps:\n{before}{behind}")
+    invoke.write("a.py", "")
+
+    assert invoke("new-step", "audit", "--after", "split") == Answer(
+        "pipeline.yaml: the step 'audit' is added, and audit.py is written; `invoke run` runs it\n"
+        "note: 'split' has several outputs; 'audit' reads split/--train-folder, as its input_folders say\n",
+        "",
+        0,
+    )
+    steps = load_project(file, variables={}).pipeline.steps
+    assert list(steps)[1] == "audit"
+    assert steps["audit"].input_folders == {"--input-folder": "split/--train-folder"}
+    assert invoke("validate").status == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "message"),
+    [
+        (
+            "backend: local\nsteps:\n  a: {script_name: a.py, arguments: [--output-folder, x]}\n",
+            ["b"],
+            "3: the step 'b' cannot be added after 'a': step 'a' gets --output-folder twice",
+        ),
+        (
+            "backend: local\nsteps:\n"
+            "  a: {script_name: a.py, output_folders: []}\n"
+            "  c: {script_name: a.py, arguments: {--input-folder: x}}\n",
+            ["b", "--after", "a"],
+            "3: the step 'b' cannot be added after 'a': step 'c' gets --input-folder twice",
+        ),
+        (
+            "backend: local\nsteps:\n  A-b: {script_name: a.py}\n",
+            ["a_b"],
+            "3: the step 'a_b' cannot be added after 'A-b': steps 'A-b' and 'a_b' cannot be told apart in Azure's names"
+            " or in folders",
+        ),
+        (
+            f"{SEVERAL}targets:\n  dev: {{steps: {{train: {{output_folders: [--x, --y]}}}}}}\n",
+            ["audit"],
+            "4: the step 'audit' cannot be added after 'train': target 'dev': step 'audit' follows 'train', which has "
+            "several outputs: say which with input_folders, such as {--input-folder: train/--x}, or {} for none",
+        ),
+        (
+            "backend: local\nsteps:\n  a: {script_name: a.py}\n"
+            "targets:\n  dev: {backend: azure, ws_name: wsx, resource_group: r, subscription_id: '${S}', env_name: e,"
+            " steps: {a: {compute_name: cpu}}}\n",
+            ["b"],
+            "3: the step 'b' cannot be added after 'a': step 'b' has no compute: Azure needs compute_name, in the step "
+            "or at the top of the file",
+        ),
+    ],
+)
+@pytest.mark.parametrize("flags", [[], ["--dry"]])
+def test_a_step_that_would_make_the_file_wrong_is_not_added(
+    invoke: Invoke, text: str, words: list[str], message: str, flags: list[str]
+):
+    file = invoke.write("pipeline.yaml", text)
+
+    assert invoke(*flags, "new-step", *words) == Answer("", f"pipeline.yaml:{message}\n", 2)
+    assert file.read_text() == text
+    assert [path.name for path in invoke.folder.iterdir()] == ["pipeline.yaml"]
+
+
+def test_the_compute_and_the_environment_of_the_step_before_where_the_file_has_none_for_all(invoke: Invoke):
+    steps = 'steps:\n  a: {script_name: a.py, compute_name: "cpu-${SIZE:-s}", env_name: e}\n'
+    file = invoke.write("pipeline.yaml", f"ws_name: wsx\nresource_group: r\nsubscription_id: ${{S}}\n{steps}")
+    invoke.write("a.py", "")
+    before = file.read_text()
+
+    assert invoke("new-step", "b").status == 0
+
+    added = '  b:\n    script_name: b.py\n    compute_name: "cpu-${SIZE:-s}"\n    env_name: e\n'
+    assert file.read_text() == before + added
+    assert invoke("validate").status == 0
+
+
+def test_variables_of_other_targets_need_not_be_set(invoke: Invoke):
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          a: {script_name: a.py, compute_name: null}
+        targets:
+          prod: {backend: azure, experiment_name: "${NOBODY}", steps: {a: {step_config: {x: "${NOTHING}"}}}}
+        """,
+    )
+
+    assert invoke("new-step", "b") == Answer(
+        "pipeline.yaml: the step 'b' is added, and b.py is written; `invoke run` runs it\n", "", 0
+    )

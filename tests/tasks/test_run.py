@@ -407,3 +407,45 @@ def test_the_editors_schema_lies_beside_the_runs(sums: Invoke) -> None:
 def test_a_project_without_runs_says_so(sums: Invoke, task: str) -> None:
     answer = sums(task)
     assert (answer.err.strip(), answer.status) == ("nothing has been run here yet; `invoke run` does", 1)
+
+
+@pytest.mark.parametrize("words", [["run"], ["--dry", "run"], ["run", "--only", "train"], ["validate"], ["export-v2"]])
+def test_a_missing_script_is_named_with_its_line(invoke: Invoke, words: list[str]):
+    invoke.write("steps/prepare.py", "")
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        compute_name: cpu
+        env_name: e
+        steps:
+          prepare: {script_name: prepare.py, script_directory: steps, output_folders: []}
+          train:
+            script_directory: steps
+            script_name: trian.py
+        """,
+    )
+    invoke.write("steps/train.py", "")
+
+    answer = invoke(*words)
+
+    assert (answer.err, answer.status) == (
+        "pipeline.yaml:8: step 'train': steps/trian.py: there is no such script; did you mean 'train.py'?\n",
+        2,
+    )
+
+
+def test_only_of_a_step_whose_predecessor_has_not_written_its_output_yet(invoke: Invoke):
+    invoke.write("a.py", "")
+    file = invoke.write("pipeline.yaml", "backend: local\nsteps:\n  a: {script_name: a.py}\n")
+    assert invoke("run").status == 0
+    (run,) = (path.name for path in (invoke.folder / ".azml/runs").iterdir())
+    file.write_text(file.read_text() + "  b: {script_name: a.py}\n")
+
+    for words in (["run", "--only", "b"], ["--dry", "run", "--only", "b"]):
+        answer = invoke(*words)
+        assert (answer.err, answer.status) == (
+            f"step 'b' reads --output-folder of 'a', which its result of {run} does not have: 'a' must run again "
+            "first; run everything with `invoke run`, or from there with `--from-step a`\n",
+            2,
+        )
