@@ -16,7 +16,7 @@ from azml_tasks.local.destinations import registered_folders
 from azml_tasks.local.files import read_json, remove_tree
 from azml_tasks.local.layout import Layout, RunPlaces
 from azml_tasks.local.record import RunRecord, read_run
-from azml_tasks.local.results import read_results, write_results
+from azml_tasks.local.reuse.results import read_results, write_results
 
 _MOST_TRIES = 100
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")

@@ -16,11 +16,11 @@ from typing import Any
 from azml_tasks.local.attempt import Attempt, Stopped
 from azml_tasks.local.destinations import DestinationError
 from azml_tasks.local.files import read_json
-from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.preload import Preload, modules_to_preload
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.processes import Ended, Processes
 from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.runner_lock import held
 from azml_tasks.local.selection import Selection
 from azml_tasks.local.site import Site

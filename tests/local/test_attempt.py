@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.local.arguments import dataset_id
-from azml_tasks.local.attempt import Attempt, Decision, Stopped
-from azml_tasks.local.content import Contents
+from azml_tasks.local.attempt import Attempt, Stopped
 from azml_tasks.local.environment import STANDIN
 from azml_tasks.local.files import remove_tree
-from azml_tasks.local.fingerprint import Fingerprint
-from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.processes import Ended, Launch
 from azml_tasks.local.record import RunRecord, StepRecord
-from azml_tasks.local.results import Result
+from azml_tasks.local.reuse.contents import Contents
+from azml_tasks.local.reuse.decide import Decision
+from azml_tasks.local.reuse.reads import InputMissingError
+from azml_tasks.local.reuse.results import Fingerprint, Result
 from azml_tasks.local.site import Site
 from azml_tasks.local.virtual_environment import VirtualEnvironment
 from azml_tasks.reading import load_project

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import RunError, UsageError
-from azml_tasks.local.content import Contents
 from azml_tasks.local.files import read_json, write_json
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.record import RunRecord, StepRecord
-from azml_tasks.local.results import Result, Results
+from azml_tasks.local.reuse.contents import Contents
+from azml_tasks.local.reuse.results import Result, Results
 from azml_tasks.local.runs import find_run, list_runs, new_run, prune
-from tests.local.test_fingerprint import OLD
+from tests.local.reuse.test_fingerprint import OLD
 
 
 @pytest.fixture

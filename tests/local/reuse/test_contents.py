@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from azml_tasks.local.content import Contents
 from azml_tasks.local.files import remove_tree
+from azml_tasks.local.reuse.contents import Contents
 
 
 @pytest.fixture

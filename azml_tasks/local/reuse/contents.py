@@ -1,4 +1,4 @@
-"""Digests of files and folders, by content; a file whose stat is as it was is not read again."""
+"""Digests of files and folders by content, with a cache, and the contents of snapshots, kept by their SHA-256."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
 from azml_tasks.local.files import read_json, write_json
-from azml_tasks.snapshot import hash_file, without_repeats
+from azml_tasks.snapshot import Snapshot, hash_file, without_repeats
 
 _VERSION = 1
 # A file written this short a time (seconds) before it was hashed may change again without a new time stamp.
 _SETTLED = 2.0
 # More known files than this are cut down to those still there when the file of hashes is written.
 _MANY = 20_000
+_CHUNK = 1 << 20
+_serial = count()
 
 _Signature = tuple[int, int, int, int]
 # Size, time of change and inode of a file; None for what is no file.
@@ -171,3 +174,77 @@ def _look(path: str) -> _Look:
 
 def _look_of(status: os.stat_result) -> _Look:
     return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+class ChangedError(Exception):
+    """A file changed between being hashed and being kept."""
+
+
+class Objects:
+    """The contents of snapshots, kept so that a run is of the files as they were when it began."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep the content of every file of the snapshot.
+
+        Raises ChangedError, OSError.
+        """
+        for place, digest in snapshot.hashes.items():
+            if not os.path.exists(self._path(digest)):
+                self._add(snapshot.files[place], digest)
+
+    def stage(self, snapshot: Snapshot, folder: Path) -> None:
+        """Write the snapshot's files into a new folder, as copies that may be changed.
+
+        Raises ChangedError, OSError.
+        """
+        folder.mkdir(parents=True)
+        made = {""}
+        for place, digest in snapshot.hashes.items():
+            parent = place.rpartition("/")[0]
+            if parent not in made:
+                (folder / parent).mkdir(parents=True, exist_ok=True)
+                made.add(parent)
+            kept, target = self._path(digest), folder / place
+            try:
+                _copy(kept, target, digest)
+            except (FileNotFoundError, ChangedError):
+                # The folder of contents may be deleted at any time, and a power cut may leave empty files in it; the
+                # project's file serves unless it changed.
+                _copy(snapshot.files[place], target, digest)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(kept)
+
+    def _path(self, digest: str) -> str:
+        return os.path.join(self._folder, digest[:2], digest[2:])
+
+    def _add(self, source: Path, digest: str) -> None:
+        path = self._path(digest)
+        partial = f"{path}.{os.getpid()}.{next(_serial)}.partial"
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _copy(source, partial, digest)
+            os.replace(partial, path)
+        except FileNotFoundError:
+            # Deleted while it was made, unless it is the source that is gone.
+            if not source.exists():
+                raise
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial)
+
+
+def _copy(source: str | Path, target: str | Path, digest: str) -> None:
+    """Copy a file that must have that content.
+
+    Raises ChangedError, OSError.
+    """
+    total = hashlib.sha256()
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        while chunk := reader.read(_CHUNK):
+            total.update(chunk)
+            writer.write(chunk)
+    if total.hexdigest() != digest:
+        raise ChangedError(str(source))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.local.content import Contents
 from azml_tasks.local.files import read_json, remove_tree, write_json
 from azml_tasks.local.layout import Layout
-from azml_tasks.local.results import Result, Results
-from tests.local.test_fingerprint import OLD
+from azml_tasks.local.reuse.contents import Contents
+from azml_tasks.local.reuse.results import Result, Results
+from tests.local.reuse.test_fingerprint import OLD
 
 
 @pytest.fixture

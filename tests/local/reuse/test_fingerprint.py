@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from azml_tasks.local.fingerprint import Fingerprint, differences
+from azml_tasks.local.reuse.results import Fingerprint, differences
 
 CONFIG = {"config": '{"lr": 1, "batch": 2}'}
 OLD = Fingerprint(
