@@ -52,15 +52,15 @@ class Stopped:
 class Attempt:
     """One step of one run, from the decision to its record.
 
-    `upstream` holds the records of the steps that it follows, as far as they have ever run.
+    `records` holds what is known of the pipeline's steps, those that it follows among them.
     """
 
-    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, upstream: Mapping[str, StepRecord]) -> None:
+    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, StepRecord]) -> None:
         self._site = site
         self._plan = plan
         self._snapshot = snapshot
-        self._upstream = upstream
-        self._reuse = Reuse(site, plan, snapshot, upstream)
+        self._upstream = {key: records[key] for key in plan.upstream if key in records}
+        self._reuse = Reuse(site, plan, snapshot, records)
         self._places = site.run.places.step(plan.key)
 
     @property
@@ -88,12 +88,11 @@ class Attempt:
         Raises InputMissingError, OSError.
         """
         site, places = self._site, self._places
-        self.fingerprint  # noqa: B018 - taken before the step runs, since its inputs may change while it does
         self._reuse.inputs.check_kept()
+        self._reuse.begin()
         self._stage()
         given = self._give()
-        mentions = Mentions(self._snapshot, places.work, given.argv)
-        self._reuse.begin(mentions)
+        mentions = Mentions.of_staged(self._snapshot, places.work, given.argv)
         # Before the outputs, so that whoever lists the step's folder to delete it and finds them finds this, too.
         write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
         for folder in given.outputs.values():
@@ -144,7 +143,7 @@ class Attempt:
         Raises DestinationError, OSError.
         """
         deliver(self._plan, result.places, self._site.layout, f"{result.run_id}_{result.places.root.name}")
-        self._site.results.of(self._plan.key).put_first(result)
+        self._reuse.stand_in(result)
         return self.record_of(result, reason)
 
     def record_of(self, result: Result, reason: str) -> StepRecord:
@@ -201,12 +200,14 @@ class Attempt:
             return replace(record, status="failed", message=str(error))
         return replace(record, status="completed", outputs=outputs)
 
-    def keep(self, record: StepRecord) -> None:
-        """Let later runs reuse what the step left, if it completed and its inputs are still what it read.
+    def keep(self, record: StepRecord, ahead: Mapping[str, list[str]]) -> None:
+        """Let later runs reuse what the step left, if it completed and nothing that it read changed meanwhile.
+
+        `ahead` is what a forked step depends on beside what it recorded.
 
         Raises OSError.
         """
-        self._reuse.keep(record)
+        self._reuse.keep(record, ahead)
 
     def _failed(self, record: StepRecord, exit_code: int) -> StepRecord:
         project = self._site.layout.project

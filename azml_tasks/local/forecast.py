@@ -68,7 +68,7 @@ def _forecasts(
         if step.key in records:
             found.append(Forecast(step.key, "reused", records[step.key].reason))
         elif step.key in snapshots:
-            attempt = Attempt(site, step, snapshots[step.key], {a: records[a] for a in step.upstream if a in records})
+            attempt = Attempt(site, step, snapshots[step.key], records)
             forced = step.key in selection.forced
             verdict, record = _forecast(step, attempt, records, forced)
             found.append(verdict)

@@ -29,6 +29,8 @@ class Site:
     virtual_environments: Mapping[str, VirtualEnvironment]
     outer: Mapping[str, str] = field(repr=False)
     warm: bool = True
+    memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
+    """What is asked once a run, since no step changes it."""
 
     @cached_property
     def environment(self) -> dict[str, str]:

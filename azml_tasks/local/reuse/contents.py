@@ -17,7 +17,7 @@ from typing import Literal
 from azml_tasks.local.files import read_json, write_json
 from azml_tasks.snapshot import Snapshot, hash_file, without_repeats
 
-_VERSION = 1
+_VERSION = 2
 # A file written this short a time (seconds) before it was hashed may change again without a new time stamp.
 _SETTLED = 2.0
 # More known files than this are cut down to those still there when the file of hashes is written.
@@ -25,7 +25,8 @@ _MANY = 20_000
 _CHUNK = 1 << 20
 _serial = count()
 
-_Signature = tuple[int, int, int, int]
+# Size, times of change (both kinds, in nanoseconds), inode, and the file system.
+_Signature = tuple[int, int, int, int, int]
 # Size, time of change and inode of a file; None for what is no file.
 _Look = tuple[int, int, int] | None
 Fate = Literal["", "deleted", "changed"]
@@ -34,7 +35,7 @@ Fate = Literal["", "deleted", "changed"]
 class Contents:
     """Hashes files by content, and remembers them in a file from run to run.
 
-    Size, times of change (both kinds, in nanoseconds) and inode only decide whether a file is read again.
+    Size, times of change, inode and file system only decide whether a file is read again.
     """
 
     def __init__(self, file: Path) -> None:
@@ -42,10 +43,25 @@ class Contents:
         self._known: dict[str, tuple[_Signature, str]] = {}
         self._remembered: dict[Path, dict[str, _Look]] = {}
         self._changed = False
+        self._looked_at: list[tuple[str, _Signature]] | None = None
+        self._systems: dict[int, int] = {}
+        self._identities: list[str] = []
         saved = read_json(file) or {}
         if saved.get("version") == _VERSION:
             with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
-                self._known = {path: ((a, b, c, d), digest) for path, (a, b, c, d, digest) in saved["files"].items()}
+                self._known = {
+                    path: ((a, b, c, d, e), digest) for path, (a, b, c, d, e, digest) in saved["files"].items()
+                }
+                self._identities = [str(identity) for identity in saved["systems"]]
+
+    @contextlib.contextmanager
+    def looks(self) -> Iterator[list[tuple[str, _Signature]]]:
+        """Collect how each file looks that is hashed meanwhile, as one that is written and written back differs."""
+        before, self._looked_at = self._looked_at, []
+        try:
+            yield self._looked_at
+        finally:
+            self._looked_at = before
 
     def hash_file(self, path: str) -> str:
         """Return the SHA-256 of the file's content.
@@ -67,7 +83,7 @@ class Contents:
         if len(self._known) > _MANY:
             self._known = {path: known for path, known in self._known.items() if os.path.exists(path)}
         files = {path: (*signature, digest) for path, (signature, digest) in self._known.items()}
-        write_json(self._file, {"version": _VERSION, "files": files})
+        write_json(self._file, {"version": _VERSION, "systems": self._identities, "files": files})
         self._changed = False
 
     def digest(self, path: str | Path) -> str:
@@ -110,7 +126,12 @@ class Contents:
         return self._digest_of(iter(lines)) if lines else None
 
     def _hash(self, path: str, status: os.stat_result) -> str:
-        signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        system = self._systems.get(status.st_dev)
+        if system is None:
+            system = self._systems[status.st_dev] = self._number_of(path, status.st_dev)
+        signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, system)
+        if self._looked_at is not None:
+            self._looked_at.append((path, signature))
         known = self._known.get(path)
         if known is not None and known[0] == signature:
             return known[1]
@@ -120,6 +141,13 @@ class Contents:
             self._known[path] = (signature, digest)
             self._changed = True
         return digest
+
+    def _number_of(self, path: str, device: int) -> int:
+        """Return a number for the file system, of which another one may be mounted in the same place tomorrow."""
+        identity = _identity_of_system(path, device)
+        if identity not in self._identities:
+            self._identities.append(identity)
+        return self._identities.index(identity)
 
     def _digest_of(self, lines: Iterator[str]) -> str:
         total = hashlib.sha256()
@@ -163,6 +191,32 @@ class Contents:
                 else:
                     del looks[entry.path]
                     waiting.append((entry.path, f"{name}/", above | {here}))
+
+
+def _identity_of_system(path: str, device: int) -> str:
+    """Return a text that another file system would hardly have: its id, what is mounted, the image of a loop device."""
+    found = [""]
+    with contextlib.suppress(OSError, AttributeError):
+        found[0] = str(os.statvfs(path).f_fsid)
+    with contextlib.suppress(OSError, AttributeError, IndexError):
+        number = f"{os.major(device)}:{os.minor(device)}"
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            mounts = [line.split() for line in file]
+        for mount in mounts:
+            if mount[2] == number:
+                kind, source = mount[mount.index("-") + 1 :][:2]
+                found += [kind, source, *_image_of(source)]
+                break
+    return hashlib.sha256("\0".join(found if any(found) else [str(device)]).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _image_of(source: str) -> list[str]:
+    """Return the file that a loop device shows, and how it looks."""
+    try:
+        image = Path("/sys/block", os.path.basename(source), "loop", "backing_file").read_text().rstrip("\n")
+        return [image, *(str(part) for part in _look(image) or ())]
+    except OSError:
+        return []
 
 
 def _look(path: str) -> _Look:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,19 +11,24 @@ from typing import TYPE_CHECKING
 
 from azml_tasks.errors import listed
 from azml_tasks.local.arguments import fixed_arguments
-from azml_tasks.local.environment import definition_of, variables_of
-from azml_tasks.local.facts import Facts
-from azml_tasks.local.mentions import Mentions, noted_reads
+from azml_tasks.local.environment import definition_of
 from azml_tasks.local.record import StepRecord
+from azml_tasks.local.reuse.answers import Answers
+from azml_tasks.local.reuse.questions import describe_change
 from azml_tasks.local.reuse.reads import Inputs
+from azml_tasks.local.reuse.recorded import Recorded
+from azml_tasks.local.reuse.replay import keep_what_it_did, register_again, replay
 from azml_tasks.local.reuse.results import Fingerprint, Result, differences
+from azml_tasks.local.reuse.shared import Shared
+from azml_tasks.local.reuse.trace import read_trace
 from azml_tasks.local.site import Site
 from azml_tasks.snapshot import Snapshot
-from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
     from azml_tasks.wiring import StepPlan
+
+_OF_ANOTHER_RELEASE = "its earlier result is of another release of azml-tasks"
 
 
 @dataclass(frozen=True)
@@ -33,45 +40,41 @@ class Decision:
 
 
 class Reuse:
-    """The reuse of one step of one run; `upstream` holds the records of the steps that it follows."""
+    """The reuse of one step of one run; `records` holds what is known of each step."""
 
-    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, upstream: Mapping[str, StepRecord]) -> None:
-        self.inputs = Inputs(site, plan, upstream)
+    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, StepRecord]) -> None:
         self._site = site
         self._plan = plan
         self._snapshot = snapshot
-        self._upstream = upstream
+        self._upstream = {key: records[key] for key in plan.upstream if key in records}
+        self.inputs = Inputs(site, plan, self._upstream)
+        self._answers = Answers(site, plan, snapshot, records)
         self._places = site.run.places.step(plan.key)
-        self._read_beside: dict[str, str] = {}
-        self._looked_up: dict[str, str] = {}
+        self._looks: object = None
 
     @property
     def virtual(self) -> VirtualEnvironment | None:
         """The virtual environment that the step runs in, if it has one."""
         return self._site.virtual_environments.get(self._site.plan.pipeline.env_of(self._plan.step) or "")
 
-    @property
-    def _facts(self) -> Facts:
-        pipeline = self._site.plan.pipeline
-        variables = {**self._site.environment, **variables_of(pipeline, self._plan.step)}
-        return Facts(pipeline, variables, self._upstream)
-
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What the step's result depends on.
+        """What the step's result depends on, as far as it is known before the step runs.
 
         Raises InputMissingError, OSError.
         """
         pipeline = self._site.plan.pipeline
-        reads_from = {item.output.step for item in self._plan.inputs if not isinstance(item, DatasetInput)}
         return Fingerprint(
             script=self._snapshot.script,
             files=dict(self._snapshot.hashes),
             argv=fixed_arguments(self._plan, self._site.run.parameters),
             inputs=self.inputs.described(),
             environment=definition_of(pipeline, self._plan.step, self._site.layout.project, self.virtual),
-            after={key: record.producer for key, record in sorted(self._upstream.items()) if key not in reads_from},
         )
+
+    @property
+    def _shared(self) -> Shared:
+        return Shared(self._site, self.virtual, self._answers.environment)
 
     def decide(self, forced: bool) -> Decision:
         """Say whether an earlier result of the step stands in, and change nothing.
@@ -83,52 +86,97 @@ class Reuse:
             return Decision(None, "it was asked for")
         if self._plan.step.allow_reuse is False:
             return Decision(None, "allow_reuse is false")
-        found = known.find(self.fingerprint.digest)
-        damage = self._damage(found) if found else None
-        if damage:
-            return Decision(None, damage)
-        if found:
-            return Decision(found, f"reused from {found.run_id}")
-        latest = known.latest
+        reason = ""
+        for found in known.find(self.fingerprint.digest):
+            damage = self._damage(found) or self._difference(found)
+            if not damage:
+                unchecked = f"; not checked: {', '.join(found.unchecked)}" if found.unchecked else ""
+                return Decision(found, f"reused from {found.run_id}{unchecked}")
+            reason = reason or damage
+        return Decision(None, known.why_unkept or reason or self._what_changed(known.latest))
+
+    def _what_changed(self, latest: Result | None) -> str:
         if latest is None:
-            return Decision(None, "it has no finished result yet")
-        changes = differences(latest.fingerprint, self.fingerprint)
-        return Decision(None, changes or "its earlier result is of another release of azml-tasks")
+            return "it has no finished result yet"
+        if latest.reads is None:
+            return _OF_ANOTHER_RELEASE
+        return differences(latest.fingerprint, self.fingerprint) or _OF_ANOTHER_RELEASE
 
     def _damage(self, result: Result) -> str | None:
         """Say why a result with the step's fingerprint cannot stand in; None when it can."""
         missing = [output.argument for output in self._plan.outputs if output.name not in result.outputs]
         if missing:
             return f"its earlier result does not have {listed(missing)}"
-        return self._site.results.damage(result, self._facts)
+        return self._site.results.damage(result)
 
-    def begin(self, mentions: Mentions) -> None:
-        """Note what the step may look up beside its inputs, as it is before the step starts."""
-        site = self._site
-        self._read_beside = site.results.observe(mentions.places(site.plan.pipeline, site.layout))
-        self._looked_up = {name: self._facts.digest(name) for name in mentions.facts()}
+    def _difference(self, result: Result) -> str:
+        """Say what of all that the step read is no longer as it was; empty when everything is."""
+        for digest in result.sets:
+            difference = self._shared.difference(digest)
+            if difference:
+                return difference
+        for question, answer in (result.reads or {}).items():
+            now = self._answers.answer(question)
+            if now != answer:
+                return describe_change(question, answer, now)
+        return ""
 
-    def keep(self, record: StepRecord) -> None:
-        """Let later runs reuse what the step left, if it completed and its inputs are still what it read.
+    def begin(self) -> None:
+        """Note how its inputs look before the step starts.
+
+        Raises InputMissingError, OSError.
+        """
+        self.fingerprint  # noqa: B018 - taken before the step runs, since its inputs may change while it does
+        self._looks = self.inputs.look()
+
+    def stand_in(self, result: Result) -> None:
+        """Do again what the step did besides its outputs, and note that the step last had that result.
 
         Raises OSError.
         """
-        if record.status != "completed" or not self.inputs.are(self.fingerprint.inputs):
+        site = self._site
+        if result.on_parent:
+            replay(result.places, site.run.places)
+        register_again(result.places, result.registered, site.layout, site.contents)
+        site.results.of(self._plan.key).put_first(result)
+
+    def keep(self, record: StepRecord, ahead: Mapping[str, list[str]]) -> None:
+        """Let later runs reuse what the step left, if it completed and nothing that it read changed meanwhile.
+
+        `ahead` is what a forked step depends on beside what it recorded.
+
+        Raises OSError.
+        """
+        if record.status != "completed":
             return
-        results = self._site.results
-        observed = results.observe({*self._read_beside, *noted_reads(self._places, self._site.layout)})
-        if any(observed[place] != digest for place, digest in self._read_beside.items() if not self._may_write(place)):
+        results = self._site.results.of(self._plan.key)
+        if not self.inputs.are(self.fingerprint.inputs) or self.inputs.look() != self._looks:
+            results.put_unkept("its inputs changed while it last ran")
             return
+        trace = read_trace(self._places.root)
+        if trace is None:
+            results.put_unkept("its last run left no record of what it read")
+            return
+        recorded = Recorded(self._site, self._plan, self._snapshot, self._upstream, trace, self._answers)
+        changed = recorded.changed_meanwhile()
+        if changed:
+            results.put_unkept(f"{changed} changed while it last ran")
+            return
+        if trace.is_forked:
+            trace.variables |= {*ahead.get("env", ())}
+        shared = self._shared.describe(trace, ahead if trace.is_forked else {})
+        digest = hashlib.sha256(json.dumps(shared, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:32]
+        registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
         result = Result(
             run_id=self._site.run.id,
             places=self._places,
             fingerprint=self.fingerprint,
             outputs=record.outputs,
-            artifacts=results.digest(self._places.artifacts),
-            observed={**observed, **self._looked_up},
+            artifacts=self._site.results.digest(self._places.artifacts),
+            reads={question: self._answers.answer(question) for question in recorded.questions()},
+            sets=(digest,),
+            unchecked=tuple(recorded.unchecked()),
+            registered=tuple(registered),
+            on_parent=(self._places.root / "on_parent.jsonl").exists(),
         )
-        results.of(self._plan.key).put_first(result)
-
-    def _may_write(self, place: str) -> bool:
-        """Say whether a script may have changed by itself what lies there, as by registering a model."""
-        return self._site.layout.root in (self._site.layout.project / place).parents
+        results.put_first(result, {digest: shared})

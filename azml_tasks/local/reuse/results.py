@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from azml_tasks.errors import listed
-from azml_tasks.local.facts import Facts, is_fact
-from azml_tasks.local.files import read_json, write_json
+from azml_tasks.local.files import read_json
 from azml_tasks.local.layout import Layout, StepPlaces
 from azml_tasks.local.reuse.contents import Contents, Fate
+from azml_tasks.local.reuse.questions import is_answerable
+from azml_tasks.local.reuse.store import Store
 
-VERSION = 1
+# Of the files of results of 0.3.0.
+_OLD_VERSION = 1
 # Raised when results of older releases must not be reused.
-FINGERPRINT_VERSION = 2
+FINGERPRINT_VERSION = 3
 _NAMED = 3
-_FINGERPRINT = {"script": str, "files": dict, "argv": list, "inputs": dict, "environment": dict, "after": dict}
-_ENVIRONMENT = {"python": str, "definition": object, "packages": dict, "variables": dict}
-# How many results of a step are known at once: enough to change a setting back and forth.
-_MOST = 20
+_FINGERPRINT = {"script": str, "files": dict, "argv": list, "inputs": dict, "environment": dict}
+_ENVIRONMENT = {"python": str, "definition": object, "variables": dict}
 _GONE = ""
-_KINDS = {"digest": str, "run_id": str, "fingerprint": dict, "outputs": dict, "artifacts": str, "observed": dict}
+_KINDS = {
+    "digest": str,
+    "run_id": str,
+    "fingerprint": dict,
+    "outputs": dict,
+    "artifacts": str,
+    "reads": dict,
+    "sets": list,
+    "unchecked": list,
+    "registered": list,
+    "on_parent": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,7 @@ class Fingerprint:
     """What decides whether an earlier result stands in, as JSON values.
 
     `files` maps the snapshot's files to their SHA-256, `argv` has names in place of folders, `inputs` maps each
-    input to the digest of its content and the way it is read, `after` each step that this one runs after without
-    reading from it to the run that made its result.
+    input to the digest of its content and the way it is read.
     """
 
     script: str
@@ -42,7 +52,6 @@ class Fingerprint:
     argv: list[Any]
     inputs: Mapping[str, Mapping[str, Any]]
     environment: Mapping[str, Any]
-    after: Mapping[str, str]
 
     @cached_property
     def digest(self) -> str:
@@ -58,7 +67,6 @@ class Fingerprint:
             "argv": self.argv,
             "inputs": dict(self.inputs),
             "environment": dict(self.environment),
-            "after": dict(self.after),
         }
 
     @classmethod
@@ -91,9 +99,6 @@ def _changes(old: Fingerprint, new: Fingerprint) -> Iterator[str]:
     if inputs:
         yield f"its {_noun('input', inputs)} {_named(inputs)} changed"
     yield from _changed_environment(old.environment, new.environment)
-    after = _changed_keys(old.after, new.after)
-    if after:
-        yield f"it runs after {_named(after)}, which ran again"
 
 
 def _changed_files(old: Fingerprint, new: Fingerprint) -> Iterator[str]:
@@ -131,9 +136,6 @@ def _changed_environment(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iter
         yield f"Python changed from {old['python']} to {new['python']}"
     if old["definition"] != new["definition"]:
         yield "its environment changed"
-    packages = _changed_keys(old["packages"], new["packages"])
-    if packages and old["definition"] == new["definition"]:
-        yield f"another version of {_named(packages)} is installed"
     variables = _changed_keys(old["variables"], new["variables"])
     if variables:
         yield f"its environment {_noun('variable', variables)} {_named(variables)} changed"
@@ -157,9 +159,10 @@ def _named(items: list[str]) -> str:
 class Result:
     """What a step left behind when it completed in the run `run_id`.
 
-    `outputs` maps its output folders to digests of their contents, `artifacts` is that of its own files, and
-    `observed` maps what the script may have looked up beside its inputs to digests: models, datasets by name and the
-    like, as paths or patterns from the project, and facts.
+    `outputs` maps its output folders to digests of their contents, `artifacts` is that of its own files. `reads` maps
+    what the step asked of its surroundings to the answers, None in a result of 0.3.0, which did not record it; `sets`
+    are the digests of answers that steps share. `unchecked` says what it read that cannot be asked again, `registered`
+    what it registered, `on_parent` whether it recorded something on the pipeline's run.
     """
 
     run_id: str
@@ -167,7 +170,11 @@ class Result:
     fingerprint: Fingerprint
     outputs: Mapping[str, str]
     artifacts: str
-    observed: Mapping[str, str]
+    reads: Mapping[str, str] | None = None
+    sets: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    registered: tuple[str, ...] = ()
+    on_parent: bool = False
 
 
 class Results:
@@ -177,12 +184,28 @@ class Results:
         self._layout = layout
         self._contents = contents
 
+    @cached_property
+    def store(self) -> Store:
+        """The file that holds them."""
+        return store_of(self._layout)
+
     def of(self, step: str) -> StepResults:
         """Return the results of a step."""
-        return StepResults(self._layout, step, read_results(self._layout.results_of(step)))
+        known = self.store.results.get(step)
+        if known is None and self._has_old:
+            return StepResults(self._layout, self.store, step, _old_results(self._layout.old_results_of(step)))
+        return StepResults(self._layout, self.store, step, known or [])
 
-    def damage(self, result: Result, facts: Facts | None = None) -> str | None:
-        """Say what is no longer as the step left it, or found it (as far as there are `facts`); None when all is."""
+    def answers(self, digest: str) -> Mapping[str, Any] | None:
+        """Return a set of answers that steps share."""
+        return self.store.answers(digest)
+
+    @cached_property
+    def _has_old(self) -> bool:
+        return self._layout.old_reuse.is_dir()
+
+    def damage(self, result: Result) -> str | None:
+        """Say what is no longer as the step left it; None when all is."""
         places = result.places
         # Whoever deletes a step's folder while the step goes on may leave what is written afterwards: its record.
         if not (places.record.is_file() and places.context.is_file()):
@@ -193,24 +216,7 @@ class Results:
                 return f"its earlier output '{name}' {'was changed since' if found else 'is gone'}"
         if self.digest(places.artifacts) != result.artifacts:
             return "the files of its earlier run were changed since"
-        for name, digest in result.observed.items():
-            if is_fact(name):
-                if facts is not None and facts.digest(name) != digest:
-                    return f"{name} changed"
-            elif self.digest_pattern(name) != digest:
-                return f"what it may read in {name} changed"
         return None
-
-    def observe(self, patterns: Iterable[str]) -> dict[str, str]:
-        """Return the digests of what lies at these paths or patterns, which start from the project."""
-        return {pattern: self.digest_pattern(pattern) for pattern in sorted(patterns)}
-
-    def digest_pattern(self, pattern: str) -> str:
-        """Return the digest of what lies at a path or pattern of the project; empty when nothing does."""
-        try:
-            return self._contents.digest_pattern(self._layout.project, pattern) or _GONE
-        except OSError:
-            return _GONE
 
     def digest_output(self, places: StepPlaces, name: str) -> str:
         """Return the digest of an output, whose files `fate_of` will look at; empty when it is not there."""
@@ -234,8 +240,9 @@ class Results:
 class StepResults:
     """The results of one step, as they were when they were read."""
 
-    def __init__(self, layout: Layout, step: str, known: list[dict[str, Any]]) -> None:
+    def __init__(self, layout: Layout, store: Store, step: str, known: list[dict[str, Any]]) -> None:
         self._layout = layout
+        self._store = store
         self._step = step
         self._known = known
 
@@ -244,22 +251,30 @@ class StepResults:
         """The result that the step last had, made or reused."""
         return self._result(self._known[0]) if self._known else None
 
-    def find(self, digest: str) -> Result | None:
-        """Return the result with that fingerprint, if it is known."""
-        return next((self._result(values) for values in self._known if values["digest"] == digest), None)
+    @property
+    def why_unkept(self) -> str:
+        """Why its last run left no result, if it did not."""
+        return self._store.why_unkept(self._step)
 
-    def put_first(self, result: Result) -> None:
-        """Make a result known to later runs as the one that the step last had.
+    def find(self, digest: str) -> Iterator[Result]:
+        """Yield the results with that fingerprint, the newest first."""
+        for values in self._known:
+            if values["digest"] == digest and "reads" in values:
+                yield self._result(values)
 
-        Of two runs that do so at the same moment one may be forgotten, which costs time and nothing else.
+    def put_first(self, result: Result, sets: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Make a result known to later runs as the one that the step last had, with the sets of answers it names.
 
         Raises OSError.
         """
-        values = _to_json(result)
-        if self._known[:1] != [values]:
-            others = [other for other in self._known if other["digest"] != values["digest"]]
-            kept = [values, *others][:_MOST]
-            write_results(self._layout.results_of(self._step), kept)
+        self._store.put(self._step, _to_json(result), {digest: dict(found) for digest, found in (sets or {}).items()})
+
+    def put_unkept(self, reason: str) -> None:
+        """Make known to later runs why the step left no result.
+
+        Raises OSError.
+        """
+        self._store.put_unkept(self._step, reason)
 
     def _result(self, values: Mapping[str, Any]) -> Result:
         return Result(
@@ -268,30 +283,36 @@ class StepResults:
             fingerprint=Fingerprint.from_json(values["fingerprint"]),
             outputs=values["outputs"],
             artifacts=values["artifacts"],
-            observed=values["observed"],
+            reads=values.get("reads"),
+            sets=tuple(values.get("sets", ())),
+            unchecked=tuple(values.get("unchecked", ())),
+            registered=tuple(values.get("registered", ())),
+            on_parent=values.get("on_parent", False),
         )
 
 
-def read_results(file: Path) -> list[dict[str, Any]]:
-    """Return the results in a step's file as JSON has them; those that cannot be used are left out."""
+def store_of(layout: Layout) -> Store:
+    """Return the file of a project's results."""
+    return Store(layout.results, _is_whole)
+
+
+def _old_results(file: Path) -> list[dict[str, Any]]:
+    """Return the newest result in a file of 0.3.0, which a run of later steps alone may still take as it is."""
     values = read_json(file) or {}
-    found = values.get("results") if values.get("version") == VERSION else None
-    return [result for result in found if _is_whole(result)] if isinstance(found, list) else []
+    found = values.get("results") if values.get("version") == _OLD_VERSION else None
+    newest = found[0] if isinstance(found, list) and found else None
+    old = {"digest": str, "run_id": str, "fingerprint": dict, "outputs": dict, "artifacts": str}
+    if not isinstance(newest, dict) or not all(isinstance(newest.get(key), kind) for key, kind in old.items()):
+        return []
+    fingerprint = {key: value for key, value in newest["fingerprint"].items() if key in _FINGERPRINT}
+    return [{**newest, "fingerprint": fingerprint}] if fingerprint.keys() == _FINGERPRINT.keys() else []
 
 
-def write_results(file: Path, results: list[dict[str, Any]]) -> None:
-    """Replace a step's file.
-
-    Raises OSError.
-    """
-    write_json(file, {"version": VERSION, "results": results})
-
-
-def _is_whole(values: Any) -> bool:
+def _is_whole(values: Mapping[str, Any]) -> bool:
     """Say whether that is what `_to_json` gives, and not something that somebody else has written."""
-    whole = isinstance(values, dict) and values.keys() == _KINDS.keys()
-    of_its_kind = whole and all(isinstance(values[key], kind) for key, kind in _KINDS.items())
-    return of_its_kind and is_fingerprint(values["fingerprint"])
+    whole = values.keys() == _KINDS.keys() and all(isinstance(values[key], kind) for key, kind in _KINDS.items())
+    texts = whole and all(isinstance(text, str) for key in ("sets", "unchecked", "registered") for text in values[key])
+    return texts and is_fingerprint(values["fingerprint"]) and all(map(is_answerable, values["reads"]))
 
 
 def _to_json(result: Result) -> dict[str, Any]:
@@ -301,5 +322,9 @@ def _to_json(result: Result) -> dict[str, Any]:
         "fingerprint": result.fingerprint.to_json(),
         "outputs": dict(result.outputs),
         "artifacts": result.artifacts,
-        "observed": dict(result.observed),
+        "reads": dict(result.reads or {}),
+        "sets": list(result.sets),
+        "unchecked": list(result.unchecked),
+        "registered": list(result.registered),
+        "on_parent": result.on_parent,
     }

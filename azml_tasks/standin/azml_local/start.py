@@ -13,3 +13,6 @@ def begin() -> None:
     """Begin what accompanies the step of this process; does nothing outside of a local run."""
     if not os.environ.get("AZML_RUN_CONTEXT"):
         return
+    from . import reads
+
+    reads.begin()
