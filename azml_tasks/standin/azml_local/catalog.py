@@ -202,8 +202,8 @@ def _versions(context: Context, workspace, name: str) -> dict[int, AbstractDatas
     if name in context.datasets:
         declared = _declared(workspace, name, context.datasets[name])
         versions[declared.version] = declared
-    folder = _folder(context, name) if os.path.isdir(_root(context)) else None
-    for file in os.listdir(folder) if folder and os.path.isdir(folder) else []:
+    folder = _folder(context, name) if _has_any(context) else os.path.join(_root(context), str(name))
+    for file in os.listdir(folder) if os.path.isdir(folder) else []:
         stem, extension = os.path.splitext(file)
         if extension == ".json" and stem.isdigit():
             described = records.load(os.path.join(folder, file))
@@ -212,6 +212,11 @@ def _versions(context: Context, workspace, name: str) -> dict[int, AbstractDatas
             )
             versions[int(stem)] = _made(_of_here(context, described["definition"]), registration)
     return versions
+
+
+@quietly
+def _has_any(context: Context) -> bool:
+    return os.path.isdir(_root(context))
 
 
 def _names(context: Context) -> list[str]:

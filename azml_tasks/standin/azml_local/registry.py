@@ -80,7 +80,7 @@ def _finished(folder: str, partial: str, described: dict) -> Entry:
 
 def entries(models_dir: str, name: str | None = None) -> list[Entry]:
     """Return the versions of a model, or of all, the newest first."""
-    if not os.path.isdir(models_dir):
+    if name is None and not os.path.isdir(models_dir):
         return []
     names = os.listdir(models_dir) if name is None else [name]
     found = []
