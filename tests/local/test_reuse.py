@@ -324,8 +324,12 @@ def test_what_a_script_looks_up_in_the_workspace_counts_as_its_input(project, sc
     ],
 )
 def test_what_a_script_did_not_read_of_the_workspace_does_not_count(project, script, touched):
-    described = '{"id": "1", "name": "customers", "description": null, "tags": {}, "file": "x", '
-    described += '"definition": {"kind": "file", "paths": []}, "created_time": "2026-01-01T00:00:00+00:00"}'
+    described = '{"created_time": "2026-01-01T00:00:00+00:00", "file": "x"}'
+    project.write({"data.csv": "a\n10\n", ".azml/models/mine/1/model.json": described})
+    imports = "from azureml.core import Dataset, Model, Run\nws = Run.get_context().experiment.workspace\n"
+    project.pipeline(NAMED.format(), a=imports + script)
+    assert project.run().status == "completed"
+
     project.write({touched: described})
 
     assert project.statuses(project.run()) == {"a": "reused"}

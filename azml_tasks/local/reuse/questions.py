@@ -49,7 +49,7 @@ def _describe_path(kind: str, subject: str, old: str, new: str) -> str:
             return told
     if bool(old) != bool(new):
         return f"{subject} was {'deleted' if old else 'added'}"
-    if kind in ("list", "sizes", "times", "each", "tree"):
+    if kind in ("list", "sizes", "times", "each"):
         return f"the files in {subject} changed"
     return f"the time of {subject} changed" if kind == "time" else f"{subject} changed"
 

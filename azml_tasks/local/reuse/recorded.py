@@ -129,10 +129,10 @@ class Recorded:
                     yield question
                 continue
             subject = self._answers.subject_of(path)
-            if level:
-                yield f"{'time' if level == _TIME else 'size'}:{subject}"
-            elif not follows and (seen is None or stat.S_ISLNK(seen[0])):
+            if not follows and (seen is None or stat.S_ISLNK(seen[0])):
                 yield f"link:{subject}"
+            elif level:
+                yield f"{'time' if level == _TIME else 'size'}:{subject}"
             else:
                 yield f"kind:{subject}"
 
