@@ -8,30 +8,27 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from azml_tasks.errors import listed
-from azml_tasks.local.arguments import Folders, Given, fixed_arguments, give
+from azml_tasks.local.arguments import Folders, Given, give
 from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
-from azml_tasks.local.environment import definition_of, variables_of
-from azml_tasks.local.facts import Facts
+from azml_tasks.local.environment import variables_of
 from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
 from azml_tasks.local.files import merge_tree, remove_tree, write_json
-from azml_tasks.local.fingerprint import Fingerprint, differences
-from azml_tasks.local.inputs import InputMissingError, Inputs
 from azml_tasks.local.layout import StepPlaces
-from azml_tasks.local.mentions import Mentions, noted_reads
-from azml_tasks.local.objects import ChangedError
+from azml_tasks.local.mentions import Mentions
 from azml_tasks.local.preload import HEAVY
 from azml_tasks.local.processes import Ended, Launch
 from azml_tasks.local.record import StepRecord
-from azml_tasks.local.results import Result
+from azml_tasks.local.reuse.contents import ChangedError
+from azml_tasks.local.reuse.decide import Decision, Reuse
+from azml_tasks.local.reuse.reads import InputMissingError
+from azml_tasks.local.reuse.results import Fingerprint, Result
 from azml_tasks.local.site import Site
 from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, missing_hint, package_hint
-from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
@@ -52,85 +49,38 @@ class Stopped:
     message: str
 
 
-@dataclass(frozen=True)
-class Decision:
-    """Whether an earlier result stands in for a step, and why or why not."""
-
-    result: Result | None
-    reason: str
-
-
 class Attempt:
     """One step of one run, from the decision to its record.
 
-    `upstream` holds the records of the steps that it follows, as far as they have ever run.
+    `records` holds what is known of the pipeline's steps, those that it follows among them.
     """
 
-    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, upstream: Mapping[str, StepRecord]) -> None:
+    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, StepRecord]) -> None:
         self._site = site
         self._plan = plan
         self._snapshot = snapshot
-        self._upstream = upstream
-        self._inputs = Inputs(site, plan, upstream)
+        self._upstream = {key: records[key] for key in plan.upstream if key in records}
+        self._reuse = Reuse(site, plan, snapshot, records)
         self._places = site.run.places.step(plan.key)
-        self._read_beside: dict[str, str] = {}
-        self._looked_up: dict[str, str] = {}
 
     @property
     def _virtual(self) -> VirtualEnvironment | None:
-        return self._site.virtual_environments.get(self._site.plan.pipeline.env_of(self._plan.step) or "")
+        return self._reuse.virtual
 
     @property
-    def _facts(self) -> Facts:
-        pipeline = self._site.plan.pipeline
-        variables = {**self._site.environment, **variables_of(pipeline, self._plan.step)}
-        return Facts(pipeline, variables, self._upstream)
-
-    @cached_property
     def fingerprint(self) -> Fingerprint:
         """What the step's result depends on.
 
         Raises InputMissingError, OSError.
         """
-        pipeline = self._site.plan.pipeline
-        reads_from = {item.output.step for item in self._plan.inputs if not isinstance(item, DatasetInput)}
-        return Fingerprint(
-            script=self._snapshot.script,
-            files=dict(self._snapshot.hashes),
-            argv=fixed_arguments(self._plan, self._site.run.parameters),
-            inputs=self._inputs.described(),
-            environment=definition_of(pipeline, self._plan.step, self._site.layout.project, self._virtual),
-            after={key: record.producer for key, record in sorted(self._upstream.items()) if key not in reads_from},
-        )
+        return self._reuse.fingerprint
 
     def decide(self, forced: bool) -> Decision:
         """Say whether an earlier result of the step stands in, and change nothing.
 
         Raises InputMissingError, OSError.
         """
-        known = self._site.results.of(self._plan.key)
-        if forced:
-            return Decision(None, "it was asked for")
-        if self._plan.step.allow_reuse is False:
-            return Decision(None, "allow_reuse is false")
-        found = known.find(self.fingerprint.digest)
-        damage = self._damage(found) if found else None
-        if damage:
-            return Decision(None, damage)
-        if found:
-            return Decision(found, f"reused from {found.run_id}")
-        latest = known.latest
-        if latest is None:
-            return Decision(None, "it has no finished result yet")
-        changes = differences(latest.fingerprint, self.fingerprint)
-        return Decision(None, changes or "its earlier result is of another release of azml-tasks")
-
-    def _damage(self, result: Result) -> str | None:
-        """Say why a result with the step's fingerprint cannot stand in; None when it can."""
-        missing = [output.argument for output in self._plan.outputs if output.name not in result.outputs]
-        if missing:
-            return f"its earlier result does not have {listed(missing)}"
-        return self._site.results.damage(result, self._facts)
+        return self._reuse.decide(forced)
 
     def launch(self) -> Launch:
         """Prepare the step's folders and files and return the process to start.
@@ -138,13 +88,11 @@ class Attempt:
         Raises InputMissingError, OSError.
         """
         site, places = self._site, self._places
-        self.fingerprint  # noqa: B018 - taken before the step runs, since its inputs may change while it does
-        self._inputs.check_kept()
+        self._reuse.inputs.check_kept()
+        self._reuse.begin()
         self._stage()
         given = self._give()
-        mentions = Mentions(self._snapshot, places.work, given.argv)
-        self._read_beside = site.results.observe(mentions.places(site.plan.pipeline, site.layout))
-        self._looked_up = {name: self._facts.digest(name) for name in mentions.facts()}
+        mentions = Mentions.of_staged(self._snapshot, places.work, given.argv)
         # Before the outputs, so that whoever lists the step's folder to delete it and finds them finds this, too.
         write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
         for folder in given.outputs.values():
@@ -195,7 +143,7 @@ class Attempt:
         Raises DestinationError, OSError.
         """
         deliver(self._plan, result.places, self._site.layout, f"{result.run_id}_{result.places.root.name}")
-        self._site.results.of(self._plan.key).put_first(result)
+        self._reuse.stand_in(result)
         return self.record_of(result, reason)
 
     def record_of(self, result: Result, reason: str) -> StepRecord:
@@ -246,36 +194,20 @@ class Attempt:
             message = f"what it was given as {listed(gone)} is gone or cannot be read"
             return replace(record, status="failed", message=message)
         try:
-            self._inputs.check_kept()
+            self._reuse.inputs.check_kept()
             deliver(self._plan, self._places, self._site.layout, step_run_id(self._site.run, self._plan))
         except (InputMissingError, DestinationError) as error:
             return replace(record, status="failed", message=str(error))
         return replace(record, status="completed", outputs=outputs)
 
-    def keep(self, record: StepRecord) -> None:
-        """Let later runs reuse what the step left, if it completed and its inputs are still what it read.
+    def keep(self, record: StepRecord, ahead: Mapping[str, list[str]]) -> None:
+        """Let later runs reuse what the step left, if it completed and nothing that it read changed meanwhile.
+
+        `ahead` is what a forked step depends on beside what it recorded.
 
         Raises OSError.
         """
-        if record.status != "completed" or not self._inputs.are(self.fingerprint.inputs):
-            return
-        results = self._site.results
-        observed = results.observe({*self._read_beside, *noted_reads(self._places, self._site.layout)})
-        if any(observed[place] != digest for place, digest in self._read_beside.items() if not self._may_write(place)):
-            return
-        result = Result(
-            run_id=self._site.run.id,
-            places=self._places,
-            fingerprint=self.fingerprint,
-            outputs=record.outputs,
-            artifacts=results.digest(self._places.artifacts),
-            observed={**observed, **self._looked_up},
-        )
-        results.of(self._plan.key).put_first(result)
-
-    def _may_write(self, place: str) -> bool:
-        """Say whether a script may have changed by itself what lies there, as by registering a model."""
-        return self._site.layout.root in (self._site.layout.project / place).parents
+        self._reuse.keep(record, ahead)
 
     def _failed(self, record: StepRecord, exit_code: int) -> StepRecord:
         project = self._site.layout.project

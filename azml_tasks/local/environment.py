@@ -5,24 +5,19 @@ from __future__ import annotations
 import os
 import platform
 import re
-import sys
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import ProjectError
-from azml_tasks.local.distributions import distributions_in, normal_name
 from azml_tasks.secrets import is_secret
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
-    from azml_tasks.model import Environment, Pipeline, Step
+    from azml_tasks.model import Pipeline, Step
 
 STANDIN = Path(__file__).resolve().parent.parent / "standin"
 _DECLARATION = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
 _ORDINARY = frozenset(("HOME", "LANG", "PATH", "SHELL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER"))
-_REQUIREMENT_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 def base_environment(pipeline: Pipeline, project: Path, outer: Mapping[str, str]) -> dict[str, str]:
@@ -71,23 +66,19 @@ def definition_of(
 ) -> dict[str, Any]:
     """Return what of the step's environment a reused result must agree with, as JSON has it.
 
-    That is the definition in the file, the contents of the files it names, the variables, the version of Python and
-    the installed versions of the packages that it asks for by name.
+    That is the definition in the file, the contents of the files it names, the variables and the version of Python.
     """
     name = pipeline.env_of(step)
     declared = pipeline.environments.get(name) if name else None
     definition: Any = name
-    packages: dict[str, str] = {}
     if declared is not None:
         definition = declared.model_dump(mode="json", exclude_defaults=True, exclude={"environment_variables"})
         for key in ("conda_file", "dockerfile"):
             if key in definition:
                 definition[key] = (project / definition[key]).read_text(encoding="utf-8", errors="replace")
-        packages = _asked_for(_requirements(declared, project), virtual.distributions if virtual else _installed_here())
     return {
         "python": virtual.python_version if virtual else platform.python_version(),
         "definition": definition,
-        "packages": packages,
         "variables": variables_of(pipeline, step),
     }
 
@@ -96,28 +87,6 @@ def variables_of(pipeline: Pipeline, step: Step) -> dict[str, str]:
     """Return the variables that the file sets for the step, by its environment and by itself."""
     declared = pipeline.environments.get(pipeline.env_of(step) or "")
     return {**(declared.environment_variables if declared else {}), **step.environment_variables}
-
-
-def _requirements(declared: Environment, project: Path) -> list[str]:
-    if declared.conda_file is None:
-        return [*declared.pip_packages, *declared.conda_packages]
-    from azml_tasks.local.virtual_environment import read_conda_file
-
-    try:
-        pip, conda, _ = read_conda_file(project, declared.conda_file)
-    except ProjectError:
-        return []  # No conda file: nothing can be asked for by what it says.
-    return [*pip, *conda]
-
-
-def _asked_for(requirements: Iterable[str], installed: Mapping[str, str]) -> dict[str, str]:
-    names = (match[1] for match in map(_REQUIREMENT_NAME.match, requirements) if match)
-    return {name: installed.get(normal_name(name), "") for name in sorted(names)}
-
-
-@cache
-def _installed_here() -> dict[str, str]:
-    return distributions_in(sys.path)
 
 
 def _is_in(path: str, folder: Path) -> bool:

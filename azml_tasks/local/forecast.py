@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from azml_tasks.errors import RunError, listed
 from azml_tasks.local.attempt import Attempt
-from azml_tasks.local.content import Contents
-from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preparation import build_snapshots, given_steps, virtual_environments
 from azml_tasks.local.record import RunRecord, StepRecord
-from azml_tasks.local.results import Results
+from azml_tasks.local.reuse.contents import Contents
+from azml_tasks.local.reuse.reads import InputMissingError
+from azml_tasks.local.reuse.results import Results
 from azml_tasks.local.selection import Selection, select
 from azml_tasks.local.site import Site
 
@@ -68,7 +68,7 @@ def _forecasts(
         if step.key in records:
             found.append(Forecast(step.key, "reused", records[step.key].reason))
         elif step.key in snapshots:
-            attempt = Attempt(site, step, snapshots[step.key], {a: records[a] for a in step.upstream if a in records})
+            attempt = Attempt(site, step, snapshots[step.key], records)
             forced = step.key in selection.forced
             verdict, record = _forecast(step, attempt, records, forced)
             found.append(verdict)

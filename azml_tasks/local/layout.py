@@ -2,10 +2,10 @@
 
 .azml/
 ├── runs/<run id>/              one run: run.json, parent/, steps/<step>/
-│   └── steps/<step>/           record.json, context.json, log.txt, metrics.jsonl, outputs/, artifacts/, work/,
+│   └── steps/<step>/           record.json, context.json, log.txt, metrics.jsonl, reads/, outputs/, artifacts/, work/,
 │                               temporary/, datasets/ (what the script made datasets of)
 ├── objects/                    contents of snapshots, by their SHA-256
-├── reuse/<step>.json           finished results of a step, by fingerprint
+├── reuse.jsonl                 finished results of the steps, and what they read
 ├── hashes.json                 contents already hashed, by the file's stat
 ├── models/  datastores/        what scripts register and upload
 └── envs/<name>/                virtual environments, and the mark of the one in use
@@ -51,8 +51,13 @@ class Layout:
         return self.root / "objects"
 
     @property
-    def reuse(self) -> Path:
-        """The folder of reusable results."""
+    def results(self) -> Path:
+        """The file of reusable results."""
+        return self.root / "reuse.jsonl"
+
+    @property
+    def old_reuse(self) -> Path:
+        """The folder of reusable results that azml-tasks 0.3.0 wrote."""
         return self.root / "reuse"
 
     @property
@@ -79,9 +84,9 @@ class Layout:
         """Return the places of one run."""
         return RunPlaces(self.runs / run_id)
 
-    def results_of(self, step: str) -> Path:
-        """Return the file of a step's reusable results."""
-        return self.reuse / f"{folder_name(step)}.json"
+    def old_results_of(self, step: str) -> Path:
+        """Return the file of a step's reusable results that azml-tasks 0.3.0 wrote."""
+        return self.old_reuse / f"{folder_name(step)}.json"
 
 
 @dataclass(frozen=True)

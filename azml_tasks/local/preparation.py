@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from azml_tasks.errors import RunError, UsageError, listed
-from azml_tasks.local.content import Contents
 from azml_tasks.local.layout import Layout
-from azml_tasks.local.objects import ChangedError, Objects
 from azml_tasks.local.record import StepRecord
-from azml_tasks.local.results import Result, Results
+from azml_tasks.local.reuse.contents import ChangedError, Contents, Objects
+from azml_tasks.local.reuse.results import Result, Results
 from azml_tasks.local.selection import Selection
 from azml_tasks.snapshot import Locate, Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.wiring.tokens import DatasetInput

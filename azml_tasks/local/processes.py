@@ -65,6 +65,10 @@ class Ended:
 class Processes(Protocol):
     """A way of running steps as processes."""
 
+    @property
+    def ahead(self) -> Mapping[str, list[str]]:
+        """What every forked step depends on since it was imported ahead: files, names, variables."""
+
     def preload(self, modules: Preload) -> None:
         """Import what is worth importing once for all steps; to be called once, before any is started."""
 
@@ -110,7 +114,12 @@ class ForkServer:
             self._opened = opened.pop_all()
         self._received = b""
         self._pids: dict[str, int] = {}
+        self._ahead: dict[str, list[str]] = {}
         self._is_used = False
+
+    @property
+    def ahead(self) -> Mapping[str, list[str]]:
+        return self._ahead
 
     def preload(self, modules: Preload) -> None:
         self._send({"light": modules.light, "heavy": modules.heavy})
@@ -175,6 +184,8 @@ class ForkServer:
     def _read(self, message: dict[str, Any]) -> Ended | None:
         if "started" in message:
             self._pids[message["started"]] = message["pid"]
+        elif "ahead" in message:
+            self._ahead = message["ahead"]
         elif "ended" in message:
             self._pids.pop(message["ended"], None)
             return Ended(message["ended"], os.waitstatus_to_exitcode(message["status"]))
@@ -198,6 +209,10 @@ class Subprocesses:
         # Unlike Queue, a SimpleQueue may be put to by a signal handler.
         self._ended: queue.SimpleQueue[Ended | None] = queue.SimpleQueue()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def ahead(self) -> Mapping[str, list[str]]:
+        return {}
 
     def preload(self, modules: Preload) -> None:
         """Do nothing: each step imports for itself."""

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.errors import RunError
-from azml_tasks.local.content import Contents
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preparation import given_steps, keep_snapshots, virtual_environments
 from azml_tasks.local.processes import Processes, processes_for
 from azml_tasks.local.record import RunRecord
-from azml_tasks.local.results import Results
+from azml_tasks.local.reuse.contents import Contents
+from azml_tasks.local.reuse.results import Results
 from azml_tasks.local.runs import new_run
 from azml_tasks.local.scheduler import Scheduler
 from azml_tasks.local.selection import select

@@ -14,9 +14,9 @@ from typing import Any
 from azml_tasks.errors import RunError, UsageError, listed
 from azml_tasks.local.destinations import registered_folders
 from azml_tasks.local.files import read_json, remove_tree
-from azml_tasks.local.layout import Layout, RunPlaces
+from azml_tasks.local.layout import Layout, RunPlaces, folder_name
 from azml_tasks.local.record import RunRecord, read_run
-from azml_tasks.local.results import read_results, write_results
+from azml_tasks.local.reuse.results import store_of
 
 _MOST_TRIES = 100
 _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
@@ -123,9 +123,9 @@ def _ids(layout: Layout) -> list[str]:
 
 def _results(layout: Layout, most: int | None) -> Iterator[tuple[str, str]]:
     """Yield the run and the step's folder of the newest results of each step."""
-    for file in layout.reuse.glob("*.json"):
-        for result in read_results(file)[:most]:
-            yield result["run_id"], file.stem
+    for step, results in store_of(layout).results.items():
+        for result in results[:most]:
+            yield result["run_id"], folder_name(step)
 
 
 def _registered(layout: Layout) -> Iterator[tuple[str, str]]:
@@ -163,20 +163,19 @@ def _clear(run: RunPlaces, needed: set[str]) -> None:
 def _clear_leftovers(layout: Layout) -> None:
     # Made again from the project's files when a run needs them, such as one that begins now and fills the folder.
     shutil.rmtree(layout.objects, ignore_errors=True)
-    for partial in (*layout.root.glob("*.partial"), *layout.reuse.glob("*.partial")):
+    for partial in layout.root.glob("*.partial"):
         if _is_settled(partial):
             partial.unlink(missing_ok=True)
+    remove_tree(layout.old_reuse)
 
 
 def _forget_results(layout: Layout, needed: Set[tuple[str, str]], old: Set[str]) -> None:
     """Forget the results that are about to be cleared, and those that are gone already."""
-    for file in layout.reuse.glob("*.json"):
-        known = read_results(file)
-        kept = [
-            result
-            for result in known
-            if (result["run_id"] not in old or (result["run_id"], file.stem) in needed)
-            and (layout.run(result["run_id"]).steps / file.stem).is_dir()
-        ]
-        if kept != known:
-            write_results(file, kept)
+
+    def is_kept(step: str, result: Mapping[str, Any]) -> bool:
+        run_id, folder = result["run_id"], folder_name(step)
+        return (run_id not in old or (run_id, folder) in needed) and (layout.run(run_id).steps / folder).is_dir()
+
+    store = store_of(layout)
+    if not all(is_kept(step, result) for step, results in store.results.items() for result in results):
+        store.filter(is_kept)

@@ -16,11 +16,12 @@ from typing import Any
 from azml_tasks.local.attempt import Attempt, Stopped
 from azml_tasks.local.destinations import DestinationError
 from azml_tasks.local.files import read_json
-from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.preload import Preload, modules_to_preload
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.processes import Ended, Processes
 from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.reuse.reads import InputMissingError
+from azml_tasks.local.reuse.replay import replay
 from azml_tasks.local.runner_lock import held
 from azml_tasks.local.selection import Selection
 from azml_tasks.local.site import Site
@@ -100,6 +101,7 @@ class Scheduler:
         run = self._save_run("running", process=ProcessIdentity.own())
         for record in self.records.values():
             record.save(run.places)
+            replay(record.places, run.places)
         self.tell(RunStarted(run, tuple(self.waiting), tuple(self.records.values())))
         for remark in remarks:
             self.tell(Remark(remark))
@@ -117,6 +119,7 @@ class Scheduler:
         run = self._save_run(status, finished=time.time(), stopped_by=stopped_by)
         with contextlib.suppress(OSError):  # Without it the next run hashes again.
             self.site.contents.save()
+            self.site.results.store.tidy()
         self.tell(RunFinished(run))
         return run
 
@@ -156,8 +159,7 @@ class Scheduler:
     def _begin(self, key: str) -> None:
         """Reuse the step's earlier result, or start it."""
         plan = self.site.plan[key]
-        upstream = {above: self.records[above] for above in plan.upstream if above in self.records}
-        attempt = Attempt(self.site, plan, self.snapshots[key], upstream)
+        attempt = Attempt(self.site, plan, self.snapshots[key], self.records)
         try:
             decision = attempt.decide(key in self.forced)
             if decision.result is not None:
@@ -189,7 +191,7 @@ class Scheduler:
         self.deadlines.pop(process.id, None)
         record = attempt.finish(record, process, self.stopped.pop(process.id, None))
         self._settle(record)
-        attempt.keep(record)
+        attempt.keep(record, self.processes.ahead)
 
     def _settle(self, record: StepRecord) -> None:
         """Write a step's final record, and let go or skip what follows."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from azml_tasks.local.content import Contents
 from azml_tasks.local.environment import base_environment
 from azml_tasks.local.layout import Layout
-from azml_tasks.local.objects import Objects
 from azml_tasks.local.record import RunRecord
-from azml_tasks.local.results import Results
+from azml_tasks.local.reuse.contents import Contents, Objects
+from azml_tasks.local.reuse.results import Results
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
@@ -30,6 +29,8 @@ class Site:
     virtual_environments: Mapping[str, VirtualEnvironment]
     outer: Mapping[str, str] = field(repr=False)
     warm: bool = True
+    memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
+    """What is asked once a run, since no step changes it."""
 
     @cached_property
     def environment(self) -> dict[str, str]:

@@ -15,16 +15,17 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.local.arguments import dataset_id
-from azml_tasks.local.attempt import Attempt, Decision, Stopped
-from azml_tasks.local.content import Contents
+from azml_tasks.local.attempt import Attempt, Stopped
 from azml_tasks.local.environment import STANDIN
 from azml_tasks.local.files import remove_tree
-from azml_tasks.local.fingerprint import Fingerprint
-from azml_tasks.local.inputs import InputMissingError
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.processes import Ended, Launch
 from azml_tasks.local.record import RunRecord, StepRecord
-from azml_tasks.local.results import Result
+from azml_tasks.local.reuse.contents import Contents
+from azml_tasks.local.reuse.decide import Decision
+from azml_tasks.local.reuse.reads import InputMissingError
+from azml_tasks.local.reuse.recorded import signature
+from azml_tasks.local.reuse.results import Fingerprint, Result, store_of
 from azml_tasks.local.site import Site
 from azml_tasks.local.virtual_environment import VirtualEnvironment
 from azml_tasks.reading import load_project
@@ -95,17 +96,22 @@ class Stage:
         site = Site(self.layout, plan, run, self.contents, virtual or {}, outer, warm)
         step = plan[key].step
         snapshot = build_snapshot(self.folder, step.script_directory, step.script_name)
-        known = {**self.upstream, **upstream}
-        return Attempt(
-            site, plan[key], snapshot, {above: known[above] for above in plan[key].upstream if above in known}
-        )
+        return Attempt(site, plan[key], snapshot, {**self.upstream, **upstream})
+
+    def record_reads(self, *lines: list, key: str = "train", run_id: str = "run-2") -> None:
+        """Write what the step's first process would have recorded."""
+        reads = self.layout.run(run_id).step(key).root / "reads"
+        reads.mkdir()
+        text = "".join(json.dumps(line) + "\n" for line in [["begin", 1, True, False], *lines, ["end"]])
+        (reads / "1.jsonl").write_text(text)
 
     def completed(self, **options) -> tuple[Attempt, StepRecord]:
         """Return an attempt that has completed and was kept, and its record."""
         attempt = self.attempt(**options)
         attempt.launch()
+        self.record_reads(run_id=options.get("run_id", "run-2"))
         record = attempt.finish(attempt.started("new"), Ended("train", 0))
-        attempt.keep(record)
+        attempt.keep(record, {})
         return attempt, record
 
     @property
@@ -138,6 +144,8 @@ def test_what_a_step_depends_on(stage):
                 "separator": ";",
                 "set_column_types": {"a": "long"},
                 "support_multi_line": False,
+                "version": "latest",
+                "dataset": "customers",
             },
             "table": {"content": "the digest of its output", "format": "parquet"},
             "train_input_folder": {"content": "the digest of its output", "format": "folder"},
@@ -145,10 +153,8 @@ def test_what_a_step_depends_on(stage):
         environment={
             "python": platform.python_version(),
             "definition": None,
-            "packages": {},
             "variables": {"OWN": "1", "PYTHONPATH": "/own"},
         },
-        after={"load": "run-1"},
     )
 
 
@@ -381,25 +387,23 @@ def test_what_a_completed_step_left_is_kept_for_later_runs(stage):
     attempt = stage.attempt()
     attempt.launch()
     (stage.places.work / "outputs" / "model.bin").touch()
-    (stage.places.root / "reads.jsonl").write_text(json.dumps({"path": str(stage.folder / "code/lib.py")}))
+    (stage.folder / "conf.txt").write_text("1")
+    stage.record_reads(["file", str(stage.folder / "conf.txt"), signature(str(stage.folder / "conf.txt"))])
     record = attempt.finish(attempt.started("new"), Ended("train", 0))
 
-    attempt.keep(record)
+    attempt.keep(record, {})
 
+    later = stage.attempt(run_id="run-3")
     result = Result(
         run_id="run-2",
         places=stage.places,
         fingerprint=attempt.fingerprint,
         outputs=record.outputs,
         artifacts=stage.contents.digest(stage.places.artifacts),
-        observed={
-            ".azml/models": "",
-            "code/lib.py": stage.contents.digest(stage.folder / "code/lib.py"),
-            "the variable OWN": hashlib.sha256(b'"1"').hexdigest(),
-        },
+        reads={"file:conf.txt": hashlib.sha256(b"1").hexdigest()[:32]},
+        sets=later._site.results.of("train").latest.sets,
     )
     record.save(stage.layout.run("run-2"))
-    later = stage.attempt(run_id="run-3")
     assert later.decide(forced=False) == Decision(result, "reused from run-2")
     assert later.reuse(result, "reused from run-2") == later.record_of(result, "reused from run-2")
     assert later.record_of(result, "reused from run-2") == StepRecord(
@@ -410,13 +414,14 @@ def test_what_a_completed_step_left_is_kept_for_later_runs(stage):
 def test_what_did_not_complete_or_read_other_data_than_there_are_now_is_not_kept(stage):
     attempt = stage.attempt()
     attempt.launch()
+    stage.record_reads()
     record = attempt.finish(attempt.started("new"), Ended("train", 0))
-    attempt.keep(replace(record, status="failed"))
-    assert not stage.layout.reuse.exists()
+    attempt.keep(replace(record, status="failed"), {})
+    assert not stage.layout.results.exists()
 
     (stage.folder / "data.csv").write_text("a\n2\n")
-    attempt.keep(record)
-    assert not stage.layout.reuse.exists()
+    attempt.keep(record, {})
+    assert stage.attempt(run_id="run-3").decide(False) == Decision(None, "its inputs changed while it last ran")
 
 
 def test_what_read_data_that_are_gone_now_is_not_kept(stage):
@@ -425,24 +430,35 @@ def test_what_read_data_that_are_gone_now_is_not_kept(stage):
     record = attempt.finish(attempt.started("new"), Ended("train", 0))
     (stage.folder / "data.csv").unlink()
 
-    attempt.keep(record)
+    attempt.keep(record, {})
 
-    assert not stage.layout.reuse.exists()
+    assert store_of(stage.layout).results == {}
 
 
-@pytest.mark.parametrize(
-    ("name", "is_kept"), [("notes.txt", True), ("data.csv", False), (".azml/datasets/d/1.json", True)]
-)
-def test_what_found_a_dataset_by_name_is_kept_unless_its_data_changed_meanwhile(stage, name, is_kept):
-    (stage.folder / "load.py").write_text("from azureml.core import Dataset\nDataset.get_by_name(ws, name)")
-    attempt = stage.attempt("load")
+@pytest.mark.parametrize("text", ["2", "1", None])
+def test_what_changed_while_the_step_read_it_is_not_kept(stage, text):
+    file = stage.folder / "conf.txt"
+    file.write_text("1")
+    attempt = stage.attempt()
     attempt.launch()
-    (stage.folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (stage.folder / name).write_text("changed")
+    stage.record_reads(["file", str(file), signature(str(file))])
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
 
-    attempt.keep(attempt.finish(attempt.started("new"), Ended("load", 0)))
+    attempt.keep(attempt.finish(attempt.started("new"), Ended("train", 0)), {})
 
-    assert stage.layout.reuse.exists() == is_kept
+    assert stage.attempt(run_id="run-3").decide(False) == Decision(None, "conf.txt changed while it last ran")
+
+
+def test_a_step_that_left_no_record_of_its_reads_is_not_kept(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+
+    attempt.keep(attempt.finish(attempt.started("new"), Ended("train", 0)), {})
+
+    reason = "its last run left no record of what it read"
+    assert stage.attempt(run_id="run-3").decide(False) == Decision(None, reason)
 
 
 def test_why_a_step_runs(stage):

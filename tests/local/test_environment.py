@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -114,33 +113,27 @@ HERE = platform.python_version()
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", {"definition": None, "packages": {}, "variables": {}}),
-        ("env_name: curated", {"definition": "curated", "packages": {}, "variables": {}}),
+        ("", {"definition": None, "variables": {}}),
+        ("env_name: curated", {"definition": "curated", "variables": {}}),
         (
             "env_name: e\nenvironments: {e: {environment_variables: {A: '1'}}}",
-            {"definition": {}, "packages": {}, "variables": {"A": "1"}},
+            {"definition": {}, "variables": {"A": "1"}},
         ),
         (
             "env_name: e\n"
             "environments: {e: {pip_packages: ['PyTest>=8', pyyaml, 'no_such.thing', ' jinja2[x] ; z', '-e .']}}",
             {
                 "definition": {"pip_packages": ["PyTest>=8", "pyyaml", "no_such.thing", " jinja2[x] ; z", "-e ."]},
-                "packages": {
-                    "PyTest": version("pytest"),
-                    "jinja2": version("jinja2"),
-                    "no_such.thing": "",
-                    "pyyaml": version("pyyaml"),
-                },
                 "variables": {},
             },
         ),
         (
             "env_name: e\nenvironments: {e: {conda_file: conda.yml}}",
-            {"definition": {"conda_file": "the conda file \ufffd"}, "packages": {}, "variables": {}},
+            {"definition": {"conda_file": "the conda file \ufffd"}, "variables": {}},
         ),
         (
             "env_name: e\nenvironments: {e: {dockerfile: Dockerfile, python_version: '3.10'}}",
-            {"definition": {"dockerfile": "FROM x", "python_version": "3.10"}, "packages": {}, "variables": {}},
+            {"definition": {"dockerfile": "FROM x", "python_version": "3.10"}, "variables": {}},
         ),
     ],
 )
@@ -149,20 +142,6 @@ def test_what_of_an_environment_counts_when_a_result_is_reused(tmp_path, text, e
     (tmp_path / "Dockerfile").write_text("FROM x")
 
     assert definition(tmp_path, text) == {"python": HERE, **expected}
-
-
-def test_the_versions_of_what_a_conda_file_or_conda_packages_ask_for_count_too(tmp_path):
-    conda_file = "dependencies: [python=3.10, pyyaml=6, pip, {pip: [pytest, 'Jinja2>=3']}]"
-    (tmp_path / "conda.yml").write_text(conda_file)
-    packages = {name: version(name) for name in ("Jinja2", "pytest", "pyyaml")}
-
-    in_file = definition(tmp_path, "env_name: e\nenvironments: {e: {conda_file: conda.yml}}")
-    in_keys = definition(
-        tmp_path, "env_name: e\nenvironments: {e: {conda_packages: ['pyyaml=6'], pip_packages: [pytest]}}"
-    )
-
-    assert in_file["packages"] == packages
-    assert in_keys["packages"] == {name: packages[name] for name in ("pytest", "pyyaml")}
 
 
 def test_the_variables_of_a_step_win_over_those_of_its_environment(tmp_path):
@@ -178,13 +157,12 @@ def test_the_variables_of_a_step_win_over_those_of_its_environment(tmp_path):
     assert found["variables"] == {"A": "1", "B": "2", "C": "2"}
 
 
-def test_in_a_virtual_environment_its_own_python_and_packages_count(tmp_path):
+def test_in_a_virtual_environment_its_own_python_counts(tmp_path):
     virtual = VirtualEnvironment(Path("/v/python"), "digest", "3.10.4", {"scikit-learn": "1.5"})
 
     assert definition(tmp_path, "env_name: e\nenvironments: {e: {pip_packages: [Scikit_Learn, pytest]}}", virtual) == {
         "python": "3.10.4",
         "definition": {"pip_packages": ["Scikit_Learn", "pytest"]},
-        "packages": {"Scikit_Learn": "1.5", "pytest": ""},
         "variables": {},
     }
 

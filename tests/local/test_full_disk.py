@@ -159,7 +159,7 @@ def test_a_disk_that_fills_up_below_what_a_run_prints_does_not_end_it(project):
 
 
 def test_a_run_whose_hashes_cannot_be_kept_has_completed_all_the_same(project, monkeypatch):
-    monkeypatch.setattr("azml_tasks.local.content._SETTLED", -60.0)  # So that they are to be kept at once.
+    monkeypatch.setattr("azml_tasks.local.reuse.contents._SETTLED", -60.0)  # So that they are to be kept at once.
     project.line(one=PASS_ALONG + f"os.mkdir({str(project.folder / '.azml/hashes.json')!r})")
 
     assert project.run().status == "completed"

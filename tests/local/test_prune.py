@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import RunError, UsageError
-from azml_tasks.local.content import Contents
-from azml_tasks.local.files import read_json, write_json
+from azml_tasks.local.files import write_json
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.record import RunRecord, StepRecord
-from azml_tasks.local.results import Result, Results
+from azml_tasks.local.reuse.contents import Contents
+from azml_tasks.local.reuse.results import Result, Results, store_of
 from azml_tasks.local.runs import find_run, list_runs, new_run, prune
-from tests.local.test_fingerprint import OLD
+from tests.local.reuse.test_fingerprint import OLD
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_the_results_that_the_next_run_starts_from_stay_and_cleared_ones_are_for
     assert [path for path in under(layout) if "file" in path] == [
         *("run-2/steps/a/file", "run-3/steps/a/file", "run-3/steps/b/file"),
     ]
-    kept = {step: [result["run_id"] for result in read_json(layout.results_of(step))["results"]] for step in "ab"}
+    kept = {step: [result["run_id"] for result in store_of(layout).results.get(step, [])] for step in "ab"}
     assert kept == {"a": ["run-2", "run-3"], "b": ["run-3"]}
     assert Results(layout, Contents(layout.hashes)).of("a").latest.run_id == "run-2"
 
@@ -185,11 +185,11 @@ def test_the_results_that_the_next_run_starts_from_stay_and_cleared_ones_are_for
 def test_files_of_results_that_lost_none_are_not_written_again(layout):
     plant(layout, "run-1", a="run-1")
     known(layout, "a", "run-1")
-    before = layout.results_of("a").stat()
+    before = layout.results.stat()
 
     prune(layout.project)
 
-    assert layout.results_of("a").stat().st_ino == before.st_ino
+    assert layout.results.stat().st_ino == before.st_ino
 
 
 @pytest.mark.parametrize(("status", "stay"), [("completed", False), ("running", True)])
@@ -201,7 +201,7 @@ def test_contents_of_snapshots_go_unless_a_run_needs_them(layout, status, stay):
     prune(layout.project)
 
     assert layout.objects.exists() == stay
-    assert (read_json(layout.results_of("a"))["results"] == []) == (not stay)
+    assert ("a" not in store_of(layout).results) == (not stay)
 
 
 def test_when_dry_nothing_is_cleared(layout):
@@ -213,7 +213,7 @@ def test_when_dry_nothing_is_cleared(layout):
 
     assert layout.objects.exists()
     assert under(layout) == [f"run-1/steps/a/{name}" for name in ("file", "record.json", "work")]
-    assert read_json(layout.results_of("a"))["results"] != []
+    assert "a" in store_of(layout).results
 
 
 def test_the_folders_that_registered_datasets_are_made_of_stay(layout, tmp_path):
@@ -231,9 +231,7 @@ def test_the_folders_that_registered_datasets_are_made_of_stay(layout, tmp_path)
 
 def test_a_damaged_file_of_results_does_not_hinder(layout):
     plant(layout, "run-1", a="run-1")
-    layout.reuse.mkdir()
-    layout.results_of("a").write_text("{")
-    layout.results_of("b").write_text("{}")
+    layout.results.write_text("{")
 
     assert prune(layout.project, keep=0) == ["run-1"]
 
@@ -277,30 +275,33 @@ def test_what_killed_runs_left_is_cleared_when_nothing_can_be_writing_it(layout)
     ]
 
 
-@pytest.mark.parametrize(
-    ("status", "stay"), [("completed", []), ("running", ["a.json.1.2.partial", "b.json.1.2.partial"])]
-)
+@pytest.mark.parametrize(("status", "stay"), [("completed", []), ("running", ["a.json.1.2.partial"])])
 def test_half_written_files_are_cleared_unless_a_run_goes_on(layout, status, stay):
     plant(layout, "run-1", status)
-    layout.reuse.mkdir()
-    for folder, name in ((layout.root, "a"), (layout.reuse, "b")):
-        (folder / f"{name}.json.1.2.partial").write_text("{")
-        age(folder / f"{name}.json.1.2.partial")
-        (folder / f"{name}.new.partial").write_text("{")
+    (layout.root / "a.json.1.2.partial").write_text("{")
+    age(layout.root / "a.json.1.2.partial")
+    (layout.root / "a.new.partial").write_text("{")
 
     prune(layout.project)
 
-    assert sorted(path.name for path in layout.root.rglob("*.partial")) == sorted(
-        [*stay, "a.new.partial", "b.new.partial"]
-    )
+    assert sorted(path.name for path in layout.root.rglob("*.partial")) == sorted([*stay, "a.new.partial"])
+
+
+def test_the_results_of_0_3_0_go_with_the_runs(layout):
+    plant(layout, "run-1", a="run-1")
+    layout.old_reuse.mkdir()
+    (layout.old_reuse / "a.json").write_text("{}")
+
+    assert prune(layout.project, keep=0) == ["run-1"]
+    assert not layout.old_reuse.exists()
 
 
 def test_what_cannot_be_cleared_is_said(layout):
     """A folder stands where a file is; nothing else stops the superuser."""
-    (layout.reuse / "a.partial").mkdir(parents=True)
-    os.utime(layout.reuse / "a.partial", (0, 0))
+    (layout.root / "a.partial").mkdir(parents=True)
+    os.utime(layout.root / "a.partial", (0, 0))
 
     with pytest.raises(RunError) as caught:
         prune(layout.project)
 
-    assert str(caught.value) == f"not everything could be cleared: Is a directory: {layout.reuse / 'a.partial'}"
+    assert str(caught.value) == f"not everything could be cleared: Is a directory: {layout.root / 'a.partial'}"

@@ -201,7 +201,7 @@ def test_a_failed_step_is_not_reused_and_the_next_run_goes_on_from_it(project):
     assert project.log(run, "three") == "read: one two \n"
 
 
-def test_a_step_that_runs_after_another_runs_again_when_that_one_did(project):
+def test_a_step_that_runs_after_another_and_reads_nothing_of_it_is_reused_when_that_one_runs_again(project):
     project.pipeline(
         """
         steps:
@@ -217,10 +217,7 @@ def test_a_step_that_runs_after_another_runs_again_when_that_one_did(project):
     project.write({"load.py": "# new"})
     run = project.run()
 
-    assert project.reasons(run) == {
-        "load": "its script changed (load.py)",
-        "report": "it runs after load, which ran again",
-    }
+    assert project.statuses(run) == {"load": "completed", "report": "reused"}
 
 
 @pytest.mark.parametrize("options", [{}, {"force": True}, {"only": "a"}])
@@ -237,7 +234,7 @@ def test_a_dataset_that_changes_while_its_step_runs_is_read_again_next_time(proj
     assert [project.run(**options)["a"].status, project.run()["a"].status] == ["completed", "completed"]
 
 
-def test_a_dataset_that_a_script_finds_by_name_and_that_changes_meanwhile_is_read_again_next_time(project):
+def test_a_dataset_that_a_script_finds_by_name_and_changes_itself_counts_as_it_was_left(project):
     project.write({"data.csv": "a\n10\n"})
     project.pipeline(
         NAMED.format(),
@@ -248,7 +245,7 @@ def test_a_dataset_that_a_script_finds_by_name_and_that_changes_meanwhile_is_rea
         """,
     )
 
-    assert [project.run()["a"].status for _ in range(2)] == ["completed", "completed"]
+    assert [project.run()["a"].status for _ in range(2)] == ["completed", "reused"]  # It left what it read itself.
 
 
 def test_a_script_that_registers_what_it_may_also_look_up_is_reused_all_the_same(project):
@@ -281,23 +278,6 @@ def test_a_dataset_that_its_step_takes_away_is_missed_by_the_next_run_alone(proj
     assert project.run(force=True)["a"].message == "the data of dataset 'customers' are not there: data.csv"
 
 
-def test_what_a_script_notes_as_read_counts_as_an_input(project):
-    project.write({"model.bin": "1"})
-    project.line(
-        a=f"""
-            import json, os
-            with open(os.path.dirname(os.environ["AZML_RUN_CONTEXT"]) + "/reads.jsonl", "w") as file:
-                file.write(json.dumps({{"path": {str(project.folder / "model.bin")!r}}}))
-        """
-    )
-    project.run()
-    assert project.statuses(project.run()) == {"a": "reused"}
-
-    project.write({"model.bin": "2"})
-
-    assert project.reasons(project.run()) == {"a": "what it may read in model.bin changed"}
-
-
 NAMED = """
     datasets: {{customers: {{local_path: data.csv}}, others: {{local_path: "more/*.csv"}}}}
     steps: {{a: {{script_name: a.py}}}}
@@ -305,26 +285,54 @@ NAMED = """
 
 
 @pytest.mark.parametrize(
-    ("script", "touched", "place"),
+    ("script", "touched", "reason"),
     [
-        ("Dataset.get_by_name(ws, 'customers')", "data.csv", "data.csv"),
-        ("ws.datasets['others']", "more/1.csv", "more/*.csv"),
-        ("Dataset.get_by_name(ws, 'customers')", ".azml/datasets/made/1.json", ".azml/datasets"),
-        ("Model.list(ws)", ".azml/models/m/1/file", ".azml/models"),
-        ("Datastore.get_default(ws)", ".azml/datastores/workspaceblobstore/x.csv", ".azml/datastores"),
+        ("Dataset.get_by_name(ws, 'customers').to_pandas_dataframe()", "data.csv", "data.csv changed"),
+        ("ws.datasets['others'].to_pandas_dataframe()", "more/1.csv", "more/1.csv changed"),
+        ("Dataset.get_by_name(ws, 'customers')", ".azml/datasets/customers/2.json", "the registered datasets changed"),
+        ("Model.list(ws)", ".azml/models/m/1/model.json", "the registered models changed"),
+        (
+            "Datastore.get_default(ws).download('.')",
+            ".azml/datastores/workspaceblobstore/x.csv",
+            "the files in .azml/datastores/workspaceblobstore changed",
+        ),
     ],
 )
-def test_what_a_script_looks_up_in_the_workspace_counts_as_its_input(project, script, touched, place):
-    project.write({"data.csv": "a\n10\n", "more/1.csv": "a\n10\n"})
+def test_what_a_script_looks_up_in_the_workspace_counts_as_its_input(project, script, touched, reason):
+    project.write({"data.csv": "a\n10\n", "more/1.csv": "a\n10\n", ".azml/datastores/workspaceblobstore/y.csv": ""})
     names = [name for name in ("Dataset", "Datastore", "Model") if f"{name}." in script]
     imports = f"from azureml.core import {', '.join(['Run', *names])}\nws = Run.get_context().experiment.workspace\n"
     project.pipeline(NAMED.format(), a=imports + script)
     assert project.run().status == "completed"
     assert project.statuses(project.run()) == {"a": "reused"}
 
-    project.write({touched: "a\n20\n" if touched.endswith("csv") else "{}"})
+    described = (
+        '{"id": "1", "name": "customers", "description": null, "tags": {}, "definition": {"kind": "file", "paths": []}'
+    )
+    described += ', "created_time": "2026-01-01T00:00:00+00:00", "file": "x"}'
+    project.write({touched: "a\n20\n" if touched.endswith("csv") else described})
 
-    assert project.run()["a"].reason == f"what it may read in {place} changed"
+    assert project.run()["a"].reason == reason
+
+
+@pytest.mark.parametrize(
+    ("script", "touched"),
+    [
+        ("Dataset.get_by_name(ws, 'customers')", "data.csv"),
+        ("Dataset.get_by_name(ws, 'customers')", ".azml/datasets/made/1.json"),
+        ("Model(ws, 'mine')", ".azml/models/other/1/model.json"),
+    ],
+)
+def test_what_a_script_did_not_read_of_the_workspace_does_not_count(project, script, touched):
+    described = '{"created_time": "2026-01-01T00:00:00+00:00", "file": "x"}'
+    project.write({"data.csv": "a\n10\n", ".azml/models/mine/1/model.json": described})
+    imports = "from azureml.core import Dataset, Model, Run\nws = Run.get_context().experiment.workspace\n"
+    project.pipeline(NAMED.format(), a=imports + script)
+    assert project.run().status == "completed"
+
+    project.write({touched: described})
+
+    assert project.statuses(project.run()) == {"a": "reused"}
 
 
 LOOKS_UP = "import os\nfrom azureml.core import Dataset, Run\nrun = Run.get_context()\nws = run.experiment.workspace\n"
@@ -333,15 +341,15 @@ LOOKS_UP = "import os\nfrom azureml.core import Dataset, Run\nrun = Run.get_cont
 @pytest.mark.parametrize(
     ("script", "old", "new", "reason"),
     [
-        ("ws.datasets['customers']", "data.csv", "other.csv", "the datasets of pipeline.yaml changed"),
+        ("ws.datasets['customers']", "data.csv", "other.csv", "dataset customers changed"),
         (
             "Dataset.get_by_name(ws, 'customers')",
             "data.csv",
             "data.csv, set_column_types: {a: string}",
-            "the datasets of pipeline.yaml changed",
+            "dataset customers changed",
         ),
-        ("list(ws.datasets)", '*.csv"}', '*.csv"}, new: {}', "the datasets of pipeline.yaml changed"),
-        ("ws.datastores", "raw", "cooked", "the datastores of pipeline.yaml changed"),
+        ("list(ws.datasets)", '*.csv"}', '*.csv"}, new: {local_path: more}', "the list of datasets changed"),
+        ("ws.datastores['lake'].container_name", "raw", "cooked", "datastore lake changed"),
     ],
 )
 def test_what_the_file_says_of_what_a_script_looks_up_counts(project, script, old, new, reason):
@@ -366,7 +374,7 @@ def test_a_variable_that_a_script_asks_for_counts_and_others_do_not(project, mon
     changed = project.run()
 
     assert project.statuses(again) == {"a": "reused"}
-    assert project.reasons(changed) == {"a": "the variable THRESHOLD changed"}
+    assert project.reasons(changed) == {"a": "variable THRESHOLD changed"}
     assert project.log(changed, "a") == "0.9\n"
     assert [step.reason for step in forecast(load_project(project.folder / "pipeline.yaml").plan, project.folder)] == [
         f"reused from {changed.id}"
@@ -385,7 +393,7 @@ def test_a_step_that_asks_for_the_runs_of_others_runs_again_when_they_did(projec
 
     edit(project, "pipeline.yaml", "lr: 1", "lr: 2")
 
-    assert project.reasons(project.run())["judge"] == "the runs of the steps before it changed"
+    assert project.reasons(project.run())["judge"] == "what step 'train' recorded changed"
 
 
 REGISTERS = BEGINNING + "from azureml.core import Model\nopen('m', 'w').close()\n"
@@ -395,19 +403,18 @@ REGISTERS = BEGINNING + "from azureml.core import Model\nopen('m', 'w').close()\
     "register",
     ["Model.register(run.experiment.workspace, 'm', NAME)", "run.upload_file('m', 'm'); run.register_model(NAME, 'm')"],
 )
-def test_steps_that_register_models_do_not_mind_each_other_but_their_own(project, register):
+def test_a_model_that_was_removed_is_registered_again_when_its_step_is_reused(project, register):
     project.line(**{name: REGISTERS + register.replace("NAME", repr(name)) for name in ("first", "second")})
     assert project.run().status == "completed"
     assert project.statuses(project.run()) == {"first": "reused", "second": "reused"}
 
     shutil.rmtree(project.folder / ".azml/models/second")
 
-    run = project.run()
-    assert project.statuses(run) == {"first": "reused", "second": "completed"}
-    assert run["second"].reason == "what it may read in .azml/models/second/1 changed"
+    assert project.statuses(project.run()) == {"first": "reused", "second": "reused"}
+    assert [path.name for path in (project.folder / ".azml/models/second").iterdir()] == ["1"]
 
 
-def test_a_dataset_that_a_script_registered_is_registered_anew_when_it_is_gone(project):
+def test_a_dataset_that_was_removed_is_registered_again_when_its_step_is_reused(project):
     made = "Dataset.File.from_files((ws.get_default_datastore(), 'x'), validate=False)"
     project.line(a=LOOKS_UP + f"{made}.register(ws, 'made', create_new_version=True)\n")
     assert project.run().status == "completed"
@@ -415,7 +422,8 @@ def test_a_dataset_that_a_script_registered_is_registered_anew_when_it_is_gone(p
 
     shutil.rmtree(project.folder / ".azml/datasets")
 
-    assert project.reasons(project.run()) == {"a": "what it may read in .azml/datasets/made/1.json changed"}
+    assert project.statuses(project.run()) == {"a": "reused"}
+    assert (project.folder / ".azml/datasets/made/1.json").exists()
 
 
 def test_the_name_of_a_file_counts_where_a_script_sees_it(project):
@@ -611,8 +619,8 @@ def test_outputs_that_are_gone_from_the_file_or_were_added_beside_those_that_are
 
 
 def test_a_result_whose_record_does_not_have_its_outputs_is_not_reused(three):
-    file = three.folder / ".azml/reuse/one.json"
-    file.write_text(re.sub(r'"outputs": ?\{[^}]*\}', '"outputs": {}', file.read_text()))
+    file = three.folder / ".azml/reuse.jsonl"
+    file.write_text(re.sub(r'"outputs":\{"one_output_folder"[^}]*\}', '"outputs":{}', file.read_text()))
 
     run = three.run()
 
@@ -656,7 +664,7 @@ def test_a_project_that_is_moved_keeps_its_results(three, tmp_path):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("file", ["hashes.json", "reuse/one.json"])
+@pytest.mark.parametrize("file", ["hashes.json", "reuse.jsonl"])
 @pytest.mark.parametrize(
     "content",
     [
@@ -673,12 +681,12 @@ def test_a_file_of_azml_that_is_damaged_costs_time_and_nothing_else(three, file,
     (three.folder / ".azml" / file).write_text(content)
 
     assert three.run().status == "completed"
-    assert prune(three.folder, keep=1) == []
+    assert prune(three.folder, keep=1) == ([three.first.id] if file == "reuse.jsonl" else [])
 
 
 def test_a_result_of_another_release_is_said_to_be_one(three):
     three.run()
-    file = three.folder / ".azml/reuse/one.json"
+    file = three.folder / ".azml/reuse.jsonl"
     file.write_text(re.sub('"digest":"[0-9a-f]+"', '"digest":"of another release"', file.read_text()))
 
     assert three.reasons(three.run())["one"] == "its earlier result is of another release of azml-tasks"

@@ -7,17 +7,16 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import RunError
-from azml_tasks.local.content import Contents
 from azml_tasks.local.files import remove_tree
 from azml_tasks.local.layout import Layout
-from azml_tasks.local.objects import Objects
 from azml_tasks.local.preparation import given_steps, keep_snapshots
 from azml_tasks.local.record import StepRecord
-from azml_tasks.local.results import Result, Results
+from azml_tasks.local.reuse.contents import Contents, Objects
+from azml_tasks.local.reuse.results import Result, Results
 from azml_tasks.local.selection import Selection, select
 from azml_tasks.reading import load_project
 from azml_tasks.wiring import Plan
-from tests.local.test_fingerprint import OLD
+from tests.local.reuse.test_fingerprint import OLD
 
 PIPELINE = """\
 datasets: {customers: {local_path: data.csv}}

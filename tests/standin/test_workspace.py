@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azml_tasks.standin.azml_local.secrets import _read
+from azml_tasks.standin.azml_local.secrets import read_env_file
 from tests.standin.step import Step
 
 
@@ -181,7 +181,7 @@ def test_an_env_file_is_read_as_dotenv_reads_it(tmp_path) -> None:
     file = tmp_path / ".env"
     file.write_text(ENV_FILE, encoding="utf-8")
 
-    found = _read(str(file))
+    found = read_env_file(str(file))
 
     assert found == {
         "PLAIN": "one two",
@@ -196,4 +196,4 @@ def test_an_env_file_is_read_as_dotenv_reads_it(tmp_path) -> None:
     }
     dotenv = pytest.importorskip("dotenv")
     file.write_text(ENV_FILE.replace('OPEN="never closed\n', "").replace("no assignment\n=no name\n", ""))
-    assert _read(str(file)) == dotenv.dotenv_values(file, interpolate=False)
+    assert read_env_file(str(file)) == dotenv.dotenv_values(file, interpolate=False)

@@ -39,6 +39,7 @@ def run_script(argv: list[str], path: list[str], environment: dict[str, str]) ->
     The working directory and the standard streams are already the script's own.
     """
     _set_environment(environment)
+    _begin()
     sys.argv = list(argv)
     sys.orig_argv = [sys.executable, *argv]
     sys.path[:0] = path
@@ -67,6 +68,14 @@ def _set_environment(environment: dict[str, str]) -> None:
     for name, value in environment.items():
         if os.environ.get(name) != value:
             os.environ[name] = value
+
+
+def _begin() -> None:
+    """Do what `sitecustomize` of the stand-in does in a new interpreter."""
+    with contextlib.suppress(Exception):
+        from azml_local import start  # type: ignore[import-not-found]
+
+        start.begin()
 
 
 def _freshen() -> None:

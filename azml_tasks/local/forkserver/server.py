@@ -8,8 +8,9 @@ them, and all of it ends when the process at the other end of the socket is gone
 The modules of its command line are imported at once. Over the socket go JSON objects, a line each. To here: once and
 first {"light": modules, "heavy": modules}, which are imported too, the heavy ones if a fork is safe after them; then
 {"start": id, ...}, {"kill": id, "signal": n}. From here: {"started": id, "pid": n},
-{"ended": id, "status": n, "cpu": s, "memory": kB} with the status as `waitpid` gives it, and
-{"refused": id, "reason": text}.
+{"ended": id, "status": n, "cpu": s, "memory": kB} with the status as `waitpid` gives it,
+{"refused": id, "reason": text}, and once {"ahead": {...}}: what all that are forked depend on (see
+azml_local/reads.py).
 """
 
 from __future__ import annotations
@@ -291,6 +292,10 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
 
     Begins again without the heavy ones if no fork is safe after them.
     """
+    _import(["azml_local.reads"])
+    reads = sys.modules.get("azml_local.reads")
+    if reads is not None:
+        reads.prepare()
     _import(at_once)
     sys.modules["argparse"].ArgumentParser().parse_args([])  # Its first use takes longer than its import.
     if not begun_again:
@@ -303,6 +308,9 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
             command = [sys.executable, __file__, str(connection.fileno()), modules, _AGAIN]
             os.execv(sys.executable, command)  # noqa: S606 - no shell
     azml_script.imported_ahead.update(sys.modules)
+    if reads is not None:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(json.dumps({"ahead": reads.ahead()}).encode() + b"\n")
     # What is here already is never garbage: collecting in a child would only copy its pages.
     gc.collect()
     gc.freeze()

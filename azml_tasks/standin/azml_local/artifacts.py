@@ -30,10 +30,14 @@ _IMAGES = (  # the first bytes of the kinds of image that the SDK takes
 
 
 class Artifacts:
-    """The files of one run, in a folder; `working_dir` is set for the run of the step itself."""
+    """The files of one run, in a folder; `working_dir` is set for the run of the step itself.
 
-    def __init__(self, folder: str, working_dir: str | None = None) -> None:
+    `added` is called with the name of each file that is added.
+    """
+
+    def __init__(self, folder: str, working_dir: str | None = None, added=None) -> None:
         self.folder = folder
+        self._added = added
         self._working_dir = working_dir
 
     def names(self) -> list[str]:
@@ -69,6 +73,8 @@ class Artifacts:
                 _copy(stream, file)
         except FileExistsError:
             raise AzureMLAggregatedException([f"ResourceConflict: the run already has a file {name!r}"]) from None
+        if self._added is not None:
+            self._added(clean(name))
         return target
 
     def get(self, name: str, path: str) -> None:

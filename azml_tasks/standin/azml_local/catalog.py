@@ -13,6 +13,7 @@ from .context import Context, did_you_mean, here
 from .dataset import AbstractDataset, Registration, definition_id
 from .errors import UserErrorException
 from .files import FileDataset
+from .reads import fact, quietly
 from .tabular import TabularDataset
 
 # Stands for the project's folder in what is written, so that the project can be moved.
@@ -86,6 +87,7 @@ def get_by_id(workspace, saved_id: str) -> AbstractDataset:
     raise UserErrorException(f"there is no dataset with the id {saved_id!r} in this project")
 
 
+@quietly
 def register(dataset, workspace, name, description, tags, create_new_version) -> AbstractDataset:
     """Register a dataset under a name; the same one again makes no new version."""
     context = here("dataset.register")
@@ -195,12 +197,13 @@ def _of_here(context: Context, definition: dict) -> dict:
 
 
 def _versions(context: Context, workspace, name: str) -> dict[int, AbstractDataset]:
+    fact(f"datasets/{name}")
     versions: dict[int, AbstractDataset] = {}
     if name in context.datasets:
         declared = _declared(workspace, name, context.datasets[name])
         versions[declared.version] = declared
-    folder = _folder(context, name) if os.path.isdir(_root(context)) else None
-    for file in os.listdir(folder) if folder and os.path.isdir(folder) else []:
+    folder = _folder(context, name) if _has_any(context) else os.path.join(_root(context), str(name))
+    for file in os.listdir(folder) if os.path.isdir(folder) else []:
         stem, extension = os.path.splitext(file)
         if extension == ".json" and stem.isdigit():
             described = records.load(os.path.join(folder, file))
@@ -211,7 +214,13 @@ def _versions(context: Context, workspace, name: str) -> dict[int, AbstractDatas
     return versions
 
 
+@quietly
+def _has_any(context: Context) -> bool:
+    return os.path.isdir(_root(context))
+
+
 def _names(context: Context) -> list[str]:
+    fact("datasets")
     folder = _root(context)
     if not os.path.isdir(folder):
         return sorted(context.datasets)

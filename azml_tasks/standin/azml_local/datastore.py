@@ -8,6 +8,7 @@ import sys
 
 from .context import did_you_mean, here
 from .errors import UserErrorException
+from .reads import fact
 from .refusals import refuses
 
 _DEFAULT = "workspaceblobstore"
@@ -40,6 +41,7 @@ class Datastore:
     def get(workspace, datastore_name):
         """Return the datastore of a name that pipeline.yaml declares or every workspace has."""
         context = here("a Datastore")
+        fact(f"datastores/{datastore_name}")
         if datastore_name not in context.datastores and datastore_name not in _OF_EVERY_WORKSPACE:
             known = [*context.datastores, *_OF_EVERY_WORKSPACE]
             raise UserErrorException(
@@ -64,6 +66,7 @@ class Datastore:
 
 def datastores(workspace) -> dict:
     """Return the declared datastores and the default one, by name."""
+    fact("datastores")
     names = {*here("workspace.datastores").datastores, _DEFAULT}
     return {name: Datastore.get(workspace, name) for name in sorted(names)}
 

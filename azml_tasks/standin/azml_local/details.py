@@ -8,6 +8,7 @@ import traceback
 
 from .context import here
 from .errors import UserErrorException
+from .reads import fact
 
 _MOST_CHILDREN = 100
 _BATCH_TAG = "azureml.batch_child_number"
@@ -18,6 +19,8 @@ def details(run) -> dict:
     context = here("run.get_details")
     from . import records
 
+    fact("compute_name")
+    fact("environment_name")
     ended = records.load(run._folder.file("status.json"))
     told = {
         "runId": run.id,

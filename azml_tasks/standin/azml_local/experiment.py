@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .reads import fact
 from .refusals import refuses
 
 
@@ -26,12 +27,13 @@ class Experiment:
     @property
     def name(self):
         """The experiment's name."""
+        fact("experiment")
         return self._name
 
     @property
     def id(self):
         """The experiment's id; its name, on this machine."""
-        return self._name
+        return self.name
 
     @property
     def workspace(self):
@@ -90,10 +92,11 @@ class Experiment:
         from .context import here
 
         name = here("Experiment.list").experiment
+        fact("experiment")
         return [Experiment(workspace, name)] if experiment_name in (None, name) else []
 
     def __repr__(self):
-        return f"Experiment(Name: {self._name},\nWorkspace: {self._workspace.name})"
+        return f"Experiment(Name: {self.name},\nWorkspace: {self._workspace.name})"
 
 
 _tags: dict[str, dict] = {}

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from . import records
 from .artifacts import Artifacts
-from .context import Context, did_you_mean
+from .context import Context, current, did_you_mean
 from .errors import UserErrorException
 
+# Where a step's folder holds what the step did to the pipeline's run.
+ON_PARENT = "on_parent.jsonl"
 # What the runner records of a run or a step, by the SDK's name of it.
 _STATUSES = {
     "waiting": "NotStarted",
@@ -45,12 +47,24 @@ class Folder:
         self.name = name
         self.kind = kind
         self.parent = parent
-        self.artifacts = artifacts or Artifacts(os.path.join(path, "artifacts"))
+        self.artifacts = artifacts or Artifacts(os.path.join(path, "artifacts"), added=self._note_artifact)
         self._record = record
 
     def file(self, name: str) -> str:
         """Return the path of a file of records."""
         return os.path.join(self.path, name)
+
+    def append(self, name: str, record: dict) -> None:
+        """Add a record to a file of records; what a step adds to the pipeline's run says which step it was."""
+        if self.kind == "azureml.PipelineRun":
+            record = {**record, "by": _own_name()}
+            self.note({"file": name, "record": record})
+        records.append(self.file(name), record)
+
+    def note(self, record: dict) -> None:
+        """Note what a step does to the pipeline's run, which is done again to the next one when the step is reused."""
+        if self.kind == "azureml.PipelineRun" and (context := current()) is not None:
+            records.append(os.path.join(context.step_dir, ON_PARENT), record)
 
     def pairs(self, name: str) -> dict[str, str]:
         """Return what a file of keys and values adds up to."""
@@ -61,6 +75,9 @@ class Folder:
             else:
                 pairs[record["key"]] = record["value"]
         return pairs
+
+    def _note_artifact(self, name: str) -> None:
+        self.note({"artifact": name})
 
     @property
     def status(self) -> str:
@@ -98,6 +115,11 @@ class Folder:
 
     def _child(self, path: str, described: dict) -> Folder:
         return Folder(path, described["run_id"], described["name"], "azureml.scriptrun", parent=self)
+
+
+def _own_name() -> str:
+    context = current()
+    return os.path.basename(context.step_dir) if context is not None else ""
 
 
 def of_step(context: Context) -> Folder:
@@ -154,11 +176,17 @@ def _all(context: Context) -> Iterator[Folder]:
     step = of_step(context)
     yield step
     yield from _below(step)
-    for run_dir in [context.run_dir, *pipeline_runs(context)]:
-        yield of_pipeline(context, run_dir)
-        for folder in of_steps(context, run_dir):
-            yield folder
-            yield from _below(folder)
+    yield from _with_steps(context, context.run_dir)
+    # Not before it is known that the run is none of this pipeline: the list grows with each run.
+    for run_dir in pipeline_runs(context):
+        yield from _with_steps(context, run_dir)
+
+
+def _with_steps(context: Context, run_dir: str) -> Iterator[Folder]:
+    yield of_pipeline(context, run_dir)
+    for folder in of_steps(context, run_dir):
+        yield folder
+        yield from _below(folder)
 
 
 def _below(folder: Folder) -> Iterator[Folder]:

@@ -258,7 +258,7 @@ class Model:
 def register_from_run(run, model_name: str, model_path: str | None, **more) -> Model:
     """Register a file or folder of a run; raises ModelPathNotFoundException when the run has none of that name."""
     more.pop("resource_configuration", None)
-    described = _described(model_name, **more, run_id=run.id, experiment_name=run.experiment.name)
+    described = _described(model_name, **more, run_id=run.id, experiment_name=run.experiment._name)
     path = run._folder.artifacts.find(model_path or model_name)
     if path is None:
         names = ", ".join(run.get_file_names()) or "none"
@@ -311,15 +311,15 @@ def _find(name, model_id, tags, properties, version, run_id, framework) -> regis
     if model_id:
         name, _, number = str(model_id).partition(":")
         version = number or version
-    entries = registry.entries(here("a Model").models_dir)
-    for entry in entries:
+    models_dir = here("a Model").models_dir
+    for entry in registry.entries(models_dir, name):
         # As in the SDK, a version is enough: what else was asked for is not looked at.
         is_version = version is not None and str(entry.version) == str(version)
         is_latest = version is None and _fits(entry, tags, properties, run_id, framework)
         if entry.name == name and (is_version or is_latest):
             return entry
     wanted = f"{name!r}, version {version}," if version is not None else repr(name)
-    names = {entry.name for entry in entries}
+    names = {entry.name for entry in registry.entries(models_dir)}
     hint = "" if name in names else did_you_mean(name, names)
     raise WebserviceException(f"ModelNotFound: there is no model {wanted} in this project's registry{hint}")
 

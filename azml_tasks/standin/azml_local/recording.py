@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .context import here
+from .reads import fact
 
 
 class Recording:
@@ -77,14 +78,15 @@ class Recording:
 
     def remove_tags(self, tags):
         """Remove tags by their keys."""
-        from . import records
-
         for key in [tags] if isinstance(tags, str) else tags:
-            records.append(self._folder.file("tags.jsonl"), {"key": key, "removed": True})
+            self._folder.append("tags.jsonl", {"key": key, "removed": True})
 
     def get_tags(self):
         """Return the run's tags; the pipeline's run has those of pipeline.yaml too."""
-        declared = here("run.tags").tags if self._folder.kind == "azureml.PipelineRun" else {}
+        declared = {}
+        if self._folder.kind == "azureml.PipelineRun":
+            fact("tags")
+            declared = here("run.tags").tags
         return {**declared, **self._folder.pairs("tags.jsonl")}
 
     @property
@@ -114,7 +116,7 @@ class Recording:
         record = {**metric, "time": records.now(), **{key: v for key, v in more.items() if v is not None}}
         if description:
             record["description"] = description
-        records.append(self._folder.file("metrics.jsonl"), record)
+        self._folder.append("metrics.jsonl", record)
 
     def _keep(self, kind: str, name: str, value: object, description: str | None) -> None:
         from io import BytesIO
@@ -126,8 +128,6 @@ class Recording:
         self._record(metric, description)
 
     def _set(self, file: str, pairs: dict) -> None:
-        from . import records
-
         for key, value in pairs.items():
             text = value if isinstance(value, (str, type(None))) else str(value)
-            records.append(self._folder.file(file), {"key": key, "value": text})
+            self._folder.append(file, {"key": key, "value": text})

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 
-from . import records
+from . import reads, records
 from .errors import WebserviceException
 
 _RECORD = "model.json"
@@ -59,22 +59,28 @@ def add(models_dir: str, name: str, source: str, described: dict, child_paths: l
                 os.path.join(source, child) if child else source,
                 os.path.join(partial, _FILES, file, child).rstrip("/\\"),
             )
-        record = {**described, "file": file, "created_time": records.now().replace("Z", "+00:00")}
-        records.write(os.path.join(partial, _RECORD), record)
-        version = max(_numbers(folder), default=0) + 1
-        while not _moved(partial, os.path.join(folder, str(version))):
-            version += 1
+        made = _finished(folder, partial, {**described, "file": file})
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    made = Entry(os.path.join(folder, str(version)))
     records.note(made._path)
     return made
 
 
+@reads.quietly
+def _finished(folder: str, partial: str, described: dict) -> Entry:
+    """Make a version of what was copied; which number it gets is nothing that the script reads."""
+    record = {**described, "created_time": records.now().replace("Z", "+00:00")}
+    records.write(os.path.join(partial, _RECORD), record)
+    version = max(_numbers(folder), default=0) + 1
+    while not _moved(partial, os.path.join(folder, str(version))):
+        version += 1
+    return Entry(os.path.join(folder, str(version)))
+
+
 def entries(models_dir: str, name: str | None = None) -> list[Entry]:
     """Return the versions of a model, or of all, the newest first."""
-    if not os.path.isdir(models_dir):
+    if name is None and not os.path.isdir(models_dir):
         return []
     names = os.listdir(models_dir) if name is None else [name]
     found = []

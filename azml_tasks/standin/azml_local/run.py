@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .context import current, here
 from .filing import Filing
+from .reads import fact
 from .recording import Recording
 from .refusals import refuses
 
@@ -86,12 +87,13 @@ class Run(Recording, Filing):
     @property
     def name(self):
         """The step's name; for a child `parent>child`."""
+        fact("step_name")
         return self._folder.name
 
     @property
     def display_name(self):
         """The name that is shown."""
-        return self._described().get("display_name", self._folder.name)
+        return self._described().get("display_name", self.name)
 
     @display_name.setter
     def display_name(self, display_name):
@@ -154,6 +156,7 @@ class Run(Recording, Filing):
         """Return the step's environment, as the SDK's class."""
         from .sdk import attribute
 
+        fact("environment_name")
         return attribute("azureml.core", "Environment")(name=here("run.get_environment").environment_name)
 
     def get_portal_url(self):
@@ -277,6 +280,7 @@ class Run(Recording, Filing):
         from . import records
 
         records.write(self._folder.file("description.json"), {**self._described(), **more})
+        self._folder.note({"file": "description.json", "described": more})
 
 
 class _SubmittedRun(Run):

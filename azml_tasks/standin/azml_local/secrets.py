@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from . import records
+from . import reads, records
 from .context import did_you_mean, here
 from .errors import UserErrorException
 from .refusals import refuses
@@ -42,6 +42,7 @@ class Keyvault:
 
 
 def _find(name: str, values: dict[str, str]) -> str | None:
+    reads.secret(name)
     value = values.get(name, values.get(_variable(name)))
     if value is not None:
         records.hide(value)
@@ -52,11 +53,12 @@ def _variable(name: str) -> str:
     return name.replace("-", "_").upper()
 
 
+@reads.quietly
 def _values() -> dict[str, str]:
-    return {**_read(here("get_secret").env_file), **os.environ}
+    return {**read_env_file(here("get_secret").env_file), **os.environ}
 
 
-def _read(path: str | None) -> dict[str, str]:
+def read_env_file(path: str | None) -> dict[str, str]:
     """Return the variables of a .env file: NAME=value, quotes, escapes and comments as dotenv reads them."""
     if not path or not os.path.isfile(path):
         return {}

@@ -8,6 +8,7 @@ import posixpath
 from .context import current
 from .datastore import AzureBlobDatastore, DataPath, DataReference
 from .errors import UserErrorException
+from .reads import fact
 
 _WILD = "*?"
 
@@ -78,6 +79,7 @@ def _declared(datastore: AzureBlobDatastore, relative: str) -> str | None:
     wanted = posixpath.normpath(relative)
     if context is None or os.path.exists(datastore.local_path(relative)):
         return None
+    fact("datasets")
     for described in context.datasets.values():
         paths = described.get("path") or []
         paths = [paths] if isinstance(paths, str) else paths

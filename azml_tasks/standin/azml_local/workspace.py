@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .context import Context, here
 from .errors import UserErrorException
+from .reads import fact
 from .refusals import refusal, refuses
 
 
@@ -43,6 +44,7 @@ class Workspace:
         _cloud="AzureCloud",
     ):
         self._context = here("a Workspace")
+        fact("workspace")
         own = self._context.workspace.get("name")
         if own and str(workspace_name).lower() != own.lower():
             raise UserErrorException(
@@ -53,8 +55,10 @@ class Workspace:
 
     @staticmethod
     def _of(context: Context) -> Workspace:
-        described = context.workspace
-        return Workspace(described.get("subscription_id"), described.get("resource_group"), described.get("name"))
+        workspace = Workspace.__new__(Workspace)
+        workspace._context = context
+        workspace._name = context.workspace.get("name")
+        return workspace
 
     @staticmethod
     def from_config(path=None, auth=None, _logger=None, _file_name=None):
@@ -69,16 +73,19 @@ class Workspace:
     @property
     def name(self):
         """The workspace's name in pipeline.yaml."""
+        fact("workspace")
         return self._name
 
     @property
     def subscription_id(self):
         """The subscription's id in pipeline.yaml."""
+        fact("workspace")
         return self._context.workspace.get("subscription_id")
 
     @property
     def resource_group(self):
         """The resource group's name in pipeline.yaml."""
+        fact("workspace")
         return self._context.workspace.get("resource_group")
 
     @property
@@ -163,8 +170,8 @@ class Workspace:
         """Return what is known of the workspace, in the SDK's shape."""
         scope = f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
         return {
-            "id": f"{scope}/providers/Microsoft.MachineLearningServices/workspaces/{self._name}",
-            "name": self._name,
+            "id": f"{scope}/providers/Microsoft.MachineLearningServices/workspaces/{self.name}",
+            "name": self.name,
             "location": self.location,
             "type": "Microsoft.MachineLearningServices/workspaces",
             "tags": {},
@@ -188,13 +195,13 @@ class Workspace:
         described = {
             "subscription_id": self.subscription_id,
             "resource_group": self.resource_group,
-            "workspace_name": self._name,
+            "workspace_name": self.name,
         }
         with open(os.path.join(folder, file_name or "config.json"), "w", encoding="utf-8") as file:
             json.dump(described, file, indent=4)
 
     def __repr__(self):
         return (
-            f"Workspace.create(name={self._name!r}, subscription_id={self.subscription_id!r}, "
+            f"Workspace.create(name={self.name!r}, subscription_id={self.subscription_id!r}, "
             f"resource_group={self.resource_group!r})"
         )

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from azml_tasks.local.content import Contents
 from azml_tasks.local.files import remove_tree
+from azml_tasks.local.reuse.contents import Contents, _identity_of_system
 
 
 @pytest.fixture
@@ -148,13 +148,15 @@ def test_a_settled_file_is_read_once_however_often_it_is_asked_for(tmp_path):
     (tmp_path / "a").write_text("1")
     status = os.stat(tmp_path / "a")
     # As if it had been hashed long ago, with a digest that its content does not have.
-    signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    known.write_text(json.dumps({"version": 1, "files": {str(tmp_path / "a"): [*signature, "known"]}}))
+    system = _identity_of_system(str(tmp_path), status.st_dev)
+    signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, 0]
+    saved = {"version": 2, "systems": [system], "files": {str(tmp_path / "a"): [*signature, "known"]}}
+    known.write_text(json.dumps(saved))
 
     assert Contents(known).digest(tmp_path / "a") == "known"
-    for place in range(4):
+    for place in range(5):
         other = [value + (place == n) for n, value in enumerate(signature)]
-        known.write_text(json.dumps({"version": 1, "files": {str(tmp_path / "a"): [*other, "known"]}}))
+        known.write_text(json.dumps({**saved, "files": {str(tmp_path / "a"): [*other, "known"]}}))
         assert Contents(known).digest(tmp_path / "a") == hashlib.sha256(b"1").hexdigest()
 
 
@@ -174,14 +176,18 @@ def test_what_was_hashed_is_remembered_for_the_next_run(tmp_path):
     first.save()
 
     status = os.stat(path)
-    signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    assert json.loads((tmp_path / "hashes.json").read_text()) == {"version": 1, "files": {path: [*signature, digest]}}
+    signature = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, 0]
+    assert json.loads((tmp_path / "hashes.json").read_text()) == {
+        "version": 2,
+        "systems": [_identity_of_system(path, status.st_dev)],
+        "files": {path: [*signature, digest]},
+    }
     assert Contents(tmp_path / "hashes.json").digest(path) == digest
 
 
-@pytest.mark.parametrize("files", [["a"], {"a": 1}, {"a": [1, 2, 3, 4]}, {"a": [1, 2, 3, 4, "digest", 6]}])
+@pytest.mark.parametrize("files", [["a"], {"a": 1}, {"a": [1, 2, 3, 4, 0]}, {"a": [1, 2, 3, 4, 0, "digest", 6]}])
 def test_what_is_remembered_in_another_shape_is_not_used(tmp_path, files):
-    (tmp_path / "hashes.json").write_text(json.dumps({"version": 1, "files": files}))
+    (tmp_path / "hashes.json").write_text(json.dumps({"version": 2, "systems": ["x"], "files": files}))
     (tmp_path / "a").write_text("x")
     assert Contents(tmp_path / "hashes.json").digest(tmp_path / "a") == Contents(tmp_path / "none").digest(
         tmp_path / "a"
@@ -289,3 +295,17 @@ def test_an_empty_folder_a_file_and_a_path_of_which_nothing_is_remembered_are_de
     file.unlink()
     unknown.unlink()
     assert [contents.fate_of(path) for path in (folder, file, unknown)] == ["deleted"] * 3
+
+
+def test_how_files_look_is_collected_so_that_what_is_written_and_written_back_differs(tmp_path, contents):
+    (tmp_path / "a").write_text("1")
+    with contents.looks() as before:
+        digest = contents.digest(tmp_path)
+    for text in ("2", "1"):
+        (tmp_path / "a").write_text(text)
+
+    with contents.looks() as after:
+        assert contents.digest(tmp_path) == digest
+
+    assert [path for path, _ in before] == [str(tmp_path / "a")]
+    assert before != after

@@ -27,6 +27,15 @@ class Inputs:
         self._plan = plan
         self._upstream = upstream
 
+    def look(self) -> object:
+        """Return how the files of its datasets look; not equal once one of them was written, whatever it then holds.
+
+        Raises InputMissingError, OSError.
+        """
+        with self._site.contents.looks() as looks:
+            self.described()
+        return tuple(looks)
+
     def described(self) -> dict[str, dict[str, Any]]:
         """Return each input's content and the way it is read.
 
@@ -73,8 +82,9 @@ class Inputs:
             raise InputMissingError(f"the data of dataset '{item.dataset}' are not there: {dataset.local_path}")
         definition = dataset.model_dump(
             mode="json",
-            include={"type", "mode", "format", "separator", "set_column_types", "support_multi_line"},
+            include={"type", "mode", "format", "separator", "set_column_types", "support_multi_line", "version"},
         )
+        definition["dataset"] = item.dataset  # Which a script sees, and where its data lie.
         if dataset.type == "file" or dataset.mode != "direct":
-            definition["name"] = os.path.basename(path)  # Which a script then sees.
+            definition["path"] = os.path.relpath(path, site.layout.project)
         return {"content": digest, **definition}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.local.objects import ChangedError, Objects
+from azml_tasks.local.reuse.contents import ChangedError, Objects
 from azml_tasks.snapshot import Snapshot, build_snapshot
 
 FILES = {
@@ -130,7 +130,7 @@ def test_contents_that_are_deleted_while_they_are_kept_stop_nothing(tmp_path, ob
         rename(partial, path)
 
     rename = os.replace
-    monkeypatch.setattr("azml_tasks.local.objects.os.replace", delete_first)
+    monkeypatch.setattr("azml_tasks.local.reuse.contents.os.replace", delete_first)
 
     objects.keep(snapshot)
 

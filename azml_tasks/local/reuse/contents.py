@@ -1,4 +1,4 @@
-"""Digests of files and folders, by content; a file whose stat is as it was is not read again."""
+"""Digests of files and folders by content, with a cache, and the contents of snapshots, kept by their SHA-256."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
 from azml_tasks.local.files import read_json, write_json
-from azml_tasks.snapshot import hash_file, without_repeats
+from azml_tasks.snapshot import Snapshot, hash_file, without_repeats
 
-_VERSION = 1
+_VERSION = 2
 # A file written this short a time (seconds) before it was hashed may change again without a new time stamp.
 _SETTLED = 2.0
 # More known files than this are cut down to those still there when the file of hashes is written.
 _MANY = 20_000
+_CHUNK = 1 << 20
+_serial = count()
 
-_Signature = tuple[int, int, int, int]
+# Size, times of change (both kinds, in nanoseconds), inode, and the file system.
+_Signature = tuple[int, int, int, int, int]
 # Size, time of change and inode of a file; None for what is no file.
 _Look = tuple[int, int, int] | None
 Fate = Literal["", "deleted", "changed"]
@@ -31,7 +35,7 @@ Fate = Literal["", "deleted", "changed"]
 class Contents:
     """Hashes files by content, and remembers them in a file from run to run.
 
-    Size, times of change (both kinds, in nanoseconds) and inode only decide whether a file is read again.
+    Size, times of change, inode and file system only decide whether a file is read again.
     """
 
     def __init__(self, file: Path) -> None:
@@ -39,10 +43,25 @@ class Contents:
         self._known: dict[str, tuple[_Signature, str]] = {}
         self._remembered: dict[Path, dict[str, _Look]] = {}
         self._changed = False
+        self._looked_at: list[tuple[str, _Signature]] | None = None
+        self._systems: dict[int, int] = {}
+        self._identities: list[str] = []
         saved = read_json(file) or {}
         if saved.get("version") == _VERSION:
             with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
-                self._known = {path: ((a, b, c, d), digest) for path, (a, b, c, d, digest) in saved["files"].items()}
+                self._known = {
+                    path: ((a, b, c, d, e), digest) for path, (a, b, c, d, e, digest) in saved["files"].items()
+                }
+                self._identities = [str(identity) for identity in saved["systems"]]
+
+    @contextlib.contextmanager
+    def looks(self) -> Iterator[list[tuple[str, _Signature]]]:
+        """Collect how each file looks that is hashed meanwhile, as one that is written and written back differs."""
+        before, self._looked_at = self._looked_at, []
+        try:
+            yield self._looked_at
+        finally:
+            self._looked_at = before
 
     def hash_file(self, path: str) -> str:
         """Return the SHA-256 of the file's content.
@@ -64,7 +83,7 @@ class Contents:
         if len(self._known) > _MANY:
             self._known = {path: known for path, known in self._known.items() if os.path.exists(path)}
         files = {path: (*signature, digest) for path, (signature, digest) in self._known.items()}
-        write_json(self._file, {"version": _VERSION, "files": files})
+        write_json(self._file, {"version": _VERSION, "systems": self._identities, "files": files})
         self._changed = False
 
     def digest(self, path: str | Path) -> str:
@@ -107,7 +126,12 @@ class Contents:
         return self._digest_of(iter(lines)) if lines else None
 
     def _hash(self, path: str, status: os.stat_result) -> str:
-        signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        system = self._systems.get(status.st_dev)
+        if system is None:
+            system = self._systems[status.st_dev] = self._number_of(path, status.st_dev)
+        signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, system)
+        if self._looked_at is not None:
+            self._looked_at.append((path, signature))
         known = self._known.get(path)
         if known is not None and known[0] == signature:
             return known[1]
@@ -117,6 +141,13 @@ class Contents:
             self._known[path] = (signature, digest)
             self._changed = True
         return digest
+
+    def _number_of(self, path: str, device: int) -> int:
+        """Return a number for the file system, of which another one may be mounted in the same place tomorrow."""
+        identity = _identity_of_system(path, device)
+        if identity not in self._identities:
+            self._identities.append(identity)
+        return self._identities.index(identity)
 
     def _digest_of(self, lines: Iterator[str]) -> str:
         total = hashlib.sha256()
@@ -162,6 +193,32 @@ class Contents:
                     waiting.append((entry.path, f"{name}/", above | {here}))
 
 
+def _identity_of_system(path: str, device: int) -> str:
+    """Return a text that another file system would hardly have: its id, what is mounted, the image of a loop device."""
+    found = [""]
+    with contextlib.suppress(OSError, AttributeError):
+        found[0] = str(os.statvfs(path).f_fsid)
+    with contextlib.suppress(OSError, AttributeError, IndexError):
+        number = f"{os.major(device)}:{os.minor(device)}"
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            mounts = [line.split() for line in file]
+        for mount in mounts:
+            if mount[2] == number:
+                kind, source = mount[mount.index("-") + 1 :][:2]
+                found += [kind, source, *_image_of(source)]
+                break
+    return hashlib.sha256("\0".join(found if any(found) else [str(device)]).encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _image_of(source: str) -> list[str]:
+    """Return the file that a loop device shows, and how it looks."""
+    try:
+        image = Path("/sys/block", os.path.basename(source), "loop", "backing_file").read_text().rstrip("\n")
+        return [image, *(str(part) for part in _look(image) or ())]
+    except OSError:
+        return []
+
+
 def _look(path: str) -> _Look:
     try:
         return _look_of(os.stat(path))
@@ -171,3 +228,77 @@ def _look(path: str) -> _Look:
 
 def _look_of(status: os.stat_result) -> _Look:
     return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+class ChangedError(Exception):
+    """A file changed between being hashed and being kept."""
+
+
+class Objects:
+    """The contents of snapshots, kept so that a run is of the files as they were when it began."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep the content of every file of the snapshot.
+
+        Raises ChangedError, OSError.
+        """
+        for place, digest in snapshot.hashes.items():
+            if not os.path.exists(self._path(digest)):
+                self._add(snapshot.files[place], digest)
+
+    def stage(self, snapshot: Snapshot, folder: Path) -> None:
+        """Write the snapshot's files into a new folder, as copies that may be changed.
+
+        Raises ChangedError, OSError.
+        """
+        folder.mkdir(parents=True)
+        made = {""}
+        for place, digest in snapshot.hashes.items():
+            parent = place.rpartition("/")[0]
+            if parent not in made:
+                (folder / parent).mkdir(parents=True, exist_ok=True)
+                made.add(parent)
+            kept, target = self._path(digest), folder / place
+            try:
+                _copy(kept, target, digest)
+            except (FileNotFoundError, ChangedError):
+                # The folder of contents may be deleted at any time, and a power cut may leave empty files in it; the
+                # project's file serves unless it changed.
+                _copy(snapshot.files[place], target, digest)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(kept)
+
+    def _path(self, digest: str) -> str:
+        return os.path.join(self._folder, digest[:2], digest[2:])
+
+    def _add(self, source: Path, digest: str) -> None:
+        path = self._path(digest)
+        partial = f"{path}.{os.getpid()}.{next(_serial)}.partial"
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _copy(source, partial, digest)
+            os.replace(partial, path)
+        except FileNotFoundError:
+            # Deleted while it was made, unless it is the source that is gone.
+            if not source.exists():
+                raise
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial)
+
+
+def _copy(source: str | Path, target: str | Path, digest: str) -> None:
+    """Copy a file that must have that content.
+
+    Raises ChangedError, OSError.
+    """
+    total = hashlib.sha256()
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        while chunk := reader.read(_CHUNK):
+            total.update(chunk)
+            writer.write(chunk)
+    if total.hexdigest() != digest:
+        raise ChangedError(str(source))

@@ -1,0 +1,79 @@
+"""Answers that many steps share: the installation, and variables whose reading is not seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from azml_tasks.local.reuse.answers import keyed
+from azml_tasks.local.reuse.installed import (
+    Installation,
+    folders_of,
+    named_changes,
+    outer_folders,
+    own_folders,
+    start_variables,
+)
+from azml_tasks.local.site import Site
+
+if TYPE_CHECKING:
+    from azml_tasks.local.reuse.trace import Trace
+    from azml_tasks.local.virtual_environment import VirtualEnvironment
+
+_ZONE = "/etc/localtime"
+
+
+class Shared:
+    """The shared answers of the steps of a run that run in one Python with the same variables."""
+
+    def __init__(self, site: Site, virtual: VirtualEnvironment | None, environment: Mapping[str, str]) -> None:
+        self._site = site
+        self._virtual = virtual
+        self._environment = environment
+
+    def describe(self, trace: Trace, ahead: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Return the answers as JSON."""
+        return {"installed": self._installation.describe(trace, ahead), **self._start}
+
+    def difference(self, digest: str) -> str:
+        """Say what is not as in the set of that digest; empty when all is."""
+        variables = tuple(start_variables(self._environment).items())
+        key = (digest, self._python, outer_folders(self._environment), variables)
+        memo = self._site.memo
+        if key not in memo:
+            memo[key] = self._find_difference(self._site.results.answers(digest))
+        return str(memo[key])
+
+    def _find_difference(self, known: Mapping[str, Any] | None) -> str:
+        if known is None:
+            return "the record of what it read is damaged"
+        try:
+            start = self._start
+            if known["zone"] != start["zone"]:
+                return "the time zone of this machine changed"
+            return named_changes(known["start"], start["start"]) or self._installation.difference(known["installed"])
+        except (AttributeError, KeyError, TypeError):
+            return "the record of what it read is damaged"
+
+    @property
+    def _python(self) -> str:
+        return str(self._virtual.python) if self._virtual else ""
+
+    @property
+    def _installation(self) -> Installation:
+        outer = outer_folders(self._environment)
+        memo = self._site.memo
+        key = (self._python, outer)
+        if key not in memo:
+            folders = folders_of(self._virtual.python) if self._virtual else own_folders()
+            memo[key] = Installation(self._site.contents, folders, outer)
+        found = memo[key]
+        assert isinstance(found, Installation)
+        return found
+
+    @property
+    def _start(self) -> dict[str, Any]:
+        variables = {name: keyed(value) for name, value in start_variables(self._environment).items()}
+        zone = "" if "TZ" in self._environment else os.path.realpath(_ZONE)
+        return {"start": variables, "zone": zone}
