@@ -555,3 +555,36 @@ print(os.environ["imgs"] == os.environ["AZURE_ML_INPUT_imgs"] == rest[1])
     ]
     assert inputs.log(run, "a").splitlines() == [f"{names} False False mine", "[True, True]", "True"]
     assert inputs.run(**way)["a"].status == "reused"
+
+
+def test_a_dataset_that_a_script_mounts_or_finds_by_datastore_and_path_counts_by_its_content(inputs):
+    inputs.pipeline(
+        """
+        datastores: {s: {container_name: raw, account_name: account}}
+        datasets: {imgs: {type: file, datastore_name: s, path: imgs, local_path: data/imgs}}
+        steps:
+          a: {script_name: a.py, output_folders: []}
+          b: {script_name: b.py, input_folders: {}, output_folders: []}
+        """,
+        a=BEGINNING
+        + """
+from azureml.core import Dataset
+with Dataset.get_by_name(run.experiment.workspace, "imgs").mount() as mounted:
+    print(open(mounted.mount_point + "/1.jpg").read())
+""",
+        b=BEGINNING
+        + """
+from azureml.core import Dataset
+print(open(Dataset.File.from_files((run.experiment.workspace.datastores["s"], "imgs")).download()[0]).read())
+""",
+    )
+    assert inputs.run().status == "completed"
+    assert inputs.statuses(inputs.run()) == {"a": "reused", "b": "reused"}
+
+    inputs.write({"data/imgs/1.jpg": "9"})
+
+    run = inputs.run()
+    assert inputs.reasons(run) == dict.fromkeys("ab", "data/imgs/1.jpg changed")
+    assert [inputs.log(run, name) for name in "ab"] == ["9\n", "9\n"]
+    inputs.write({"pipeline.yaml": (inputs.folder / "pipeline.yaml").read_text().replace("data/imgs}", "data/imgs2}")})
+    assert inputs.reasons(inputs.run()) == {"a": "dataset imgs changed", "b": "data of datastore s changed"}

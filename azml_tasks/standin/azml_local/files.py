@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import guard, sources, temporary
+from . import guard, reads, sources, temporary
 from .dataset import AbstractDataset
 from .errors import UserErrorException
 from .formats import copies
@@ -79,6 +79,7 @@ class MountContext:
             raise UserErrorException(f"the mount point {self.mount_point} is not empty")
         self._guarded = guard.protect(source for source, _ in self._pairs)
         for source, relative in self._pairs:
+            reads.file(os.path.abspath(source))
             link = os.path.join(self.mount_point, relative)
             os.makedirs(os.path.dirname(link), exist_ok=True)
             try:
