@@ -16,7 +16,7 @@ from azml_tasks.local.arguments import Folders, Given, give, local_path
 from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
 from azml_tasks.local.environment import variables_of
-from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
+from azml_tasks.local.failure import exit_message, log_tail, read_only_hint, shown_part, with_source_paths
 from azml_tasks.local.files import merge_tree, remove_tree, write_json
 from azml_tasks.local.layout import StepPlaces
 from azml_tasks.local.mentions import Mentions
@@ -265,7 +265,8 @@ class Attempt:
             return package_hint(module, pipeline, step, place, meant) if f"'{module}'" in shown else None
 
         hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking)
-        return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint or "")
+        hint = hint or read_only_hint(shown)
+        return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint)
 
     def _stage(self) -> None:
         try:

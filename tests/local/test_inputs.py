@@ -241,6 +241,10 @@ def test_the_error_is_that_of_a_read_only_file_system_and_shows_the_script_alone
         ],
     ]
     assert lines[1].endswith("in <module>")
+    assert run["harm"].hint == (
+        "a step's inputs are read-only, as on Azure: write to one of its output folders, "
+        "or give the dataset `mode: download`, which makes a copy for the step"
+    )
 
 
 @linux

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from azml_tasks.local.arguments import fixed_part, is_no_pattern
 from azml_tasks.local.layout import Layout, StepPlaces
 from azml_tasks.local.reuse.reads import InputMissingError
-from azml_tasks.snapshot import without_repeats
+from azml_tasks.snapshot import READ_AT_IMPORT, without_repeats
 from azml_tasks.standin.azml_local.formats.copies import LARGE, StoppedError, copy_file, size_of, size_text
 from azml_tasks.wiring.tokens import DatasetInput
 
@@ -28,9 +28,8 @@ _MOST_MOUNTS = 200
 # Variables that programs and libraries look at, which an input of the same name must not replace.
 _TAKEN = re.compile(
     r"(PATH|HOME|USER|LOGNAME|SHELL|PWD|OLDPWD|IFS|ENV|CDPATH|TERM|TZ|LANG|LANGUAGE|DISPLAY|HOSTNAME|TEMP|TMP|TMPDIR|"
-    r"SYSTEMROOT|COMSPEC|PATHEXT|WINDIR|CI|(http|https|ftp|no|all)_proxy|(HTTP|HTTPS|FTP|NO|ALL)_PROXY|"
-    r"(PYTHON|LD_|DYLD_|LC_|BASH|XDG_|SSL_|AZML_|AZUREML_|AZURE_|MPL|OMP_|MKL_|OPENBLAS_|CUDA_|GIT_|PIP_).*|"
-    r"REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|MSI_ENDPOINT|MSI_SECRET)"
+    r"SYSTEMROOT|COMSPEC|PATHEXT|WINDIR|CI|EDITOR|PAGER|VIRTUAL_ENV|(http|https|ftp|no|all)_proxy|.*_PROXY|.*_HOME|"
+    r"(PYTHON|LD_|DYLD_|LC_|BASH|XDG_|SSL_|AZML_|AZUREML_|AZURE_|MLFLOW_|MPL|CUDA_|CONDA_|GIT_|PIP_|MSI_).*|.*_CA_BUNDLE)"
 )
 
 
@@ -210,6 +209,7 @@ def variables_for(paths: Mapping[str, str], outputs: Mapping[str, str]) -> dict[
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 continue
             variables[f"{prefix}_{name}"] = variables[f"AZUREML_DATAREFERENCE_{name}"] = path
-            if not _TAKEN.fullmatch(name.upper() if sys.platform == "win32" else name):
+            known = name.upper() if sys.platform == "win32" else name
+            if not _TAKEN.fullmatch(known) and not known.startswith(READ_AT_IMPORT):
                 variables[name] = path
     return variables

@@ -49,14 +49,22 @@ def protect(paths) -> list[str]:
     Return what `release` takes back.
     """
     added = []
-    for path in paths:
-        visited: list[str] = []
-        real = _resolve(os.path.abspath(path), visited)[0]
+    folders: dict[str, str] = {}
+    for path in map(os.path.abspath, paths):
+        above, name = os.path.split(path)
+        if above not in folders:
+            visited: list[str] = []
+            folders[above] = _resolve(above, visited)[0]
+            for place in (*visited, folders[above]):
+                _keep_in_place(place)
+        place = os.path.join(folders[above], name)
+        visited = []
+        real = _resolve(place, visited)[0] if os.path.islink(place) else place
+        for link in (*visited, real):
+            _keep_in_place(link)
         if _key(real) not in _guarded:
             _guarded.add(_key(real))
             added.append(real)
-        for place in (*visited, real):
-            _keep_in_place(place)
     _resolved.clear()
     _install()
     return added
