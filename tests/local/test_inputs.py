@@ -81,7 +81,7 @@ REFUSED = {
     "temporary": "tempfile.mkdtemp(dir=d)",
     "socket": "os.chdir(d); socket.socket(socket.AF_UNIX).bind('new')",
     "zip": "zipfile.ZipFile(d + '/new.zip', 'w')",
-    "in a thread": "concurrent.futures.ThreadPoolExecutor().submit(open, f, 'w').result()",
+    "in a thread": "thread(open, f, 'w')",
     "in a fork": "forked('open(f, \"w\")')",
     "in a Python child": "child('open(sys.argv[1], \"w\")')",
     "by multiprocessing": "spawned()",
@@ -110,6 +110,10 @@ def tried(code):
         seen.append(errno.errorcode[error.errno])
     except SystemExit as stopped:
         seen.append(stopped.code)
+
+def thread(*call):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        pool.submit(*call).result()
 
 def forked(code):
     pid = os.fork()

@@ -381,23 +381,17 @@ _CHECKS = {
 def _wrap_makers() -> None:
     """Guard the two calls of `os` that raise no event."""
     for name in ("mkfifo", "mknod"):
-        made = getattr(os, name, None)
-        if made is None:
-            continue
-        wrapped = _guarded_maker(made)
-        setattr(os, name, wrapped)
-        if made in os.supports_dir_fd:
-            os.supports_dir_fd.add(wrapped)
+        make = getattr(os, name, None)
+        if make is not None:
+            # Like the built-in function, and unlike one of Python, no method where a class holds it.
+            guarded = partial(_make_if_allowed, make)
+            setattr(os, name, guarded)
+            if make in os.supports_dir_fd:
+                os.supports_dir_fd.add(guarded)
 
 
-def _guarded_maker(make):
-    def guarded(path, *arguments, dir_fd=None, **options):
-        folder = -1 if dir_fd is None else dir_fd
-        error = _make(path, 0, folder)
-        if error is not None:
-            raise error
-        return make(path, *arguments, dir_fd=dir_fd, **options)
-
-    guarded.__name__ = guarded.__qualname__ = make.__name__
-    guarded.__doc__ = make.__doc__
-    return guarded
+def _make_if_allowed(make, path, *arguments, dir_fd=None, **options):
+    error = _make(path, 0, -1 if dir_fd is None else dir_fd)
+    if error is not None:
+        raise error
+    return make(path, *arguments, dir_fd=dir_fd, **options)
