@@ -59,7 +59,7 @@ def protect(paths) -> list[str]:
                 _keep_in_place(place)
         place = os.path.join(folders[above], name)
         visited = []
-        real = _resolve(place, visited)[0] if os.path.islink(place) else place
+        real = _resolve(place, visited)[0] if _is_link(place) else place
         for link in (*visited, real):
             _keep_in_place(link)
         if _key(real) not in _guarded:
@@ -241,13 +241,15 @@ def _entry(path, folder: int = -1) -> tuple[str, bool]:
 def _is_in(path, folder: int = -1) -> bool:
     """Say whether what a path leads to is guarded, or lies behind a link that is."""
     place, guarded = _entry(path, folder)
-    if guarded:
-        return True
+    return guarded or (_is_link(place) and _resolve(place)[1])
+
+
+def _is_link(path: str) -> bool:
     try:
-        _readlink(place)
+        _readlink(path)
     except (OSError, ValueError):
         return False
-    return _resolve(place)[1]
+    return True
 
 
 def _exists(path, folder: int = -1) -> bool:
