@@ -39,7 +39,7 @@ def begin(step_dir: str) -> None:
             entries = file.read().split(b"\0")
     except OSError:
         return
-    _writable.update(_resolve(os.fsdecode(entry[1:]))[0] for entry in entries if entry[:1] == _WRITABLE)
+    _writable.update(_key(_resolve(os.fsdecode(entry[1:]))[0]) for entry in entries if entry[:1] == _WRITABLE)
     protect(os.fsdecode(entry[1:]) for entry in entries if entry[:1] == _READ_ONLY)
 
 
