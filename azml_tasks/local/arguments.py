@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 class Given:
     """A step's arguments and data, as paths of this machine.
 
-    `inputs` and `outputs` are as the context file has them.
+    `inputs` and `outputs` are as the context file has them; `paths` are those of inputs that are files or folders for
+    the script, by name.
     """
 
     argv: tuple[str, ...]
     inputs: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, str]
+    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class Folders:
     """Where the folders lie that a step is given, in one run.
 
     `written` maps (step, output name) to what earlier steps wrote, `own` this step's outputs to what it is to write.
+    `temporary` is where copies of datasets go.
     """
 
     project: Path
     written: Mapping[tuple[str, str], Path]
     own: Mapping[str, Path]
+    temporary: Path
 
     def of(self, output: Output) -> str:
         """Return the folder of another step's output."""
@@ -60,9 +65,14 @@ def give(plan: StepPlan, pipeline: Pipeline, parameters: Mapping[str, Any], fold
     values |= {item: _value(item, pipeline, folders) for item in plan.inputs}
     return Given(
         argv=tuple(_text(token, parameters, values) for token in plan.argv),
-        inputs={item.name: _described(item, folders) for item in plan.inputs},
+        inputs={item.name: _described(item, values[item], folders) for item in plan.inputs},
         outputs=outputs,
+        paths={item.name: values[item] for item in plan.inputs if _is_path(item)},
     )
+
+
+def _is_path(item: Input) -> bool:
+    return isinstance(item, FolderInput) or (isinstance(item, DatasetInput) and item.mode != "direct")
 
 
 def _text(token: Token, parameters: Mapping[str, Any], values: Mapping[Input | Output, str]) -> str:
@@ -83,12 +93,18 @@ def _value(item: Input, pipeline: Pipeline, folders: Folders) -> str:
         return dataset_id(f"{item.output.step}/{item.output.name}")
     if item.mode == "direct":
         return dataset_id(item.dataset)
-    return str(local_path(pipeline.datasets[item.dataset], folders.project))
+    path = local_path(pipeline.datasets[item.dataset], folders.project)
+    is_there = is_no_pattern(path)
+    if item.mode == "mount" and is_there:
+        return str(path)
+    # Named as what it is made from, and for a pattern as the folder that it looks through.
+    return str(folders.temporary / "inputs" / item.name / (path if is_there else fixed_part(path)).name)
 
 
-def _described(item: Input, folders: Folders) -> Mapping[str, Any]:
+def _described(item: Input, value: str, folders: Folders) -> Mapping[str, Any]:
     if isinstance(item, DatasetInput):
-        return {"kind": "dataset", "dataset": item.dataset}
+        path = {"path": value} if _is_path(item) else {}
+        return {"kind": "dataset", "dataset": item.dataset, **path}
     if isinstance(item, TableInput):
         return {"kind": "table", "path": folders.of(item.output), "format": item.format}
     return {"kind": "folder", "path": folders.of(item.output)}
@@ -118,3 +134,15 @@ def dataset_id(name: str) -> str:
 def local_path(dataset: Dataset, project: Path) -> Path:
     """Return where the data that stand for the dataset lie, a pattern where the file gives one."""
     return Path(os.path.normpath(project / (dataset.local_path or "")))
+
+
+def is_no_pattern(path: Path) -> bool:
+    """Say whether a `local_path` means what lies there; what is there as it is spelled is no pattern."""
+    return not glob.has_magic(str(path)) or path.exists()
+
+
+def fixed_part(pattern: Path) -> Path:
+    """Return the folder that a pattern looks through."""
+    while glob.has_magic(str(pattern)):
+        pattern = pattern.parent
+    return pattern

@@ -6,17 +6,17 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from azml_tasks.errors import listed
-from azml_tasks.local.arguments import Folders, Given, give
+from azml_tasks.local.arguments import Folders, Given, give, local_path
 from azml_tasks.local.context import context_of, step_run_id
 from azml_tasks.local.destinations import DestinationError, deliver
 from azml_tasks.local.environment import variables_of
-from azml_tasks.local.failure import exit_message, log_tail, shown_part, with_source_paths
+from azml_tasks.local.failure import exit_message, log_tail, read_only_hint, shown_part, with_source_paths
 from azml_tasks.local.files import merge_tree, remove_tree, write_json
 from azml_tasks.local.layout import StepPlaces
 from azml_tasks.local.mentions import Mentions
@@ -27,8 +27,10 @@ from azml_tasks.local.reuse.contents import ChangedError
 from azml_tasks.local.reuse.decide import Decision, Reuse
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.reuse.results import Fingerprint, Result
+from azml_tasks.local.run.inputs import Download, Guard, deliver_inputs, guard_of, source_of, variables_for
 from azml_tasks.local.site import Site
 from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, missing_hint, package_hint
+from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
@@ -82,10 +84,14 @@ class Attempt:
         """
         return self._reuse.decide(forced)
 
-    def launch(self) -> Launch:
+    def launch(
+        self, say: Callable[[str], None] = lambda text: None, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Launch:
         """Prepare the step's folders and files and return the process to start.
 
-        Raises InputMissingError, OSError.
+        `say` is told of copies that take a while, `is_wanted` asked meanwhile whether to go on.
+
+        Raises InputMissingError, OSError, StoppedError.
         """
         site, places = self._site, self._places
         self._reuse.inputs.check_kept()
@@ -97,10 +103,12 @@ class Attempt:
         write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
         for folder in given.outputs.values():
             Path(folder).mkdir(parents=True, exist_ok=True)
+        guard = self._give_inputs(given, Download(site.layout.root, say, is_wanted))
         script = places.work / self._snapshot.script
         path = tuple(dict.fromkeys((str(script.parent), str(places.work))))
         variables = variables_of(site.plan.pipeline, self._plan.step)
-        environment = {**site.environment, **variables, "AZML_RUN_CONTEXT": str(places.context)}
+        own = variables_for(given.paths, given.outputs)
+        environment = {**site.environment, **own, **variables, "AZML_RUN_CONTEXT": str(places.context)}
         environment |= mentions.secrets(site.outer)
         # Python puts the script's own folder first by itself, unless it is told not to.
         given_path = path if environment.get("PYTHONSAFEPATH") else path[1:]
@@ -121,7 +129,27 @@ class Attempt:
             log=str(places.log),
             warm=site.warm and self._virtual is None and not any(name.startswith(_READ_AT_START) for name in variables),
             imports_first=HEAVY if self._snapshot.tunes else (),
+            guard=guard.for_kernel(),
         )
+
+    def _give_inputs(self, given: Given, download: Download) -> Guard:
+        """Copy what the step downloads, and list what is read-only for it.
+
+        Raises InputMissingError, OSError, StoppedError.
+        """
+        layout, pipeline = self._site.layout, self._site.plan.pipeline
+        sources = {}
+        for item in self._plan.inputs:
+            if isinstance(item, DatasetInput):
+                path = local_path(pipeline.datasets[item.dataset], layout.project)
+            else:
+                path = self._upstream[item.output.step].places.output(item.output.name)
+            sources[item.name] = source_of(path, layout.project)
+        mounted = deliver_inputs(self._plan, given.paths, sources, download)
+        guard = guard_of(sources.values(), mounted, layout, self._places)
+        if guard.read_only:
+            guard.write(self._places)
+        return guard
 
     def started(self, reason: str) -> StepRecord:
         """Return the record of the step as it starts."""
@@ -163,13 +191,26 @@ class Attempt:
         Raises OSError.
         """
         record = replace(record, finished=time.time(), exit_code=ended.exit_code)
+        self.clear()
         try:
             _collect(self._places)
         except PermissionError as error:
             message = f"what it left cannot be collected: {error.strerror}: {error.filename}"
             return replace(record, status="failed", message=message)
+        record = self._ended(record, ended, stopped)
+        damage = "" if record.ok else self._reuse.inputs.changes(data_alone=True)
+        if damage and damage not in record.message:
+            # Whatever else went wrong, the data are the user's own.
+            record = replace(record, message=f"{record.message}; {damage}")
+        return record
+
+    def clear(self) -> None:
+        """Delete what the step downloaded and mounted."""
         with contextlib.suppress(OSError):
             remove_tree(self._places.temporary)
+
+    def _ended(self, record: StepRecord, ended: Ended, stopped: Stopped | None) -> StepRecord:
+        """Return the final record of the step, by how its process ended."""
         if stopped:
             # Whatever its exit status: a script that ends well when it is told to stop has not done its work.
             return replace(record, status=stopped.status, message=stopped.message)
@@ -193,10 +234,13 @@ class Attempt:
         if gone:
             message = f"what it was given as {listed(gone)} is gone or cannot be read"
             return replace(record, status="failed", message=message)
+        changes = self._reuse.inputs.changes()
+        if changes:
+            # Before anything is made of what it wrote.
+            return replace(record, status="failed", message=changes)
         try:
-            self._reuse.inputs.check_kept()
             deliver(self._plan, self._places, self._site.layout, step_run_id(self._site.run, self._plan))
-        except (InputMissingError, DestinationError) as error:
+        except DestinationError as error:
             return replace(record, status="failed", message=str(error))
         return replace(record, status="completed", outputs=outputs)
 
@@ -221,7 +265,8 @@ class Attempt:
             return package_hint(module, pipeline, step, place, meant) if f"'{module}'" in shown else None
 
         hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking)
-        return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint or "")
+        hint = hint or read_only_hint(shown)
+        return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint)
 
     def _stage(self) -> None:
         try:
@@ -239,7 +284,7 @@ class Attempt:
             (key, name): record.places.output(name) for key, record in self._upstream.items() for name in record.outputs
         }
         own = {output.name: self._places.output(output.name) for output in self._plan.outputs}
-        folders = Folders(self._site.layout.project, written, own)
+        folders = Folders(self._site.layout.project, written, own, self._places.temporary)
         return give(self._plan, self._site.plan.pipeline, self._site.run.parameters, folders)
 
 

@@ -53,9 +53,20 @@ def context_of(run: RunRecord, plan: StepPlan, pipeline: Pipeline, layout: Layou
             for name, dataset in pipeline.datasets.items()
             if dataset.local_path is not None
         },
+        "data_of_datastores": _data_of_datastores(pipeline, layout),
         "inputs": dict(given.inputs),
         "outputs": dict(given.outputs),
     }
+
+
+def _data_of_datastores(pipeline: Pipeline, layout: Layout) -> dict[str, list[dict[str, Any]]]:
+    """Return by datastores which of their paths the data of declared datasets stand for, and where these lie."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for dataset in pipeline.datasets.values():
+        if dataset.datastore_name and dataset.local_path is not None:
+            described = {"paths": list(dataset.paths), "local_path": str(local_path(dataset, layout.project))}
+            found.setdefault(dataset.datastore_name, []).append(described)
+    return found
 
 
 def step_run_id(run: RunRecord, plan: StepPlan) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -29,6 +30,17 @@ def log_tail(log: Path) -> str:
     if size > _TAIL_BYTES:
         data = data.partition(b"\n")[2] or data
     return data.decode("utf-8", "replace")
+
+
+def read_only_hint(shown: str) -> str:
+    """Return what to do about an input that was written to, if that is what a traceback ends with; else nothing."""
+    last = shown.rstrip().rpartition("\n")[2]
+    if f"[Errno {errno.EROFS}]" not in last:
+        return ""
+    return (
+        "a step's inputs are read-only, as on Azure: write to one of its output folders, "
+        "or give the dataset `mode: download`, which makes a copy for the step"
+    )
 
 
 def shown_part(tail: str) -> str:

@@ -7,6 +7,7 @@
 ├── objects/                    contents of snapshots, by their SHA-256
 ├── reuse.jsonl                 finished results of the steps, and what they read
 ├── hashes.json                 contents already hashed, by the file's stat
+├── unfinished/<run id>         a mark of a run that has started a step and has not come to its end
 ├── models/  datastores/        what scripts register and upload
 └── envs/<name>/                virtual environments, and the mark of the one in use
 """
@@ -34,6 +35,11 @@ class Layout:
     def of(cls, project_dir: str | Path) -> Layout:
         """Return the layout of the project in that folder."""
         return cls(Path(os.path.abspath(project_dir)))
+
+    @classmethod
+    def holding(cls, run: RunPlaces) -> Layout:
+        """Return the layout of the project that holds a run."""
+        return cls(run.root.parents[2])
 
     @cached_property
     def root(self) -> Path:
@@ -64,6 +70,11 @@ class Layout:
     def hashes(self) -> Path:
         """The file of known content hashes."""
         return self.root / "hashes.json"
+
+    @property
+    def unfinished(self) -> Path:
+        """The folder of the marks of runs that have not come to their end."""
+        return self.root / "unfinished"
 
     @property
     def models(self) -> Path:
@@ -127,6 +138,11 @@ class StepPlaces:
     root: Path
 
     @property
+    def of_run(self) -> RunPlaces:
+        """The places of its run."""
+        return RunPlaces(self.root.parent.parent)
+
+    @property
     def record(self) -> Path:
         """The step's record."""
         return self.root / "record.json"
@@ -153,7 +169,7 @@ class StepPlaces:
 
     @property
     def temporary(self) -> Path:
-        """What the script mounted and downloaded without saying where; goes when the step has ended."""
+        """What the step downloads, and mounts without saying where; goes when the step has ended."""
         return self.root / "temporary"
 
     def output(self, name: str) -> Path:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,7 +36,8 @@ class Launch:
     """A step's process to be. `argv` starts with the script, `path` holds the folders first on its import path.
 
     A warm one runs in a fork of a process that has imported common modules, but for the modules that it must be the
-    first to import; else a new interpreter is started.
+    first to import; else a new interpreter is started. `guard` says what is read-only for it, where the kernel can do
+    that: paths that are `read_only`, folders in them that are `writable`, and folders above that stay `in_place`.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Launch:
     log: str
     warm: bool
     imports_first: tuple[str, ...] = ()
+    guard: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ class ForkServer:
                 "log": launch.log,
                 "warm": launch.warm,
                 "imports_first": launch.imports_first,
+                "guard": launch.guard,
             }
         )
 

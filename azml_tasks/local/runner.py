@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from azml_tasks.local.processes import Processes, processes_for
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.reuse.contents import Contents
 from azml_tasks.local.reuse.results import Results
-from azml_tasks.local.runs import new_run
+from azml_tasks.local.runs import clear_unfinished, new_run
 from azml_tasks.local.scheduler import Scheduler
 from azml_tasks.local.selection import select
 from azml_tasks.local.site import Site
@@ -65,6 +65,8 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
             given = given_steps(plan, selection, Results(layout, contents))
             snapshots = keep_snapshots(plan, selection.steps, layout, contents, located)
             virtual, remarks = virtual_environments(plan, layout)
+            with suppress(OSError):
+                clear_unfinished(layout)
             run = new_run(layout, experiment or plan.pipeline.experiment, dict(parameters or {}))
             warm = os.environ.get("AZML_LOCAL_PROCESS") != "spawn"
             site = Site(layout, plan, run, contents, virtual, dict(os.environ), warm)

@@ -47,6 +47,42 @@ def new_run(layout: Layout, experiment: str, parameters: Mapping[str, Any]) -> R
     raise RunError("no new run could be made: its folder is there already, however often it is tried")
 
 
+def mark_unfinished(run: RunPlaces) -> None:
+    """Mark a run as one whose steps may have left copies of their inputs.
+
+    Raises OSError.
+    """
+    mark = _mark(run)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def mark_finished(run: RunPlaces) -> None:
+    """Take away the mark of a run whose steps have all been cleared.
+
+    Raises OSError.
+    """
+    _mark(run).unlink(missing_ok=True)
+
+
+def _mark(run: RunPlaces) -> Path:
+    return Layout.holding(run).unfinished / run.root.name
+
+
+def clear_unfinished(layout: Layout) -> None:
+    """Delete what steps downloaded and mounted in runs whose runner was killed before it could.
+
+    Raises OSError.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for run in map(layout.run, os.listdir(layout.unfinished)):
+            record = read_run(run)
+            if record is None or record.status != "running":
+                for step in run.steps.glob("*"):
+                    remove_tree(step / "temporary")
+                mark_finished(run)
+
+
 def list_runs(project_dir: str | Path) -> list[RunRecord]:
     """Return the records of all runs, the newest first.
 
@@ -101,6 +137,7 @@ def _prune(project_dir: str | Path, keep: int, dry: bool) -> list[str]:
     needed |= {*_results(layout, most=None if going_on else 1), *_registered(layout)}
     old = [record.id for record in records if record not in kept] + _remains(layout)
     if not dry:
+        clear_unfinished(layout)
         if not going_on:
             # First, so that no run which begins now reuses what is about to go.
             _forget_results(layout, needed, frozenset(old))
@@ -158,6 +195,7 @@ def _clear(run: RunPlaces, needed: set[str]) -> None:
             remove_tree(folder)
         else:
             remove_tree(folder / "work")
+            remove_tree(folder / "temporary")
 
 
 def _clear_leftovers(layout: Layout) -> None:

@@ -23,6 +23,7 @@ from azml_tasks.local.record import RunRecord, StepRecord
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.reuse.replay import replay
 from azml_tasks.local.runner_lock import held
+from azml_tasks.local.runs import mark_finished, mark_unfinished
 from azml_tasks.local.selection import Selection
 from azml_tasks.local.site import Site
 from azml_tasks.runs.events import (
@@ -39,6 +40,7 @@ from azml_tasks.runs.events import (
 )
 from azml_tasks.runs.records import RunStatus
 from azml_tasks.snapshot import Snapshot
+from azml_tasks.standin.azml_local.formats.copies import StoppedError
 from azml_tasks.wiring.tokens import FolderInput
 
 _PATIENCE_WITH_US = 3
@@ -104,7 +106,7 @@ class Scheduler:
             replay(record.places, run.places)
         self.tell(RunStarted(run, tuple(self.waiting), tuple(self.records.values())))
         for remark in remarks:
-            self.tell(Remark(remark))
+            self._remark(remark)
         try:
             with self._signals_caught():
                 self._loop(jobs, tick)
@@ -120,6 +122,7 @@ class Scheduler:
         with contextlib.suppress(OSError):  # Without it the next run hashes again.
             self.site.contents.save()
             self.site.results.store.tidy()
+            mark_finished(run.places)
         self.tell(RunFinished(run))
         return run
 
@@ -165,9 +168,17 @@ class Scheduler:
             if decision.result is not None:
                 self._settle(attempt.reuse(decision.result, decision.reason))
                 return
-            launch = attempt.launch()
+            if not self.is_warm:
+                mark_unfinished(self.site.run.places)
+            launch = attempt.launch(self._remark, lambda: not self.interrupts)
         except (InputMissingError, DestinationError) as error:
+            attempt.clear()
             self._settle(replace(attempt.started(""), status="failed", message=str(error), finished=time.time()))
+            return
+        except StoppedError:
+            attempt.clear()
+            message = f"it was stopped by {self.interrupts[0]}"
+            self._settle(replace(attempt.started(""), status="cancelled", message=message, finished=time.time()))
             return
         record = attempt.started(decision.reason)
         record.save(self.site.run.places)
@@ -180,6 +191,9 @@ class Scheduler:
         if plan.step.max_run_duration_seconds is not None:
             self.deadlines[key] = time.monotonic() + plan.step.max_run_duration_seconds
         self.tell(StepStarted(record))
+
+    def _remark(self, text: str) -> None:
+        self.tell(Remark(text))
 
     def _preload(self) -> Preload:
         inputs = (item for key in self.waiting for item in self.site.plan[key].inputs)

@@ -101,7 +101,12 @@ def locally(made: Project, key: str) -> list[str]:
     plan = made.plan
     written = {(step.key, output.name): Path("/in") for step in plan.steps for output in step.outputs}
     own = {output.name: Path("/out") for output in plan[key].outputs}
-    given_ = give(plan[key], made.pipeline, made.pipeline.pipeline_parameters, Folders(Path("/"), written, own))
+    given_ = give(
+        plan[key],
+        made.pipeline,
+        made.pipeline.pipeline_parameters,
+        Folders(Path("/"), written, own, Path("/temporary")),
+    )
     return list(given_.argv)
 
 

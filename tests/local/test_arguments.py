@@ -35,11 +35,12 @@ def plan(tmp_path: Path) -> Plan:
 def test_what_a_step_is_given_are_paths_of_this_machine_and_ids_for_what_is_read_by_name(plan):
     project = Path("/project")
     written = {("merge", "merge_output_folder"): Path("/runs/1/merge")}
-    folders = Folders(project, written, {})
+    folders = Folders(project, written, {}, Path("/temporary"))
 
-    assert give(
-        plan["merge"], plan.pipeline, {}, Folders(project, {}, {"merge_output_folder": Path("/runs/2/merge")})
-    ) == (Given(("--output-folder", "/runs/2/merge"), {}, {"merge_output_folder": "/runs/2/merge"}))
+    own = Folders(project, {}, {"merge_output_folder": Path("/runs/2/merge")}, Path("/temporary"))
+    assert give(plan["merge"], plan.pipeline, {}, own) == Given(
+        ("--output-folder", "/runs/2/merge"), {}, {"merge_output_folder": "/runs/2/merge"}, {}
+    )
     assert give(plan["train"], plan.pipeline, {"beta": 7, "other": 1}, folders) == Given(
         argv=(
             *("--config", '{"lr": 0.1, "name": "\\u00e9"}'),
@@ -49,12 +50,13 @@ def test_what_a_step_is_given_are_paths_of_this_machine_and_ids_for_what_is_read
         ),
         inputs={
             "customers": {"kind": "dataset", "dataset": "customers"},
-            "raw": {"kind": "dataset", "dataset": "raw"},
+            "raw": {"kind": "dataset", "dataset": "raw", "path": "/project/logs"},
             "table": {"kind": "table", "path": "/runs/1/merge", "format": "parquet"},
             "unseen": {"kind": "dataset", "dataset": "customers"},
             "train_input_folder": {"kind": "folder", "path": "/runs/1/merge"},
         },
         outputs={},
+        paths={"raw": "/project/logs", "train_input_folder": "/runs/1/merge"},
     )
 
 

@@ -182,10 +182,26 @@ def test_the_process_of_a_step(stage):
             "PYTHONIOENCODING": "utf-8",
             "MPLBACKEND": "Agg",
             "AZML_RUN_CONTEXT": str(places.context),
+            "AZURE_ML_INPUT_train_input_folder": str(merged),
+            "AZUREML_DATAREFERENCE_train_input_folder": str(merged),
+            "train_input_folder": str(merged),
+            **{
+                f"{prefix}{name}": str(places.output(name))
+                for name in ("train_model", "train_report")
+                for prefix in ("AZURE_ML_OUTPUT_", "AZUREML_DATAREFERENCE_", "")
+            },
         },
         path=(str(work / "deep"), str(work)),
         log=str(places.log),
         warm=False,
+        guard={
+            "read_only": [str(stage.folder / "data.csv"), str(merged)],
+            "writable": (
+                *map(str, (places.root, places.root.parents[1] / "parent")),
+                *(str(stage.layout.root / name) for name in ("models", "datastores", "datasets", "mlruns")),
+            ),
+            "in_place": (),
+        },
     )
     assert sorted(path.name for path in work.iterdir()) == ["deep", "lib.py", "logs", "outputs"]
     assert places.output("train_model").is_dir()

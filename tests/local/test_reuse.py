@@ -220,20 +220,6 @@ def test_a_step_that_runs_after_another_and_reads_nothing_of_it_is_reused_when_t
     assert project.statuses(run) == {"load": "completed", "report": "reused"}
 
 
-@pytest.mark.parametrize("options", [{}, {"force": True}, {"only": "a"}])
-def test_a_dataset_that_changes_while_its_step_runs_is_read_again_next_time(project, options):
-    project.write({"data.csv": "a\n10\n"})
-    project.pipeline(
-        """
-        datasets: {customers: {local_path: data.csv}}
-        steps: {a: {script_name: a.py, input_datasets: {customers: customers}}}
-        """,
-        a=f"open({str(project.folder / 'data.csv')!r}, 'a').write('20\\n')",
-    )
-
-    assert [project.run(**options)["a"].status, project.run()["a"].status] == ["completed", "completed"]
-
-
 def test_a_dataset_that_a_script_finds_by_name_and_changes_itself_counts_as_it_was_left(project):
     project.write({"data.csv": "a\n10\n"})
     project.pipeline(
@@ -259,23 +245,6 @@ def test_a_script_that_registers_what_it_may_also_look_up_is_reused_all_the_same
     )
 
     assert [project.run()["a"].status for _ in range(2)] == ["completed", "reused"]
-
-
-def test_a_dataset_that_its_step_takes_away_is_missed_by_the_next_run_alone(project):
-    project.write({"data.csv": "a\n10\n"})
-    project.pipeline(
-        """
-        datasets: {customers: {local_path: data.csv}}
-        steps:
-          a: {script_name: a.py, input_datasets: {customers: customers}}
-          b: {script_name: b.py}
-        """,
-        a=f"import os\nos.unlink({str(project.folder / 'data.csv')!r})",
-        b="",
-    )
-
-    assert project.statuses(project.run()) == {"a": "completed", "b": "completed"}
-    assert project.run(force=True)["a"].message == "the data of dataset 'customers' are not there: data.csv"
 
 
 NAMED = """
@@ -444,28 +413,6 @@ def test_the_name_of_a_file_counts_where_a_script_sees_it(project):
     run = project.run()
     assert project.statuses(run) == {"a": "reused", "b": "completed"}
     assert run["b"].reason == "its input file changed"
-
-
-def test_a_step_that_changes_what_an_earlier_one_wrote_for_it_fails_as_on_azure(project):
-    cleans = BEGINNING + "(args.input_folder / 'way.txt').write_text('clean')\n"
-    project.line(one=PASS_ALONG, two=cleans, three=PASS_ALONG)
-
-    run = project.run()
-
-    assert project.statuses(run) == {"one": "completed", "two": "failed", "three": "skipped"}
-    assert run["two"].message == "what 'one' wrote for it was changed meanwhile; on Azure it can only be read"
-    assert project.run()["one"].reason == "its earlier output 'one_output_folder' was changed since"
-
-
-def test_a_step_may_leave_something_beside_what_it_reads(project):
-    """As libraries do that keep caches; the step that wrote the folder runs again, and this one does not need to."""
-    project.line(one=PASS_ALONG, two=BEGINNING + "(args.input_folder / '.cache').touch()\n")
-
-    assert project.run().status == "completed"
-
-    run = project.run()
-    assert run["one"].reason == "its earlier output 'one_output_folder' was changed since"
-    assert run["two"].status == "reused"
 
 
 def test_a_script_that_looks_nothing_up_does_not_mind_the_workspace(project):

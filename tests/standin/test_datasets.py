@@ -48,7 +48,7 @@ def test_inputs_are_datasets_or_paths_and_a_dict_of_the_scripts_own(step: Step) 
         "local_path": "/data/images",
         "version": 3,
     }
-    step.context["inputs"]["pictures"] = {"kind": "dataset", "dataset": "images"}
+    step.context["inputs"]["pictures"] = {"kind": "dataset", "dataset": "images", "path": "/data/images"}
     script = """
         import json
         from azureml.core import Dataset, Run
@@ -208,7 +208,8 @@ def test_files_of_a_file_dataset_are_listed_copied_and_mounted(step: Step) -> No
 
 
 def test_a_declared_datasets_files_are_found_by_their_place_in_the_datastore(step: Step) -> None:
-    step.context["datasets"]["customers"] |= {"datastore_name": "churn_blob", "path": "raw/customers.csv"}
+    described = {"paths": ["raw/customers.csv"], "local_path": str(step.project / "data/customers.csv")}
+    step.context["data_of_datastores"] = {"churn_blob": [described]}
     printed = step.run("""
         from azureml.core import Dataset, Datastore, Run
         from azureml.data.datapath import DataPath

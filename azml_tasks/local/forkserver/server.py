@@ -23,6 +23,7 @@ _BARE = frozenset(sys.modules)
 _FOLDER = __file__.rpartition("/")[0]
 if sys.path[:1] != [_FOLDER]:
     sys.path.insert(0, _FOLDER)
+import azml_kernel  # type: ignore[import-not-found]  # noqa: E402
 import azml_script  # type: ignore[import-not-found]  # noqa: E402
 
 sys.path.remove(_FOLDER)
@@ -58,13 +59,18 @@ def _prctl() -> Callable[..., int]:
 
 
 class Server:
-    """The process that starts steps; `running` maps the pids of their first processes to ids."""
+    """The process that starts steps; `running` maps the pids of their first processes to ids.
+
+    `guard` makes a process's inputs read-only for it; whether there is such a way is known once it has been tried.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.prctl = _prctl()
         self.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.running: dict[int, str] = {}
+        self.guard: Callable[[dict[str, list[str]]], None] | None = None
+        self.has_guard: bool | None = None
         self.pid = os.getpid()
         self._received = b""
         self._woken, wake = socket.socketpair()
@@ -134,6 +140,9 @@ class Server:
         is_warm = step["warm"] and self.preloaded.isdisjoint(step["imports_first"])
         is_warm = is_warm and not self._is_shadowed(step["path"])
         try:
+            if step["guard"] and self.has_guard is None:
+                self.guard = azml_kernel.best_way(step["guard"])
+                self.has_guard = self.guard is not None
             log = os.open(step["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
                 pid = os.fork()
@@ -159,6 +168,9 @@ class Server:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for end in (self.connection, self._woken, self._wake):
                 end.close()
+            if step["guard"] and self.guard:
+                with contextlib.suppress(OSError):  # Without it the stand-in and the runner look after the inputs.
+                    self.guard(step["guard"])
             os.dup2(log, 1)
             os.dup2(log, 2)
             os.close(log)

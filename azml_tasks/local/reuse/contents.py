@@ -10,6 +10,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -27,9 +28,19 @@ _serial = count()
 
 # Size, times of change (both kinds, in nanoseconds), inode, and the file system.
 _Signature = tuple[int, int, int, int, int]
-# Size, time of change and inode of a file; None for what is no file.
-_Look = tuple[int, int, int] | None
+# Size, time of change, inode and time of any change, as of its rights, of a file; None for what is no file.
+_Look = tuple[int, int, int, int] | None
 Fate = Literal["", "deleted", "changed"]
+# How a file looked, and the digest of its content; None for what is no file.
+Seen = dict[str, tuple[_Look, str | None]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A file that is no longer as it was remembered."""
+
+    path: str
+    kind: Literal["deleted", "changed", "added"]
 
 
 class Contents:
@@ -41,7 +52,8 @@ class Contents:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._known: dict[str, tuple[_Signature, str]] = {}
-        self._remembered: dict[Path, dict[str, _Look]] = {}
+        self._own = os.fspath(file.parent)
+        self._remembered: dict[Path, Seen] = {}
         self._changed = False
         self._looked_at: list[tuple[str, _Signature]] | None = None
         self._systems: dict[int, int] = {}
@@ -91,39 +103,83 @@ class Contents:
 
         Raises OSError.
         """
+        return self._digest(os.fspath(path), {})
+
+    def _digest(self, path: str, seen: Seen) -> str:
         if not os.path.isdir(path):
-            return self.hash_file(os.fspath(path))
-        return self._digest_of(self._walk(os.fspath(path)))
+            look = _look(path)
+            digest = self.hash_file(path)
+            seen[path] = (look, digest)
+            return digest
+        return self._digest_of(self._walk(path, seen))
 
     def digest_and_remember(self, folder: Path) -> str:
-        """Return the digest of a folder, and remember for `fate_of` what it holds.
+        """Return the digest of a file or folder, and remember for `fate_of` and `changes_in` what it holds.
 
         Raises OSError.
         """
-        looks = self._remembered[folder] = {}
-        lines = list(self._walk(os.fspath(folder), looks)) if folder.is_dir() else []
-        return self._digest_of(iter(lines)) if lines else self.digest(folder)
+        seen = self._remembered[folder] = {}
+        return self._digest(os.fspath(folder), seen)
 
     def fate_of(self, folder: Path) -> Fate:
         """Say what became of what the folder held when it was remembered; what came to it since does not count."""
-        known = self._remembered.get(folder) or {str(folder): None}
+        known = self._remembered.get(folder) or {str(folder): (None, None)}
         if any(not os.path.lexists(path) for path in known):
             return "deleted"
-        return "changed" if any(look and _look(path) != look for path, look in known.items()) else ""
+        changed = any(look and (_look(path) or ())[:3] != look[:3] for path, (look, _) in known.items())
+        return "changed" if changed else ""
 
-    def digest_pattern(self, folder: str | Path, pattern: str) -> str | None:
+    def changes_in(self, folder: Path) -> list[Change]:
+        """Return what in a folder is no longer as it was when it was remembered."""
+        seen = self._remembered.get(folder)
+        return self.changes_since(seen, folder.parent, folder.name) if seen else []
+
+    def digest_pattern(self, folder: str | Path, pattern: str, seen: Seen | None = None) -> str | None:
         """Return the digest of the files that a glob pattern finds, or of the one path; None when there is none.
 
-        Raises OSError.
+        `seen` gets what there is, for `changes_since`. Raises OSError.
         """
-        spelled = os.path.join(folder, pattern)
+        seen = {} if seen is None else seen
+        spelled = os.path.normpath(os.path.join(folder, pattern))
         # Not a device or a pipe, of which the reading would never end.
         if os.path.isfile(spelled) or os.path.isdir(spelled):
-            return self.digest(spelled)
-        found = sorted(set(glob.glob(without_repeats(pattern), root_dir=folder, recursive=True)))
-        files = [(name, os.path.join(folder, name)) for name in found]
-        lines = [f"{name}\0{self.hash_file(path)}" for name, path in files if os.path.isfile(path)]
+            return self._digest(spelled, seen)
+        lines = []
+        for name, path in _found(folder, pattern):
+            look, digest = _look(path), self.hash_file(path)
+            seen[path] = (look, digest)
+            lines.append(f"{name}\0{digest}")
         return self._digest_of(iter(lines)) if lines else None
+
+    def changes_since(self, seen: Seen, folder: str | Path, pattern: str) -> list[Change]:
+        """Return what is no longer as it was seen: by content, whatever the time stamps say."""
+        now = self._look_at(folder, pattern)
+        changes = [Change(path, "deleted") for path in seen if path not in now and not os.path.isdir(path)]
+        changes += [Change(path, "added") for path in now if path not in seen and not _held(path, seen)]
+        for path, (look, digest) in seen.items():
+            if path in now and now[path][0] != look and not self._has_content(path, digest):
+                changes.append(Change(path, "changed"))
+        return sorted(changes, key=lambda change: change.path)
+
+    def _look_at(self, folder: str | Path, pattern: str) -> Seen:
+        """Return what there is, without reading it."""
+        seen: Seen = {}
+        spelled = os.path.normpath(os.path.join(folder, pattern))
+        if os.path.isdir(spelled):
+            with contextlib.suppress(OSError):
+                for _ in self._walk(spelled, seen, is_read=False):
+                    pass
+        elif os.path.isfile(spelled):
+            seen[spelled] = (_look(spelled), None)
+        else:
+            seen |= {path: (_look(path), None) for _, path in _found(folder, pattern)}
+        return seen
+
+    def _has_content(self, path: str, digest: str | None) -> bool:
+        try:
+            return digest is not None and self.hash_file(path) == digest
+        except OSError:
+            return False
 
     def _hash(self, path: str, status: os.stat_result) -> str:
         system = self._systems.get(status.st_dev)
@@ -155,24 +211,23 @@ class Contents:
             total.update(line.encode("utf-8", "surrogateescape") + b"\n")
         return total.hexdigest()
 
-    def _walk(self, root: str, looks: dict[str, _Look] | None = None) -> Iterator[str]:
+    def _walk(self, root: str, seen: Seen, *, is_read: bool = True) -> Iterator[str]:
         """Yield a line for each file, in a fixed order; empty folders count, links are followed, loops are not.
 
-        `looks` gets how each looked before it was read.
+        The folder of the runs does not count. `seen` gets how each looked before it was read.
         """
-        looks = {} if looks is None else looks
         # Not recursive: a tree may be nested deeper than Python recurses.
         waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(root, "", frozenset())]
         while waiting:
             folder, prefix, above = waiting.pop()
             with os.scandir(folder) as entries:
-                ordered = sorted(entries, key=lambda entry: entry.name)
+                ordered = sorted((entry for entry in entries if entry.path != self._own), key=lambda entry: entry.name)
             if not ordered:
-                looks[folder] = None
+                seen[folder] = (None, None)
                 yield f"{prefix}\0empty"
             for entry in ordered:
                 name = f"{prefix}{entry.name}"
-                looks[entry.path] = None
+                seen[entry.path] = (None, None)
                 try:
                     status = entry.stat()
                 except OSError:
@@ -182,14 +237,15 @@ class Contents:
                     continue
                 here = (status.st_dev, status.st_ino)
                 if stat.S_ISREG(status.st_mode):
-                    looks[entry.path] = _look_of(status)
-                    yield f"{name}\0{self._hash(entry.path, status)}"
+                    digest = self._hash(entry.path, status) if is_read else ""
+                    seen[entry.path] = (_look_of(status), digest)
+                    yield f"{name}\0{digest}"
                 elif not stat.S_ISDIR(status.st_mode):
                     yield f"{name}\0{stat.S_IFMT(status.st_mode)}"
                 elif here in above:
                     yield f"{name}\0loop"
                 else:
-                    del looks[entry.path]
+                    del seen[entry.path]
                     waiting.append((entry.path, f"{name}/", above | {here}))
 
 
@@ -219,6 +275,19 @@ def _image_of(source: str) -> list[str]:
         return []
 
 
+def _found(folder: str | Path, pattern: str) -> Iterator[tuple[str, str]]:
+    """Yield the files that a pattern finds in a folder, as names in it and as paths."""
+    for name in sorted(set(glob.glob(without_repeats(pattern), root_dir=folder, recursive=True))):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            yield name, path
+
+
+def _held(folder: str, seen: Seen) -> bool:
+    """Say whether something was seen in a folder, which is empty now."""
+    return os.path.isdir(folder) and any(path.startswith(os.path.join(folder, "")) for path in seen)
+
+
 def _look(path: str) -> _Look:
     try:
         return _look_of(os.stat(path))
@@ -227,7 +296,7 @@ def _look(path: str) -> _Look:
 
 
 def _look_of(status: os.stat_result) -> _Look:
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
 class ChangedError(Exception):

@@ -34,7 +34,9 @@ def describe_change(question: str, old: str, new: str) -> str:
         "env": f"variable {subject} changed",
         "environment": "the environment variables changed, all of which it reads",
         "secret": f"secret {subject} changed",
-        "fact": f"{first.removesuffix('s')} {rest} changed" if rest else _FACTS.get(subject, f"{subject} changed"),
+        "fact": f"{first.replace('_', ' ').removesuffix('s')} {rest} changed"
+        if rest
+        else _FACTS.get(subject, f"{subject} changed"),
         "run": f"what step '{first}' recorded changed",
         "there": f"what step '{first}' recorded changed",
         "after": f"it runs after {subject}, which ran again",

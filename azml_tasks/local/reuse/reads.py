@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azml_tasks.errors import some_listed
 from azml_tasks.local.arguments import local_path
 from azml_tasks.local.record import StepRecord
+from azml_tasks.local.reuse.contents import Change, Seen
 from azml_tasks.local.site import Site
 from azml_tasks.wiring.tokens import DatasetInput
 
@@ -26,6 +29,7 @@ class Inputs:
         self._site = site
         self._plan = plan
         self._upstream = upstream
+        self._seen: dict[str, Seen] = {}
 
     def look(self) -> object:
         """Return how the files of its datasets look; not equal once one of them was written, whatever it then holds.
@@ -61,7 +65,7 @@ class Inputs:
             return False
 
     def check_kept(self) -> None:
-        """See that what earlier steps wrote for this one is still there, and as they left it.
+        """Check that what earlier steps wrote for this one is still there, and as they left it.
 
         Raises InputMissingError.
         """
@@ -70,14 +74,49 @@ class Inputs:
                 places = self._upstream[item.output.step].places
                 fate = self._site.results.fate_of(places, item.output.name)
                 if fate:
-                    only_read = "; on Azure it can only be read" if fate == "changed" else ""
-                    raise InputMissingError(f"what '{item.output.step}' wrote for it was {fate} meanwhile{only_read}")
+                    raise InputMissingError(f"what '{item.output.step}' wrote for it was {fate} meanwhile")
+
+    def changes(self, *, data_alone: bool = False) -> str:
+        """Say which inputs are no longer as they were when they were described, and what of them; empty if all are.
+
+        `data_alone` leaves out what earlier steps wrote.
+        """
+        found: list[str] = []
+        rule: tuple[str, ...] = ()
+        for item in self._plan.inputs:
+            if data_alone and not isinstance(item, DatasetInput):
+                continue
+            if isinstance(item, DatasetInput):
+                seen = self._seen.get(item.name)
+                changes = self._site.contents.changes_since(seen, *self._place(item)) if seen else []
+                name = f"dataset '{item.dataset}'"
+            else:
+                places = self._upstream[item.output.step].places
+                name = f"what '{item.output.step}' wrote for it"
+                if not places.context.exists() or not places.output(item.output.name).exists():
+                    found.append(f"{name} was deleted meanwhile")
+                    continue
+                changes = self._site.results.changes_in(places, item.output.name)
+            if changes:
+                found.append(f"{name} changed while it ran: {some_listed(map(self._shown, changes))}")
+                rule = ("inputs are read-only, as on Azure",)
+        return "; ".join(dict.fromkeys((*found, *rule)))
+
+    def _shown(self, change: Change) -> str:
+        return f"{os.path.relpath(change.path, self._site.layout.project)} ({change.kind})"
+
+    def _place(self, item: DatasetInput) -> tuple[Path, str]:
+        """Return the project's folder, and the path or pattern in it of a dataset's data."""
+        project = self._site.layout.project
+        return project, os.path.relpath(local_path(self._site.plan.pipeline.datasets[item.dataset], project), project)
 
     def _dataset(self, item: DatasetInput) -> dict[str, Any]:
         site = self._site
         dataset = site.plan.pipeline.datasets[item.dataset]
         path = local_path(dataset, site.layout.project)
-        digest = site.contents.digest_pattern(site.layout.project, os.path.relpath(path, site.layout.project))
+        seen: Seen = {}
+        digest = site.contents.digest_pattern(*self._place(item), seen)
+        self._seen.setdefault(item.name, seen)
         if digest is None:
             raise InputMissingError(f"the data of dataset '{item.dataset}' are not there: {dataset.local_path}")
         definition = dataset.model_dump(

@@ -13,7 +13,7 @@ from typing import Any
 from azml_tasks.errors import listed
 from azml_tasks.local.files import read_json
 from azml_tasks.local.layout import Layout, StepPlaces
-from azml_tasks.local.reuse.contents import Contents, Fate
+from azml_tasks.local.reuse.contents import Change, Contents, Fate
 from azml_tasks.local.reuse.questions import is_answerable
 from azml_tasks.local.reuse.store import Store
 
@@ -228,6 +228,10 @@ class Results:
     def fate_of(self, places: StepPlaces, name: str) -> Fate:
         """Say what became of the output since its digest was taken."""
         return self._contents.fate_of(places.output(name)) if places.context.exists() else "deleted"
+
+    def changes_in(self, places: StepPlaces, name: str) -> list[Change]:
+        """Return what of the output is no longer as it was when its digest was taken."""
+        return self._contents.changes_in(places.output(name))
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file or folder; empty when it is not there."""

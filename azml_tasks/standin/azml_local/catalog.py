@@ -140,8 +140,8 @@ def of_input(context: Context, workspace, name: str):
     described = context.inputs[name]
     if described["kind"] == "dataset":
         declared = context.datasets[described["dataset"]]
-        if declared.get("mode", "direct") != "direct":
-            return declared["local_path"]
+        if "path" in described:
+            return described["path"]
         return _declared(workspace, described["dataset"], declared)
     if described["kind"] == "folder":
         return described["path"]

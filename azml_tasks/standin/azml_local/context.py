@@ -32,6 +32,7 @@ class Context:
         self.compute_name: str | None = values.get("compute_name")
         self.datastores: dict[str, dict] = values.get("datastores") or {}
         self.datasets: dict[str, dict] = values.get("datasets") or {}
+        self.data_of_datastores: dict[str, list[dict]] = values.get("data_of_datastores") or {}
         self.inputs: dict[str, dict] = values.get("inputs") or {}
         self.outputs: dict[str, str] = values.get("outputs") or {}
         # What scripts write under outputs/ and logs/ belongs to the run, wherever they go later.

@@ -6,8 +6,10 @@ import os
 import posixpath
 import sys
 
-from .context import did_you_mean, here
+from . import blobs, guard
+from .context import Context, did_you_mean, here
 from .errors import UserErrorException
+from .formats import copies
 from .reads import fact
 from .refusals import refuses
 
@@ -49,19 +51,24 @@ class Datastore:
                 f"{did_you_mean(datastore_name, known)}"
             )
         described = context.datastores.get(datastore_name, {})
-        root = described.get("root") or os.path.join(context.state_dir, "datastores", datastore_name)
         return AzureBlobDatastore(
             workspace,
             datastore_name,
             described.get("container_name") or "local",
             described.get("account_name") or "local",
-            _root=root,
+            _root=root_of(context, datastore_name),
         )
 
     @staticmethod
     def get_default(workspace):
         """Return the workspace's default datastore."""
         return Datastore.get(workspace, _DEFAULT)
+
+
+def root_of(context: Context, name: str) -> str:
+    """Return the folder of what scripts have put into a datastore."""
+    described = context.datastores.get(name, {})
+    return described.get("root") or os.path.join(context.state_dir, "datastores", name)
 
 
 def datastores(workspace) -> dict:
@@ -112,19 +119,14 @@ class AzureBlobDatastore:
 
     def download(self, target_path, prefix=None, overwrite=False, show_progress=True):
         """Copy the files whose names start with the prefix to a folder; returns how many were copied."""
-        import shutil
-
         count = 0
-        for folder, _, names in os.walk(self.root):
-            for name in names:
-                source = os.path.join(folder, name)
-                blob = os.path.relpath(source, self.root)
-                target = os.path.join(target_path, blob)
-                if not blob.replace(os.sep, "/").startswith(prefix or "") or (os.path.exists(target) and not overwrite):
-                    continue
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                shutil.copyfile(source, target)
-                count += 1
+        for blob, source in blobs.blobs(self.name, self.root, "").items():
+            target = os.path.join(target_path, *blob.split("/"))
+            if not blob.startswith(prefix or "") or (os.path.exists(target) and not overwrite):
+                continue
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            copies.copy_file(source, target)
+            count += 1
         return count
 
     def local_path(self, path: str | None) -> str:
@@ -194,7 +196,12 @@ class DataReference:
         return self
 
     def __str__(self):
-        return self.datastore.local_path(self.path_on_datastore)
+        own = self.datastore.local_path(self.path_on_datastore)
+        declared = None if os.path.exists(own) else blobs.place(self.datastore.name, self.path_on_datastore)
+        if declared is None:
+            return own
+        guard.protect([declared])
+        return declared
 
     __repr__ = __str__
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
-from . import sources, temporary
+from . import guard, reads, sources, temporary
 from .dataset import AbstractDataset
 from .errors import UserErrorException
+from .formats import copies
 from .refusals import refuses
 
 
@@ -20,17 +22,18 @@ class FileDataset(AbstractDataset):
 
     def download(self, target_path=None, overwrite=False, ignore_not_found=False):
         """Copy the files to a folder, by default a temporary one; returns their paths."""
-        import shutil
-
         target_path = os.path.abspath(target_path or temporary.for_this_step())
-        copies = [(source, os.path.join(target_path, relative)) for source, relative in self._pairs()]
-        for _, copy in copies:
+        pairs = [(source, os.path.join(target_path, relative)) for source, relative in self._pairs()]
+        for _, copy in pairs:
             if os.path.exists(copy) and not overwrite:
                 raise UserErrorException(f"{copy} exists already; pass overwrite=True, or another target_path")
-        for source, copy in copies:
+        size = copies.size_of(source for source, _ in pairs)
+        if size >= copies.LARGE:
+            print(f"downloading a dataset: copying {copies.size_text(size)}", file=sys.stderr)
+        for source, copy in pairs:
             os.makedirs(os.path.dirname(copy), exist_ok=True)
-            shutil.copyfile(source, copy)
-        return [copy for _, copy in copies]
+            copies.copy_file(source, copy)
+        return [copy for _, copy in pairs]
 
     def mount(self, mount_point=None, **kwargs):
         """Return a context in which the files lie at the mount point, by default a temporary folder."""
@@ -55,8 +58,7 @@ class FileDataset(AbstractDataset):
 
     def _pairs(self) -> list[tuple[str, str]]:
         """Return the files' paths, each with its path below the dataset's folder."""
-        folder = sources.base(self._definition["paths"])
-        pairs = [(path, os.path.relpath(path, folder)) for path in self._files()]
+        pairs = sources.pairs(self._definition["paths"])
         for name, *arguments in self._definition.get("steps", []):
             pairs = _STEPS[name](pairs, *arguments)
         return pairs
@@ -69,24 +71,28 @@ class MountContext:
         self._pairs = pairs
         self.mount_point = os.path.abspath(mount_point or temporary.for_this_step())
         self._links: list[str] = []
+        self._guarded: list[str] = []
 
     def start(self) -> None:
         """Put the files there, as links where the system has them."""
         if os.path.isdir(self.mount_point) and os.listdir(self.mount_point):
             raise UserErrorException(f"the mount point {self.mount_point} is not empty")
+        self._guarded = guard.protect(source for source, _ in self._pairs)
         for source, relative in self._pairs:
+            reads.file(os.path.abspath(source))
             link = os.path.join(self.mount_point, relative)
             os.makedirs(os.path.dirname(link), exist_ok=True)
             try:
                 os.symlink(os.path.abspath(source), link)
             except OSError:  # Windows, without the right to make links
-                import shutil
-
-                shutil.copyfile(source, link)
+                copies.copy_file(source, link)
             self._links.append(link)
+        # On Azure nothing can be made there either.
+        self._guarded += guard.protect([self.mount_point])
 
     def stop(self) -> None:
         """Take the files away from there."""
+        guard.release(self._guarded)
         while self._links:
             os.unlink(self._links.pop())
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 import stat as _modes
 import sys
+from _functools import partial
 from _json import encode_basestring_ascii
 from _thread import get_ident as _thread_id
 from binascii import crc32
@@ -758,7 +759,9 @@ def _wrap() -> None:
     pairs += [(_real_exit, _exit), (_real_umask, _umask)]
     if _real_uname is not None:
         pairs.append((_real_uname, _uname))
-    for real, ours in pairs:
+    for real, function in pairs:
+        # Like the built-in function, and unlike one of Python, no method where a class holds it (pathlib, Python 3.10).
+        ours = partial(function)
         ours.__name__ = ours.__qualname__ = real.__name__
         ours.__doc__ = real.__doc__
         setattr(os, real.__name__, ours)
@@ -909,6 +912,12 @@ def fact(question: str) -> None:
     """Note that the script was told something of its run's description, such as `experiment`."""
     if not _state.paused or _thread_id() not in _state.paused:
         _told("fact", question)
+
+
+def file(path: str) -> None:
+    """Note that the script may read a file under another path, as where a dataset is mounted."""
+    if _state.is_on:
+        _read(path, sys._getframe(1))
 
 
 def secret(name: str) -> None:

@@ -5,39 +5,69 @@ from __future__ import annotations
 import os
 import posixpath
 
+from . import blobs
 from .context import current
 from .datastore import AzureBlobDatastore, DataPath, DataReference
 from .errors import UserErrorException
-from .reads import fact
 
 _WILD = "*?"
 
 
 def files(patterns: list[str]) -> list[str]:
     """Return the files that paths, folders and patterns name, those of each in the order of their names."""
-    found: list[str] = []
-    for pattern in patterns:
-        found += [path for path in _matching(pattern) if path not in found]
-    return found
+    return list(dict.fromkeys(file for pattern in patterns for file in _matching(pattern)))
 
 
 def existing(patterns: list[str]) -> list[str]:
     """Return the files as `files` does; raises when there is none."""
     found = files(patterns)
     if not found:
-        raise UserErrorException(f"there is no file at {' or '.join(patterns)}")
+        raise UserErrorException(f"there is no file at {' or '.join(map(_shown, patterns))}")
     return found
 
 
-def base(patterns: list[str]) -> str:
-    """Return the folder that the files' names are relative to, as `to_path()` and `download()` show them."""
-    folders = []
+def _shown(pattern: str) -> str:
+    if not blobs.is_address(pattern):
+        return pattern
+    datastore, path = blobs.parts_of(pattern)
+    return f"{path or '/'} of the datastore {datastore!r}"
+
+
+def pairs(patterns: list[str]) -> list[tuple[str, str]]:
+    """Return the files, each with the name that `to_path()` and `download()` show; raises when there is none."""
+    existing(patterns)
+    named, folders = {}, []
     for pattern in patterns:
-        fixed = pattern
-        while any(character in fixed for character in _WILD):
-            fixed = os.path.dirname(fixed)
-        folders.append(fixed if os.path.isdir(fixed) else os.path.dirname(fixed))
-    return os.path.commonpath(folders)
+        names, folder = _names(pattern)
+        named.update(names)
+        folders.append(folder)
+    try:
+        base = os.path.commonpath(folders)
+    except ValueError:  # Of a datastore and of the web.
+        return [(file, os.path.basename(name)) for file, name in named.items()]
+    return [(file, os.path.relpath(name, base or os.curdir)) for file, name in named.items()]
+
+
+def _names(pattern: str) -> tuple[dict[str, str], str]:
+    """Return the names of a pattern's files, by the files, and the folder that the names are relative to."""
+    if blobs.is_address(pattern):
+        datastore, path = blobs.parts_of(pattern)
+        found = _blobs(pattern)
+        return {file: f"/{datastore}/{name}" for name, file in found.items()}, (
+            f"/{datastore}/{blobs.folder_of(path, list(found))}".rstrip("/")
+        )
+    fixed = pattern
+    while any(character in fixed for character in _WILD):
+        fixed = os.path.dirname(fixed)
+    return {file: file for file in _matching(pattern)}, fixed if os.path.isdir(fixed) else os.path.dirname(fixed)
+
+
+def _blobs(address: str) -> dict[str, str]:
+    from .datastore import root_of
+
+    datastore, path = blobs.parts_of(address)
+    context = current()
+    return blobs.blobs(datastore, root_of(context, datastore), path) if context else {}
 
 
 def local(path) -> list[str]:
@@ -48,7 +78,9 @@ def local(path) -> list[str]:
     given = path if isinstance(path, list) else [path]
     if not given:
         raise _invalid()
-    return [_local(one) for one in given]
+    # All of them by their names in the datastore, if one of them is of a declared dataset: names are compared.
+    by_name = any(not isinstance(one, str) and _is_declared(one) for one in given)
+    return [_local(one, by_name) for one in given]
 
 
 def datastore_path(target) -> tuple[AzureBlobDatastore, str]:
@@ -64,31 +96,23 @@ def datastore_path(target) -> tuple[AzureBlobDatastore, str]:
     raise _invalid()
 
 
-def _local(path) -> str:
+def _is_declared(path) -> bool:
+    datastore, relative = datastore_path(path)
+    return blobs.is_declared(datastore.name, relative)
+
+
+def _local(path, by_name: bool) -> str:
     if isinstance(path, str):
         if path.lower().startswith(("http://", "https://")):
             return _downloaded(path)
         raise _invalid()
     datastore, relative = datastore_path(path)
-    return _declared(datastore, relative) or datastore.local_path(relative)
-
-
-def _declared(datastore: AzureBlobDatastore, relative: str) -> str | None:
-    """Return the local path of a declared dataset that lies there, when the datastore's own folder has nothing."""
-    context = current()
-    wanted = posixpath.normpath(relative)
-    if context is None or os.path.exists(datastore.local_path(relative)):
-        return None
-    fact("datasets")
-    for described in context.datasets.values():
-        paths = described.get("path") or []
-        paths = [paths] if isinstance(paths, str) else paths
-        if described.get("datastore_name") == datastore.name and wanted in map(posixpath.normpath, paths):
-            return described.get("local_path")
-    return None
+    return blobs.address(datastore.name, relative) if by_name else datastore.local_path(relative)
 
 
 def _matching(pattern: str) -> list[str]:
+    if blobs.is_address(pattern):
+        return list(_blobs(pattern).values())
     if any(character in pattern for character in _WILD):
         import glob
 

@@ -11,8 +11,11 @@ import os
 
 def begin() -> None:
     """Begin what accompanies the step of this process; does nothing outside of a local run."""
-    if not os.environ.get("AZML_RUN_CONTEXT"):
+    context = os.environ.get("AZML_RUN_CONTEXT")
+    if not context:
         return
-    from . import reads
+    # First, so that what it refuses is nothing that the step did.
+    from . import guard, reads
 
+    guard.begin(os.path.dirname(context))
     reads.begin()

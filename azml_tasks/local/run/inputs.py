@@ -1,0 +1,215 @@
+"""Give a step its inputs: copies of what it downloads, variables that name them, and what is read-only for it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from azml_tasks.local.arguments import fixed_part, is_no_pattern
+from azml_tasks.local.layout import Layout, StepPlaces
+from azml_tasks.local.reuse.reads import InputMissingError
+from azml_tasks.snapshot import READ_AT_IMPORT, without_repeats
+from azml_tasks.standin.azml_local.formats.copies import LARGE, StoppedError, copy_file, size_of, size_text
+from azml_tasks.wiring.tokens import DatasetInput
+
+if TYPE_CHECKING:
+    from azml_tasks.wiring import StepPlan
+
+# The stand-in reads it (azml_local/guard.py): `-` and a path that is read-only, or `+` and one in it that is not.
+_LIST = "read_only"
+# More files than this, which a pattern may find, the kernel is not asked to guard one by one.
+_MOST_MOUNTS = 200
+# Variables that programs and libraries look at, which an input of the same name must not replace.
+_TAKEN = re.compile(
+    r"(PATH|HOME|USER|LOGNAME|SHELL|PWD|OLDPWD|IFS|ENV|CDPATH|TERM|TZ|LANG|LANGUAGE|DISPLAY|HOSTNAME|TEMP|TMP|TMPDIR|"
+    r"SYSTEMROOT|COMSPEC|PATHEXT|WINDIR|CI|EDITOR|PAGER|VIRTUAL_ENV|(http|https|ftp|no|all)_proxy|.*_PROXY|.*_HOME|"
+    r"(PYTHON|LD_|DYLD_|LC_|BASH|XDG_|SSL_|AZML_|AZUREML_|AZURE_|MLFLOW_|MPL|CUDA_|CONDA_|GIT_|PIP_|MSI_).*|.*_CA_BUNDLE)"
+)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What is read-only for a step, which folders in it are not, and which above it stay where they are."""
+
+    read_only: tuple[str, ...]
+    writable: tuple[str, ...]
+    in_place: tuple[str, ...]
+    one_by_one: frozenset[str] = frozenset()
+
+    def write(self, places: StepPlaces) -> None:
+        """Write the list for the Python processes of the step.
+
+        Raises OSError.
+        """
+        entries = [f"-{path}" for path in self.read_only] + [f"+{path}" for path in self.writable]
+        (places.root / _LIST).write_bytes(b"\0".join(map(os.fsencode, entries)))
+
+    def for_kernel(self) -> Mapping[str, Sequence[str]] | None:
+        """Return the list as the fork server takes it; None when there is nothing to guard."""
+        read_only = [*self.read_only]
+        if len(read_only) > _MOST_MOUNTS:
+            read_only = [path for path in read_only if path not in self.one_by_one]
+        if not read_only:
+            return None
+        return {"read_only": read_only, "writable": self.writable, "in_place": self.in_place}
+
+
+def guard_of(sources: Iterable[Source], mounted: Iterable[str], layout: Layout, places: StepPlaces) -> Guard:
+    """Return what the step of these places must not change: its inputs' data, and where they are `mounted`."""
+    sources = list(sources)
+    singly = {path for source in sources if source.is_pattern for path in source.files}
+    whole = [source.path for source in sources if not source.is_pattern]
+    read_only = [path for path in dict.fromkeys([*whole, *mounted, *sorted(singly)]) if os.path.exists(path)]
+    state = (layout.models, layout.datastores, layout.root / "datasets", layout.root / "mlruns")
+    in_place = {above for path in read_only for above in _between(path, layout)}
+    return Guard(
+        read_only=tuple(read_only),
+        writable=tuple(map(str, (places.root, places.of_run.parent, *state))),
+        in_place=tuple(sorted(in_place)),
+        one_by_one=frozenset(singly),
+    )
+
+
+def _between(path: str, layout: Layout) -> Iterator[str]:
+    """Yield the folders above a path that lie in the project, but for what the runs have written."""
+    for folder in Path(path).parents:
+        if layout.project not in folder.parents or folder == layout.root or layout.root in folder.parents:
+            return
+        yield str(folder)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input's data lie: `path` is a file, a folder, or a pattern that finds `files` below `base`."""
+
+    path: str
+    is_pattern: bool = False
+    base: str = ""
+    files: tuple[str, ...] = ()
+
+
+def source_of(path: Path, project: Path) -> Source:
+    """Return what lies at a dataset's `local_path`, or in the folder of an output."""
+    if is_no_pattern(path):
+        return Source(str(path))
+    pattern = without_repeats(os.path.relpath(path, project))
+    found = sorted(set(glob.glob(pattern, root_dir=project, recursive=True)))
+    files = (os.path.normpath(project / name) for name in found)
+    return Source(str(path), True, str(fixed_part(path)), tuple(file for file in files if os.path.isfile(file)))
+
+
+class Download:
+    """Copies a dataset's data for a step; `skipped` is a folder that is left out, should they hold it.
+
+    `say` is told when the copy is a large one, `is_wanted` asked now and then whether to go on.
+    """
+
+    def __init__(self, skipped: Path, say: Callable[[str], None], is_wanted: Callable[[], bool]) -> None:
+        self._skipped = os.fspath(skipped)
+        self._say = say
+        self._is_wanted = is_wanted
+
+    def copy(self, source: Source, target: str, reader: str) -> None:
+        """Copy what lies at the source to a new file or folder.
+
+        Raises OSError, StoppedError.
+        """
+        os.makedirs(target if source.is_pattern else os.path.dirname(target), exist_ok=True)
+        pairs = list(_pairs(source, target, self._skipped))
+        size = size_of(path for path, _ in pairs)
+        if size >= LARGE:
+            self._say(f"{reader}: copying {size_text(size)}")
+        for path, copy in pairs:
+            if not self._is_wanted():
+                raise StoppedError
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            copy_file(path, copy, self._is_wanted)
+
+
+def deliver_inputs(
+    plan: StepPlan, paths: Mapping[str, str], sources: Mapping[str, Source], download: Download
+) -> list[str]:
+    """Copy what the step downloads to `paths`, link there what a mounted pattern finds; return the folders of links.
+
+    Raises InputMissingError for what cannot be read, or when there is no room; StoppedError when it is not wanted.
+    """
+    mounted = []
+    for item in plan.inputs:
+        if not isinstance(item, DatasetInput) or item.mode == "direct":
+            continue
+        target, source = paths[item.name], sources[item.name]
+        try:
+            if item.mode == "download":
+                download.copy(source, target, f"'{plan.key}' downloads the dataset '{item.dataset}'")
+            elif source.is_pattern:
+                _link(source, target)
+                mounted.append(target)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputMissingError(f"dataset '{item.dataset}' cannot be copied for it: {reason}") from error
+    return mounted
+
+
+def _link(source: Source, target: str) -> None:
+    os.makedirs(target, exist_ok=True)
+    for path, link in _pairs(source, target, ""):
+        os.makedirs(os.path.dirname(link), exist_ok=True)
+        try:
+            os.symlink(path, link)
+        except OSError:
+            if sys.platform != "win32":
+                raise
+            copy_file(path, link)  # Without the right to make links.
+
+
+def _pairs(source: Source, target: str, skipped: str) -> Iterator[tuple[str, str]]:
+    """Yield the source's files, each with its place below `target`; links are followed, but not in circles."""
+    if source.is_pattern:
+        yield from ((path, os.path.join(target, os.path.relpath(path, source.base))) for path in source.files)
+    elif os.path.isfile(source.path):
+        yield source.path, target
+    else:
+        yield from _files_below(source.path, target, skipped)
+
+
+def _files_below(folder: str, target: str, skipped: str) -> Iterator[tuple[str, str]]:
+    waiting: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(folder, target, frozenset())]
+    while waiting:
+        folder, target, above = waiting.pop()
+        status = os.stat(folder)
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            continue
+        os.makedirs(target, exist_ok=True)  # Empty ones count, too.
+        for name in sorted(os.listdir(folder)):
+            path, place = os.path.join(folder, name), os.path.join(target, name)
+            if path == skipped:
+                continue
+            if os.path.isdir(path):
+                waiting.append((path, place, above | {here}))
+            elif os.path.isfile(path):
+                yield path, place
+
+
+def variables_for(paths: Mapping[str, str], outputs: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that SDK v1 sets for mounted and downloaded inputs, folders and outputs.
+
+    Beside `AZUREML_DATAREFERENCE_<name>`, `AZURE_ML_INPUT_<name>` and `AZURE_ML_OUTPUT_<name>` that is the plain
+    name (azureml-core, DatasetContextManager._update_env_var_for_single_file), but for one that programs look at.
+    """
+    variables: dict[str, str] = {}
+    for prefix, named in (("AZURE_ML_INPUT", paths), ("AZURE_ML_OUTPUT", outputs)):
+        for name, path in named.items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+                continue
+            variables[f"{prefix}_{name}"] = variables[f"AZUREML_DATAREFERENCE_{name}"] = path
+            known = name.upper() if sys.platform == "win32" else name
+            if not _TAKEN.fullmatch(known) and not known.startswith(READ_AT_IMPORT):
+                variables[name] = path
+    return variables
