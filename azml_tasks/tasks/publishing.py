@@ -29,10 +29,8 @@ def publish(context: Context, target: str = "", prune: bool = False) -> None:
     if prune:
         # With --dry the version of this content may not be the default yet.
         unused = [item for item in unused_versions(ws, done.name) if item.version != done.version]
-        for item in unused:
+        for item in unused if dry else disable_versions(ws, done.name, unused):
             print(f"{done.name} {item.version}: {'would be disabled' if dry else 'disabled'}")
-        if not dry:
-            disable_versions(unused)
     if done.url:
         print(f"`invoke published.run` runs it; so does a POST to {done.url}")
 

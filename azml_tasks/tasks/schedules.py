@@ -113,7 +113,7 @@ def resume(context: Context, target: str = "", name: str = "") -> None:
     }
 )
 def prune(context: Context, target: str = "", all: bool = False, yes: bool = False) -> None:  # noqa: A002
-    """Switch off what doubles another schedule, or runs nothing or an old version."""
+    """Switch off duplicate, orphaned and outdated schedules."""
     project, dry = load(context, target), is_dry(context)
     ws = _azure(project)
     from azml_tasks.azure.schedule_listing import prune as switch_off
@@ -123,12 +123,11 @@ def prune(context: Context, target: str = "", all: bool = False, yes: bool = Fal
     for stray in found:
         print(f"{stray.row.record.name} ({stray.row.record.id}): {stray.reason}")
     if not found:
-        print("no schedule is doubled, runs nothing, or runs what has been superseded")
+        print("no schedule is duplicate, orphaned or outdated")
     elif dry:
         print(f"{_counted(len(found))} would be switched off")
     elif yes or _agreed(f"Switch {_counted(len(found))} off?"):
-        switch_off(ws, found)
-        print(f"{_counted(len(found))} switched off")
+        print(f"{_counted(len(switch_off(ws, found)))} switched off")
     else:
         raise Exit("nothing was changed", code=1)
 

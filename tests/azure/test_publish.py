@@ -141,7 +141,7 @@ def test_going_back_to_an_earlier_content_moves_the_default_back_and_publishes_n
     text = line_of_steps(2, NAMED)
     first = publish(write_project(tmp_path, text), ws).version
     second = publish(write_project(tmp_path, text.replace("{n: 2}", "{n: 3}")), ws).version
-    disable_versions(unused_versions(ws, "churn"))
+    disable_versions(ws, "churn", unused_versions(ws, "churn"))
     assert told(azure) == {"published": {first: "off", second: "on"}, "endpoints": {"churn": second}}
 
     made = publish(write_project(tmp_path, text), ws)
@@ -244,7 +244,7 @@ def test_only_versions_that_nothing_uses_are_disabled(azure, ws, tmp_path):
         if target == paused:
             made.disable()
 
-    disable_versions(unused_versions(ws, "churn"))
+    disable_versions(ws, "churn", unused_versions(ws, "churn"))
 
     assert told(azure)["published"] == {
         versions[0]: "on",
