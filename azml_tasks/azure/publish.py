@@ -18,7 +18,7 @@ from azml_tasks.azure.failures import is_foreign
 from azml_tasks.azure.published import MOST_ENDPOINTS, Family, find_endpoint, find_family
 from azml_tasks.azure.schedule_records import read_schedules
 from azml_tasks.errors import Problem, ProjectError, ServiceError, listed
-from azml_tasks.needs import check_needs
+from azml_tasks.needs import check_needs, publishing_problems
 from azml_tasks.reading import Project
 from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import Plan
@@ -85,6 +85,9 @@ def publishable(project: Project) -> Publishable:
     Raises ProjectError.
     """
     check_needs(project)
+    problems = publishing_problems(project)
+    if problems:
+        raise ProjectError(problems)
     project.require("publish", "environments", "env_name", "compute_name")
     said = project.pipeline.publish
     description = (said.description if said else None) or project.pipeline.description
