@@ -49,13 +49,11 @@ def new_client() -> Client:
 
 
 class Meanwhile:
-    """Do something before the request of a client at a place, counted from 0; count its requests else."""
+    """Do something before the request of a client at a place, counted from 0."""
 
-    def __init__(
-        self, azure: Service, client: Client, place: int = -1, act: Callable[[], object] | None = None
-    ) -> None:
-        self.count = 0
+    def __init__(self, azure: Service, client: Client, place: int, act: Callable[[], object]) -> None:
         self.is_done = False
+        self._count = 0
         self.failure: BaseException | None = None
         self._client, self._place, self._act = client, place, act
         self._lock = threading.Lock()
@@ -66,8 +64,8 @@ class Meanwhile:
         """Have what is to be done, done before the request; see Service.around."""
         if self._client.sent(request):
             with self._lock:
-                is_next, self.count = self.count == self._place, self.count + 1
-            if is_next and self._act is not None:
+                is_next, self._count = self._count == self._place, self._count + 1
+            if is_next:
                 self.is_done = True
                 try:
                     self._act()
@@ -75,8 +73,10 @@ class Meanwhile:
                     self.failure = error
         yield
 
-    def check(self) -> None:
-        """Raise what was raised in the service's thread."""
+    def finish(self) -> None:
+        """Do it now, if the client sent no such request; raise what was raised in the service's thread."""
+        if not self.is_done:
+            self._act()
         if self.failure is not None:
             raise self.failure
 
