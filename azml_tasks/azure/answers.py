@@ -109,6 +109,11 @@ def _list(*keys: str) -> Check:
     return check
 
 
+def _some(check: Check) -> Check:
+    """Expect what cannot be empty."""
+    return lambda document: "`[]` where a list that is not empty was expected" if document == [] else check(document)
+
+
 def _page_of(*keys: str) -> Check:
     """Expect an object whose `value` is a list of objects with all of the keys."""
     outer, inner = _object("value"), _list(*keys)
@@ -183,7 +188,7 @@ _EXPECTED = [
     _on("POST", r"/snapshots/getblob", _object("fileNodes")),
     _on("POST", r"/content/v[\d.]+/.*/snapshots/[-0-9a-f]{36}", _object()),
     # Pipelines.
-    _on("GET", _PIPELINES + r"/DataTypes", _list("Id", "Name")),
+    _on("GET", _PIPELINES + r"/DataTypes", _some(_list("Id", "Name"))),
     _on("GET", _PIPELINES + r"/Modules/(Hash/)?[^/]+", _object("Data")),
     _on("POST", _PIPELINES + r"/Modules", _object("Id")),
     _on("POST", _PIPELINES + r"/PipelineRuns/Unsubmitted/CreationInfoWithGraph", _object("Id")),

@@ -104,12 +104,21 @@ def unregister_datastore(ws: Workspace, name: str, dry: bool = False) -> Change:
         if registered is None:
             return Change("datastore", name, "unchanged", "it was not registered")
         if not dry:
-            try:
-                registered.unregister()
-            except Exception as error:  # see registered_datastore
-                if not is_missing(error):  # another command has taken it out meanwhile
-                    raise
+            _remove(ws, name, registered)
         return Change("datastore", name, "removed", dry=dry)
+
+
+def _remove(ws: Workspace, name: str, registered: Any) -> None:
+    """Take a datastore out until it is gone; an empty answer, which is the service's, may be another's, too."""
+    for _ in range(2):
+        try:
+            registered.unregister()
+        except Exception as error:  # see registered_datastore
+            if not is_missing(error):  # else another command has taken it out meanwhile
+                raise
+        if registered_datastore(ws, name) is None:
+            return
+    raise ServiceError(f"the datastore '{name}' is still there; another command may be registering it")
 
 
 def opened_by_identity(datastore: Any) -> bool:

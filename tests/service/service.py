@@ -77,12 +77,10 @@ class Service:
         before_effect: bool = True,
         retry_after: int | None = None,
         skip: int = 0,
+        **answer: Any,
     ) -> Fault:
         """Make the next requests that match fail; see `Fault`. Status 0 drops the connection."""
-        return self.add_fault(Fault(method, path, status, retry_after, times, before_effect, skip))
-
-    def add_fault(self, fault: Fault) -> Fault:
-        """Make the next requests that match fail as the fault says."""
+        fault = Fault(method, path, status, retry_after, times, before_effect, skip, **answer)
         with self.lock:
             self._faults.append(fault)
         return fault
