@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -25,10 +26,13 @@ _LONGEST = 60
 
 
 def unreadable(request: requests.PreparedRequest, response: requests.Response) -> str:
-    """Return what a 2xx has in place of the service's answer, such as `an empty body`; empty when it is readable.
+    """Return what there is in place of the service's answer, such as `an empty body`; empty when it is readable.
 
+    `response` is a 2xx, or a redirect: one that leads to another's page is no answer of the service either.
     Reads the body of what may be JSON or HTML. Raises what `requests` does when the connection breaks meanwhile.
     """
+    if response.is_redirect:
+        return _led_away(request.url or "", response.headers["Location"])
     if request.method == "HEAD" or response.status_code in _BODILESS:
         return ""
     address = (request.url or "").partition("?")[0]
@@ -42,9 +46,18 @@ def unreadable(request: requests.PreparedRequest, response: requests.Response) -
     return _unreadable_json(response.content, kind, check) if check or "json" in kind or "html" in kind else ""
 
 
+def _led_away(address: str, location: str) -> str:
+    """Say where a redirect leads, if that is not to the same service."""
+    before, after = urlsplit(address), urlsplit(urljoin(address, location))
+    domains = [(parts.hostname or "").split(".")[-2:] for parts in (before, after)]
+    if after.scheme == "https" and domains[0] == domains[1]:
+        return ""
+    return f"a redirect to {after.scheme}://{after.hostname}"
+
+
 def _unreadable_storage(request: requests.PreparedRequest, response: requests.Response, kind: str) -> str:
     if "html" in kind:  # no task reads a page
-        return _page(response.content)
+        return named_page(response.content)
     return "" if request.method != "PUT" or "x-ms-request-id" in response.headers else "no header 'x-ms-request-id'"
 
 
@@ -53,18 +66,24 @@ def _unreadable_json(body: bytes, kind: str, check: Check | None) -> str:
         return "an empty body" if check else ""
     try:
         document = json.loads(body.decode("utf-8-sig"))
-    except ValueError as error:
-        return _page(body) if "html" in kind or _HTML.match(body) else _not_json(body, error)
+    except (ValueError, RecursionError) as error:
+        return named_page(body) if "html" in kind or is_page(body) else _not_json(body, error)
     return check(document) if check else ""
 
 
-def _page(body: bytes) -> str:
+def is_page(body: bytes) -> bool:
+    """Say whether a text is an HTML page."""
+    return bool(_HTML.match(body))
+
+
+def named_page(body: bytes) -> str:
+    """Name an HTML page by its title."""
     title = _TITLE.search(body)
     text = " ".join(title[1].decode("utf-8", "replace").split()) if title else ""
     return f"an HTML page ('{_short(text)}')" if text else "an HTML page"
 
 
-def _not_json(body: bytes, error: ValueError) -> str:
+def _not_json(body: bytes, error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError) and body.lstrip()[:1] in (b"{", b"["):
         return "JSON that is cut short"
     return f"a body that is not JSON: '{_short(body.decode('utf-8', 'replace'))}'"

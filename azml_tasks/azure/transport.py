@@ -33,7 +33,7 @@ from urllib3.util import Retry
 
 from azml_tasks.azure.answers import unreadable
 from azml_tasks.azure.auth import renewed
-from azml_tasks.azure.failures import said_by
+from azml_tasks.azure.failures import hidden, said_by
 from azml_tasks.azure.lookups import Exchange, Repeat, repeat_of
 from azml_tasks.azure.scope import SharedScope
 from azml_tasks.errors import LoginError, ServiceError
@@ -69,7 +69,7 @@ def steady(patience: Patience | None = None) -> contextlib.AbstractContextManage
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A 2xx with something else in place of the service's answer, which `what` names."""
+    """A 2xx or a redirect with something else in place of the service's answer, which `what` names."""
 
     response: requests.Response
     what: str
@@ -145,7 +145,7 @@ class _Sending:
             response = self._send(again=self.tries > 1)
             if response.status_code == 401 and not self.is_renewed:
                 response = self._with_new_token(response)
-            what = unreadable(self.request, response) if response.ok else ""
+            what = unreadable(self.request, response) if response.status_code < 400 else ""
             return Unreadable(response, what) if what else response
         except SSLError:  # a certificate that is not trusted now is not trusted later either
             raise
@@ -230,7 +230,9 @@ class _Sending:
 def _told(fault: Fault) -> str:
     if isinstance(fault, Unreadable):
         status = f"{fault.response.status_code} {fault.response.reason}".rstrip()
-        return f"{status} and {fault.what}, as a proxy, a gateway or a network's login page may answer for Azure"
+        return (
+            f"{status} and {hidden(fault.what)}, as a proxy, a gateway or a network's login page may answer for Azure"
+        )
     if isinstance(fault, requests.Response):
         return f"{fault.status_code} {fault.reason}: {said_by(fault.content)}".rstrip(": ")
     return "no answer in time" if isinstance(fault, Timeout) else "a dropped connection"

@@ -313,7 +313,7 @@ FAULTS |= {
     # A list that is empty, as an answer of something else or the service's own, is looked at again after each change.
     answer: {**fault, "times": 1}
     for answer, fault in FOREIGN.items()
-    if answer in ("null", "a page", "an empty body after it took effect", "half of the answer")
+    if answer in ("null", "half of the answer")
 }
 ROUTES = [
     ("GET", "/Pipelines$"),

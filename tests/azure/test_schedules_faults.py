@@ -75,7 +75,9 @@ ROUTES = [
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("act", ACTS)
-def test_a_passing_fault_on_every_request_leaves_one_on(azure, ws, tmp_path, act, fault):
+def test_a_passing_fault_on_every_request_leaves_one_on(azure, ws, tmp_path, act, fault, slow):
+    if not slow and fault in (FOREIGN["null"], FOREIGN["a page after it took effect"]):
+        pytest.skip("another answer is tried, all of them with --slow")
     before, do, kind = ACTS[act]
     for text in before:
         begun(tmp_path, ws, text)

@@ -189,6 +189,27 @@ def test_what_the_service_may_answer_is_taken(
     azure.unknown.clear()
 
 
+@pytest.mark.parametrize(
+    "location", ["http://wifi.hotel/login?to=x", "https://wifi.hotel/login", "http://management.azure.com/"]
+)
+def test_a_redirect_that_leads_away_is_no_answer(azure: Service, location: str) -> None:
+    azure.fail("GET", "/endpoints$", status=302, times=9, body=PAGE, kind="text/html", headers={"Location": location})
+    with steady(Patience(tries=2, sleep=lambda seconds: None)), pytest.raises(ServiceError) as error:
+        requests.get(ADDRESS)
+    assert str(error.value) == (
+        f"GET {ADDRESS} failed 2 times, the last time with 302 Found and a redirect to "
+        f"{location.rpartition('/')[0].removesuffix('/')}, as a proxy, a gateway or a network's login page may answer "
+        "for Azure"
+    )
+
+
+def test_a_redirect_within_the_service_is_followed(azure: Service) -> None:
+    azure.fail("GET", "/elsewhere$", status=307, body=b"", headers={"Location": ADDRESS})
+    with steady(Patience(sleep=lambda seconds: None)):
+        assert requests.get("https://eastus.management.azure.com/elsewhere").status_code == 200
+    azure.unknown.clear()
+
+
 def test_a_post_that_was_answered_by_something_else_and_cannot_be_looked_up_is_not_repeated(azure: Service) -> None:
     azure.fail("POST", "/thing$", status=200, body=PAGE, kind="text/html")
     with steady(Patience(sleep=lambda seconds: None)), pytest.raises(ServiceError) as error:

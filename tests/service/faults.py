@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .message import Answer, Request, refusal_document, reply
 
@@ -34,6 +35,7 @@ class Fault:
     """How many matching requests to let pass first."""
     body: bytes | None = None
     kind: str = "application/json; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
     is_cut: bool = False
 
     def strikes(self, request: Request) -> bool:
@@ -54,7 +56,7 @@ class Fault:
             headers = {name: value for name, value in real.headers.items() if name.lower() != "content-length"}
             return Answer(real.status, real.body[: len(real.body) // 2], headers)
         if self.body is not None:
-            return Answer(self.status, self.body, {"Content-Type": self.kind})
+            return Answer(self.status, self.body, {"Content-Type": self.kind, **self.headers})
         if self.status == 0:
             return None
         code, message = MESSAGES.get(self.status, ("UserError", f"Refused with {self.status}."))
