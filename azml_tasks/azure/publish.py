@@ -214,8 +214,7 @@ def _settled(ws: Any, wanted: Publishable, version: str, family: Family) -> tupl
         if kept.status != "Active":
             kept.enable()
         if not is_run:
-            _point(ws, family, wanted, kept)
-            is_moved = True
+            is_moved = _point(ws, family, wanted, kept) or is_moved
         for duplicate in duplicates:  # after the endpoint runs another one
             duplicate.disable()
         disabled += len(duplicates)
@@ -226,8 +225,8 @@ def _settled(ws: Any, wanted: Publishable, version: str, family: Family) -> tupl
     )
 
 
-def _point(ws: Any, family: Family, wanted: Publishable, published: Any) -> None:
-    """Have the endpoint run the published pipeline; what another command has done meanwhile, the next look shows."""
+def _point(ws: Any, family: Family, wanted: Publishable, published: Any) -> bool:
+    """Have the endpoint run the published pipeline; False where another command has changed the endpoint meanwhile."""
     from azureml.pipeline.core import PipelineEndpoint
 
     endpoint = family.endpoint
@@ -236,7 +235,7 @@ def _point(ws: Any, family: Family, wanted: Publishable, published: Any) -> None
             PipelineEndpoint.publish(
                 ws, name=wanted.name, description=wanted.description or wanted.name, pipeline=published
             )
-            return
+            return True
         if endpoint.status != "Active":
             endpoint.enable()
         if published.id not in family.endpoint_versions:
@@ -244,10 +243,12 @@ def _point(ws: Any, family: Family, wanted: Publishable, published: Any) -> None
         elif published.id != family.default_id:
             endpoint.set_default(published)
     except ValueError:  # the SDK: the endpoint is there, or has that version, by now
-        return
+        return False
     except Exception as error:
         if endpoint is not None or not is_foreign(error) or find_endpoint(ws, wanted.name) is None:
             raise
+        return False
+    return True
 
 
 def _notes_of_others(family: Family, version: str, disabled: int, is_displaced: bool, created: str) -> Iterator[str]:
