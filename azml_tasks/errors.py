@@ -6,7 +6,8 @@
     ├── NotInstalledError      something that the command needs is missing on this machine
     ├── LoginError             Azure did not accept, or could not be shown, who we are
     ├── ServiceError           Azure refused or did not answer a request
-    └── RunError               a run failed or was cancelled, or there is none
+    ├── RunError               a run failed or was cancelled, or there is none
+    └── Interrupted            Ctrl-C or SIGTERM ended the command
 
 Anything else that escapes is a bug of ours and keeps its traceback.
 """
@@ -90,6 +91,16 @@ class RunError(AzmlError):
     """A run failed or was cancelled, or there is none."""
 
     exit_status: ClassVar[int] = 1
+
+
+class Interrupted(AzmlError):  # noqa: N818 - not a mistake
+    """Ctrl-C or SIGTERM ended the command; the text says what may have been done and how to complete or undo it."""
+
+    exit_status: ClassVar[int] = 1
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised where Ctrl-C would raise KeyboardInterrupt: the command ends, and asks nothing."""
 
 
 def printable(text: str) -> str:

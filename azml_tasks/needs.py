@@ -8,6 +8,7 @@ from pathlib import Path
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.reading import Project
+from azml_tasks.wiring import ParameterValue
 
 WORKSPACE = ("ws_name", "resource_group", "subscription_id")
 # The parameters that the SDK itself gives every step (azureml-pipeline-core, _module_parameter_provider.py), in lower
@@ -55,6 +56,20 @@ def check_needs(project: Project) -> None:
     problems = list(_pipeline(project))
     if problems:
         raise ProjectError(problems)
+
+
+def publishing_problems(project: Project) -> list[Problem]:
+    """Return what keeps a published pipeline from being started: used parameters with an empty default."""
+    used = {token.name for step in project.plan.steps for token in step.argv if isinstance(token, ParameterValue)}
+    return [
+        project.problem(
+            ("pipeline_parameters", name),
+            f"pipeline parameter '{name}' has an empty default, which Azure ML v1 treats as no default: a published "
+            "pipeline cannot start without a value, so its schedule never runs; use a default such as 'none'",
+        )
+        for name, default in project.pipeline.pipeline_parameters.items()
+        if name in used and default == ""
+    ]
 
 
 def check_workspace(project: Project) -> None:

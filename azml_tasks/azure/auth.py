@@ -18,9 +18,11 @@ was asked for.
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,13 +51,15 @@ _SECRET_VARIABLES = (
 class Way:
     """One way of logging in; `make` is None where this machine lacks something, which `lacks` says.
 
-    A `binding` way that is refused ends the search for one that works.
+    A `binding` way that is refused ends the search for one that works. One that `keeps_tokens` gives from a store of
+    its own what it gave before, also to a new credential.
     """
 
     name: str
     make: Callable[[], TokenCredential] | None = None
     lacks: str = ""
     binding: bool = False
+    keeps_tokens: bool = False
 
 
 class Tokens:
@@ -66,7 +70,9 @@ class Tokens:
         self._clock = clock
         self._chosen: tuple[Way, TokenCredential] | None = None
         self._kept: dict[str, AccessToken] = {}
+        self._resources: dict[str, str] = {}  # of each token that was given
         self._lock = threading.Lock()
+        _sources.add(self)
 
     def __call__(self, resource: str) -> str:
         """Return a token for a resource, such as `https://management.core.windows.net/`.
@@ -76,14 +82,38 @@ class Tokens:
         with self._lock:
             kept = self._kept.get(resource)
             if kept is None or kept.expires_on - self._clock() < _EARLY:
-                kept = self._kept[resource] = self._fetch(f"{resource}/.default")
+                kept = self._keep(resource)
             return str(kept.token)
+
+    def renewed(self, refused: str) -> str | None:
+        """Return another token in place of one that was refused; None for one that is not of this source.
+
+        The credential is made again, so that it gives nothing that it kept. Raises LoginError.
+        """
+        with self._lock:
+            resource = self._resources.get(refused)
+            if resource is None:
+                return None
+            kept = self._kept.get(resource)
+            if self._chosen and (kept is None or kept.token == refused):
+                way, _ = self._chosen
+                self._kept.clear()
+                self._chosen = way, way.make()  # type: ignore[misc]  # it has made one before
+                # What Microsoft Entra itself asks for when a token has been revoked: one that was given after now.
+                now = {"access_token": {"nbf": {"essential": True, "value": str(int(self._clock()))}}}
+                kept = self._keep(resource, **({"claims": json.dumps(now)} if way.keeps_tokens else {}))
+            return str(kept.token) if kept else None
+
+    def _keep(self, resource: str, **options: str) -> AccessToken:
+        token = self._kept[resource] = self._fetch(f"{resource}/.default", **options)
+        self._resources[token.token] = resource
+        return token
 
     def __deepcopy__(self, memo: Any) -> Tokens:
         # The SDK copies objects that hold the workspace, and with it this.
         return self
 
-    def _fetch(self, scope: str) -> AccessToken:
+    def _fetch(self, scope: str, **options: str) -> AccessToken:
         from azure.core.exceptions import ClientAuthenticationError
 
         tried = []
@@ -93,7 +123,7 @@ class Tokens:
                 continue
             try:
                 credential = self._chosen[1] if self._chosen else way.make()
-                token = credential.get_token(scope)
+                token = credential.get_token(scope, **options)
             except ClientAuthenticationError as error:  # CredentialUnavailableError among them
                 tried.append((way.name, _refusal(error)))
                 if way.binding:
@@ -102,6 +132,17 @@ class Tokens:
             self._chosen = way, credential
             return token
         raise LoginError(_nothing_worked(tried))
+
+
+_sources: weakref.WeakSet[Tokens] = weakref.WeakSet()
+
+
+def renewed(refused: str) -> str | None:
+    """Return another token in place of one of ours that was refused; None for one that is not ours.
+
+    Raises LoginError when none is given.
+    """
+    return next((token for source in list(_sources) if (token := source.renewed(refused)) is not None), None)
 
 
 def login(auth: Auth, variables: Mapping[str, str], at_terminal: bool | None = None) -> Tokens:
@@ -183,7 +224,7 @@ def _interactive(tenant: str | None, variables: Mapping[str, str], at_terminal: 
 
         return InteractiveLogin(tenant)
 
-    return Way("browser", make)
+    return Way("browser", make, keeps_tokens=True)
 
 
 def _refusal(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from azml_tasks import model
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.changes import Change
-from azml_tasks.azure.failures import MissingError, is_missing, said_by
+from azml_tasks.azure.failures import MissingError, is_missing, said_by, status_of
 from azml_tasks.errors import ServiceError, did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -41,19 +41,15 @@ def register_compute(ws: Workspace, name: str, wanted: model.Compute, dry: bool 
     with service_calls(f"registering the compute '{name}'"):
         registered = _registered(ws, name)
         if registered is None:
-            if not dry:
-                _create(ws, name, wanted)
+            if not dry and not _create(ws, name, wanted):
+                return register_compute(ws, name, wanted)
             return Change("compute", name, "created", _described(wanted), dry)
         _refuse_replacement(name, registered, wanted)
         changes = _scale_changes(registered, wanted)
         if not changes:
             return Change("compute", name, "unchanged")
         if not dry:
-            registered.update(
-                min_nodes=wanted.min_nodes,
-                max_nodes=wanted.max_nodes,
-                idle_seconds_before_scaledown=wanted.idle_seconds_before_scaledown,
-            )
+            _scale(ws, name, registered, wanted)
         return Change("compute", name, "updated", listed(changes), dry)
 
 
@@ -69,25 +65,47 @@ def _registered(ws: Workspace, name: str) -> ComputeTarget | None:
         raise
 
 
-def _create(ws: Workspace, name: str, wanted: model.Compute) -> None:
-    from azureml.core.compute import AmlCompute, ComputeTarget
-
-    idle = wanted.idle_seconds_before_scaledown
-    made = ComputeTarget.create(
-        ws,
-        name,
-        AmlCompute.provisioning_configuration(
-            vm_size=wanted.vm_size,
-            vm_priority=wanted.vm_priority,
+def _scale(ws: Workspace, name: str, registered: AmlCompute, wanted: model.Compute) -> None:
+    """Change the scale limits until they are found as they were sent; the answer to the change may be another's."""
+    for _ in range(2):
+        registered.update(
             min_nodes=wanted.min_nodes,
             max_nodes=wanted.max_nodes,
-            **({} if idle is None else {"idle_seconds_before_scaledown": idle}),
-        ),
+            idle_seconds_before_scaledown=wanted.idle_seconds_before_scaledown,
+        )
+        found = _registered(ws, name)
+        if found is None or not _scale_changes(found, wanted):
+            return
+    raise ServiceError(
+        f"the compute '{name}' does not have the scale that was sent; another command may be changing it, so run this "
+        "one again when that is done"
     )
+
+
+def _create(ws: Workspace, name: str, wanted: model.Compute) -> bool:
+    """Create a cluster and wait until it is there; return False when another command creates it at the same time."""
+    from azureml.core.compute import AmlCompute, ComputeTarget
+    from azureml.exceptions import ComputeTargetException
+
+    idle = wanted.idle_seconds_before_scaledown
+    configuration = AmlCompute.provisioning_configuration(
+        vm_size=wanted.vm_size,
+        vm_priority=wanted.vm_priority,
+        min_nodes=wanted.min_nodes,
+        max_nodes=wanted.max_nodes,
+        **({} if idle is None else {"idle_seconds_before_scaledown": idle}),
+    )
+    try:
+        made = ComputeTarget.create(ws, name, configuration)
+    except ComputeTargetException as error:
+        if status_of(error) != 409 or _registered(ws, name) is None:
+            raise
+        return False
     with contextlib.redirect_stdout(io.StringIO()):  # it prints, whatever it is told
         made.wait_for_completion(show_output=False)
     if made.provisioning_errors:
         raise ServiceError(f"Azure could not make the compute '{name}': {said_by(str(made.provisioning_errors))}")
+    return True
 
 
 def _refuse_replacement(name: str, registered: ComputeTarget, wanted: model.Compute) -> None:

@@ -44,6 +44,7 @@ def make_dataset(name: str, wanted: model.Dataset, datastore: Any, directory: Pa
                 f"the dataset '{name}': there is nothing to read at {listed(wanted.paths)} in the datastore "
                 f"'{wanted.datastore_name}'; `invoke register-csv --upload` puts its local_path there"
             ) from error
+    _sort_columns(table)
     ambiguous = [found[1] for item in said if (found := re.search(r"Ambiguous.* columns (\[.*\])", str(item.message)))]
     return table, [f"the dates of {columns} are read as month-day" for columns in ambiguous]
 
@@ -65,6 +66,19 @@ def _table(name: str, wanted: model.Dataset, places: list[Any], directory: Path)
         separator=wanted.separator or ",",
         support_multi_line=wanted.support_multi_line,
     )
+
+
+def _sort_columns(table: Any) -> None:
+    """Sort the columns whose types the table sets, which the SDK writes in random order.
+
+    The service takes the same text for the same definition; two that differ in order alone would be two versions.
+    """
+    dataflow = table._definition
+    definition = dataflow._to_yaml_dict()
+    for step in definition.get("transformations") or ():
+        if isinstance(step, dict) and isinstance(step.get("convert_column_types"), list):
+            step["convert_column_types"].sort(key=lambda types: str(types["columns"]))
+    dataflow._set_py_rs_dataflow(definition)
 
 
 def _types_without_reading(name: str, wanted: model.Dataset, directory: Path) -> Mapping[str, Any]:

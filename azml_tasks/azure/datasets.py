@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +72,17 @@ def register_dataset(
 
 def _written(ws: Workspace, name: str, wanted: model.Dataset, registered: Any, made: Any, changed: list[str]) -> Any:
     """Write what differs, and return the newest version."""
-    if registered is None or "the definition" in changed:
-        return made.register(ws, name, wanted.description, dict(wanted.tags), create_new_version=True)
+    from azureml.exceptions import UserErrorException
+
+    words = {"description": wanted.description, "tags": dict(wanted.tags)}
+    if registered is None:
+        # Refused where another command has registered the name meanwhile, which would else be a second version.
+        with contextlib.suppress(UserErrorException):
+            return made.register(ws, name, **words)
+        registered = _registered(ws, name)
+        changed = ["the definition"] if registered is None else differences(registered, wanted, made)
+    if "the definition" in changed:
+        return made.register(ws, name, **words, create_new_version=True)
     if changed:
         registered.update(description=wanted.description, tags=dict(wanted.tags) or None)
     return registered

@@ -12,6 +12,8 @@ from azml_tasks.errors import ServiceError, did_you_mean, listed
 if TYPE_CHECKING:
     from azureml.core import Workspace
 
+_SECRETS = ("the account key", "the SAS token")
+
 
 def find_datastore(ws: Workspace, name: str) -> Any:
     """Return a datastore of the workspace.
@@ -55,20 +57,44 @@ def register_datastore(
     """
     from_variables = [secret for secret in (account_key, sas_token) if secret]
     with service_calls(f"registering the datastore '{name}'", from_variables):
-        from azureml.core import Datastore
-
         registered = registered_datastore(ws, name)
         if registered is not None:
             changed = _differences(name, registered, container, account, account_key or "", sas_token or "")
             if not changed:
                 return Change("datastore", name, "unchanged")
         if not dry:
-            Datastore.register_azure_blob_container(
-                ws, name, container, account, sas_token=sas_token, account_key=account_key, overwrite=True
-            )
+            _write(ws, name, container, account, account_key, sas_token)
         if registered is None:
             return Change("datastore", name, "created", f"{container} in {account}", dry)
         return Change("datastore", name, "updated", f"{listed(changed)} changed", dry)
+
+
+def _write(ws: Workspace, name: str, container: str, account: str, key: str | None, token: str | None) -> None:
+    """Register or update a datastore until it is found as it was sent.
+
+    Another command may take it out between the SDK's look and its update, and an empty answer, which is the service's,
+    may be another's, too.
+    """
+    from azureml.core import Datastore
+
+    for last in (False, False, True):
+        try:
+            written = Datastore.register_azure_blob_container(
+                ws, name, container, account, sas_token=token, account_key=key, overwrite=True
+            )
+        except Exception as error:  # see registered_datastore
+            if last or not is_missing(error):
+                raise
+            continue
+        different = _differences(name, written, container, account, key or "", token or "")
+        if not (written.account_key or written.sas_token):  # the service hides them, or there are none
+            different = [what for what in different if what not in _SECRETS]
+        if not different:
+            return
+    raise ServiceError(
+        f"the datastore '{name}' is not as it was sent ({listed(different)} differ); another command may be changing "
+        "it, so run this one again when that is done"
+    )
 
 
 def unregister_datastore(ws: Workspace, name: str, dry: bool = False) -> Change:
@@ -78,8 +104,21 @@ def unregister_datastore(ws: Workspace, name: str, dry: bool = False) -> Change:
         if registered is None:
             return Change("datastore", name, "unchanged", "it was not registered")
         if not dry:
-            registered.unregister()
+            _remove(ws, name, registered)
         return Change("datastore", name, "removed", dry=dry)
+
+
+def _remove(ws: Workspace, name: str, registered: Any) -> None:
+    """Take a datastore out until it is gone; an empty answer, which is the service's, may be another's, too."""
+    for _ in range(2):
+        try:
+            registered.unregister()
+        except Exception as error:  # see registered_datastore
+            if not is_missing(error):  # else another command has taken it out meanwhile
+                raise
+        if registered_datastore(ws, name) is None:
+            return
+    raise ServiceError(f"the datastore '{name}' is still there; another command may be registering it")
 
 
 def opened_by_identity(datastore: Any) -> bool:
@@ -97,7 +136,7 @@ def _differences(name: str, registered: Any, container: str, account: str, key: 
         "the container": (registered.container_name, container),
         "the account": (registered.account_name, account),
         # Where the service hides a secret from us, it cannot be compared and is set again.
-        "the account key": (registered.account_key or "", key),
-        "the SAS token": ((registered.sas_token or "").lstrip("?"), token.lstrip("?")),
+        _SECRETS[0]: (registered.account_key or "", key),
+        _SECRETS[1]: ((registered.sas_token or "").lstrip("?"), token.lstrip("?")),
     }
     return [what for what, (before, after) in pairs.items() if before != after]

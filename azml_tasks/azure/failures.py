@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from azml_tasks.azure.answers import is_page, named_page
 from azml_tasks.errors import AzmlError, LoginError, ServiceError
 
 # Whose errors are somebody else's refusals rather than bugs of ours.
@@ -95,8 +96,10 @@ def is_missing(error: BaseException) -> bool:
 
 
 def said_by(answer: bytes | str) -> str:
-    """Return what a service says in an error's JSON, or the first line of another text."""
+    """Return what a service says in an error's JSON, the title of a page, or the first line of another text."""
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    if is_page(text.encode()):
+        return named_page(text.encode())
     for brace in itertools.islice(re.finditer(r"\{", text), _MOST_BRACES):
         message = _message_in(text[brace.start() :])
         if message:

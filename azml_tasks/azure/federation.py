@@ -37,6 +37,7 @@ def _from_file(tenant_id: str, client_id: str, file: str) -> TokenCredential:
 
 
 def _from_github(tenant_id: str, client_id: str, address: str, token: str) -> TokenCredential:
+    from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import ClientAssertionCredential
 
     def assertion() -> str:
@@ -50,7 +51,10 @@ def _from_github(tenant_id: str, client_id: str, address: str, token: str) -> To
             timeout=30,
         )
         response.raise_for_status()
-        return str(response.json()["value"])
+        try:
+            return str(response.json()["value"])
+        except (ValueError, KeyError, TypeError):
+            raise ClientAuthenticationError("GitHub's answer holds no identity of the job") from None
 
     return ClientAssertionCredential(tenant_id, client_id, assertion)
 

@@ -24,8 +24,8 @@ class InteractiveLogin:
         self._record_file = (folder or Path.home() / ".azml-tasks") / f"login-{tenant or 'default'}.json"
         self._credential: Any = None
 
-    def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        """Return a token, asking the user only when the kept login does not do.
+    def get_token(self, *scopes: str, claims: str | None = None, **_: Any) -> AccessToken:
+        """Return a token, asking the user only when the kept login does not do; `claims` is what it has to fulfil.
 
         Raises azure.core.exceptions.ClientAuthenticationError.
         """
@@ -36,7 +36,7 @@ class InteractiveLogin:
                 self._credential = self._logged_in(InteractiveBrowserCredential, scopes)
             except CredentialUnavailableError:  # no browser can be opened here
                 self._credential = self._logged_in(DeviceCodeCredential, scopes)
-        token: AccessToken = self._credential.get_token(*scopes)
+        token: AccessToken = self._credential.get_token(*scopes, claims=claims)
         return token
 
     def _logged_in(self, kind: Any, scopes: tuple[str, ...]) -> Any:

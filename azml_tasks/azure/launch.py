@@ -15,7 +15,7 @@ from azml_tasks.azure.progress import follow
 from azml_tasks.azure.records import RunRecord, StepRecord
 from azml_tasks.azure.steps import Resources, Values
 from azml_tasks.azure.watch import Watch
-from azml_tasks.errors import LoginError, RunError, ServiceError
+from azml_tasks.errors import LoginError, RunError, ServiceError, Terminated
 from azml_tasks.runs.ending import GOING_ON, skipped_text
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.wiring import Plan
@@ -90,8 +90,9 @@ def watched(submitted: Submitted, watch: Watch, directory: Path) -> RunRecord:
     try:
         with translated("following the run"):
             record = follow(submitted.run, submitted.record, submitted.nodes, watch)
-    except KeyboardInterrupt:
-        raise _interrupted(submitted, watch.asks_to_cancel) from None
+    except KeyboardInterrupt as interrupt:
+        asks = None if isinstance(interrupt, Terminated) else watch.asks_to_cancel
+        raise _interrupted(submitted, asks) from None
     except LoginError as error:
         raise LoginError(f"{error}\n{_goes_on(submitted.run.id)}") from error
     except ServiceError as error:

@@ -7,9 +7,9 @@ from typing import Any
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.publish import published_name
 from azml_tasks.azure.published import Family, find_family
-from azml_tasks.azure.schedule_decision import Wanted, fits, own_schedules
+from azml_tasks.azure.schedule_decision import Wanted, fits, own_schedules, surviving
 from azml_tasks.azure.schedule_records import ScheduleRecord, read_schedules, switch
-from azml_tasks.azure.schedules import schedule_name
+from azml_tasks.azure.schedules import leave_none_on, leave_one_on, schedule_name
 from azml_tasks.errors import ServiceError
 from azml_tasks.reading import Project
 
@@ -20,11 +20,8 @@ def pause(project: Project, ws: Any, name: str = "", dry: bool = False) -> list[
     Raises ServiceError when there is none of that name.
     """
     with service_calls("switching the schedule off"):
-        own, _ = _own(project, ws, name)
-        active = [record for record in own if record.is_active]
-        for record in active if not dry else ():
-            switch(ws, record.id, on=False)
-        return active
+        own, family = _own(project, ws, name)
+        return [one for one in own if one.is_active] if dry else leave_none_on(ws, own[0].name, family, own)
 
 
 def resume(project: Project, ws: Any, name: str = "", dry: bool = False) -> tuple[ScheduleRecord, bool]:
@@ -35,9 +32,10 @@ def resume(project: Project, ws: Any, name: str = "", dry: bool = False) -> tupl
     """
     with service_calls("switching the schedule on"):
         own, family = _own(project, ws, name)
-        active = [record for record in own if record.is_active]
-        if active:
-            return active[0], False
+        kept = surviving(own)
+        if kept is not None:
+            is_alone = sum(record.is_active for record in own) == 1
+            return kept if dry or is_alone else leave_one_on(ws, kept.name, family, kept.id), False
         record = max(_like_the_file(project, own, family), key=lambda record: record.modified, default=None)
         if record is None:
             raise ServiceError(
@@ -46,6 +44,7 @@ def resume(project: Project, ws: Any, name: str = "", dry: bool = False) -> tupl
             )
         if not dry:
             switch(ws, record.id, on=True)
+            record = leave_one_on(ws, record.name, family, record.id)
         return record, True
 
 

@@ -15,3 +15,18 @@ def pipeline_service(ws: Any) -> Any:
     from azureml.pipeline.core._graph_context import _GraphContext
 
     return _GraphContext("azml", ws).workflow_provider._service_caller
+
+
+def published_pipelines(ws: Any) -> list[tuple[Any, str]]:
+    """Return the published pipelines of the workspace in all states, each with when it was created.
+
+    The times are the service's texts, which sort by time; `PublishedPipeline` hides them.
+    """
+    from azureml.pipeline.core._graph_context import _GraphContext
+
+    workflow = _GraphContext("azml", ws).workflow_provider
+    provider = workflow.published_pipeline_provider
+    entities = workflow._service_caller.get_all_published_pipelines(active_only=False)
+    return [
+        (provider.from_pipeline_entity(ws, entity, provider), str(entity.created_date or "")) for entity in entities
+    ]

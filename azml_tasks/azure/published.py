@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.failures import MissingError, is_foreign, is_missing
+from azml_tasks.azure.pipeline_service import published_pipelines
 from azml_tasks.errors import did_you_mean, listed
 
 # The SDK asks for 100 unless told.
@@ -19,13 +21,14 @@ State = Literal["default", "active", "disabled"]
 class Family:
     """The published pipelines of one name, in all states, and the endpoint of that name, as the SDK's objects.
 
-    `elsewhere` holds the ids of the workspace's other published pipelines.
+    `elsewhere` holds the ids of the workspace's other published pipelines, `created` when each pipeline was created.
     """
 
     name: str
     pipelines: tuple[Any, ...]
     endpoint: Any | None
     elsewhere: frozenset[str] = frozenset()
+    created: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ids(self) -> frozenset[str]:
@@ -63,6 +66,30 @@ class Family:
         found = [pipeline for pipeline in self.pipelines if pipeline.version == version]
         return min(found, key=lambda pipeline: order[self.state(pipeline)], default=None)
 
+    def kept(self, version: str) -> Any | None:
+        """Return the published pipeline of a version that stays when there are several, if there is one.
+
+        The oldest active one, else the oldest: all who look at the same pipelines choose the same.
+        """
+        found = [pipeline for pipeline in self.pipelines if pipeline.version == version]
+        return min(found, key=lambda one: (one.status != "Active", self._age(one)), default=None)
+
+    def duplicates(self, version: str) -> list[Any]:
+        """Return the active published pipelines of a version but for the one that stays."""
+        kept = self.kept(version)
+        same = [pipeline for pipeline in self.pipelines if pipeline.version == version and pipeline.status == "Active"]
+        return [pipeline for pipeline in same if kept is not None and pipeline.id != kept.id]
+
+    def including(self, published: Any) -> Family:
+        """Return the family with a pipeline that has just been published, which a list may not show yet."""
+        if published.id in {pipeline.id for pipeline in self.pipelines}:
+            return self
+        return replace(self, pipelines=(*self.pipelines, published))
+
+    def _age(self, pipeline: Any) -> tuple[bool, str, str]:
+        created = self.created.get(pipeline.id, "")
+        return not created, created, pipeline.id
+
 
 @dataclass(frozen=True)
 class Version:
@@ -78,12 +105,14 @@ class Version:
 def find_family(ws: Any, name: str) -> Family:
     """Return what is published under a name."""
     with service_calls(f"looking up what is published as '{name}'"):
-        from azureml.pipeline.core import PublishedPipeline
-
-        there = PublishedPipeline.list(ws, active_only=False)
-        pipelines = tuple(pipeline for pipeline in there if pipeline.name == name)
-        elsewhere = frozenset(pipeline.id for pipeline in there if pipeline.name != name)
-        return Family(name, pipelines, find_endpoint(ws, name), elsewhere)
+        there = published_pipelines(ws)
+        return Family(
+            name,
+            tuple(pipeline for pipeline, _ in there if pipeline.name == name),
+            find_endpoint(ws, name),
+            frozenset(pipeline.id for pipeline, _ in there if pipeline.name != name),
+            {pipeline.id: created for pipeline, created in there if pipeline.name == name},
+        )
 
 
 def find_endpoint(ws: Any, name: str | None = None, identifier: str | None = None) -> Any | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,7 +33,7 @@ def find_resources(ws: Any, plan: Plan, directory: Path) -> Resources:
     """
     pipeline = plan.pipeline
     steps = [step.step for step in plan.steps]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_AT_ONCE) as pool, _ended_early(pool):
 
         def each(names: Iterable[str | None], find: Callable[[str], Found]) -> Callable[[], dict[str, Found]]:
             wanted = list(dict.fromkeys(filter(None, names)))
@@ -44,6 +45,16 @@ def find_resources(ws: Any, plan: Plan, directory: Path) -> Resources:
         datasets = each(_datasets(plan), lambda name: dataset_to_read(ws, pipeline, name))
         datastores = each(_datastores(plan), lambda name: find_datastore(ws, name))
         return Resources(environments(), computes(), datasets(), datastores())
+
+
+@contextlib.contextmanager
+def _ended_early(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """Start nothing more when the block fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def dataset_to_read(ws: Any, pipeline: Pipeline, name: str) -> Any:

@@ -70,7 +70,7 @@ def decide(wanted: Wanted, own: Iterable[ScheduleRecord], now: datetime) -> Deci
     if keeper is None:
         return Decision(None, _trigger(wanted.schedule, active, now), others)
     trigger = _trigger(wanted.schedule, [keeper], now)
-    return Decision(keeper, trigger, others, tuple(_changes(wanted, keeper, trigger)))
+    return Decision(keeper, trigger, others, tuple(changes(wanted, keeper, trigger)))
 
 
 def chosen(wanted: Wanted, own: Iterable[ScheduleRecord]) -> ScheduleRecord | None:
@@ -83,6 +83,16 @@ def chosen(wanted: Wanted, own: Iterable[ScheduleRecord]) -> ScheduleRecord | No
     if active:
         return active[0]
     return max(fitting, key=lambda record: record.modified, default=None)
+
+
+def surviving(records: Iterable[ScheduleRecord]) -> ScheduleRecord | None:
+    """Return the active schedule that stays when there are several, if one is active.
+
+    One that follows its endpoint before one that is tied to a version, and of these the oldest: all who look at the
+    same schedules choose the same, whatever they want.
+    """
+    active = [record for record in records if record.is_active]
+    return min(active, key=lambda one: (one.is_broken, not one.endpoint_id, one.created, one.id), default=None)
 
 
 def fits(wanted: Wanted, record: ScheduleRecord) -> bool:
@@ -116,7 +126,8 @@ def _may_start(schedule: Schedule, start: datetime) -> bool:
     return schedule.frequency != "Month" or start.day <= 28
 
 
-def _changes(wanted: Wanted, keeper: ScheduleRecord, trigger: Trigger) -> Iterable[str]:
+def changes(wanted: Wanted, keeper: ScheduleRecord, trigger: Trigger) -> Iterable[str]:
+    """Name what of a schedule is not as wanted."""
     before = keeper.trigger
     if before != trigger:
         if isinstance(before, Recurrence) and isinstance(trigger, Recurrence) and _but_start(before, trigger):

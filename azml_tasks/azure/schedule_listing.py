@@ -9,6 +9,7 @@ from typing import Any
 
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.published import MOST_ENDPOINTS, find_endpoint
+from azml_tasks.azure.schedule_decision import surviving
 from azml_tasks.azure.schedule_records import ScheduleRecord, read_schedules, switch
 from azml_tasks.azure.triggers import BlobWatch, Recurrence
 from azml_tasks.model.schedule import BlobChange, Schedule
@@ -52,10 +53,11 @@ class Listed:
 
 @dataclass(frozen=True)
 class Stray:
-    """An active schedule that should not be, and why."""
+    """An active schedule that should not be, and why; of a duplicate, the id of the schedule that stays on."""
 
     row: Listed
     reason: str
+    kept: str = ""
 
 
 def list_schedules(ws: Any, now: datetime, pipeline: str | None = None, name: str | None = None) -> list[Listed]:
@@ -72,29 +74,34 @@ def list_schedules(ws: Any, now: datetime, pipeline: str | None = None, name: st
 
 
 def strays(rows: Iterable[Listed]) -> list[Stray]:
-    """Return the active schedules that double another, run nothing, or run what has been superseded."""
+    """Return the active schedules that duplicate another, run nothing, or run what has been superseded."""
     active = [row for row in rows if row.record.is_active]
     found = [Stray(row, reason) for row in active if (reason := _idle(row))]
     taken = {stray.row.record.id for stray in found}
-    seen: dict[tuple[str, str], Listed] = {}
-    # One that follows its endpoint before one that is tied to a version, and what was wanted last before the rest.
-    order = sorted(active, key=lambda row: (bool(row.record.endpoint_id), row.record.modified), reverse=True)
-    for row in order:
-        key = (row.record.name, row.runs.name)
-        if row.record.id in taken:
-            continue
-        if key in seen:
-            found.append(Stray(row, f"doubles the one that was changed on {_date(seen[key].record.modified)}"))
-        else:
-            seen[key] = row
+    groups: dict[tuple[str, str], list[ScheduleRecord]] = {}
+    for row in active:
+        if row.record.id not in taken:
+            groups.setdefault((row.record.name, row.runs.name), []).append(row.record)
+    for row in active:
+        kept = surviving(groups.get((row.record.name, row.runs.name), ()))
+        if row.record.id not in taken and kept is not None and kept.id != row.record.id:
+            found.append(Stray(row, f"duplicates {kept.id}, created on {_date(kept.created)}", kept.id))
     return found
 
 
-def prune(ws: Any, found: Iterable[Stray]) -> None:
-    """Switch schedules off; v1 deletes none."""
+def prune(ws: Any, found: Iterable[Stray]) -> list[Stray]:
+    """Switch schedules off, and return those that were; v1 deletes none.
+
+    A duplicate stays on when the schedule that it duplicates is off by now.
+    """
+    switched = []
     with service_calls("switching schedules off"):
         for stray in found:
-            switch(ws, stray.row.record.id, on=False)
+            on = {record.id for record in read_schedules(ws) if record.is_active}
+            if stray.row.record.id in on and (not stray.kept or stray.kept in on):
+                switch(ws, stray.row.record.id, on=False)
+                switched.append(stray)
+    return switched
 
 
 class _Catalogue:

@@ -1,4 +1,8 @@
-"""Schedule a published pipeline: one schedule a name, replaced and never doubled."""
+"""Schedule a published pipeline: one schedule a name, replaced and never doubled.
+
+Several may do so at once, and others pause, resume and prune. Whoever has changed something looks again, until one
+schedule is on: all switch off the same ones, and whoever finds none on switches on the one that it has set up.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,10 @@ from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.datastores import find_datastore
 from azml_tasks.azure.publish import Publication, publish, published_name
 from azml_tasks.azure.published import Family, find_family
-from azml_tasks.azure.schedule_decision import Decision, Wanted, chosen, decide, own_schedules
+from azml_tasks.azure.schedule_decision import Decision, Wanted, changes, decide, fits, own_schedules, surviving
 from azml_tasks.azure.schedule_records import ScheduleRecord, read_schedules, switch
 from azml_tasks.azure.triggers import Recurrence, Trigger
-from azml_tasks.errors import AzmlError, ServiceError, listed
+from azml_tasks.errors import AzmlError, Interrupted, ServiceError, listed
 from azml_tasks.model.schedule import BlobChange
 from azml_tasks.preview import blob_limits
 from azml_tasks.reading import Project
@@ -23,6 +27,9 @@ from azml_tasks.recurrence import fire_times
 from azml_tasks.schedule_checks import asked_schedule
 
 Outcome = Literal["created", "updated", "unchanged", "switched off", "off"]
+
+# How often to look again after a change, when others change the same at the same time.
+_MOST_LOOKS = 8
 
 
 @dataclass(frozen=True)
@@ -104,21 +111,22 @@ def keep_schedule(
         records = read_schedules(ws)
         own = own_schedules(records, wanted.name, family)
         if not wanted.schedule.enabled:
-            return _switched_off(ws, wanted, own, dry)
-        decision = decide(wanted, own, now or datetime.now(timezone.utc))
-        keeper = decision.keeper
-        identifier = keeper.id if keeper else ""
+            return _switched_off(ws, wanted, own, family, dry)
+        now = now or datetime.now(timezone.utc)
+        decision = decide(wanted, own, now)
+        keeper, trigger, notes = decision.keeper, decision.trigger, list[str]()
         if not dry and not decision.is_done:
-            identifier = _carried_out(ws, wanted, family, decision)
-        outcome: Outcome = "unchanged" if decision.is_done else "updated" if keeper else "created"
+            keeper, notes = _carried_out(ws, wanted, family, decision, now)
+            trigger = keeper.trigger
+        outcome: Outcome = "unchanged" if decision.is_done else "updated" if decision.keeper else "created"
         return ScheduleChange(
             wanted.name,
             outcome,
-            decision.trigger,
-            identifier,
+            trigger,
+            keeper.id if keeper else "",
             decision.changes,
             len(decision.others),
-            tuple(_notes(wanted, decision, family, records)),
+            (*notes, *_notes(wanted, decision, family, records)),
             dry,
         )
 
@@ -139,26 +147,103 @@ def watched_datastore(ws: Any, blob: BlobChange) -> Any:
     return found
 
 
-def _switched_off(ws: Any, wanted: Wanted, own: list[ScheduleRecord], dry: bool) -> ScheduleChange:
-    active = [record for record in own if record.is_active]
-    for record in active if not dry else ():
-        switch(ws, record.id, on=False)
-    outcome: Outcome = "switched off" if active else "off"
+def leave_one_on(ws: Any, name: str, family: Family, identifier: str) -> ScheduleRecord:
+    """Leave one schedule of the name and pipeline on, and return it: the schedule of that id where none is.
+
+    Raises ServiceError when Azure could not set that one up.
+    """
+    for _ in range(_MOST_LOOKS):
+        own = own_schedules(read_schedules(ws), name, family)
+        if any(record.id == identifier and record.is_broken for record in own):
+            switch(ws, identifier, on=False)
+            raise ServiceError(f"Azure ML could not set up the schedule '{name}'; nothing more is known of why")
+        kept = surviving(own)
+        others = [record for record in own if record.is_active and record is not kept]
+        if kept is not None and not others:
+            return kept
+        if kept is None:
+            switch(ws, identifier, on=True)
+        for record in others:
+            switch(ws, record.id, on=False)
+    raise ServiceError(_keeps_changing(name))
+
+
+def leave_none_on(ws: Any, name: str, family: Family, own: list[ScheduleRecord]) -> list[ScheduleRecord]:
+    """Switch the schedules of the name and pipeline off, and return those that were on; `own` is how they are now."""
+    switched: list[ScheduleRecord] = []
+    for _ in range(_MOST_LOOKS):
+        active = [record for record in own if record.is_active]
+        if not active:
+            return switched
+        for record in active:
+            switch(ws, record.id, on=False)
+        switched += [record for record in active if record.id not in {one.id for one in switched}]
+        own = own_schedules(read_schedules(ws), name, family)
+    raise ServiceError(_keeps_changing(name))
+
+
+def _keeps_changing(name: str) -> str:
+    return f"other commands keep changing the schedule '{name}'; run this command again when they are done"
+
+
+def _switched_off(ws: Any, wanted: Wanted, own: list[ScheduleRecord], family: Family, dry: bool) -> ScheduleChange:
+    was_on = any(record.is_active for record in own)
+    if not dry:
+        leave_none_on(ws, wanted.name, family, own)
+    outcome: Outcome = "switched off" if was_on else "off"
     return ScheduleChange(wanted.name, outcome, notes=("`enabled: false` in the file keeps it off",), dry=dry)
 
 
-def _carried_out(ws: Any, wanted: Wanted, family: Family, decision: Decision) -> str:
-    """Carry out a decision and return the id of the schedule that is on."""
+def _carried_out(
+    ws: Any, wanted: Wanted, family: Family, decision: Decision, now: datetime
+) -> tuple[ScheduleRecord, list[str]]:
+    """Carry out a decision and return the schedule that is on, with notes on what others did meanwhile."""
     try:
         with service_calls(f"scheduling '{wanted.name}'"):
             for record in decision.others:
                 switch(ws, record.id, on=False)
-            return _settled(ws, wanted, family, _established(ws, wanted, decision))
+            return _agreed(ws, wanted, family, _established(ws, wanted, decision), now)
     except (AzmlError, KeyboardInterrupt) as error:
         if not decision.others:
             raise
         state = _restored(ws, wanted, family, decision.others[0])
-        raise ServiceError(f"{str(error) or 'interrupted'}\n{state}") from error
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(f"interrupted\n{state}") from error
+        raise ServiceError(f"{error}\n{state}") from error
+
+
+def _agreed(
+    ws: Any, wanted: Wanted, family: Family, identifier: str, now: datetime
+) -> tuple[ScheduleRecord, list[str]]:
+    """Return the schedule that is on once all who schedule at the same time agree, with notes on what they did.
+
+    One that another command has set up is changed into the wanted one where that can be done. Raises ServiceError
+    where it cannot.
+    """
+    kept = leave_one_on(ws, wanted.name, family, identifier)
+    if kept.id == identifier:
+        return kept, list(_changed_by_others(wanted, kept, now))
+    if not fits(wanted, kept):
+        raise ServiceError(
+            f"another command has set up the schedule '{wanted.name}' at the same time, in another way, and that one "
+            "is on; run `invoke schedule` again to replace it"
+        )
+    again = decide(wanted, [kept], now)
+    if again.changes:
+        _established(ws, wanted, again)
+        kept = leave_one_on(ws, wanted.name, family, kept.id)
+    note = "another command has set up this schedule at the same time; one of the two is on"
+    return kept, [note, *_changed_by_others(wanted, kept, now)]
+
+
+def _changed_by_others(wanted: Wanted, kept: ScheduleRecord, now: datetime) -> Iterator[str]:
+    """Say what of the schedule is not as it was set up."""
+    if not fits(wanted, kept):
+        changed = ["what it runs"]
+    else:
+        changed = list(changes(wanted, kept, decide(wanted, [kept], now).trigger))
+    if changed:
+        yield f"another command has changed {listed(changed)} at the same time; `invoke schedule` sets up the file's"
 
 
 def _established(ws: Any, wanted: Wanted, decision: Decision) -> str:
@@ -196,26 +281,12 @@ def _arguments(ws: Any, trigger: Trigger) -> dict[str, Any]:
     }
 
 
-def _settled(ws: Any, wanted: Wanted, family: Family, identifier: str) -> str:
-    """See that one schedule is on: when somebody else has made one at the same time, both agree on the older one."""
-    own = own_schedules(read_schedules(ws), wanted.name, family)
-    if any(record.id == identifier and record.is_broken for record in own):
-        switch(ws, identifier, on=False)
-        raise ServiceError(f"Azure ML could not set up the schedule '{wanted.name}'; nothing more is known of why")
-    winner = chosen(wanted, own)
-    for record in own:
-        if record.is_active and winner and record.id != winner.id:
-            switch(ws, record.id, on=False)
-    return winner.id if winner else identifier
-
-
 def _restored(ws: Any, wanted: Wanted, family: Family, before: ScheduleRecord) -> str:
     """Switch on what was on before, unless something is on, and say what is."""
     try:
         with service_calls(f"scheduling '{wanted.name}'"):
-            if any(record.is_active for record in own_schedules(read_schedules(ws), wanted.name, family)):
+            if leave_one_on(ws, wanted.name, family, before.id).id != before.id:
                 return f"One schedule '{wanted.name}' is on; `invoke schedule` completes what was begun."
-            switch(ws, before.id, on=True)
     except AzmlError:
         return f"It may be that no schedule '{wanted.name}' is on now; `invoke schedule` mends that."
     return f"The schedule '{wanted.name}' that was there before is on again."

@@ -49,7 +49,8 @@ def run(
             submitted = submit(ws, project.plan, snapshots, resources, named, parameters, force)
         except KeyboardInterrupt:
             raise RunError(
-                "interrupted while the pipeline was sent; `invoke runs.list` shows whether it has started"
+                "interrupted while the pipeline was sent; `invoke runs.list` shows whether a run has started, and "
+                "`invoke runs.cancel` stops it"
             ) from None
         watch.listener(RunStarted(submitted.record, tuple(step.key for step in project.plan.steps)))
         return watched(submitted, watch, project.directory) if wait else submitted.record

@@ -3,11 +3,12 @@
 Every request of the SDK goes through `requests`. While `steady()` is active, each of its sessions sends through
 one adapter of ours, which
 
-- repeats a request that met a 408, 429, 500, 502, 503, 504 or 530, a dropped connection or a timeout, and waits as
-  `Retry-After` says or twice as long each time;
+- repeats a request that met a 408, 429, 500, 502, 503, 504 or 530, a dropped connection, a timeout, or a 2xx whose body
+  is not what the service sends (`answers.py`), and waits as `Retry-After` says or twice as long each time;
 - repeats a POST, by which alone things are made twice, only after it has looked whether the first one took effect
   (`lookups.py` knows how, route by route); one that cannot be looked up is repeated when it cannot have taken effect
   (429, 503, no connection), and else fails and says so;
+- sends a request that met a 401 once more, with a new token;
 - keeps connections open from one request to the next, where the SDK opens nine in ten anew.
 
 When patience ends it raises ServiceError, which the SDK's own retries, slower and blind, do not take for a fault.
@@ -30,13 +31,16 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from urllib3.exceptions import ProxyError as UnreachableProxy
 from urllib3.util import Retry
 
-from azml_tasks.azure.failures import said_by
+from azml_tasks.azure.answers import unreadable
+from azml_tasks.azure.auth import renewed
+from azml_tasks.azure.failures import hidden, said_by
 from azml_tasks.azure.lookups import Exchange, Repeat, repeat_of
 from azml_tasks.azure.scope import SharedScope
-from azml_tasks.errors import ServiceError
+from azml_tasks.errors import LoginError, ServiceError
 
 FAULTS = frozenset((408, 429, 500, 502, 503, 504, 530))
 _CONNECTIONS = 32
+_BEARER = "Bearer "
 # To connect, and between two bytes of an answer; the SDK often sets none and would wait for ever.
 _TIMEOUT_SECONDS = (20, 300)
 
@@ -63,6 +67,17 @@ def steady(patience: Patience | None = None) -> contextlib.AbstractContextManage
     return _scope.held(_sending(patience or Patience()))
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A 2xx or a redirect with something else in place of the service's answer, which `what` names."""
+
+    response: requests.Response
+    what: str
+
+
+Fault = Unreadable | requests.Response | Exception
+
+
 class SteadyAdapter(HTTPAdapter):
     """Repeat what failed, when that makes nothing twice."""
 
@@ -81,7 +96,8 @@ class SteadyAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Send a request until it is answered.
 
-        Raises ServiceError when patience ends first, or when it is not known whether the request took effect.
+        Raises ServiceError when patience ends first, or when it is not known whether the request took effect, and
+        LoginError when a new token is refused too.
         """
         how = {"stream": stream, "timeout": timeout or _TIMEOUT_SECONDS, "verify": verify, "cert": cert}
 
@@ -106,6 +122,7 @@ class _Sending:
     ask: Callable[[requests.PreparedRequest], requests.Response]
     patience: Patience
     tries: int = 0
+    is_renewed: bool = False
     waits: Retry = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,29 +133,60 @@ class _Sending:
         while True:
             fault = self._try()
             if isinstance(fault, requests.Response) and fault.status_code not in FAULTS:
-                return self._understood(fault)
+                return self._without_loss(fault)
             self._wait(fault)
             found = self._look(fault)
             if found is not None:
                 return found
 
-    def _try(self) -> requests.Response | Exception:
+    def _try(self) -> Fault:
         self.tries += 1
-        if self.tries > 1 and hasattr(self.request.body, "seek"):
-            rewind_body(self.request)
         try:
-            return self.send_once(self.request)
+            response = self._send(again=self.tries > 1)
+            if response.status_code == 401 and not self.is_renewed:
+                response = self._with_new_token(response)
+            what = unreadable(self.request, response) if response.status_code < 400 else ""
+            return Unreadable(response, what) if what else response
         except SSLError:  # a certificate that is not trusted now is not trusted later either
             raise
         except (Disconnected, Timeout, ChunkedEncodingError) as error:
             return error
 
-    def _understood(self, response: requests.Response) -> requests.Response:
+    def _send(self, again: bool) -> requests.Response:
+        if again and hasattr(self.request.body, "seek"):
+            rewind_body(self.request)
+        return self.send_once(self.request)
+
+    def _with_new_token(self, refused: requests.Response) -> requests.Response:
+        """Send the request once more, with a new token of the login that it was sent with.
+
+        Returns the refusal where the request has no token of ours. Raises LoginError when there is no other token, or
+        that is refused too.
+        """
+        login = str(self.request.headers.get("Authorization") or "")
+        stale = login.removeprefix(_BEARER)
+        token = renewed(stale) if login.startswith(_BEARER) else None
+        if token is None:
+            return refused
+        self.is_renewed = True
+        if token != stale:
+            refused.close()
+            self.request.headers["Authorization"] = f"{_BEARER}{token}"
+            response = self._send(again=True)
+            if response.status_code != 401:
+                return response
+            refused = response
+        raise LoginError(
+            f"{self._named} was refused with {_told(refused)}, also after a new login was asked for; log in again, "
+            "with `az login` or new credentials"
+        )
+
+    def _without_loss(self, response: requests.Response) -> requests.Response:
         if self.tries > 1 and self.request.method == "DELETE" and response.status_code == 404:
             return Exchange(self.request, self.ask).answer(None)  # deleted by a try whose answer was lost
         return response
 
-    def _wait(self, fault: requests.Response | Exception) -> None:
+    def _wait(self, fault: Fault) -> None:
         """Wait before the next try.
 
         Raises ServiceError when there is to be none.
@@ -146,6 +194,8 @@ class _Sending:
         if self.waits.total == 0:
             raise ServiceError(f"{self._named} failed {self.tries} times, the last time with {_told(fault)}")
         raw = fault.raw if isinstance(fault, requests.Response) else None
+        if isinstance(fault, Unreadable):
+            fault.response.close()
         asked = self.waits.get_retry_after(raw) if raw is not None else None
         if asked is not None and asked > self.patience.longest_wait:
             raise ServiceError(f"{self._named} failed with {_told(fault)}; Azure asks to wait {asked:.0f} seconds")
@@ -154,7 +204,7 @@ class _Sending:
             fault.close()
         self.patience.sleep(self.waits.get_backoff_time() if asked is None else asked)
 
-    def _look(self, fault: requests.Response | Exception) -> requests.Response | None:
+    def _look(self, fault: Fault) -> requests.Response | None:
         """Return the answer that was lost, or None when the request is to be sent again.
 
         Raises ServiceError when that cannot be told.
@@ -177,13 +227,20 @@ class _Sending:
         return f"{self.request.method} {address}"
 
 
-def _told(fault: requests.Response | Exception) -> str:
+def _told(fault: Fault) -> str:
+    if isinstance(fault, Unreadable):
+        status = f"{fault.response.status_code} {fault.response.reason}".rstrip()
+        return (
+            f"{status} and {hidden(fault.what)}, as a proxy, a gateway or a network's login page may answer for Azure"
+        )
     if isinstance(fault, requests.Response):
         return f"{fault.status_code} {fault.reason}: {said_by(fault.content)}".rstrip(": ")
     return "no answer in time" if isinstance(fault, Timeout) else "a dropped connection"
 
 
-def _never_arrived(fault: requests.Response | Exception) -> bool:
+def _never_arrived(fault: Fault) -> bool:
+    if isinstance(fault, Unreadable):
+        return False
     if isinstance(fault, requests.Response):
         return fault.status_code == 429
     cause = fault.args[0] if fault.args else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from invoke import Context
 
 from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import TARGET, task
+from azml_tasks.tasks.task import TARGET, interruptible, task
 
 if TYPE_CHECKING:
     from azml_tasks.export import Change
@@ -23,7 +23,9 @@ def export_v2(context: Context, target: str = "") -> None:
 
     project = load(context, target, with_files=True, needs_values=False)
     exported = export(project)
-    for line in lines(write(project.directory, exported.files, is_dry(context))):
+    with interruptible("some of the files may be written; `invoke export-v2` completes them"):
+        changes = write(project.directory, exported.files, is_dry(context))
+    for line in lines(changes):
         print(line)
     for remark in exported.remarks:
         print(replace(remark, message=f"note: {remark.message}"))

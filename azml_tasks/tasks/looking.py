@@ -14,6 +14,7 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     """Check all of pipeline.yaml, and the files it names, without Azure."""
     from azml_tasks.checks import project_problems
     from azml_tasks.errors import ProjectError, listed
+    from azml_tasks.needs import publishing_problems
     from azml_tasks.preview import blob_limits
     from azml_tasks.reading.schema_file import write_schema
 
@@ -23,12 +24,15 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     problems = project_problems(project)
     if problems:
         raise ProjectError(problems)
-    for note in project.notes:
+    notes = list(project.notes)
+    if project.pipeline.backend == "azure":
+        notes += publishing_problems(project)
+    for note in notes:
         print(printable(f"{note.file}:{note.line}: {'' if strict else 'note: '}{note.message}"))
     # What no change of the file would mend is no remark that `--strict` could take for an error.
     for limit in blob_limits(project.pipeline.schedule):
         print(f"{project.file.name}: note: {limit}")
-    if strict and project.notes:
+    if strict and notes:
         raise Exit(code=2)
     pipeline = project.pipeline
     counts = {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from invoke import Context
 
 from azml_tasks.errors import AzmlError, ProjectError, did_you_mean, what_there_is
 from azml_tasks.tasks.settings import is_dry, project_file
-from azml_tasks.tasks.task import task
+from azml_tasks.tasks.task import interruptible, task
 
 if TYPE_CHECKING:
     from azml_tasks.reading import Project
@@ -57,9 +59,8 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     if is_dry(context):
         print(f"would add '{name}' to {file.name} and write {path}")
         return
-    script.parent.mkdir(parents=True, exist_ok=True)
-    script.write_text(render_stub(name, dataset), encoding="utf-8")
-    file.write_bytes(text.encode("utf-8"))
+    with interruptible(f"the step '{name}' is added whole or not at all; `invoke new-step {name}` adds it"):
+        _write_both(script, render_stub(name, dataset), file.resolve(), text)
     print(f"{file.name}: the step '{name}' is added, and {path} is written; `invoke run` runs it")
     if read:
         print(f"note: '{before}' has several outputs; '{name}' reads {read}, as its input_folders say")
@@ -67,6 +68,22 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
         if item not in pipeline.datasets:
             close = did_you_mean(item, pipeline.datasets)
             print(f"note: the dataset '{item}' is not under datasets, and a local run needs it there{close}")
+
+
+def _write_both(script: Path, source: str, file: Path, text: str) -> None:
+    """Write the script and replace the file in one step; when either fails, neither is there."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    script.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        script.write_text(source, encoding="utf-8")
+        partial.write_bytes(text.encode("utf-8"))
+        shutil.copymode(file, partial)
+        os.replace(partial, file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        if file.read_bytes() != text.encode("utf-8"):
+            script.unlink(missing_ok=True)
+        raise
 
 
 def _check_names(name: str, datasets: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from invoke import Context
 
 from azml_tasks.tasks.flags import named_experiment
 from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import SET, TARGET, task
+from azml_tasks.tasks.task import SET, TARGET, interruptible, task
 
 if TYPE_CHECKING:
     from azml_tasks.reading import Project
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 def publish(context: Context, target: str = "", prune: bool = False) -> None:
     """Publish the pipeline when its content is new; its endpoint then runs that."""
     project, dry = load(context, target, with_files=True), is_dry(context)
+    with interruptible(
+        "the pipeline may be published already, and unused versions disabled; `invoke publish` completes it, and "
+        "`invoke published.list` shows what there is"
+    ):
+        _publish(project, prune, dry)
+
+
+def _publish(project: Project, prune: bool, dry: bool) -> None:
     ws = _workspace(project)
     from azml_tasks.azure.publish import disable_versions, publish, unused_versions
 
@@ -29,10 +37,8 @@ def publish(context: Context, target: str = "", prune: bool = False) -> None:
     if prune:
         # With --dry the version of this content may not be the default yet.
         unused = [item for item in unused_versions(ws, done.name) if item.version != done.version]
-        for item in unused:
+        for item in unused if dry else disable_versions(ws, done.name, unused):
             print(f"{done.name} {item.version}: {'would be disabled' if dry else 'disabled'}")
-        if not dry:
-            disable_versions(unused)
     if done.url:
         print(f"`invoke published.run` runs it; so does a POST to {done.url}")
 
@@ -71,12 +77,16 @@ def run(
     """Run the published pipeline once more, whatever the file says today."""
     project, dry = load(context, target), is_dry(context)
     wanted = named_experiment(experiment)
-    ws = _workspace(project)
     from azml_tasks.azure.publish import published_name
     from azml_tasks.azure.relaunch import relaunch
 
-    name = published_name(project)
-    done, record = relaunch(project, ws, settings=set or (), experiment=wanted, version=version or None, dry=dry)
+    with interruptible(
+        "a run may have started; `invoke runs.list` shows it, `invoke runs.cancel` stops it, and "
+        "`invoke published.run` starts one"
+    ):
+        ws = _workspace(project)
+        name = published_name(project)
+        done, record = relaunch(project, ws, settings=set or (), experiment=wanted, version=version or None, dry=dry)
     if record is None:
         print(f"would run {name} {done}")
     else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from invoke import Context
 
 from azml_tasks.errors import printable
 from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import TARGET, task
+from azml_tasks.tasks.task import TARGET, interruptible, task
 
 if TYPE_CHECKING:
     from azureml.core import Workspace
@@ -27,11 +27,11 @@ def register(context: Context, target: str = "", upload: bool = False) -> None:
         from azml_tasks.local.registration import register as register_here
 
         _ignore(upload)
-        _print_all(register_here(project, dry))
+        _print_all("register", lambda: register_here(project, dry))
     else:
         from azml_tasks.azure.register import register as register_there
 
-        _print_all(register_there(_connect(project), project, upload, dry))
+        _print_all("register", lambda: register_there(_connect(project), project, upload, dry))
 
 
 @task(help={"target": TARGET})
@@ -41,11 +41,11 @@ def register_env(context: Context, target: str = "") -> None:
     if _is_local(project):
         from azml_tasks.local.registration import register_environments as register_here
 
-        _print_all(register_here(project, dry))
+        _print_all("register-env", lambda: register_here(project, dry))
     else:
         from azml_tasks.azure.register import register_environments
 
-        _print_all(register_environments(_connect(project), project, dry))
+        _print_all("register-env", lambda: register_environments(_connect(project), project, dry))
 
 
 @task(help={"target": TARGET})
@@ -55,7 +55,7 @@ def register_datastore(context: Context, target: str = "") -> None:
     _refuse_local(project, "datastores: a local run reads each dataset's local_path")
     from azml_tasks.azure.register import register_datastores
 
-    _print_all(register_datastores(_connect(project), project, dry))
+    _print_all("register-datastore", lambda: register_datastores(_connect(project), project, dry))
 
 
 @task(help={"target": TARGET, "upload": UPLOAD})
@@ -66,11 +66,11 @@ def register_csv(context: Context, target: str = "", upload: bool = False) -> No
         from azml_tasks.local.registration import register_datasets as register_here
 
         _ignore(upload)
-        _print_all(register_here(project))
+        _print_all("register-csv", lambda: register_here(project))
     else:
         from azml_tasks.azure.register import register_datasets
 
-        _print_all(register_datasets(_connect(project), project, upload, dry))
+        _print_all("register-csv", lambda: register_datasets(_connect(project), project, upload, dry))
 
 
 @task(help={"target": TARGET})
@@ -80,7 +80,7 @@ def register_compute(context: Context, target: str = "") -> None:
     _refuse_local(project, "computes: a local run uses this machine")
     from azml_tasks.azure.register import register_computes
 
-    _print_all(register_computes(_connect(project), project, dry))
+    _print_all("register-compute", lambda: register_computes(_connect(project), project, dry))
 
 
 @task(positional=["name"], help={"target": TARGET, "name": "The datastore's name."})
@@ -90,7 +90,11 @@ def unregister_datastore(context: Context, name: str, target: str = "") -> None:
     _refuse_local(project, "datastores: a local run reads each dataset's local_path")
     from azml_tasks.azure.datastores import unregister_datastore as unregister
 
-    print(unregister(_connect(project), name, dry))
+    with interruptible(
+        f"the datastore may be unregistered; `invoke unregister-datastore {name}` completes it, and "
+        "`invoke register-datastore` registers those of the file again"
+    ):
+        print(unregister(_connect(project), name, dry))
 
 
 def _is_local(project: Project) -> bool:
@@ -115,10 +119,11 @@ def _connect(project: Project) -> Workspace:
     return connect(project)
 
 
-def _print_all(changes: Iterable[object]) -> None:
-    """Print each change as it is made."""
+def _print_all(command: str, begin: Callable[[], Iterable[object]]) -> None:
+    """Print each change as it is made; `command` is what completes them after an interrupt."""
     change = None
-    for change in changes:
-        print(printable(str(change)), flush=True)
+    with interruptible(f"what is listed above is done, and the next may be; `invoke {command}` completes it"):
+        for change in begin():
+            print(printable(str(change)), flush=True)
     if change is None:
         print("pipeline.yaml declares nothing to register here")

@@ -11,7 +11,7 @@ from invoke import Context
 from azml_tasks.errors import printable
 from azml_tasks.tasks.flags import named_experiment
 from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import SET, TARGET, task, with_target
+from azml_tasks.tasks.task import SET, TARGET, interruptible, task, with_target
 
 if TYPE_CHECKING:
     from azml_tasks.model import Pipeline
@@ -155,15 +155,19 @@ def _run_on_azure(
 
     progress = progress_on(sys.stdout)
     asks = _asks_to_cancel if sys.stdin.isatty() else None
-    record = run_on_azure(
-        project,
-        connect(project),
-        experiment=experiment,
-        settings=settings,
-        force=force,
-        wait=wait,
-        watch=Watch(progress, asks_to_cancel=asks, tick=progress.tick),
-    )
+    with interruptible(
+        "environments of the file may have been registered; `invoke runs.list` shows whether a run has started, and "
+        "`invoke run` starts one"
+    ):
+        record = run_on_azure(
+            project,
+            connect(project),
+            experiment=experiment,
+            settings=settings,
+            force=force,
+            wait=wait,
+            watch=Watch(progress, asks_to_cancel=asks, tick=progress.tick),
+        )
     if not wait:
         print(with_target(f"`invoke runs.show --run {record.id}` shows how far it is", project.target or ""))
 

@@ -11,7 +11,7 @@ from invoke import Context
 
 from azml_tasks.errors import printable
 from azml_tasks.tasks.settings import is_dry, load, local_runs, project_file
-from azml_tasks.tasks.task import TARGET, task
+from azml_tasks.tasks.task import TARGET, interruptible, task
 
 if TYPE_CHECKING:
     from azml_tasks.runs.records import RunRecord, StepRecord
@@ -106,7 +106,11 @@ def cancel(context: Context, target: str = "", run: str = "") -> None:
         from azml_tasks.azure.runs import cancel_run
 
         project = load(context, target)
-        record = cancel_run(connect(project), project.pipeline.experiment, run or None)
+        with interruptible(
+            "Azure ML may have been asked to cancel the run; `invoke runs.show` shows it, and `invoke runs.cancel` "
+            "completes it"
+        ):
+            record = cancel_run(connect(project), project.pipeline.experiment, run or None)
         print(f"Azure ML was asked to cancel {record.id}")
     else:
         from azml_tasks.local.cancellation import cancel_run as cancel_here

@@ -11,7 +11,7 @@ from invoke import Context, Exit
 
 from azml_tasks.errors import printable
 from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import TARGET, task
+from azml_tasks.tasks.task import TARGET, interruptible, task
 
 if TYPE_CHECKING:
     from azml_tasks.azure.schedule_listing import Listed
@@ -47,8 +47,12 @@ def schedule(context: Context, target: str = "", run_now: bool = False) -> None:
     asked = asked_schedule(project)
     if run_now and not asked.enabled:
         raise AzmlError("--run-now: the schedule is off (`enabled: false`); `invoke published.run` starts a run")
-    ws = _connect(project)
-    published, done = keep(project, ws, dry=dry)
+    with interruptible(
+        "the pipeline may be published, and its schedule changed; `invoke schedule` completes it, and "
+        "`invoke schedules.list` shows what is on"
+    ):
+        ws = _connect(project)
+        published, done = keep(project, ws, dry=dry)
     if published:
         print(published)
     print(done)
@@ -85,7 +89,10 @@ def pause(context: Context, target: str = "", name: str = "") -> None:
     from azml_tasks.azure import pausing
     from azml_tasks.azure.schedules import schedule_name
 
-    switched = pausing.pause(project, _azure(project), name, dry)
+    with interruptible(
+        "the schedule may be off; `invoke schedules.pause` completes it, and `invoke schedules.resume` switches it on"
+    ):
+        switched = pausing.pause(project, _azure(project), name, dry)
     for record in switched:
         print(f"schedule {record.name}: {'would be ' if dry else ''}switched off")
     if not switched:
@@ -100,7 +107,10 @@ def resume(context: Context, target: str = "", name: str = "") -> None:
     project, dry = load(context, target), is_dry(context)
     from azml_tasks.azure import pausing
 
-    record, was_off = pausing.resume(project, _azure(project), name, dry)
+    with interruptible(
+        "the schedule may be on; `invoke schedules.resume` completes it, and `invoke schedules.pause` switches it off"
+    ):
+        record, was_off = pausing.resume(project, _azure(project), name, dry)
     done = f"{'would be ' if dry else ''}switched on" if was_off else "is on already"
     print(f"schedule {record.name}: {done}")
 
@@ -113,22 +123,29 @@ def resume(context: Context, target: str = "", name: str = "") -> None:
     }
 )
 def prune(context: Context, target: str = "", all: bool = False, yes: bool = False) -> None:  # noqa: A002
-    """Switch off what doubles another schedule, or runs nothing or an old version."""
+    """Switch off duplicate, orphaned and outdated schedules."""
     project, dry = load(context, target), is_dry(context)
+    with interruptible(
+        "some of the schedules may be switched off; `invoke schedules.prune` completes it, and `invoke schedules.list` "
+        "shows what is on"
+    ):
+        _prune(project, all, yes, dry)
+
+
+def _prune(project: Project, everything: bool, yes: bool, dry: bool) -> None:
     ws = _azure(project)
     from azml_tasks.azure.schedule_listing import prune as switch_off
     from azml_tasks.azure.schedule_listing import strays
 
-    found = strays(_rows(project, ws, all))
+    found = strays(_rows(project, ws, everything))
     for stray in found:
         print(f"{stray.row.record.name} ({stray.row.record.id}): {stray.reason}")
     if not found:
-        print("no schedule is doubled, runs nothing, or runs what has been superseded")
+        print("no schedule is duplicate, orphaned or outdated")
     elif dry:
         print(f"{_counted(len(found))} would be switched off")
     elif yes or _agreed(f"Switch {_counted(len(found))} off?"):
-        switch_off(ws, found)
-        print(f"{_counted(len(found))} switched off")
+        print(f"{_counted(len(switch_off(ws, found)))} switched off")
     else:
         raise Exit("nothing was changed", code=1)
 
@@ -206,7 +223,8 @@ def _run_now(project: Project, ws: Any, dry: bool) -> None:
     if dry:
         print("would start a run now")
         return
-    version, record = relaunch(project, ws)
+    with interruptible("the schedule is as the file says, and a run may have started; `invoke runs.list` shows it"):
+        version, record = relaunch(project, ws)
     if record:
         print(f"run {record.id} of {version}, experiment {record.experiment}\n{record.url}")
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import invoke
 
-from azml_tasks.errors import AzmlError, printable
+from azml_tasks.errors import AzmlError, Interrupted, Terminated, printable
 from azml_tasks.tasks.flags import Task
 
 _STDOUT, _STDERR = 1, 2
@@ -60,6 +63,39 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
         return made
 
     return make
+
+
+@contextlib.contextmanager
+def interruptible(advice: str) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM within the block end the command with a sentence.
+
+    `advice` says what may have been done, and which command completes or undoes it. Raises Interrupted.
+    """
+    with _sigterm_raised():
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted; {advice}") from None
+
+
+@contextlib.contextmanager
+def _sigterm_raised() -> Iterator[None]:
+    """Raise Terminated within the block when SIGTERM arrives, unless that is ignored or handled already."""
+    is_ours = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if not is_ours:
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _open_what_is_closed() -> None:

@@ -20,7 +20,7 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 
-from azml_tasks.azure.auth import Tokens, Way, login
+from azml_tasks.azure.auth import Tokens, Way, login, renewed
 from azml_tasks.azure.sdk import quiet
 from azml_tasks.azure.transport import steady
 from azml_tasks.errors import LoginError
@@ -229,6 +229,71 @@ def test_the_way_that_worked_is_the_one_that_is_asked_again() -> None:
     tokens = Tokens([Way("one", lambda: first), Way("two", lambda: second)], clock)
     tokens("a"), tokens("b")
     assert (first.asked, second.asked) == (1, 2)
+
+
+def test_another_token_in_place_of_a_refused_one_is_of_a_new_credential_and_is_kept() -> None:
+    clock = Clock()
+    made: list[Giving] = []
+
+    def make() -> Giving:
+        made.append(Giving(clock))
+        made[-1].asked = 10 * len(made)
+        return made[-1]
+
+    tokens = Tokens([Way("w", make)], clock)
+    assert (tokens("a"), tokens("b")) == ("a/.default 11", "b/.default 12")
+    assert tokens.renewed("a/.default 11") == "a/.default 21"
+    assert tokens.renewed("a/.default 11") == "a/.default 21"  # asked by another thread, with the old one
+    assert (tokens("a"), tokens("b")) == ("a/.default 21", "b/.default 22")
+    assert tokens.renewed("of another login") is None
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("names", BOTH_SETS)
+def test_each_refused_token_of_a_service_principal_is_replaced_by_another(azure: Service, names: str) -> None:
+    tokens = login(Auth(), BOTH_SETS[names])
+    given = tokens(ARM)
+    assert renewed(given) == tokens(ARM) != given
+
+
+def test_a_federated_identity_proves_itself_again_for_another_token(azure: Service, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("proof-of-the-job")
+    job = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, "AZURE_FEDERATED_TOKEN_FILE": str(file)}
+    tokens = login(Auth(), job)
+    given = tokens(ARM)
+    assert renewed(given) == tokens(ARM) != given
+    assert len(azure.requests.matching("POST", "oauth2/v2.0/token")) == 2
+
+
+def test_a_managed_identity_is_asked_again_for_another_token(azure: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSI_ENDPOINT", f"{azure.proxy.address}/msi/token")
+    monkeypatch.setenv("MSI_SECRET", "secret")
+    tokens = login(Auth(), {"MSI_ENDPOINT": "set"})
+    given = tokens(ARM)
+    assert renewed(given) == tokens(ARM) != given
+
+
+def test_the_store_of_a_persons_login_is_asked_for_a_token_that_is_given_from_now_on() -> None:
+    asked: list[object] = []
+
+    class Storing(Giving):
+        def get_token(self, *scopes: str, **options: object) -> AccessToken:
+            asked.append(options)
+            return super().get_token(*scopes)
+
+    clock = Clock()
+    tokens = Tokens([Way("browser", lambda: Storing(clock), keeps_tokens=True)], clock)
+    tokens.renewed(tokens("a"))
+    assert asked == [{}, {"claims": '{"access_token": {"nbf": {"essential": true, "value": "1000"}}}'}]
+
+
+def test_what_github_answers_in_place_of_the_proof_is_told(azure: Service) -> None:
+    azure.put_blob("github", "jobs", "identity", b'{"message": "no"}')
+    asked_at = "https://github.blob.core.windows.net/jobs/identity"
+    job = {"ACTIONS_ID_TOKEN_REQUEST_URL": asked_at, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job-token"}
+    with pytest.raises(LoginError, match=r"\n  federated identity: GitHub's answer holds no identity of the job\n"):
+        login(Auth(), {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, **job})(ARM)
 
 
 def test_a_binding_way_that_is_refused_is_the_last() -> None:

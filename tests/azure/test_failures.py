@@ -110,6 +110,7 @@ def test_a_secret_that_azure_repeats_is_not_shown() -> None:
         ('{"error": "invalid_client", "error_description": "three"}', "three"),
         ('Code: 404\n: {"error": {"message": "four"}} and more', "four"),
         ("five\n  and   six", "five and six"),
+        ("<!DOCTYPE html>\n<html><title>Blocked by the proxy</title>{}", "an HTML page ('Blocked by the proxy')"),
         ("x" * 500, "x" * 397 + "..."),
     ],
 )

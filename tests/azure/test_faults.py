@@ -20,6 +20,7 @@ from azml_tasks.azure.datastores import register_datastore, unregister_datastore
 from azml_tasks.azure.environments import definition_of, find_environment, register_environment
 from azml_tasks.azure.transport import Patience, steady
 from tests.azure.connections import forget_connections
+from tests.azure.foreign import FOREIGN
 from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.service.service import Service
 
@@ -129,6 +130,11 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+# Read by the SDK's native reader, which has no sessions of ours.
+NATIVE = ("size of a table", "first rows of a table")
+READABLE = [route for route in ROUTES if route not in NATIVE]
+
+
 @pytest.fixture(scope="module")
 def undisturbed() -> dict[str, Any]:
     """What the service holds after each route's call when nothing fails; filled as it is needed."""
@@ -157,6 +163,42 @@ def test_a_single_fault_is_survived_and_everything_is_made_once(
         assert held(azure)["blobs"]["in/a.py"] == HERE.read_bytes()
     if method == "POST" and route != "token":
         assert len(azure.requests.matching(method, path)) == (2 if striking.before_effect else 1)
+
+
+def survives(azure: Service, undisturbed: dict[str, Any], route: str, fault: dict[str, Any]) -> None:
+    method, path, act = ROUTES[route]
+    if route not in undisturbed:
+        act(stocked_workspace(azure, route))
+        undisturbed[route] = held(azure)
+    azure.reset()
+    ws = stocked_workspace(azure, route)
+    striking = azure.fail(method, path, **fault)
+    act(ws)
+    assert striking.times == 0, "the route was not asked for"
+    assert held(azure) == undisturbed[route]
+
+
+@pytest.mark.parametrize("place", range(len(READABLE)), ids=READABLE)
+def test_an_answer_that_is_not_the_services_is_survived_as_a_fault_is(
+    azure: Service, undisturbed: dict[str, Any], place: int, slow: bool
+) -> None:
+    """Each answer on each route with `--slow`, else one on each."""
+    answers = list(FOREIGN)
+    with steady(IMPATIENT):
+        for answer in answers if slow else [answers[place % len(answers)]]:
+            survives(azure, undisturbed, READABLE[place], FOREIGN[answer])
+
+
+@pytest.mark.parametrize("place", range(len(READABLE)), ids=READABLE)
+def test_a_refused_token_is_replaced_once_on_each_route(
+    azure: Service, undisturbed: dict[str, Any], place: int, slow: bool
+) -> None:
+    route = READABLE[place]
+    if route in ("cloud metadata", "OpenID document", "token", "discovery", "upload with a key"):
+        pytest.skip("it is asked without a token of the login")
+    if not slow and place % 3:
+        pytest.skip("another route is tried, all of them with --slow")
+    survives(azure, undisturbed, route, {"status": 401})
 
 
 def stocked_workspace(azure: Service, route: str) -> Any:

@@ -152,22 +152,24 @@ def named(folder: Any, name: str) -> Any:
     return write_project(folder, line_of_steps(1, NAMED.replace("churn", name)))
 
 
-def test_of_two_of_a_name_the_one_that_follows_the_endpoint_stays_and_else_the_last_that_was_changed(
+def test_of_several_of_a_name_the_oldest_that_follows_the_endpoint_stays_as_invoke_schedule_keeps_it(
     azure, ws, project
 ):
     published, _ = schedule(project, ws, now=NOW)
-    made(ws, "churn", published.id)
+    pinned = made(ws, "churn", published.id)
     endpoint = next(iter(azure.endpoints))
     daily = ScheduleRecurrence("Day", 1, start_time="2030-01-01T18:30:00")
     last = Schedule.create_for_pipeline_endpoint(ws, "churn", endpoint, "trial", daily)
 
     found = strays(list_schedules(ws, NOW))
 
-    modified = azure.schedules[last.id].modified[:16].replace("T", " ")
-    assert [(list(azure.schedules).index(stray.row.record.id), stray.reason) for stray in found] == [
-        (0, f"doubles the one that was changed on {modified}"),
-        (1, f"doubles the one that was changed on {modified}"),
-    ]
+    first = next(iter(azure.schedules.values()))
+    reason = f"duplicates {first.id}, created on {first.created[:16].replace('T', ' ')}"
+    assert {stray.row.record.id: stray.reason for stray in found} == {pinned.id: reason, last.id: reason}
+
+    azure.schedules[first.id].active = False  # by another command, after the look
+    assert prune(ws, found) == []
+    assert [item.active for item in azure.schedules.values()] == [False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -406,5 +406,8 @@ def test_ctrl_c_while_the_pipeline_is_sent_says_where_to_look(azure, tmp_path, m
     project = write_project(tmp_path, line_of_steps(1))
     monkeypatch.setattr(type(ws), "get_default_datastore", interrupted)
 
-    with pytest.raises(RunError, match=r"^interrupted while .* sent; `invoke runs.list` shows whether it has started$"):
+    sentence = (
+        r"^interrupted while .* sent; `invoke runs.list` shows whether a run has started, and `invoke runs.cancel` "
+    )
+    with pytest.raises(RunError, match=sentence):
         run_it(project, ws)

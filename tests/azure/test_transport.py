@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 pytest.importorskip("azureml.core", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
@@ -9,11 +11,15 @@ pytest.importorskip("azureml.core", reason="the Azure SDK can be installed on Py
 import requests
 from requests.adapters import HTTPAdapter
 
+from azml_tasks.azure.auth import login
 from azml_tasks.azure.transport import Patience, steady
-from azml_tasks.errors import ServiceError
+from azml_tasks.errors import LoginError, ServiceError
+from azml_tasks.model import Auth
 from tests.service.service import Service
 
 ADDRESS = "https://management.azure.com/metadata/endpoints"
+SUBSCRIPTIONS = "https://management.azure.com/subscriptions"
+ARM = "https://management.core.windows.net/"
 THING = "https://eastus.api.azureml.ms/thing"
 
 
@@ -122,3 +128,123 @@ def test_connections_are_kept_from_one_session_to_the_next(azure: Service) -> No
             used.append(response.raw.connection)
             assert response.content == b"hello"
     assert used[0] is used[1] is used[2] is not None
+
+
+PAGE = b"<html><head><title>Hotel\n  Wi-Fi</title></head></html>"
+SCHEDULES = "https://eastus.api.azureml.ms/pipelines/v1.0/subscriptions/s/Schedules"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "what"),
+    [
+        (b"", "application/json", "an empty body"),
+        (b"  \n", "text/plain", "an empty body"),
+        (b"null", "application/json", "`null` where a list was expected"),
+        (b"{}", "application/json", "`{}` where a list was expected"),
+        (b'{"message": "sign in"}', "application/json", "an object where a list was expected"),
+        (b"true", "application/json", "a boolean where a list was expected"),
+        (b"[null]", "application/json", "a list with `null` where an object was expected"),
+        (b'[{"Name": "churn"}]', "application/json", "a list with an object without 'Id'"),
+        (b'[{"Id": "1", "Na', "application/json", "JSON that is cut short"),
+        (b"\xff\xfe", "application/json", "a body that is not JSON: '\ufffd\ufffd'"),
+        (b"upstream connect error", "text/plain", "a body that is not JSON: 'upstream connect error'"),
+        (PAGE, "text/html", "an HTML page ('Hotel Wi-Fi')"),
+        (PAGE, "application/json", "an HTML page ('Hotel Wi-Fi')"),
+        (b"<!doctype html>", "", "an HTML page"),
+    ],
+)
+def test_a_2xx_that_is_not_the_services_is_repeated_and_told(azure: Service, body: bytes, kind: str, what: str) -> None:
+    azure.fail("GET", "/Schedules$", status=200, times=9, body=body, kind=kind)
+    with steady(Patience(tries=3, sleep=lambda seconds: None)), pytest.raises(ServiceError) as error:
+        requests.get(SCHEDULES)
+    assert str(error.value) == (
+        f"GET {SCHEDULES} failed 3 times, the last time with 200 OK and {what}, as a proxy, a gateway or a network's "
+        "login page may answer for Azure"
+    )
+    assert len(azure.requests) == 3
+    azure.unknown.clear()
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status", "body"),
+    [
+        ("GET", SCHEDULES, 200, b"[]"),
+        ("GET", SCHEDULES, 200, b'\xef\xbb\xbf[{"id": "1", "name": "churn"}]'),
+        ("GET", f"{SCHEDULES}/1/runs/Last", 204, b""),
+        ("GET", "https://eastus.api.azureml.ms/unknown", 200, b""),
+        ("PUT", "https://eastus.api.azureml.ms/pipelines/v1.0/s/Pipelines/1/status", 200, b""),
+        ("POST", "https://eastus.api.azureml.ms/datastore/v1.0/s/datastores", 200, b""),
+        ("DELETE", "https://eastus.api.azureml.ms/datastore/v1.0/s/datastores/raw", 202, b""),
+        ("POST", "https://eastus.api.azureml.ms/pipelines/v1.0/s/PipelineRuns/1/Graph/AllNodes/Status", 200, b"null"),
+        ("GET", "https://churnstore.blob.core.windows.net/raw/half.json", 200, b'{"half'),
+    ],
+)
+def test_what_the_service_may_answer_is_taken(
+    azure: Service, method: str, address: str, status: int, body: bytes
+) -> None:
+    azure.fail(method, "", status=status, body=body)
+    with steady(Patience(sleep=lambda seconds: None)):
+        answer = requests.request(method, address)
+    assert (answer.status_code, answer.content, len(azure.requests)) == (status, body, 1)
+    azure.unknown.clear()
+
+
+@pytest.mark.parametrize(
+    "location", ["http://wifi.hotel/login?to=x", "https://wifi.hotel/login", "http://management.azure.com/"]
+)
+def test_a_redirect_that_leads_away_is_no_answer(azure: Service, location: str) -> None:
+    azure.fail("GET", "/endpoints$", status=302, times=9, body=PAGE, kind="text/html", headers={"Location": location})
+    with steady(Patience(tries=2, sleep=lambda seconds: None)), pytest.raises(ServiceError) as error:
+        requests.get(ADDRESS)
+    assert str(error.value) == (
+        f"GET {ADDRESS} failed 2 times, the last time with 302 Found and a redirect to "
+        f"{location.rpartition('/')[0].removesuffix('/')}, as a proxy, a gateway or a network's login page may answer "
+        "for Azure"
+    )
+
+
+def test_a_redirect_within_the_service_is_followed(azure: Service) -> None:
+    azure.fail("GET", "/elsewhere$", status=307, body=b"", headers={"Location": ADDRESS})
+    with steady(Patience(sleep=lambda seconds: None)):
+        assert requests.get("https://eastus.management.azure.com/elsewhere").status_code == 200
+    azure.unknown.clear()
+
+
+def test_a_post_that_was_answered_by_something_else_and_cannot_be_looked_up_is_not_repeated(azure: Service) -> None:
+    azure.fail("POST", "/thing$", status=200, body=PAGE, kind="text/html")
+    with steady(Patience(sleep=lambda seconds: None)), pytest.raises(ServiceError) as error:
+        requests.post(THING, json={})
+    assert str(error.value) == (
+        f"POST {THING} failed with 200 OK and an HTML page ('Hotel Wi-Fi'), as a proxy, a gateway or a network's login "
+        "page may answer for Azure; it is not known whether it took effect, so look before you try again"
+    )
+    azure.unknown.clear()
+
+
+def test_a_token_that_is_refused_twice_ends_with_one_sentence(azure: Service) -> None:
+    tokens = login(Auth(), os.environ)
+    azure.fail("GET", "/subscriptions$", status=401, times=9)
+    with steady(Patience(sleep=lambda seconds: None)), pytest.raises(LoginError) as error:
+        requests.get(SUBSCRIPTIONS, headers={"Authorization": f"Bearer {tokens(ARM)}"})
+    assert str(error.value) == (
+        f"GET {SUBSCRIPTIONS} was refused with 401 Unauthorized: Refused with 401., also after a new login was asked "
+        "for; log in again, with `az login` or new credentials"
+    )
+    assert [record.status for record in azure.requests.matching("GET", "/subscriptions$")] == [401, 401]
+
+
+def test_a_refusal_of_what_we_may_not_do_is_not_repeated_with_another_token(azure: Service) -> None:
+    tokens = login(Auth(), os.environ)
+    azure.fail("GET", "/subscriptions$", status=403)
+    with steady(Patience(sleep=lambda seconds: None)):
+        assert requests.get(SUBSCRIPTIONS, headers={"Authorization": f"Bearer {tokens(ARM)}"}).status_code == 403
+    assert len(azure.requests.matching("GET", "/subscriptions$")) == 1
+    assert len(azure.requests.matching("POST", "/token$")) == 1
+
+
+def test_a_token_of_another_login_is_not_replaced(azure: Service) -> None:
+    login(Auth(), os.environ)(ARM)
+    azure.fail("GET", "/subscriptions$", status=401)
+    with steady(Patience(sleep=lambda seconds: None)):
+        assert requests.get(SUBSCRIPTIONS, headers={"Authorization": "Bearer another"}).status_code == 401
+    assert len(azure.requests.matching("GET", "/subscriptions$")) == 1

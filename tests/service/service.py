@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ class Service:
             self.unknown: list[Record] = []
             self.broken: list[str] = []
             self._faults: list[Fault] = []
+            # Entered around each request, outside of the lock: a test may let something else happen first.
+            self.around: Callable[[Request], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
             self.progress = Progress(self.state, self.lock, self._execute)
             self.workspace = self.state.add_workspace(SUBSCRIPTION, GROUP, WORKSPACE, LOCATION)
 
@@ -74,9 +77,10 @@ class Service:
         before_effect: bool = True,
         retry_after: int | None = None,
         skip: int = 0,
+        **answer: Any,
     ) -> Fault:
         """Make the next requests that match fail; see `Fault`. Status 0 drops the connection."""
-        fault = Fault(method, path, status, retry_after, times, before_effect, skip)
+        fault = Fault(method, path, status, retry_after, times, before_effect, skip, **answer)
         with self.lock:
             self._faults.append(fault)
         return fault
@@ -213,7 +217,7 @@ class Service:
 
     def _respond(self, request: Request) -> Answer | None:
         time.sleep(self.delay)
-        with self.lock:
+        with self.around(request), self.lock:
             request = self.native.turn(self.state, request)
             fault = next(self._striking(request), None)
             found = routes.find(request)
@@ -222,7 +226,7 @@ class Service:
             else:
                 answer = self._answer(request, found)
                 if fault is not None:
-                    answer = fault.answer()
+                    answer = fault.answer(answer)
             self._record(request, answer, found[0] if found else None)
         return answer
 

@@ -290,3 +290,31 @@ def test_what_the_file_the_data_and_logs_hold_does_not_act_on_the_terminal(churn
     assert [task for task, answer in answers.items() if re.search("[\x1b\x07]", answer.out + answer.err)] == []
     assert "1 row of a\\x1b]0;title\\x07 and b in" in answers["register-csv",].out
     assert "  ValueError: \\x1b]0;title\\x07\n" in answers["run",].err
+
+
+def test_an_empty_default_is_a_remark_for_a_target_that_runs_on_azure(invoke: Invoke) -> None:
+    invoke.write("a.py", "")
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        ws_name: test-ws
+        resource_group: test-rg
+        subscription_id: 12345678-1234-1234-1234-123456789abc
+        env_name: e
+        compute_name: c-1
+        environments: {e: {pip_packages: [pandas]}}
+        computes: {c-1: {vm_size: STANDARD_DS3_V2}}
+        pipeline_parameters: {tag: "", unused: "", other: none}
+        targets: {prod: {backend: azure}}
+        steps: {a: {script_name: a.py, arguments: {--tag: "${{ parameters.tag }}", --o: "${{ parameters.other }}"}}}
+        """,
+    )
+    remark = (
+        "pipeline parameter 'tag' has an empty default, which Azure ML v1 treats as no default: a published pipeline "
+        "cannot start without a value, so its schedule never runs; use a default such as 'none'\n"
+    )
+    fine = "pipeline.yaml is fine: 1 step, 1 environment and 1 compute.\n"
+    assert invoke("validate", "--target", "prod") == Answer(f"pipeline.yaml:9: note: {remark}{fine}", "", 0)
+    assert invoke("validate", "--target", "prod", "--strict") == Answer(f"pipeline.yaml:9: {remark}", "", 2)
+    assert invoke("validate").out == fine

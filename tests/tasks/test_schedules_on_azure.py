@@ -129,11 +129,11 @@ def test_pause_and_resume(azure: Any, churn: Invoke) -> None:
     assert [item.active for item in azure.schedules.values()] == [True]
 
 
-def test_prune_shows_doubles_and_needs_a_yes_where_nobody_can_be_asked(azure: Any, churn: Invoke) -> None:
+def test_prune_shows_duplicates_and_needs_a_yes_where_nobody_can_be_asked(azure: Any, churn: Invoke) -> None:
     churn("schedule")
     older = doubled(azure)
-    date = azure.schedules["twin"].modified[:16].replace("T", " ")
-    found = f"churn ({older}): doubles the one that was changed on {date}\n"
+    date = azure.schedules[older].created[:16].replace("T", " ")
+    found = f"churn (twin): duplicates {older}, created on {date}\n"
 
     assert churn("--dry", "schedules.prune").out == f"{found}1 schedule would be switched off\n"
     assert churn("schedules.prune") == Answer(
@@ -142,8 +142,8 @@ def test_prune_shows_doubles_and_needs_a_yes_where_nobody_can_be_asked(azure: An
     assert [item.active for item in azure.schedules.values()] == [True, True]
 
     assert churn("schedules.prune", "--yes").out == f"{found}1 schedule switched off\n"
-    assert {item.id: item.active for item in azure.schedules.values()} == {older: False, "twin": True}
-    assert churn("schedules.prune").out == "no schedule is doubled, runs nothing, or runs what has been superseded\n"
+    assert {item.id: item.active for item in azure.schedules.values()} == {older: True, "twin": False}
+    assert churn("schedules.prune").out == "no schedule is duplicate, orphaned or outdated\n"
 
 
 class Terminal(io.StringIO):

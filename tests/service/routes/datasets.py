@@ -26,7 +26,10 @@ def list_datasets(call: Call) -> Any:
 
 @routes.on("POST", REGION, BASE + "/datasets")
 def register_dataset(call: Call) -> Any:
-    """Register a new dataset or version; the definition of the latest version again makes none."""
+    """Register a new dataset or version; the definition of the latest version again makes none.
+
+    How Azure compares definitions is not known; here it is by their text, the strictest that it can be.
+    """
     body = call.json
     check(RUN_HISTORY, "DatasetDto", body)
     workspace, name, sent = call.workspace, body["name"], body["latest"]
@@ -42,7 +45,7 @@ def register_dataset(call: Call) -> Any:
         sent["dataflow"],
         sent.get("properties") or {},
     )
-    if not dataset.versions or dataset.latest.definition != saved.definition:
+    if not dataset.versions or dataset.latest.saved.text != saved.text:
         workspace.saved_datasets[saved.id] = saved
         number = len(dataset.versions) + 1
         dataset.versions.append(DatasetVersion(number, saved, body.get("tags") or {}, body.get("description")))

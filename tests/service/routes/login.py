@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import time
 from typing import Any
@@ -14,12 +15,14 @@ from tests.service.names import CLIENT, PASSWORD, TENANT
 from tests.service.routing import ARM, LOGIN, routes
 
 HOUR = 3600
+_serial = itertools.count()
 
 
 def token(**claims: Any) -> str:
-    """Make a signed-looking token; clients decode it and look at `exp` and `tid`."""
+    """Make a signed-looking token, unlike all others; clients decode it and look at `exp` and `tid`."""
     issued = int(time.time())
     body = {"tid": TENANT, "oid": CLIENT, "appid": CLIENT, "iat": issued, "exp": issued + 24 * HOUR, **claims}
+    body["uti"] = next(_serial)
     parts = ({"alg": "RS256", "typ": "JWT"}, body)
     encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
     return ".".join([*encoded, "c2lnbmF0dXJl"])
