@@ -43,6 +43,8 @@ pytestmark = [linux, pytest.mark.thorough]
 
 NAMES = ("one", "two", "three", "four")
 VARIABLE = "SEQUENCE_ALPHA"
+# For that many processors, each with a seed of its own.
+PARTS = 4
 # What a step reads beside its input and its step_config, by the name of the way.
 READS = {
     "variable": f"env = os.environ\nparts.append(env.get('{VARIABLE}', '-'))",
@@ -222,7 +224,13 @@ class Shared:
     """The fork server of all runs of a project, which a run's end does not close."""
 
     def __init__(self, server: ForkServer) -> None:
+        self._server = server
         self.start, self.signal, self.wait, self.wake = server.start, server.signal, server.wait, server.wake
+
+    @property
+    def ahead(self) -> Mapping[str, list[str]]:
+        """What the server has imported and read by itself."""
+        return self._server.ahead
 
     def preload(self, modules: object) -> None:
         """Do nothing: it was done for the first run."""
@@ -376,11 +384,11 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_run_reports_what_a_fresh_copy_computes_whatever_was_done_before(slow: bool, chance: random.Random) -> None:
-    machine = seed(chance.randrange(2**32))(Sequences)
+    machine = seed(chance.randrange(2**32) + part)(Sequences)
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=5000 if slow else 200,
+            max_examples=(5000 if slow else 200) // PARTS,
             stateful_step_count=12,
             deadline=None,
             database=None,
