@@ -383,7 +383,10 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
 
 
-def test_a_run_reports_what_a_fresh_copy_computes_whatever_was_done_before(slow: bool, chance: random.Random) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_run_reports_what_a_fresh_copy_computes_whatever_was_done_before(
+    part: int, slow: bool, chance: random.Random
+) -> None:
     machine = seed(chance.randrange(2**32) + part)(Sequences)
     run_state_machine_as_test(
         machine,
