@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from azml_tasks.standin.azml_local import columns, delimited, frames
+from azml_tasks.standin.azml_local import frames
 from azml_tasks.standin.azml_local.errors import UserErrorException
+from azml_tasks.standin.azml_local.formats import columns, delimited
 from tests.standin.step import Step
 
 pandas = pytest.importorskip("pandas")

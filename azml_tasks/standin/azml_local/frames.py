@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from . import columns, delimited
+from .formats import columns, delimited
 
 # What a datetime of pandas holds, in nanoseconds since 1970.
 _EARLIEST, _LATEST = -(2**63) + 1, 2**63 - 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .errors import UserErrorException
+from ..errors import UserErrorException
 
 _ENCODINGS = {
     "utf8": "utf-8-sig",

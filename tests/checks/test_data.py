@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azml_tasks.local.tables import LocalData, look_at
+from azml_tasks.checks.data import LocalData, look_at
 from azml_tasks.model import Dataset
 
 
