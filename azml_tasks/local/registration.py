@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from azml_tasks.checks.data import LocalData, look_at
 from azml_tasks.errors import Problem, ProjectError, RunError, listed
 from azml_tasks.local import virtual_environment
 from azml_tasks.local.environment import installing_environment
 from azml_tasks.local.layout import Layout
-from azml_tasks.checks.data import LocalData, look_at
 from azml_tasks.local.virtual_environment import Wanted
 from azml_tasks.reading import Project
 

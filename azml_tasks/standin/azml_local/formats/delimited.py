@@ -1,29 +1,65 @@
 """Delimited files: their lines, fields and headers, as Azure ML reads them.
 
-Measured on azureml-dataprep 5.5: blank lines are skipped, an empty field is null and a quoted empty one a text, a
-short row ends in nulls, a long one adds columns `Column3`, headers are trimmed and doubled names numbered.
+Measured on azureml-dataprep 5.5 (`python -m tests.frames` compares): an empty field is null and a quoted empty one a
+text, a short row ends in nulls, a long one adds columns `Column3`, headers are trimmed and doubled names numbered. A
+line ends at a line feed, a carriage return before it is cut off. Blank lines are skipped; with `multi_line`, however,
+a line feed after a line feed belongs to the row that follows.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TextIO
 
-from ..errors import UserErrorException
+from .files import UnreadableError
 
+BLOCK = 1 << 20  # characters that are read and split at once
+
+_LATIN = "iso-8859-1"
 _ENCODINGS = {
     "utf8": "utf-8-sig",
-    "iso88591": "iso-8859-1",
-    "latin1": "iso-8859-1",
-    "ascii": "ascii",
-    "utf16": "utf-16",
-    "utf32": "utf-32",
-    "utf8bom": "utf-8-sig",
-    "windows1252": "cp1252",
+    "ascii": "utf-8-sig",
+    "iso88591": _LATIN,
+    "latin1": _LATIN,
+    "windows1252": _LATIN,
+    "utf16": "utf-16-le",
 }
+_SPELLED = {name: name for name in _ENCODINGS} | {"utf8": "UTF-8", "ascii": "UTF-8", "utf16": "UTF-16"}
+# The SDK takes their names, and its reader then refuses them.
+_UNREAD = ("utf32", "utf8bom")
+# What the codes 80 to 9f stand for wherever a Latin encoding is named, as in browsers.
+_WINDOWS = {code: bytes((code,)).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
+_CONTROLS = re.compile("[\x80-\x9f]")
+_MARK = "\ufeff"
+_SWAPPED_MARK = "\ufffe"
 
-_BLOCK = 1 << 20  # characters that are read and split at once
+# How other kinds of files start, that may be taken for delimited ones.
+_KINDS = (
+    (b"\x1f\x8b", "is compressed (gzip), and Azure ML does not unpack it; unpack it"),
+    (b"BZh", "is compressed (bzip2), and Azure ML does not unpack it; unpack it"),
+    (b"\xfd7zXZ", "is compressed (xz), and Azure ML does not unpack it; unpack it"),
+    (b"\x28\xb5\x2f\xfd", "is compressed (zstd), and Azure ML does not unpack it; unpack it"),
+    (b"PK\x03\x04", "is a zip archive or an Excel workbook; save it as CSV"),
+    (b"\xd0\xcf\x11\xe0", "is an Excel workbook or another Office file; save it as CSV"),
+    (b"PAR1", "is a parquet file; read it as one"),
+    (b"\xff\xfe", "is UTF-16; save it as UTF-8"),
+    (b"\xfe\xff", "is UTF-16; save it as UTF-8"),
+    (b"\x00\x00\x00\x01Bud1", "is a file of the macOS Finder; delete it, or name the files by a pattern such as *.csv"),
+)
 
-Row = list  # of str; EMPTY stands for a quoted empty field, "" for one that is not there
+Row = list[str]  # of fields; EMPTY stands for a quoted empty one, "" for one that is not there
+
+
+class PromoteHeadersBehavior(Enum):
+    """Which rows of delimited files are headers."""
+
+    NO_HEADERS = 0
+    ONLY_FIRST_FILE_HAS_HEADERS = 1
+    COMBINE_ALL_FILES_HEADERS = 2
+    ALL_FILES_HAVE_SAME_HEADERS = 3
 
 
 class _QuotedEmpty(str):
@@ -35,47 +71,234 @@ class _QuotedEmpty(str):
 EMPTY = _QuotedEmpty()
 
 
-def encoding(name: str) -> str:
-    """Return Python's name of an encoding that the SDK knows."""
+@dataclass(frozen=True)
+class Dialect:
+    """How a delimited file is written.
+
+    Raises UnreadableError for what Azure ML's reader does not take.
+    """
+
+    separator: str = ","
+    encoding: str = "utf8"
+    multi_line: bool = False
+
+    def __post_init__(self) -> None:
+        refusal = separator_refusal(self.separator)
+        if refusal:
+            raise UnreadableError(refusal)
+        codec(self.encoding)
+
+
+class Block:
+    """Rows that follow each other in a file.
+
+    `lines` are what they were split from, blank ones too; what the quotes of a field hold is in one of them.
+    """
+
+    def __init__(self, rows: list[Row], lines: list[str], first: int, multi_line: bool) -> None:
+        self.rows = rows
+        self._lines = lines
+        self._first = first
+        self._multi_line = multi_line
+
+    def line_of(self, place: int) -> int:
+        """Return the number of the line in the file that a row starts in."""
+        number = self._first
+        for line in self._lines:
+            if line.removesuffix("\r") if self._multi_line else line:
+                if place == 0:
+                    break
+                place -= 1
+            number += 1 + line.count("\n")
+        return number
+
+    @property
+    def end(self) -> int:
+        """The number of the line that follows."""
+        return self._first + len(self._lines) + sum(line.count("\n") for line in self._lines)
+
+
+def separator_refusal(separator: str) -> str | None:
+    """Say in a sentence why Azure ML does not take a separator; None where it does."""
+    if len(separator) != 1:
+        bare = separator.strip(" ")
+        tab = separator.lower() in {r"\t", "tab"}
+        meant = r'"\t" in double quotes' if tab else repr(bare) if len(bare) == 1 else ""
+        meant = f"; did you mean {meant}?" if meant else ""
+        return f"a separator is exactly one character, not {separator!r}{meant}"
+    if not separator.isascii():
+        return f"a separator is an ASCII character, and {separator!r} is not"
+    return None
+
+
+def codec(name: str) -> str:
+    """Return Python's name of the encoding that the SDK calls so."""
     try:
         return _ENCODINGS[name.lower()]
     except KeyError:
         known = ", ".join(sorted(_ENCODINGS))
-        raise UserErrorException(f"there is no encoding {name!r}; there are {known}") from None
+        refused = name.lower() in _UNREAD
+        raise UnreadableError(
+            f"the encoding {name!r} is not read by Azure ML; it reads {known}"
+            if refused
+            else f"there is no encoding {name!r}; there are {known}"
+        ) from None
 
 
-def blocks(path: str, separator: str, encoding_name: str, multi_line: bool) -> Iterator[list[Row]]:
-    """Yield the rows of a file, many at a time; with `multi_line`, quoted fields hold line breaks."""
-    with open(path, encoding=encoding(encoding_name), newline="\n") as file:
+def blocks(path: str, dialect: Dialect) -> Iterator[Block]:
+    """Yield the rows of a file, many at a time.
+
+    Raises UnreadableError for a file that is not of the encoding, or not text at all.
+    """
+    with open(path, encoding=codec(dialect.encoding), newline="\n") as file:
         try:
-            while text := file.read(_BLOCK):
-                yield _rows(text + file.readline(), file, separator, multi_line)
+            pieces = _records(file, dialect) if dialect.multi_line else _lines(file, dialect)
+            first = 1
+            for rows, lines in pieces:
+                block = Block(rows, lines, first, dialect.multi_line)
+                yield block
+                first = block.end
         except UnicodeDecodeError:
-            raise UserErrorException(f"{path} is not {encoding_name}; name its encoding") from None
+            raise _misfit(path, dialect.encoding) from None
 
 
-def _rows(text: str, following: Iterator[str], separator: str, multi_line: bool) -> list[Row]:
-    """Split whole lines into rows; a field that is still open at their end takes more lines from the file."""
-    # Blank is a line without even a carriage return: of a file of one column, "\r\n" is a row.
-    lines = [line for line in text.split("\n") if line]
-    if multi_line and '"' in text:
-        lines = list(_closed(iter(lines), following, separator))
-    if "\r" in text:
-        lines = [line.removesuffix("\r") for line in lines]
-    if '"' not in text:
+def _lines(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[Row], list[str]]]:
+    """Yield rows, each of one line, and their lines."""
+    start = True
+    while text := file.read(BLOCK):
+        text = _decoded(text + file.readline(), file.name, dialect, start)
+        start = False
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        # Blank is a line without even a carriage return: of a file of one column, "\r\n" is a row.
+        kept = [line for line in lines if line]
+        if "\r" in text:
+            kept = [line.removesuffix("\r") for line in kept]
+        yield _split(kept, '"' in text, dialect.separator), lines
+
+
+def _records(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[Row], list[str]]]:
+    """Yield rows whose quoted fields may hold line breaks, and what they were split from."""
+    text, size, start = "", BLOCK, True
+    while more := file.read(size):
+        text += _decoded(more, file.name, dialect, start)
+        start = False
+        records, rest = _closed(text, dialect.separator)
+        # A field that stays open is looked for in ever larger pieces: none of them is read many times.
+        size = BLOCK if records else size * 2
+        text = text[rest:]
+        if records:
+            kept = [record for record in (record.removesuffix("\r") for record in records) if record]
+            yield _split(kept, True, dialect.separator), records
+    if text:
+        yield [fields(text, dialect.separator)], [text]
+
+
+def _split(lines: list[str], has_quotes: bool, separator: str) -> list[Row]:
+    if not has_quotes:
         return [line.split(separator) for line in lines]
     return [fields(line, separator) for line in lines]
+
+
+def _decoded(text: str, name: str, dialect: Dialect, is_start: bool) -> str:
+    """Return a part of a file as Azure ML decodes it, where Python's codec does otherwise."""
+    encoding = codec(dialect.encoding)
+    if encoding == _LATIN and _CONTROLS.search(text):
+        return text.translate(_WINDOWS)
+    if encoding == "utf-16-le" and is_start:
+        if text.startswith(_SWAPPED_MARK) or ("\u0a00" in text and "\n" not in text):
+            raise UnreadableError("is big-endian UTF-16, and Azure ML reads little-endian; save it as UTF-8", name)
+        return text.removeprefix(_MARK)
+    return text
+
+
+def _misfit(path: str, encoding: str) -> UnreadableError:
+    """Return what is wrong with a file that cannot be decoded."""
+    with open(path, "rb") as file:
+        start = file.read(16)
+        for kind, sentence in _KINDS:
+            if start.startswith(kind):
+                return UnreadableError(sentence, path)
+        file.seek(0)
+        for number, line in enumerate(file, 1) if codec(encoding) == "utf-8-sig" else ():
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                return UnreadableError(
+                    f"the byte 0x{line[error.start]:02x} is not {_SPELLED[encoding.lower()]}; save the file as UTF-8, "
+                    "or name its encoding",
+                    path,
+                    number,
+                )
+    return UnreadableError(f"is not {_SPELLED[encoding.lower()]}; save it as UTF-8, or name its encoding", path)
+
+
+def _closed(text: str, separator: str) -> tuple[list[str], int]:
+    """Split a text at the line feeds that end a row; returns the rows' texts, and where the rest starts."""
+    records, start = [], 0
+    while (end := _end(text, start, separator)) >= 0:
+        records.append(text[start:end])
+        start = end + 1
+    return records, start
+
+
+def _end(text: str, start: int, separator: str) -> int:
+    """Return the place of the line feed that ends the row that starts there; -1 when the text ends before it."""
+    end = text.find("\n", start + 1)
+    if end < 0 or text.find('"', start, end) < 0:
+        return end
+    # A line feed that the row starts with is none that ends it, and a quote after it opens a field as far as ends go.
+    position = start + text.startswith("\n", start)
+    while True:
+        if text.startswith('"', position):
+            position = _closing(text, position) + 1
+            if not position:
+                return -1
+        if end < position:
+            end = text.find("\n", position)
+        if end < 0:
+            return -1
+        position = text.find(separator, position, end) + 1
+        if not position:
+            return end
+
+
+def _closing(text: str, opening: int) -> int:
+    """Return the place of the quote that closes the one at `opening`, -1 when there is none.
+
+    A doubled one does not, unless the text ends with it.
+    """
+    close = text.find('"', opening + 1)
+    while close >= 0 and text.startswith('"', close + 1):
+        if close + 2 == len(text):
+            return close + 1
+        close = text.find('"', close + 2)
+    return close
 
 
 def fields(line: str, separator: str) -> Row:
     """Split a line into its fields. A quote that is never closed is a character."""
     if '"' not in line:
         return line.split(separator)
-    found, position = [], 0
+    found: Row = []
+    position = 0
     while position <= len(line):
-        field, position = _quoted(line, position, separator) or _bare(line, position, separator)
-        found.append(field)
+        close = _closing(line, position) if line.startswith('"', position) else -1
+        end = line.find(separator, max(position, close + 1))
+        end = len(line) if end < 0 else end
+        if close < 0:
+            found.append(line[position:end])
+        else:
+            quoted = line[position + 1 : close].replace('""', '"')
+            found.append(quoted + line[close + 1 : end] or EMPTY)
+        position = end + 1
     return found
+
+
+def opens_a_field(line: str, row: Row) -> bool:
+    """Say whether a line's last field starts with a quote that is not closed in it."""
+    return bool(row) and row[-1].startswith('"') and not line.endswith('"')
 
 
 def texts(column: Iterable[str | None]) -> list[str | None]:
@@ -91,63 +314,16 @@ def filled(column: Iterable[str | None]) -> list[str | None]:
     return ["" if value == "" else value for value in column]
 
 
-def _closed(lines: Iterator[str], following: Iterator[str], separator: str) -> Iterator[str]:
-    """Join lines while a quoted field is open, with lines of the file after the last."""
-    for line in lines:
-        text = line
-        while _is_open(text, separator):
-            more = next(lines, None)
-            more = next(following, None) if more is None else more
-            if more is None:
-                break
-            text += "\n" + more.removesuffix("\n")
-        yield text
-
-
-def _is_open(text: str, separator: str) -> bool:
-    """Say whether a quoted field is not closed yet."""
-    position = 0
-    while '"' in text and position <= len(text):
-        quoted = _quoted(text, position, separator)
-        if quoted is None and text[position : position + 1] == '"':
-            return True
-        _, position = quoted or _bare(text, position, separator)
-    return False
-
-
 def header(row: Row) -> list[str]:
     """Return the columns' names from a header row: trimmed, `Column2` for an empty one, doubles numbered."""
     names: list[str] = []
+    known: set[str] = set()
+    doubles = 0
     for number, field in enumerate(row, 1):
         name = field.strip() or f"Column{number}"
-        base, count = name, 0
-        while name in names:
-            count += 1
-            name = f"{base}_{count}"
+        while name in known:
+            doubles += 1
+            name += f"_{doubles}"
         names.append(name)
+        known.add(name)
     return names
-
-
-def _bare(line: str, position: int, separator: str) -> tuple[str, int]:
-    end = line.find(separator, position)
-    end = len(line) if end < 0 else end
-    return line[position:end], end + len(separator)
-
-
-def _quoted(line: str, position: int, separator: str) -> tuple[str, int] | None:
-    """Return a field that starts with a quote, and where the next starts; None when the quote is never closed."""
-    if line[position : position + 1] != '"':
-        return None
-    parts, start = [], position + 1
-    while True:
-        close = line.find('"', start)
-        if close < 0:
-            return None
-        parts.append(line[start:close])
-        if line[close + 1 : close + 2] != '"':
-            break
-        parts.append('"')
-        start = close + 2
-    end = line.find(separator, close + 1)
-    end = len(line) if end < 0 else end
-    return "".join(parts) + line[close + 1 : end] or EMPTY, end + len(separator)
