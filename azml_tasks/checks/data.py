@@ -1,174 +1,286 @@
-"""Look at the local data that stand for a dataset: whether they are there, their columns, whether they can be read."""
+"""Look at the local data that stand for datasets: whether they are there, their columns, how a step reads them."""
 
 from __future__ import annotations
 
-import csv
-import glob
+import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import did_you_mean, listed
-from azml_tasks.snapshot import without_repeats
+from azml_tasks.errors import MOST_SUGGESTIONS, Problem, did_you_mean, listed
+from azml_tasks.standin.azml_local.formats import columns as column_types
+from azml_tasks.standin.azml_local.formats import delimited, parquet
+from azml_tasks.standin.azml_local.formats.files import UnreadableError, files, is_pattern, local_paths
+from azml_tasks.standin.azml_local.formats.table import Rows, Table, transposed
 
 if TYPE_CHECKING:
     from azml_tasks.model import Dataset
+    from azml_tasks.reading import Project
 
-# A field of a CSV may be this long (characters); the csv module refuses more than 131,072 of itself.
-_LONGEST_FIELD = 2**31 - 1
-_BOOLEANS = frozenset(("true", "false", "1", "0", "yes", "no"))
+_OTHER_SEPARATORS = (";", "\t", "|", ",")
+# The name of a column that only rows longer than the header have.
+_BEYOND_HEADER = re.compile(r"Column\d+")
 
 
 @dataclass(frozen=True)
-class LocalData:
-    """What lies at a dataset's local_path.
+class DatasetReport:
+    """What lies at a dataset's local_path, as a step reads it.
 
-    `columns` are those of the first table, `rows` counts all tables' rows; both are None for what is no table that
-    can be read without further packages. `problems` are sentences, each with the key of the dataset that it is about.
+    `columns` are those of the table, `rows` counts its rows; both are None for what is not a table. `unknown` are
+    columns of set_column_types that it has not. `problems` are sentences on what cannot be read, `remarks` on what is
+    read otherwise than it looks; each comes with the key of the dataset that it is about.
     """
 
     files: tuple[Path, ...]
     columns: tuple[str, ...] | None = None
     rows: int | None = None
+    unknown: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
 
-def look_at(name: str, dataset: Dataset, project_dir: str | Path) -> LocalData:
-    """Read the local data of a dataset as a step would, and say what is wrong with them.
+def inspect_dataset(
+    name: str, dataset: Dataset, project_dir: str | Path, most_rows: int | None = None
+) -> DatasetReport:
+    """Read the local data of a dataset as a step would, up to a number of rows.
 
     Raises OSError.
     """
     if dataset.local_path is None:
         problem = f"dataset '{name}' has no local_path, so there is nothing on this machine that stands for it"
-        return LocalData((), problems=(("local_path", problem),))
-    files = _files(dataset.local_path, Path(project_dir))
-    if not files:
-        return LocalData((), problems=(("local_path", f"dataset '{name}': there is no {dataset.local_path}"),))
+        return DatasetReport((), problems=(("local_path", problem),))
+    place = os.path.normpath(Path(project_dir, dataset.local_path))
+    paths = local_paths(place, dataset.paths)
+    found = tuple(map(Path, files(paths)))
+    if not found:
+        return DatasetReport((), problems=(("local_path", f"dataset '{name}': there is no {dataset.local_path}"),))
     if dataset.type == "file":
-        return LocalData(files)
-    if dataset.format == "parquet":
-        return _parquet(name, files)
-    return _delimited(name, dataset, files)
-
-
-def _files(pattern: str, project: Path) -> tuple[Path, ...]:
-    spelled = project / pattern
-    if spelled.is_dir():
-        return tuple(sorted(path for path in spelled.rglob("*") if path.is_file() and not path.name.startswith(".")))
-    if spelled.is_file():
-        return (spelled,)
-    found = sorted(glob.glob(without_repeats(pattern), root_dir=project, recursive=True))
-    return tuple(project / name for name in found if (project / name).is_file())
-
-
-def _parquet(name: str, files: tuple[Path, ...]) -> LocalData:
-    problems = []
-    for file in files:
-        with open(file, "rb") as stream:
-            if stream.read(4) != b"PAR1":
-                problems.append(("format", f"dataset '{name}': {file.name} is no parquet file"))
-    return LocalData(files, problems=tuple(problems))
-
-
-def _delimited(name: str, dataset: Dataset, files: tuple[Path, ...]) -> LocalData:
-    columns: tuple[str, ...] | None = None
-    rows, problems = 0, []
-    for file in files:
-        table = _Table(file, dataset)
-        rows += table.rows
-        problems += table.problems
-        if columns is None:
-            columns = table.columns
-        elif table.columns != columns:
-            problems.append(("local_path", f"{file.name} has other columns than {files[0].name}"))
-    if columns:
-        for column in dataset.set_column_types:
-            if column not in columns:
-                meant = did_you_mean(column, columns)
-                problems.append(("set_column_types", f"there is no column '{column}'{meant}"))
-    said = tuple((key, f"dataset '{name}': {sentence}") for key, sentence in problems)
-    return LocalData(files, columns, rows, said)
-
-
-class _Table:
-    """One delimited file, read to its end; of each kind of problem the first is kept."""
-
-    def __init__(self, file: Path, dataset: Dataset) -> None:
-        self.file = file
-        self.columns: tuple[str, ...] = ()
-        self.rows = 0
-        self._found: dict[str, tuple[str, str]] = {}
-        separator = dataset.separator or ","
-        if len(separator) == 1:
-            self._read(separator, dataset)
-
-    @property
-    def problems(self) -> list[tuple[str, str]]:
-        return list(self._found.values())
-
-    def _find(self, kind: str, key: str, sentence: str) -> None:
-        self._found.setdefault(kind, (key, f"{self.file.name}{sentence}"))
-
-    def _read(self, separator: str, dataset: Dataset) -> None:
-        limit = csv.field_size_limit(_LONGEST_FIELD)
-        try:
-            with open(self.file, encoding="utf-8-sig", newline="") as stream:
-                reader = csv.reader(stream, delimiter=separator)
-                self.columns = tuple(next(reader, ()))
-                self._check_header(separator)
-                self._check_rows(reader, dataset)
-        except UnicodeDecodeError:
-            self._find("encoding", "local_path", " is not UTF-8; save the file in that encoding")
-        except csv.Error as error:
-            self._find("csv", "local_path", f":{reader.line_num}: {error}")
-        finally:
-            csv.field_size_limit(limit)
-
-    def _check_header(self, separator: str) -> None:
-        if not self.columns:
-            self._find("empty", "local_path", " is empty; the first line names the columns")
-        twice = [column for column, count in Counter(self.columns).items() if count > 1]
-        if twice:
-            self._find("twice", "local_path", f":1: the column {listed(twice)} stands there twice")
-        if len(self.columns) == 1:
-            others = [mark for mark in (";", "\t", "|", ",") if mark != separator and mark in self.columns[0]]
-            if others:
-                self._find("separator", "separator", f":1: there is one column; is the separator {others[0]!r}?")
-
-    def _check_rows(self, reader: Iterator[list[str]], dataset: Dataset) -> None:
-        types = {
-            place: (column, dataset.set_column_types[column])
-            for place, column in enumerate(self.columns)
-            if column in dataset.set_column_types
-        }
-        for row in reader:
-            line = reader.line_num  # type: ignore[attr-defined]
-            if not row:
-                continue
-            self.rows += 1
-            if len(row) != len(self.columns):
-                self._find("width", "local_path", f":{line}: {len(row)} fields for {len(self.columns)} columns")
-            if not dataset.support_multi_line and any("\n" in field for field in row):
-                self._find("multi", "support_multi_line", f":{line}: a field holds a line break: set it to true")
-            self._check_types(row, types, line)
-
-    def _check_types(self, row: list[str], types: Mapping[int, tuple[str, str]], line: int) -> None:
-        for place, (column, kind) in types.items():
-            value = row[place] if place < len(row) else ""
-            if value and not _fits(value, kind):
-                self._find(f"type {column}", "set_column_types", f":{line}: {value!r} in '{column}' is no {kind}")
-
-
-def _fits(value: str, kind: str) -> bool:
-    if kind == "boolean":
-        return value.strip().lower() in _BOOLEANS
+        return DatasetReport(found)
+    inspection = _Inspection(dataset, found, Path(project_dir))
+    if paths == [place] and os.path.isdir(place) and dataset.paths and all(map(is_pattern, dataset.paths)):
+        sentence = f"no file in {dataset.local_path} is like {listed(dataset.paths)}, so all of them are read"
+        inspection.remarks.append(("local_path", sentence))
     try:
-        if kind == "long":
-            int(value)
-        elif kind == "float":
-            float(value)
-    except ValueError:
-        return False
-    return True
+        if dataset.format == "parquet":
+            inspection.read_parquet()
+        else:
+            inspection.read_delimited(most_rows)
+    except UnreadableError as error:
+        key = "format" if dataset.format == "parquet" else "local_path"
+        inspection.problems.append((key, error.at(inspection.named(error.path))))
+    return inspection.report(name)
+
+
+def column_problems(project: Project) -> Iterator[Problem]:
+    """Yield the columns of set_column_types that the first rows of the local data do not have."""
+    found = 0
+    for name, dataset in project.pipeline.datasets.items():
+        if not dataset.set_column_types:
+            continue
+        report = _sampled(project, name)
+        for column in report.unknown if report else ():
+            if _BEYOND_HEADER.fullmatch(column):
+                continue
+            yield project.problem(
+                ("datasets", name, "set_column_types", column),
+                unknown_column(name, column, report, with_suggestion=found < MOST_SUGGESTIONS),
+            )
+            found += 1
+
+
+def data_notes(project: Project) -> Iterator[Problem]:
+    """Yield what the first rows of the local data show that a step cannot read, or reads otherwise than it looks."""
+    for name in project.pipeline.datasets:
+        report = _sampled(project, name)
+        for key, sentence in (*report.problems, *report.remarks) if report else ():
+            yield project.problem(("datasets", name, key), sentence)
+
+
+def unknown_column(name: str, column: str, report: DatasetReport | None, with_suggestion: bool = True) -> str:
+    """Return what is said about a column of set_column_types that the table has not."""
+    meant = did_you_mean(column, (report and report.columns) or ()) if with_suggestion else ""
+    return f"dataset '{name}': there is no column '{column}'{meant}"
+
+
+def _sampled(project: Project, name: str) -> DatasetReport | None:
+    """Return what the first rows show; None where there are no local data, which is another problem."""
+    dataset = project.pipeline.datasets[name]
+    if dataset.type == "file" or not dataset.local_path:
+        return None
+    try:
+        report = inspect_dataset(name, dataset, project.directory, column_types.SAMPLE_ROWS)
+    except OSError:
+        return None
+    return report if report.files else None
+
+
+@dataclass
+class _Unread:
+    """Values of one column that its type does not read: the first of them, and how many there are."""
+
+    place: str
+    value: str
+    kind: str
+    count: int = 0
+
+
+@dataclass
+class _Inspection:
+    """What is found while a dataset's files are read; of each kind of remark the first is kept."""
+
+    dataset: Dataset
+    files: tuple[Path, ...]
+    project: Path
+    columns: tuple[str, ...] | None = None
+    rows: int | None = None
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    remarks: list[tuple[str, str]] = field(default_factory=list)
+    _kinds: set[str] = field(default_factory=set)
+    _unread: dict[str, _Unread] = field(default_factory=dict)
+
+    def report(self, name: str) -> DatasetReport:
+        """Return what was found."""
+        stated = self.dataset.set_column_types if self.columns else ()
+        return DatasetReport(
+            self.files,
+            self.columns,
+            self.rows,
+            tuple(column for column in stated if column not in (self.columns or ())),
+            tuple((key, f"dataset '{name}': {sentence}") for key, sentence in self.problems),
+            tuple((key, f"dataset '{name}': {sentence}") for key, sentence in self.remarks),
+        )
+
+    def named(self, path: str | Path) -> str:
+        """Return how a file is called in a sentence."""
+        return os.path.relpath(path, self.project).replace(os.sep, "/") if path else ""
+
+    def read_parquet(self) -> None:
+        """Read the footers; raises UnreadableError."""
+        footers = [parquet.check(path) for path in parquet.with_content(map(str, self.files))]
+        self.columns = tuple(dict.fromkeys(column for footer in footers for column in footer.columns))
+        self.rows = sum(footer.rows for footer in footers)
+        self._check_rows()
+
+    def read_delimited(self, most_rows: int | None) -> None:
+        """Read the rows, as many as are wanted; raises UnreadableError."""
+        table = Table([str(file) for file in self.files], _reading(self.dataset), small=most_rows is not None)
+        blocks = table.blocks(most_rows)
+        sample = table.sampled(blocks)
+        try:
+            kinds = table.kinds(sample)
+        finally:
+            self.columns = table.header or None
+        self.rows = 0
+        width = len(table.header)
+        for part in sample:
+            width = max(width, self._add(table, part, kinds))
+        for part in blocks:
+            width = max(width, self._add(table, part, kinds))
+        self.columns = tuple(table.name(place) for place in range(width)) if table.header else None
+        self._check_header(table)
+        self._check_rows()
+        for column, unread in self._unread.items():
+            more = unread.count - 1
+            others = f", and so do {more:,} more" if more > 1 else ", and so does one more" if more else ""
+            sentence = f"{unread.place}: {unread.value!r} in the column {column!r} is not read as {unread.kind}; "
+            key = "set_column_types" if column in self.dataset.set_column_types else "local_path"
+            self.remarks.append((key, f"{sentence}it becomes null{others}"))
+
+    def _check_rows(self) -> None:
+        first = self.named(self.files[0]) if len(self.files) == 1 else self.dataset.local_path
+        if not self.columns:
+            self.problems.append(("local_path", f"{first} is empty; the first line names the columns"))
+        elif not self.rows:
+            self.problems.append(("local_path", f"{first} has no rows, and Azure ML refuses a table without any"))
+
+    def _check_header(self, table: Table) -> None:
+        first = next(iter(table.headers.items()), None)
+        if first is None:
+            return
+        path, (line, row) = first
+        place = f"{self.named(path)}:{line}"
+        twice = [name for name, count in Counter(field.strip() for field in row).items() if name and count > 1]
+        if twice:
+            names = [name for name in table.header if name not in {field.strip() for field in row}]
+            self._remark(
+                "twice", "local_path", f"{place}: {listed(twice)} is there twice; it is read as {listed(names)}"
+            )
+        if len(table.header) == 1:
+            others = [mark for mark in _OTHER_SEPARATORS if mark != table.dialect.separator and mark in row[0]]
+            if others:
+                self._remark("separator", "separator", f"{place}: there is one column; is the separator {others[0]!r}?")
+        for other, (number, fields) in table.headers.items():
+            if delimited.header(fields) != delimited.header(row):
+                sentence = f"{self.named(other)}:{number}: the header is another one than that of {self.named(path)}"
+                self._remark("header", "local_path", f"{sentence}; columns are taken by their place")
+
+    def _remark(self, kind: str, key: str, sentence: str) -> None:
+        if kind not in self._kinds:
+            self._kinds.add(kind)
+            self.remarks.append((key, sentence))
+
+    def _add(self, table: Table, part: Rows, kinds: Sequence[column_types.Type]) -> int:
+        """Look at rows; returns the width of the widest."""
+        assert self.rows is not None
+        self.rows += len(part.rows)
+        widths = set(map(len, part.rows))
+        if widths != {len(table.header)}:
+            self._check_widths(table, part)
+        for position, values in enumerate(transposed(part.rows)):
+            texts = table.texts(values)
+            kind = table.kind(kinds, position)
+            _, unread = column_types.convert(texts, kind)
+            if unread:
+                self._note_unread(table.name(position), kind, part, texts, unread)
+        if self.dataset.support_multi_line:
+            self._check_blank_lines(table, part)
+        elif any(row and (row[-1] or "").startswith('"') for row in part.rows):
+            self._check_open_fields(table, part)
+        return max(widths, default=0)
+
+    def _place(self, part: Rows, row: int) -> str:
+        return f"{self.named(part.path)}:{part.line_of(row)}"
+
+    def _check_widths(self, table: Table, part: Rows) -> None:
+        width = len(table.header)
+        row = next(place for place, fields in enumerate(part.rows) if len(fields) != width)
+        count = len(part.rows[row])
+        fields = f"{count} {'field' if count == 1 else 'fields'} for {width} {'column' if width == 1 else 'columns'}"
+        effect = "the rest is null" if count < width else f"the next is read as {table.name(width)!r}"
+        self._remark("width", "local_path", f"{self._place(part, row)}: {fields}; {effect}")
+
+    def _note_unread(
+        self, column: str, kind: column_types.Type, part: Rows, texts: Sequence[str | None], unread: frozenset[str]
+    ) -> None:
+        places = [place for place, text in enumerate(texts) if text in unread]
+        known = self._unread.get(column)
+        if known is None:
+            known = _Unread(self._place(part, places[0]), texts[places[0]] or "", kind.name)
+            self._unread[column] = known
+        known.count += len(places)
+
+    def _check_blank_lines(self, table: Table, part: Rows) -> None:
+        for place, row in enumerate(part.rows):
+            if (row[0] or "").startswith("\n") and part.line_text(place).startswith("\n"):
+                sentence = f"{self._place(part, place)}: with support_multi_line a blank line is not skipped"
+                self._remark("blank", "support_multi_line", f"{sentence}; it is read into {table.name(0)!r}")
+                return
+
+    def _check_open_fields(self, table: Table, part: Rows) -> None:
+        for place, row in enumerate(part.rows):
+            if (row[-1] or "").startswith('"') and delimited.is_open(part.line_text(place), table.dialect.separator):
+                sentence = f"{self._place(part, place)}: a field opens a quote that its line does not close"
+                self._remark("open", "support_multi_line", f"{sentence}; if it goes on, set support_multi_line to true")
+                return
+
+
+def _reading(dataset: Dataset) -> Mapping[str, Any]:
+    """Return how the files are read, as the stand-in's catalogue has it."""
+    return {
+        "separator": dataset.separator,
+        "types": {column: {"name": kind} for column, kind in dataset.set_column_types.items()},
+        "multi_line": dataset.support_multi_line,
+    }

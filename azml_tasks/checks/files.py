@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import os
 from collections.abc import Iterator
-from glob import iglob
 from os.path import isdir, isfile
 from pathlib import Path
 
-from azml_tasks.errors import MOST_SUGGESTIONS, Problem, ProjectError, closest, did_you_mean
+from azml_tasks.checks.data import column_problems
+from azml_tasks.errors import MOST_SUGGESTIONS, Problem, ProjectError, closest
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
-from azml_tasks.snapshot import SnapshotBuilder, take_snapshots, without_repeats
+from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
+from azml_tasks.standin.azml_local.formats.files import files
 from azml_tasks.wiring import StepPlan
-
-_LONGEST_HEADER = 100_000
 
 
 def project_problems(project: Project) -> list[Problem]:
@@ -32,7 +30,7 @@ def file_problems(project: Project) -> list[Problem]:
     How the steps are wired does not matter.
     """
     return list(
-        dict.fromkeys((*_snapshots(project), *_data(project), *_columns(project), *_environment_files(project)))
+        dict.fromkeys((*_snapshots(project), *_data(project), *column_problems(project), *_environment_files(project)))
     )
 
 
@@ -63,40 +61,11 @@ def _data(project: Project) -> Iterator[Problem]:
             continue
         place = str(project.directory / local)
         # A device or a pipe is no data: reading it would never end.
-        if not (any(iglob(without_repeats(place), recursive=True)) if "*" in local else isfile(place) or isdir(place)):
+        if not (files([place]) if "*" in local else isfile(place) or isdir(place)):
             what = "nothing like" if "*" in local else "no"
             close = _meant(project.directory, local) if found < MOST_SUGGESTIONS else ""
             found += 1
             yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
-
-
-def _columns(project: Project) -> Iterator[Problem]:
-    """Find the columns of set_column_types that the first line of the local file does not have."""
-    found = 0
-    for name, dataset in project.pipeline.datasets.items():
-        if not dataset.set_column_types or not dataset.local_path or dataset.format != "delimited":
-            continue
-        header = _header(project.directory / dataset.local_path, dataset.separator or ",")
-        known = dict.fromkeys(header)
-        for column in dataset.set_column_types:
-            if header and column not in known:
-                meant = did_you_mean(column, header) if found < MOST_SUGGESTIONS else ""
-                found += 1
-                message = f"dataset '{name}': there is no column '{column}'{meant}"
-                yield project.problem(("datasets", name, "set_column_types", column), message)
-
-
-def _header(file: Path, separator: str) -> list[str]:
-    """Return the columns of a delimited file; none where it cannot be told, which reading it will tell better."""
-    if not file.is_file():
-        return []
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            line = opened.readline(_LONGEST_HEADER)
-        is_whole = len(line) < _LONGEST_HEADER and line.count('"') % 2 == 0
-        return next(csv.reader([line], delimiter=separator), []) if is_whole and len(separator) == 1 else []
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return []
 
 
 def _meant(project: Path, local: str) -> str:

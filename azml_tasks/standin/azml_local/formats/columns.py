@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 SAMPLE_ROWS = 200
@@ -269,7 +269,7 @@ def _pattern(date_format: str) -> re.Pattern[str]:
     return _patterns[date_format]
 
 
-def _moment(parts: dict[str, str | None]) -> datetime.datetime | None:
+def _moment(parts: Mapping[str, str | None]) -> datetime.datetime | None:
     try:
         moment = datetime.datetime(_year(parts), _month(parts), int(parts.get("d") or 1))
         clock = _clock(parts)
@@ -278,25 +278,28 @@ def _moment(parts: dict[str, str | None]) -> datetime.datetime | None:
         return None
 
 
-def _year(parts: dict[str, str | None]) -> int:
-    if parts.get("Y"):
+def _year(parts: Mapping[str, str | None]) -> int:
+    full = parts.get("Y")
+    if full:
         # A year before the first is a date too, but neither Python nor pandas can hold it.
-        return max(int(parts["Y"]), 1)
+        return max(int(full), 1)
     short = int(parts.get("y") or 0)
     return short + (2000 if short < _PIVOT else 1900)
 
 
-def _month(parts: dict[str, str | None]) -> int:
-    if parts.get("b"):
-        return _MONTHS.index(parts["b"].lower()) + 1
+def _month(parts: Mapping[str, str | None]) -> int:
+    named = parts.get("b")
+    if named:
+        return _MONTHS.index(named.lower()) + 1
     return int(parts.get("m") or 1)
 
 
-def _clock(parts: dict[str, str | None]) -> datetime.timedelta | None:
+def _clock(parts: Mapping[str, str | None]) -> datetime.timedelta | None:
     """Return the time of day, less the offset from UTC; None when there is no such time."""
     hour = int(parts.get("H") or 0)
-    if parts.get("I"):
-        hour = int(parts["I"])
+    twelve = parts.get("I")
+    if twelve:
+        hour = int(twelve)
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if (parts.get("p") or "").lower() == "pm" else 0)

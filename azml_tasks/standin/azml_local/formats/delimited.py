@@ -103,14 +103,21 @@ class Block:
 
     def line_of(self, place: int) -> int:
         """Return the number of the line in the file that a row starts in."""
+        return self._found(place)[0]
+
+    def text_of(self, place: int) -> str:
+        """Return what a row was split from."""
+        return self._found(place)[1]
+
+    def _found(self, place: int) -> tuple[int, str]:
         number = self._first
         for line in self._lines:
             if line.removesuffix("\r") if self._multi_line else line:
                 if place == 0:
-                    break
+                    return number, line
                 place -= 1
             number += 1 + line.count("\n")
-        return number
+        raise IndexError(place)
 
     @property
     def end(self) -> int:
@@ -120,39 +127,33 @@ class Block:
 
 def separator_refusal(separator: str) -> str | None:
     """Say in a sentence why Azure ML does not take a separator; None where it does."""
-    if len(separator) != 1:
-        bare = separator.strip(" ")
-        tab = separator.lower() in {r"\t", "tab"}
-        meant = r'"\t" in double quotes' if tab else repr(bare) if len(bare) == 1 else ""
-        meant = f"; did you mean {meant}?" if meant else ""
-        return f"a separator is exactly one character, not {separator!r}{meant}"
-    if not separator.isascii():
-        return f"a separator is an ASCII character, and {separator!r} is not"
-    return None
+    if len(separator) == 1 and separator.isascii():
+        return None
+    return f"a separator is exactly one ASCII character, not {separator!r}"
 
 
 def codec(name: str) -> str:
-    """Return Python's name of the encoding that the SDK calls so."""
+    """Return Python's name of the encoding that the SDK calls so; raises UnreadableError."""
     try:
         return _ENCODINGS[name.lower()]
     except KeyError:
         known = ", ".join(sorted(_ENCODINGS))
-        refused = name.lower() in _UNREAD
-        raise UnreadableError(
-            f"the encoding {name!r} is not read by Azure ML; it reads {known}"
-            if refused
-            else f"there is no encoding {name!r}; there are {known}"
-        ) from None
+        refusal = (
+            f"Azure ML does not read the encoding {name!r}"
+            if name.lower() in _UNREAD
+            else f"there is no encoding {name!r}"
+        )
+        raise UnreadableError(f"{refusal}; the encodings are {known}") from None
 
 
-def blocks(path: str, dialect: Dialect) -> Iterator[Block]:
-    """Yield the rows of a file, many at a time.
+def blocks(path: str, dialect: Dialect, size: int = BLOCK) -> Iterator[Block]:
+    """Yield the rows of a file, those of about so many characters at a time.
 
     Raises UnreadableError for a file that is not of the encoding, or not text at all.
     """
     with open(path, encoding=codec(dialect.encoding), newline="\n") as file:
         try:
-            pieces = _records(file, dialect) if dialect.multi_line else _lines(file, dialect)
+            pieces = _records(file, dialect, size) if dialect.multi_line else _lines(file, dialect, size)
             first = 1
             for rows, lines in pieces:
                 block = Block(rows, lines, first, dialect.multi_line)
@@ -162,10 +163,10 @@ def blocks(path: str, dialect: Dialect) -> Iterator[Block]:
             raise _misfit(path, dialect.encoding) from None
 
 
-def _lines(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[Row], list[str]]]:
+def _lines(file: TextIO, dialect: Dialect, size: int) -> Iterator[tuple[list[Row], list[str]]]:
     """Yield rows, each of one line, and their lines."""
     start = True
-    while text := file.read(BLOCK):
+    while text := file.read(size):
         text = _decoded(text + file.readline(), file.name, dialect, start)
         start = False
         lines = text.split("\n")
@@ -178,15 +179,15 @@ def _lines(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[Row], list[str
         yield _split(kept, '"' in text, dialect.separator), lines
 
 
-def _records(file: TextIO, dialect: Dialect) -> Iterator[tuple[list[Row], list[str]]]:
+def _records(file: TextIO, dialect: Dialect, size: int) -> Iterator[tuple[list[Row], list[str]]]:
     """Yield rows whose quoted fields may hold line breaks, and what they were split from."""
-    text, size, start = "", BLOCK, True
-    while more := file.read(size):
+    text, wanted, start = "", size, True
+    while more := file.read(wanted):
         text += _decoded(more, file.name, dialect, start)
         start = False
         records, rest = _closed(text, dialect.separator)
         # A field that stays open is looked for in ever larger pieces: none of them is read many times.
-        size = BLOCK if records else size * 2
+        wanted = size if records else wanted * 2
         text = text[rest:]
         if records:
             kept = [record for record in (record.removesuffix("\r") for record in records) if record]
@@ -296,9 +297,18 @@ def fields(line: str, separator: str) -> Row:
     return found
 
 
-def opens_a_field(line: str, row: Row) -> bool:
-    """Say whether a line's last field starts with a quote that is not closed in it."""
-    return bool(row) and row[-1].startswith('"') and not line.endswith('"')
+def is_open(line: str, separator: str) -> bool:
+    """Say whether a line has a field that opens a quote which the line does not close."""
+    position = 0
+    while position <= len(line):
+        close = _closing(line, position) if line.startswith('"', position) else -1
+        if close < 0 and line.startswith('"', position):
+            return True
+        end = line.find(separator, max(position, close + 1))
+        if end < 0:
+            return False
+        position = end + 1
+    return False
 
 
 def texts(column: Iterable[str | None]) -> list[str | None]:

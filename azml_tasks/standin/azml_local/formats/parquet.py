@@ -174,7 +174,7 @@ def _chunks(row_groups: Sequence[_Fields]) -> Iterator[str]:
     """Yield what cannot be read of the way in which columns are stored."""
     for chunk in row_groups[0][1] if row_groups else ():
         meta = chunk.get(3) or {}
-        codec = _CODECS.get(meta.get(4))
+        codec = _CODECS.get(meta.get(4, 0))
         name = ".".join(bytes(part).decode() for part in meta.get(3) or ())
         if codec:
             yield f"is compressed by {codec}, which Azure ML cannot read; use snappy, gzip, brotli or zstd"

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import columns, delimited
+from .delimited import PromoteHeadersBehavior
 from .files import UnreadableError
 
 Row = Sequence[str | None]  # None stands for a field that there is not
 
-_HEADERS = delimited.PromoteHeadersBehavior
+_SMALL = 1 << 16  # characters that are read at once where only the first rows are wanted
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,22 @@ class Rows:
         """Return the number of the line that a row starts in."""
         return self.block.line_of(place + self.skipped)
 
+    def line_text(self, place: int) -> str:
+        """Return what a row was split from."""
+        return self.block.text_of(place + self.skipped)
+
 
 class Table:
     """The rows of delimited files, in order, and the columns' names, which are known once rows are read.
 
     `reading` is a dataset's definition of how its files are read. Raises UnreadableError for what Azure ML does not
-    read, here and while rows are read.
+    read, here and while rows are read. `small` is for a few rows only.
     """
 
-    def __init__(self, files: Sequence[str], reading: Mapping[str, Any]) -> None:
+    def __init__(self, files: Sequence[str], reading: Mapping[str, Any], small: bool = False) -> None:
         self._files = files
-        self._header = _HEADERS[reading.get("header") or _HEADERS.ALL_FILES_HAVE_SAME_HEADERS.name]
+        self._size = _SMALL if small else delimited.BLOCK
+        self._header = PromoteHeadersBehavior[reading.get("header") or "ALL_FILES_HAVE_SAME_HEADERS"]
         self.dialect = delimited.Dialect(
             "," if reading.get("separator") is None else reading["separator"],
             reading.get("encoding") or "utf8",
@@ -126,11 +132,11 @@ class Table:
 
     def _parts(self, path: str, is_first: bool) -> Iterator[Rows]:
         """Yield a file's rows, without the header where there is one."""
-        has_header = self._header is not _HEADERS.NO_HEADERS
-        if self._header is _HEADERS.ONLY_FIRST_FILE_HAS_HEADERS:
+        has_header = self._header is not PromoteHeadersBehavior.NO_HEADERS
+        if self._header is PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS:
             has_header = is_first
         places: list[int] | None = None
-        for block in delimited.blocks(path, self.dialect):
+        for block in delimited.blocks(path, self.dialect, self._size):
             if not block.rows:
                 continue
             rows: Sequence[Row] = block.rows
@@ -149,7 +155,7 @@ class Table:
         if any("\0" in field for field in row):
             raise UnreadableError("the header holds a NUL character; this is not a text file", path, line)
         names = delimited.header(row)
-        if self._header is not _HEADERS.COMBINE_ALL_FILES_HEADERS:
+        if self._header is not PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS:
             self._names = self._names or names
             return None
         self._names += [name for name in names if name not in self._names]
