@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import MOST_SUGGESTIONS, Problem, did_you_mean, listed
+from azml_tasks.errors import MOST_SUGGESTIONS, Problem, closest, did_you_mean, listed
 from azml_tasks.standin.azml_local.formats import columns as column_types
 from azml_tasks.standin.azml_local.formats import delimited, parquet
 from azml_tasks.standin.azml_local.formats.files import UnreadableError, files, is_pattern, local_paths
@@ -74,6 +74,22 @@ def inspect_dataset(
     return inspection.report(name)
 
 
+def missing_data(project: Project) -> Iterator[Problem]:
+    """Yield the local paths where there is nothing."""
+    found = 0
+    for name, dataset in project.pipeline.datasets.items():
+        local = dataset.local_path
+        if local is None:
+            continue
+        place = str(project.directory / local)
+        # A device or a pipe is no data: reading it would never end.
+        if not (files([place]) if "*" in local else os.path.isfile(place) or os.path.isdir(place)):
+            what = "nothing like" if "*" in local else "no"
+            close = _meant(project.directory, local) if found < MOST_SUGGESTIONS else ""
+            found += 1
+            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
+
+
 def column_problems(project: Project) -> Iterator[Problem]:
     """Yield the columns of set_column_types that the first rows of the local data do not have."""
     found = 0
@@ -103,6 +119,23 @@ def unknown_column(name: str, column: str, report: DatasetReport | None, with_su
     """Return what is said about a column of set_column_types that the table has not."""
     meant = did_you_mean(column, (report and report.columns) or ()) if with_suggestion else ""
     return f"dataset '{name}': there is no column '{column}'{meant}"
+
+
+def _meant(project: Path, local: str) -> str:
+    """Say which file or folder may have been meant by a local_path where there is none, as it is to be written."""
+    slashed = local.replace("\\", "/")
+    if slashed != local and os.sep == "/":
+        return f"; write it with slashes: {slashed}"
+    if "*" in local:
+        return ""
+    folder, name = os.path.split(local)
+    if (project / local).exists():
+        return "; what lies there is neither a file nor a folder"
+    try:
+        close = closest(name, sorted(os.listdir(project / folder)))
+    except OSError:
+        return ""
+    return f"; did you mean '{os.path.join(folder, close)}'?" if close else ""
 
 
 def _sampled(project: Project, name: str) -> DatasetReport | None:
@@ -194,7 +227,7 @@ class _Inspection:
         if not self.columns:
             self.problems.append(("local_path", f"{first} is empty; the first line names the columns"))
         elif not self.rows:
-            self.problems.append(("local_path", f"{first} has no rows, and Azure ML refuses a table without any"))
+            self.remarks.append(("local_path", f"{first} has no rows, and Azure ML refuses a table without any"))
 
     def _check_header(self, table: Table) -> None:
         first = next(iter(table.headers.items()), None)
@@ -206,7 +239,9 @@ class _Inspection:
         if twice:
             names = [name for name in table.header if name not in {field.strip() for field in row}]
             self._remark(
-                "twice", "local_path", f"{place}: {listed(twice)} is there twice; it is read as {listed(names)}"
+                "twice",
+                "local_path",
+                f"{place}: {listed(twice)} is there more than once; the others are read as {listed(names)}",
             )
         if len(table.header) == 1:
             others = [mark for mark in _OTHER_SEPARATORS if mark != table.dialect.separator and mark in row[0]]

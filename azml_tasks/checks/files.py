@@ -5,16 +5,13 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from os.path import isdir, isfile
-from pathlib import Path
 
-from azml_tasks.checks.data import column_problems
-from azml_tasks.errors import MOST_SUGGESTIONS, Problem, ProjectError, closest
+from azml_tasks.checks.data import column_problems, missing_data
+from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.schedule_checks import schedule_problems
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
-from azml_tasks.standin.azml_local.formats.files import files
 from azml_tasks.wiring import StepPlan
 
 
@@ -29,9 +26,8 @@ def file_problems(project: Project) -> list[Problem]:
 
     How the steps are wired does not matter.
     """
-    return list(
-        dict.fromkeys((*_snapshots(project), *_data(project), *column_problems(project), *_environment_files(project)))
-    )
+    data = (*missing_data(project), *column_problems(project))
+    return list(dict.fromkeys((*_snapshots(project), *data, *_environment_files(project))))
 
 
 def _snapshots(project: Project) -> Iterator[Problem]:
@@ -51,38 +47,6 @@ def _readable(path: str) -> str:
     if not os.access(path, os.R_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     return ""
-
-
-def _data(project: Project) -> Iterator[Problem]:
-    found = 0
-    for name, dataset in project.pipeline.datasets.items():
-        local = dataset.local_path
-        if local is None:
-            continue
-        place = str(project.directory / local)
-        # A device or a pipe is no data: reading it would never end.
-        if not (files([place]) if "*" in local else isfile(place) or isdir(place)):
-            what = "nothing like" if "*" in local else "no"
-            close = _meant(project.directory, local) if found < MOST_SUGGESTIONS else ""
-            found += 1
-            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
-
-
-def _meant(project: Path, local: str) -> str:
-    """Say which file or folder may have been meant by a local_path where there is none, as it is to be written."""
-    slashed = local.replace("\\", "/")
-    if slashed != local and os.sep == "/":
-        return f"; write it with slashes: {slashed}"
-    if "*" in local:
-        return ""
-    folder, name = os.path.split(local)
-    if (project / local).exists():
-        return "; what lies there is neither a file nor a folder"
-    try:
-        close = closest(name, sorted(os.listdir(project / folder)))
-    except OSError:
-        return ""
-    return f"; did you mean '{os.path.join(folder, close)}'?" if close else ""
 
 
 def _environment_files(project: Project) -> Iterator[Problem]:
