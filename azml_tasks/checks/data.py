@@ -238,11 +238,8 @@ class _Inspection:
         twice = [name for name, count in Counter(field.strip() for field in row).items() if name and count > 1]
         if twice:
             names = [name for name in table.header if name not in {field.strip() for field in row}]
-            self._remark(
-                "twice",
-                "local_path",
-                f"{place}: {listed(twice)} is there more than once; the others are read as {listed(names)}",
-            )
+            sentence = f"{place}: {listed(twice)} is there more than once; the others are read as {listed(names)}"
+            self._remark("twice", "local_path", sentence)
         if len(table.header) == 1:
             others = [mark for mark in _OTHER_SEPARATORS if mark != table.dialect.separator and mark in row[0]]
             if others:

@@ -1,4 +1,4 @@
-"""The right values: each table with what Azure ML's reader made of it, kept as JSON so that the tests need no reader."""
+"""What Azure ML's reader made of the tables, kept as JSON so that the tests need no reader."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Measured on azureml-dataprep 5.5 (`python -m tests.frames` compares): an empty field is null and a quoted empty one a
 text, a short row ends in nulls, a long one adds columns `Column3`, headers are trimmed and doubled names numbered. A
-line ends at a line feed, a carriage return before it is cut off. Blank lines are skipped; with `multi_line`, however,
-a line feed after a line feed belongs to the row that follows.
+line ends at a line feed, a carriage return before it is cut off. Blank lines are skipped, of UTF-8 those alone that have
+no carriage return; with `multi_line`, however, a line feed after a line feed belongs to the row that follows.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from .files import UnreadableError
 
 BLOCK = 1 << 20  # characters that are read and split at once
 
+_UTF8 = "utf-8-sig"
 _LATIN = "iso-8859-1"
 _ENCODINGS = {
-    "utf8": "utf-8-sig",
-    "ascii": "utf-8-sig",
+    "utf8": _UTF8,
+    "ascii": _UTF8,
     "iso88591": _LATIN,
     "latin1": _LATIN,
     "windows1252": _LATIN,
@@ -88,6 +89,11 @@ class Dialect:
             raise UnreadableError(refusal)
         codec(self.encoding)
 
+    @property
+    def skips_returns(self) -> bool:
+        """Whether a line of a carriage return alone is blank."""
+        return self.multi_line or codec(self.encoding) != _UTF8
+
 
 class Block:
     """Rows that follow each other in a file.
@@ -95,11 +101,11 @@ class Block:
     `lines` are what they were split from, blank ones too; what the quotes of a field hold is in one of them.
     """
 
-    def __init__(self, rows: list[Row], lines: list[str], first: int, multi_line: bool) -> None:
+    def __init__(self, rows: list[Row], lines: list[str], first: int, dialect: Dialect) -> None:
         self.rows = rows
         self._lines = lines
         self._first = first
-        self._multi_line = multi_line
+        self._dialect = dialect
 
     def line_of(self, place: int) -> int:
         """Return the number of the line in the file that a row starts in."""
@@ -112,7 +118,7 @@ class Block:
     def _found(self, place: int) -> tuple[int, str]:
         number = self._first
         for line in self._lines:
-            if line.removesuffix("\r") if self._multi_line else line:
+            if line.removesuffix("\r") if self._dialect.skips_returns else line:
                 if place == 0:
                     return number, line
                 place -= 1
@@ -156,7 +162,7 @@ def blocks(path: str, dialect: Dialect, size: int = BLOCK) -> Iterator[Block]:
             pieces = _records(file, dialect, size) if dialect.multi_line else _lines(file, dialect, size)
             first = 1
             for rows, lines in pieces:
-                block = Block(rows, lines, first, dialect.multi_line)
+                block = Block(rows, lines, first, dialect)
                 yield block
                 first = block.end
         except UnicodeDecodeError:
@@ -170,12 +176,14 @@ def _lines(file: TextIO, dialect: Dialect, size: int) -> Iterator[tuple[list[Row
         text = _decoded(text + file.readline(), file.name, dialect, start)
         start = False
         lines = text.split("\n")
-        if not lines[-1]:
-            lines.pop()
-        # Blank is a line without even a carriage return: of a file of one column, "\r\n" is a row.
-        kept = [line for line in lines if line]
-        if "\r" in text:
-            kept = [line.removesuffix("\r") for line in kept]
+        last = lines.pop()
+        if dialect.skips_returns:
+            kept = [line for line in (line.removesuffix("\r") for line in lines) if line]
+        else:
+            kept = [line.removesuffix("\r") for line in lines if line] if "\r" in text else list(filter(None, lines))
+        if last:
+            lines.append(last)
+            kept.append(last if dialect.skips_returns else last.removesuffix("\r"))
         yield _split(kept, '"' in text, dialect.separator), lines
 
 
@@ -222,7 +230,7 @@ def _misfit(path: str, encoding: str) -> UnreadableError:
             if start.startswith(kind):
                 return UnreadableError(sentence, path)
         file.seek(0)
-        for number, line in enumerate(file, 1) if codec(encoding) == "utf-8-sig" else ():
+        for number, line in enumerate(file, 1) if codec(encoding) == _UTF8 else ():
             try:
                 line.decode()
             except UnicodeDecodeError as error:
