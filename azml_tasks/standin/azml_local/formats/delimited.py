@@ -2,8 +2,8 @@
 
 Measured on azureml-dataprep 5.5 (`python -m tests.frames` compares): an empty field is null and a quoted empty one a
 text, a short row ends in nulls, a long one adds columns `Column3`, headers are trimmed and doubled names numbered. A
-line ends at a line feed, a carriage return before it is cut off. Blank lines are skipped, of UTF-8 those alone that have
-no carriage return; with `multi_line`, however, a line feed after a line feed belongs to the row that follows.
+line ends at a line feed, a carriage return before it is cut off. Blank lines are skipped, in UTF-8 only those without a
+carriage return; with `multi_line`, however, a line feed after a line feed belongs to the row that follows.
 """
 
 from __future__ import annotations
