@@ -7,7 +7,6 @@ writer states in the footer, Arrow's own (`ARROW:schema`) before parquet's. With
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import struct
 from collections import Counter
@@ -86,7 +85,7 @@ def read_footer(path: str) -> Footer:
         columns = tuple(element.name for element in top)
         rows = int(fields[3])
         refusals = (*_double(columns), *_types(schema, data), *_chunks(fields.get(4) or []))
-    except (IndexError, KeyError, TypeError, ValueError, struct.error, RecursionError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error):  # whatever bytes it may hold
         raise UnreadableError("is damaged: the footer of this parquet file cannot be read", path) from None
     return Footer(columns, rows, tuple(dict.fromkeys(refusals)))
 
@@ -276,7 +275,7 @@ def _arrow_types(data: bytes) -> dict[str, list[str | None]]:
         schema = root.table(2)
         fields = schema.tables(1) if schema else []
         return {field.text(0): list(_arrow_refusals(field, 0)) for field in fields}
-    except (IndexError, ValueError, struct.error, binascii.Error):
+    except (IndexError, ValueError, struct.error):  # binascii's error is a ValueError
         return {}
 
 
