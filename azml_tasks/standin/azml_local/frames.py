@@ -92,7 +92,7 @@ def _json_lines(path: str, encoding: str) -> Iterator[dict]:
         try:
             for number, line in enumerate(file, 1):  # noqa: B007 - it is named in what is raised
                 if line.strip():
-                    yield json.loads(line)
+                    yield json.loads(line.removeprefix("\ufeff"))
         except UnicodeDecodeError:
             raise UnreadableError(f"is not {encoding}; name its encoding", path) from None
         except ValueError as error:

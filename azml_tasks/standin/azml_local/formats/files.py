@@ -67,7 +67,8 @@ def local_paths(local: str, paths: Sequence[str]) -> list[str]:
 def _adapted(paths: Sequence[str]) -> Iterator[list[str]]:
     """Yield the patterns as they may hold for a local folder, the most probable first."""
     whole = [path.lstrip("/") for path in paths]
-    shared = os.path.commonpath([fixed_folder(path) or "." for path in whole]).removeprefix(".")
+    folders = [fixed_folder(path) for path in whole]
+    shared = os.path.commonpath(folders) if all(folders) else ""
     while True:
         yield [path[len(shared) :].lstrip("/") for path in whole]
         if not shared:
