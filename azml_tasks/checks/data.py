@@ -45,7 +45,7 @@ class DatasetReport:
 def inspect_dataset(
     name: str, dataset: Dataset, project_dir: str | Path, most_rows: int | None = None
 ) -> DatasetReport:
-    """Read the local data of a dataset as a step would, up to a number of rows.
+    """Read the local data of a dataset as a step would, up to a number of rows: then it may be a placeholder, too.
 
     Raises OSError.
     """
@@ -68,6 +68,8 @@ def inspect_dataset(
             inspection.read_parquet()
         else:
             inspection.read_delimited(most_rows)
+        if most_rows is None:
+            inspection.check_rows()
     except UnreadableError as error:
         key = "format" if dataset.format == "parquet" else "local_path"
         inspection.problems.append((key, error.at(inspection.named(error.path))))
@@ -195,7 +197,6 @@ class _Inspection:
         footers = [parquet.check(path) for path in parquet.with_content(map(str, self.files))]
         self.columns = tuple(dict.fromkeys(column for footer in footers for column in footer.columns))
         self.rows = sum(footer.rows for footer in footers)
-        self._check_rows()
 
     def read_delimited(self, most_rows: int | None) -> None:
         """Read the rows, as many as are wanted; raises UnreadableError."""
@@ -214,7 +215,6 @@ class _Inspection:
             width = max(width, self._add(table, part, kinds))
         self.columns = tuple(table.name(place) for place in range(width)) if table.header else None
         self._check_header(table)
-        self._check_rows()
         for column, unread in self._unread.items():
             more = unread.count - 1
             others = f", and so do {more:,} more" if more > 1 else ", and so does one more" if more else ""
@@ -222,7 +222,8 @@ class _Inspection:
             key = "set_column_types" if column in self.dataset.set_column_types else "local_path"
             self.remarks.append((key, f"{sentence}it becomes null{others}"))
 
-    def _check_rows(self) -> None:
+    def check_rows(self) -> None:
+        """See that there are any."""
         first = self.named(self.files[0]) if len(self.files) == 1 else self.dataset.local_path
         if not self.columns:
             self.problems.append(("local_path", f"{first} is empty; the first line names the columns"))
