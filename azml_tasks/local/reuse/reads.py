@@ -123,8 +123,9 @@ class Inputs:
         # As a path the script gets the whole folder, as a table only what fits the patterns of `path`.
         read = local_paths(str(path), dataset.paths) if dataset.mode == "direct" else [str(path)]
         if read != [str(path)]:
-            project = site.layout.project
-            digest = ",".join(site.contents.digest_pattern(project, os.path.relpath(one, project)) or "" for one in read)
+            relative = [os.path.relpath(one, site.layout.project) for one in read]
+            digests = [site.contents.digest_pattern(site.layout.project, one) for one in relative]
+            digest = ",".join(filter(None, digests))
         definition = dataset.model_dump(
             mode="json",
             include={"type", "mode", "format", "separator", "set_column_types", "support_multi_line", "version"},
