@@ -247,6 +247,8 @@ def test_the_patterns_of_a_declared_dataset_hold_for_its_local_folder(step: Step
         "datastore_name": "churn_blob",
     }
     step.context["datasets"]["table"] = {**described, "path": ["raw/sales/**/*.csv"]}
+    data = {"paths": ["raw/sales/**/*.csv"], "local_path": described["local_path"]}
+    step.context["data_of_datastores"] = {"churn_blob": [data]}
     step.context["datasets"]["files"] = {**described, "path": ["raw/sales/*.csv"], "type": "file", "separator": None}
 
     assert step.answers("""
