@@ -16,11 +16,11 @@ PACKAGE = ROOT / "azml_tasks"
 
 # The parts of the package, by the layer that they belong to; a part imports its own layer's and those before.
 LAYERS = (
-    {"durations", "errors", "secrets"},
+    {"durations", "errors", "secrets", "standin"},
     {"model", "wiring"},
     {"conda", "reading", "snapshot", "recurrence", "runs", "stub"},
     {"checks", "diagnosis", "diagram", "export", "needs", "overrides", "preview", "schedule_checks"},
-    {"local", "azure", "standin"},
+    {"local", "azure"},
     {"tasks"},
 )
 SDK = ("azureml", "azure", "msrest", "msrestazure", "adal")
@@ -133,6 +133,37 @@ def test_what_runs_beside_a_user_s_script_needs_the_standard_library_alone():
             name for name in imports(file, functions=False, typing=False) if name.partition(".")[0] not in taken
         ]
         for file in modules(PACKAGE / "standin")
+    }
+
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+FORMATS = "azml_tasks.standin.azml_local.formats"
+
+
+def test_the_readers_of_files_are_all_that_is_shared_with_the_stand_in():
+    found = {
+        name_of(file): [name for name in imports(file) if part_of(name) == "standin"]
+        for file in modules()
+        if not name_of(file).startswith(SCRIPTS_STAY_APART)
+    }
+    sharing = {file: names for file, names in found.items() if names}
+
+    # What a recorded answer depends on is asked as the step asked it.
+    answers = sharing.pop("azml_tasks/local/reuse/answers.py", [])
+    assert {name.split(".")[3] for name in answers} <= {"secrets", "session"}
+    assert [name for names in sharing.values() for name in names if not name.startswith(f"{FORMATS}.")] == []
+    assert {file for file in sharing if not file.startswith("azml_tasks/local/")} == {"azml_tasks/checks/data.py"}
+
+
+def test_the_readers_of_files_are_given_paths_and_import_themselves_alone():
+    found = {
+        name_of(file): [
+            name
+            for name in imports(file)
+            if not name.startswith(FORMATS) and name.partition(".")[0] not in sys.stdlib_module_names
+        ]
+        for file in modules(PACKAGE / "standin/azml_local/formats")
     }
 
     assert {file: names for file, names in found.items() if names} == {}

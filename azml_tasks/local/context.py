@@ -83,6 +83,8 @@ def _described(name: str, dataset: Dataset, layout: Layout) -> dict[str, Any]:
         "set_column_types": dict(dataset.set_column_types),
         "support_multi_line": dataset.support_multi_line,
         "mode": dataset.mode,
+        "datastore_name": dataset.datastore_name,
+        "path": list(dataset.paths),
         "local_path": str(local_path(dataset, layout.project)),
         "version": dataset.version if isinstance(dataset.version, int) else 1,
     }

@@ -35,8 +35,8 @@ HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow")
 # What of the stand-in for `azureml` only steps need that read datasets, models and the like.
 _OF_DATA = frozenset(
     (
-        *("catalog", "columns", "dataset", "dates", "datastore", "delimited", "factory", "files", "frames", "headers"),
-        *("images", "inputs", "model", "offline", "registry", "rows", "sdk", "sources", "tabular"),
+        *("catalog", "dataset", "datastore", "factory", "files", "frames", "images", "inputs", "model", "offline"),
+        *("registry", "rows", "sdk", "sources", "tabular"),
     )
 )
 
@@ -46,8 +46,9 @@ _PARSER = ("argparse", "gettext", "locale", "shutil")
 
 
 def _of_standin(of_data: bool) -> tuple[str, ...]:
-    names = sorted(file.stem for file in STANDIN.glob("azml_local/*.py"))
-    return tuple(f"azml_local.{name}" for name in names if (name in _OF_DATA) == of_data)
+    folder = STANDIN / "azml_local"
+    names = sorted(".".join(file.relative_to(folder).with_suffix("").parts) for file in folder.rglob("*.py"))
+    return tuple(f"azml_local.{name}" for name in names if (name in _OF_DATA or name.startswith("formats.")) == of_data)
 
 
 def modules_at_once() -> tuple[str, ...]:

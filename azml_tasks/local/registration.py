@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from azml_tasks.checks.data import DatasetReport, inspect_dataset, unknown_column
 from azml_tasks.errors import Problem, ProjectError, RunError, listed
 from azml_tasks.local import virtual_environment
 from azml_tasks.local.environment import installing_environment
 from azml_tasks.local.layout import Layout
-from azml_tasks.local.tables import LocalData, look_at
 from azml_tasks.local.virtual_environment import Wanted
 from azml_tasks.reading import Project
 
@@ -26,6 +26,7 @@ class Made:
     name: str
     outcome: str
     detail: str = ""
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.outcome}" + (f" ({self.detail})" if self.detail else "")
@@ -117,15 +118,21 @@ def register_datasets(project: Project) -> Iterator[Made]:
     """
     problems: list[Problem] = []
     for name, dataset in project.pipeline.datasets.items():
-        data = look_at(name, dataset, project.directory)
-        problems += (project.problem(("datasets", name, key), sentence) for key, sentence in data.problems)
-        if not data.problems:
-            yield Made("dataset", name, _seen(data, project.directory))
+        data = inspect_dataset(name, dataset, project.directory)
+        found = [project.problem(("datasets", name, key), sentence) for key, sentence in data.problems]
+        found += (
+            project.problem(("datasets", name, "set_column_types", column), unknown_column(name, column, data))
+            for column in data.unknown
+        )
+        problems += found
+        if not found:
+            notes = tuple(sentence for _, sentence in data.remarks)
+            yield Made("dataset", name, _seen(data, project.directory), notes=notes)
     if problems:
         raise ProjectError(problems)
 
 
-def _seen(data: LocalData, directory: Path) -> str:
+def _seen(data: DatasetReport, directory: Path) -> str:
     first = os.path.relpath(data.files[0], directory).replace(os.sep, "/")
     where = first if len(data.files) == 1 else f"{len(data.files):,} files such as {first}"
     if data.columns is None or data.rows is None:

@@ -7,10 +7,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from azml_tasks.model.base import MisfitError, Model, Sequence
+from azml_tasks.model.base import MisfitError, Model, Sequence, is_unresolved
 from azml_tasks.model.names import DatastoreName, InputName
 
 ColumnType = Literal["string", "long", "float", "boolean", "datetime"]
+
+
+def _check_separator(separator: str) -> None:
+    """Refuse what the SDK refuses; raises MisfitError."""
+    if (len(separator) == 1 and separator.isascii()) or is_unresolved(separator):
+        return
+    bare = separator.strip(" ")
+    tab = separator.lower() in {r"\t", "tab"}
+    meant = r'"\t" in double quotes' if tab else f"'{bare}'" if len(bare) == 1 and bare.isascii() else ""
+    rule = "a separator is exactly one ASCII character"
+    raise MisfitError("separator", f"{rule}, not '{separator}'{f'; did you mean {meant}?' if meant else ''}")
 
 
 class Dataset(Model):
@@ -50,6 +61,8 @@ class Dataset(Model):
         for key in ("format", "separator", "set_column_types", "support_multi_line"):
             if self.type == "file" and key in self.model_fields_set:
                 raise MisfitError(key, f"{key} belongs to a tabular dataset; this one has type: file")
+        if self.separator is not None:
+            _check_separator(self.separator)
         for key in ("separator", "support_multi_line"):
             if self.format == "parquet" and key in self.model_fields_set:
                 raise MisfitError(key, f"{key} belongs to delimited files; this dataset has format: parquet")

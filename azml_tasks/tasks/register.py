@@ -125,5 +125,7 @@ def _print_all(command: str, begin: Callable[[], Iterable[object]]) -> None:
     with interruptible(f"what is listed above is done, and the next may be; `invoke {command}` completes it"):
         for change in begin():
             print(printable(str(change)), flush=True)
+            for note in getattr(change, "notes", ()):
+                print(printable(f"note: {note}"), flush=True)
     if change is None:
         print("pipeline.yaml declares nothing to register here")

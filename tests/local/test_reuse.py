@@ -637,3 +637,29 @@ def test_a_result_of_another_release_is_said_to_be_one(three):
     file.write_text(re.sub('"digest":"[0-9a-f]+"', '"digest":"of another release"', file.read_text()))
 
     assert three.reasons(three.run())["one"] == "its earlier result is of another release of azml-tasks"
+
+
+def test_what_a_table_does_not_read_of_its_folder_makes_no_step_run_again(project):
+    project.write({"data/1.csv": "a\n5\n", "data/.DS_Store": "x", "data/notes.txt": "x"})
+
+    def statuses(path: str) -> list[str]:
+        project.pipeline(
+            f"""
+            datastores: {{s: {{container_name: raw, account_name: acct}}}}
+            datasets: {{t: {{datastore_name: s, path: "{path}", local_path: data}}}}
+            env_name: e
+            environments: {{e: {{pip_packages: [pandas]}}}}
+            steps: {{one: {{script_name: one.py, input_datasets: {{t: t}}}}}}
+            """,
+            one="",
+        )
+        return [step.status for step in project.run().steps]
+
+    found = [statuses("sales/*.csv")]
+    project.write({"data/.DS_Store": "y", "data/notes.txt": "y"})
+    found.append(statuses("sales/*.csv"))
+    project.write({"data/.2.csv": "a\n6\n"})
+    found.append(statuses("sales/*.csv"))
+    found.append(statuses("sales/*.txt"))
+
+    assert found == [["completed"], ["reused"], ["completed"], ["completed"]]

@@ -236,3 +236,83 @@ def test_a_declared_datasets_files_are_found_by_their_place_in_the_datastore(ste
         f"UserErrorException {invalid}",
         "UserErrorException the path '../out' leads out of the datastore 'churn_blob'",
     ]
+
+
+def test_the_patterns_of_a_declared_dataset_hold_for_its_local_folder(step: Step) -> None:
+    for name, text in {"1.csv": "a\n5\n", "deep/2.csv": "a\n6\n", ".DS_Store": "\0", "notes.txt": "b\n"}.items():
+        step.write(f"sales/{name}", text)
+    described = {
+        **step.context["datasets"]["customers"],
+        "local_path": str(step.project / "sales"),
+        "datastore_name": "churn_blob",
+    }
+    step.context["datasets"]["table"] = {**described, "path": ["raw/sales/**/*.csv"]}
+    data = {"paths": ["raw/sales/**/*.csv"], "local_path": described["local_path"]}
+    step.context["data_of_datastores"] = {"churn_blob": [data]}
+    step.context["datasets"]["files"] = {**described, "path": ["raw/sales/*.csv"], "type": "file", "separator": None}
+
+    assert step.answers("""
+        import json
+        from azureml.core import Dataset, Datastore, Run
+
+        ws = Run.get_context().experiment.workspace
+        store = Datastore.get(ws, "churn_blob")
+        table = Dataset.get_by_name(ws, "table").to_pandas_dataframe()
+        by_path = Dataset.Tabular.from_delimited_files((store, "raw/sales/**/*.csv")).to_pandas_dataframe()
+        print(json.dumps([table["a"].tolist(), Dataset.get_by_name(ws, "files").to_path(), by_path["a"].tolist()]))
+    """) == [[5, 6], ["/1.csv"], [5, 6]]
+
+
+def test_what_the_sdk_refuses_when_it_makes_a_table_is_refused(step: Step) -> None:
+    printed = step.run("""
+        from azureml.core import Dataset, Run
+        from azureml.data.dataset_factory import DataType
+
+        store = Run.get_context().experiment.workspace.get_default_datastore()
+        contents = {"none.csv": "a,b\\n", "day.csv": "a\\n1/2/2020\\n", "fine.csv": "a\\n5\\n"}
+        for name, text in contents.items():
+            with open(name, "w") as file:
+                file.write(text)
+        store.upload_files(list(contents), show_progress=False)
+        make = Dataset.Tabular.from_delimited_files
+        for name, options in (
+            ("none.csv", {}),
+            ("none.csv", {"validate": False, "infer_column_types": False}),
+            ("day.csv", {}),
+            ("day.csv", {"set_column_types": {"a": DataType.to_datetime()}}),
+            ("day.csv", {"set_column_types": {"a": DataType.to_datetime("%d/%m/%Y")}}),
+            ("fine.csv", {"separator": "||"}),
+            ("fine.csv", {"encoding": "utf32"}),
+        ):
+            try:
+                print(make((store, name), **options).to_pandas_dataframe().to_dict("list"))
+            except Exception as error:
+                print(str(error).replace(store.root, "root"))
+    """)
+
+    assert printed.splitlines() == [
+        "the table at root/none.csv has no rows, and Azure ML refuses to make it",
+        "{}",
+        "{'a': [Timestamp('2020-01-02 00:00:00')]}",
+        "the format of the dates in 'a' cannot be found, as month-day and day-month both fit; state it in a script's "
+        "DataType.to_datetime(), or leave the type of the column out",
+        "{'a': [Timestamp('2020-02-01 00:00:00')]}",
+        "a separator is exactly one ASCII character, not '||'",
+        "Azure ML does not read the encoding 'utf32'; "
+        "the encodings are ascii, iso88591, latin1, utf16, utf8, windows1252",
+    ]
+
+
+def test_values_that_become_null_are_said_on_stderr(step: Step) -> None:
+    step.write("data/customers.csv", "flag,n,rest\n" + "true,1,5\n" * 210 + "yes,1_000,x\nno,7,6\n")
+    step.context["datasets"]["customers"]["set_column_types"] = {"flag": "boolean", "n": "long"}
+
+    assert step.run("""
+        from azureml.core import Run
+
+        Run.get_context().input_datasets["customers"].to_pandas_dataframe()
+    """).splitlines() == [
+        "note: 'yes' in the column 'flag' is not read as boolean; it becomes null, and so does one more",
+        "note: '1_000' in the column 'n' is not read as long; it becomes null",
+        "note: 'x' in the column 'rest' is not read as long; it becomes null",
+    ]

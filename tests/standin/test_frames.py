@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from azml_tasks.standin.azml_local import columns, delimited, frames
+from azml_tasks.standin.azml_local import frames
 from azml_tasks.standin.azml_local.errors import UserErrorException
+from azml_tasks.standin.azml_local.formats import columns
 from tests.standin.step import Step
 
 pandas = pytest.importorskip("pandas")
@@ -99,7 +100,7 @@ def test_types_that_are_stated_are_not_guessed(tmp_path: Path) -> None:
         "not there": {"name": "long"},
     }
 
-    frame = read(tmp_path, "code;price;day;other\n007;1.234,5;2/1/2020;1/2/2020\n", separator=";", types=types)
+    frame = read(tmp_path, "code;price;day;other\n007;1.234,5;2/1/2020;2-Jan-2020\n", separator=";", types=types)
 
     assert told(frame) == {
         "code": (TEXT, ["007"]),
@@ -147,10 +148,12 @@ def test_a_file_in_another_encoding_says_so(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes("a\né\n".encode("latin1"))
 
-    with pytest.raises(UserErrorException, match=r"a\.csv is not utf8; name its encoding$"):
+    with pytest.raises(UserErrorException, match=r"a\.csv:2: the byte 0xe9 is not UTF-8; save the file as UTF-8"):
         frames.read([str(file)], {"format": "delimited"})
-    with pytest.raises(UserErrorException, match=r"^there is no encoding 'klingon'; there are ascii, iso88591,"):
-        delimited.encoding("klingon")
+    with pytest.raises(
+        UserErrorException, match=r"^there is no encoding 'klingon'; the encodings are ascii, iso88591,"
+    ):
+        frames.read([str(file)], {"format": "delimited", "encoding": "klingon"})
 
 
 def test_a_large_file_is_converted_part_by_part(tmp_path: Path) -> None:
@@ -234,5 +237,5 @@ def test_python_reads_more_as_numbers_than_azure_does() -> None:
     texts = ["1_000", "\u0661", "0x10", "1e5"]
 
     assert columns.guess(texts).name == "string"
-    assert columns.convert(texts, columns.Type("long")) == [None, None, None, 100000]
-    assert columns.convert(["1_0"], columns.Type("long")) == [None]
+    assert columns.convert(texts, columns.Type("long")) == ([None, None, None, 100000], set(texts[:3]))
+    assert columns.convert(["1_0"], columns.Type("long")) == ([None], {"1_0"})

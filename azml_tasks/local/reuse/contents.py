@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import hashlib
 import os
 import stat
@@ -16,7 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from azml_tasks.local.files import read_json, write_json
-from azml_tasks.snapshot import Snapshot, hash_file, without_repeats
+from azml_tasks.snapshot import Snapshot, hash_file
+from azml_tasks.standin.azml_local.formats.files import files
 
 _VERSION = 2
 # A file written this short a time (seconds) before it was hashed may change again without a new time stamp.
@@ -277,10 +277,8 @@ def _image_of(source: str) -> list[str]:
 
 def _found(folder: str | Path, pattern: str) -> Iterator[tuple[str, str]]:
     """Yield the files that a pattern finds in a folder, as names in it and as paths."""
-    for name in sorted(set(glob.glob(without_repeats(pattern), root_dir=folder, recursive=True))):
-        path = os.path.join(folder, name)
-        if os.path.isfile(path):
-            yield name, path
+    for path in files([os.path.join(folder, pattern)]):
+        yield os.path.relpath(path, folder), path
 
 
 def _held(folder: str, seen: Seen) -> bool:

@@ -12,6 +12,7 @@ from azml_tasks.local.arguments import local_path
 from azml_tasks.local.record import StepRecord
 from azml_tasks.local.reuse.contents import Change, Seen
 from azml_tasks.local.site import Site
+from azml_tasks.standin.azml_local.formats.files import local_paths
 from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
@@ -119,6 +120,12 @@ class Inputs:
         self._seen.setdefault(item.name, seen)
         if digest is None:
             raise InputMissingError(f"the data of dataset '{item.dataset}' are not there: {dataset.local_path}")
+        # As a path the script gets the whole folder, as a table only what fits the patterns of `path`.
+        read = local_paths(str(path), dataset.paths) if dataset.mode == "direct" else [str(path)]
+        if read != [str(path)]:
+            relative = [os.path.relpath(one, site.layout.project) for one in read]
+            digests = [site.contents.digest_pattern(site.layout.project, one) for one in relative]
+            digest = ",".join(filter(None, digests))
         definition = dataset.model_dump(
             mode="json",
             include={"type", "mode", "format", "separator", "set_column_types", "support_multi_line", "version"},

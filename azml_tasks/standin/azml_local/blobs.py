@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Iterator
 
 from .context import current
+from .formats.files import expression, is_pattern
 from .reads import fact
 
 # A path of a datastore as a dataset's definition holds it, where the data of declared datasets lie in it.
@@ -120,7 +121,7 @@ def _clean(path: str) -> str:
 
 def _fixed(path: str) -> str:
     """Return the folder in which the names start that a pattern leaves open; any other path as it is."""
-    while "*" in path or "?" in path:
+    while is_pattern(path):
         path = posixpath.dirname(path)
     return path
 
@@ -131,10 +132,4 @@ def _is_below(path: str, folder: str) -> bool:
 
 def _fits(name: str, path: str) -> bool:
     """Say whether a blob is at a path, in it, or fits a pattern: `*` is any part of a name, `**` any part of a path."""
-    if "*" not in path and "?" not in path:
-        return _is_below(name, path)
-    import re
-
-    kinds = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", path)
-    return re.fullmatch("".join(kinds.get(part) or re.escape(part) for part in parts), name, re.DOTALL) is not None
+    return expression(path).fullmatch(name) is not None if is_pattern(path) else _is_below(name, path)

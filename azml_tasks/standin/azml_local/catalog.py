@@ -13,6 +13,7 @@ from .context import Context, did_you_mean, here
 from .dataset import AbstractDataset, Registration, definition_id
 from .errors import UserErrorException
 from .files import FileDataset
+from .formats.files import local_paths
 from .reads import fact, quietly
 from .tabular import TabularDataset
 
@@ -152,12 +153,13 @@ def of_input(context: Context, workspace, name: str):
 
 
 def _declared(workspace, name: str, declared: dict) -> AbstractDataset:
-    definition = {"kind": declared.get("type", "tabular"), "paths": [declared["local_path"]], "steps": []}
+    paths = local_paths(declared["local_path"], declared.get("path") or [])
+    definition = {"kind": declared.get("type", "tabular"), "paths": paths, "steps": []}
     if definition["kind"] == "tabular":
         types = declared.get("set_column_types") or {}
         definition["reading"] = {
             "format": declared.get("format") or "delimited",
-            "separator": declared.get("separator") or ",",
+            "separator": "," if declared.get("separator") is None else declared["separator"],
             "types": {column: {"name": kind} for column, kind in types.items()},
             "multi_line": bool(declared.get("support_multi_line")),
         }

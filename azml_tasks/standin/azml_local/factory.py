@@ -8,6 +8,7 @@ import sys
 from . import sources
 from .errors import UserErrorException
 from .files import FileDataset
+from .formats.columns import SAMPLE_ROWS
 from .refusals import refuses
 from .tabular import TabularDataset
 
@@ -157,9 +158,31 @@ def _tabular(path, reading: dict, validate: bool, include_path: bool, partition_
     if include_path:
         raise UserErrorException("include_path is not read by a local run; leave it out")
     paths = sources.local(path)
-    if validate:
-        sources.existing(paths)
+    _check(paths, reading, validate)
     return TabularDataset._create({"kind": "tabular", "paths": paths, "reading": reading, "steps": []})
+
+
+def _check(paths: list[str], reading: dict, validate: bool) -> None:
+    """Refuse what the SDK refuses when it makes a table, which reads rows unless it is told not to."""
+    from .formats import parquet
+    from .formats.files import UnreadableError
+    from .formats.table import Table
+
+    try:
+        files = sources.existing(paths) if validate or reading.get("infer") else []
+        if reading["format"] == "parquet" and validate:
+            has_rows = sum(parquet.check(file).rows for file in parquet.with_content(files)) > 0
+        elif reading["format"] == "delimited":
+            table = Table(files, reading)
+            sample = table.sampled(table.blocks(SAMPLE_ROWS))
+            table.kinds(sample)
+            has_rows = any(part.rows for part in sample)
+        else:
+            return
+    except UnreadableError as error:
+        raise UserErrorException(str(error)) from None
+    if files and not has_rows:
+        raise UserErrorException(f"the table at {' or '.join(paths)} has no rows, and Azure ML refuses to make it")
 
 
 def _refuse_partitions(partition_format) -> None:

@@ -9,18 +9,12 @@ from . import blobs
 from .context import current
 from .datastore import AzureBlobDatastore, DataPath, DataReference
 from .errors import UserErrorException
-
-_WILD = "*?"
-
-
-def files(patterns: list[str]) -> list[str]:
-    """Return the files that paths, folders and patterns name, those of each in the order of their names."""
-    return list(dict.fromkeys(file for pattern in patterns for file in _matching(pattern)))
+from .formats import files as formats
 
 
 def existing(patterns: list[str]) -> list[str]:
-    """Return the files as `files` does; raises when there is none."""
-    found = files(patterns)
+    """Return the files that paths, folders and patterns name, those of each in order; raises when there is none."""
+    found = list(dict.fromkeys(file for pattern in patterns for file in _matching(pattern)))
     if not found:
         raise UserErrorException(f"there is no file at {' or '.join(map(_shown, patterns))}")
     return found
@@ -56,9 +50,7 @@ def _names(pattern: str) -> tuple[dict[str, str], str]:
         return {file: f"/{datastore}/{name}" for name, file in found.items()}, (
             f"/{datastore}/{blobs.folder_of(path, list(found))}".rstrip("/")
         )
-    fixed = pattern
-    while any(character in fixed for character in _WILD):
-        fixed = os.path.dirname(fixed)
+    fixed = formats.fixed_folder(pattern)
     return {file: file for file in _matching(pattern)}, fixed if os.path.isdir(fixed) else os.path.dirname(fixed)
 
 
@@ -113,14 +105,7 @@ def _local(path, by_name: bool) -> str:
 def _matching(pattern: str) -> list[str]:
     if blobs.is_address(pattern):
         return list(_blobs(pattern).values())
-    if any(character in pattern for character in _WILD):
-        import glob
-
-        # Only * and ? are wild in a datastore's path.
-        return sorted(path for path in glob.glob(pattern.replace("[", "[[]"), recursive=True) if os.path.isfile(path))
-    if os.path.isdir(pattern):
-        return sorted(os.path.join(folder, name) for folder, _, names in os.walk(pattern) for name in names)
-    return [pattern] if os.path.isfile(pattern) else []
+    return formats.files([pattern])
 
 
 def _downloaded(address: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable
+from typing import BinaryIO
 
 # Of so many bytes on (1 GB) a copy is announced before it is made.
 LARGE = 10**9
@@ -17,7 +19,7 @@ class StoppedError(Exception):
     """A copy was no longer wanted."""
 
 
-def copy_file(source: str, target: str, is_wanted=lambda: True) -> None:
+def copy_file(source: str, target: str, is_wanted: Callable[[], bool] = lambda: True) -> None:
     """Copy a file's content and time stamps to a new file that may be written to.
 
     Raises OSError; StoppedError when it is no longer wanted, which leaves a part of it.
@@ -32,7 +34,7 @@ def copy_file(source: str, target: str, is_wanted=lambda: True) -> None:
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def size_of(paths) -> int:
+def size_of(paths: Iterable[str]) -> int:
     """Return how large files are together, in bytes."""
     return sum(map(os.path.getsize, paths))
 
@@ -55,7 +57,7 @@ def _clone(source: int, target: int) -> bool:
     return True
 
 
-def _copy_piece(read, written) -> bool:
+def _copy_piece(read: BinaryIO, written: BinaryIO) -> bool:
     """Copy the next piece from file to file; False at the end."""
     if hasattr(os, "copy_file_range"):
         try:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from azml_local.sdk import names
 
-__getattr__ = names(__name__, {"PromoteHeadersBehavior": "headers"})
+__getattr__ = names(__name__, {"PromoteHeadersBehavior": "formats.delimited"})

@@ -1,0 +1,319 @@
+"""Look at the local data that stand for datasets: whether they are there, their columns, how a step reads them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from azml_tasks.errors import MOST_SUGGESTIONS, Problem, closest, did_you_mean, listed
+from azml_tasks.standin.azml_local.formats import columns as column_types
+from azml_tasks.standin.azml_local.formats import delimited, parquet
+from azml_tasks.standin.azml_local.formats.files import UnreadableError, files, is_pattern, local_paths
+from azml_tasks.standin.azml_local.formats.table import Rows, Table, transposed
+
+if TYPE_CHECKING:
+    from azml_tasks.model import Dataset
+    from azml_tasks.reading import Project
+
+_OTHER_SEPARATORS = (";", "\t", "|", ",")
+# The name of a column that only rows longer than the header have.
+_BEYOND_HEADER = re.compile(r"Column\d+")
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What lies at a dataset's local_path, as a step reads it.
+
+    `columns` are those of the table, `rows` counts its rows; both are None for what is not a table. `unknown` are
+    columns of set_column_types that it has not. `problems` are sentences on what cannot be read, `remarks` on what is
+    read otherwise than it looks; each comes with the key of the dataset that it is about.
+    """
+
+    files: tuple[Path, ...]
+    columns: tuple[str, ...] | None = None
+    rows: int | None = None
+    unknown: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
+
+
+def inspect_dataset(
+    name: str, dataset: Dataset, project_dir: str | Path, most_rows: int | None = None
+) -> DatasetReport:
+    """Read the local data of a dataset as a step would, up to a number of rows: then it may be a placeholder, too.
+
+    Raises OSError.
+    """
+    if dataset.local_path is None:
+        problem = f"dataset '{name}' has no local_path, so there is nothing on this machine that stands for it"
+        return DatasetReport((), problems=(("local_path", problem),))
+    place = os.path.normpath(Path(project_dir, dataset.local_path))
+    paths = local_paths(place, dataset.paths)
+    found = tuple(map(Path, files(paths)))
+    if not found:
+        return DatasetReport((), problems=(("local_path", f"dataset '{name}': there is no {dataset.local_path}"),))
+    if dataset.type == "file":
+        return DatasetReport(found)
+    inspection = _Inspection(dataset, found, Path(project_dir))
+    if paths == [place] and os.path.isdir(place) and dataset.paths and all(map(is_pattern, dataset.paths)):
+        sentence = f"no file in {dataset.local_path} is like {listed(dataset.paths)}, so all of them are read"
+        inspection.remarks.append(("local_path", sentence))
+    try:
+        if dataset.format == "parquet":
+            inspection.read_parquet()
+        else:
+            inspection.read_delimited(most_rows)
+        if most_rows is None:
+            inspection.check_rows()
+    except UnreadableError as error:
+        key = "format" if dataset.format == "parquet" else "local_path"
+        inspection.problems.append((key, error.at(inspection.named(error.path))))
+    return inspection.report(name)
+
+
+def missing_data(project: Project) -> Iterator[Problem]:
+    """Yield the local paths where there is nothing."""
+    found = 0
+    for name, dataset in project.pipeline.datasets.items():
+        local = dataset.local_path
+        if local is None:
+            continue
+        place = str(project.directory / local)
+        # A device or a pipe is no data: reading it would never end.
+        if not (files([place]) if "*" in local else os.path.isfile(place) or os.path.isdir(place)):
+            what = "nothing like" if "*" in local else "no"
+            close = _meant(project.directory, local) if found < MOST_SUGGESTIONS else ""
+            found += 1
+            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
+
+
+def column_problems(project: Project) -> Iterator[Problem]:
+    """Yield the columns of set_column_types that the first rows of the local data do not have."""
+    found = 0
+    for name, dataset in project.pipeline.datasets.items():
+        if not dataset.set_column_types:
+            continue
+        report = _sampled(project, name)
+        for column in report.unknown if report else ():
+            if _BEYOND_HEADER.fullmatch(column):
+                continue
+            yield project.problem(
+                ("datasets", name, "set_column_types", column),
+                unknown_column(name, column, report, with_suggestion=found < MOST_SUGGESTIONS),
+            )
+            found += 1
+
+
+def data_notes(project: Project) -> Iterator[Problem]:
+    """Yield what the first rows of the local data show that a step cannot read, or reads otherwise than it looks."""
+    for name in project.pipeline.datasets:
+        report = _sampled(project, name)
+        for key, sentence in (*report.problems, *report.remarks) if report else ():
+            yield project.problem(("datasets", name, key), sentence)
+
+
+def unknown_column(name: str, column: str, report: DatasetReport | None, with_suggestion: bool = True) -> str:
+    """Return what is said about a column of set_column_types that the table has not."""
+    meant = did_you_mean(column, (report and report.columns) or ()) if with_suggestion else ""
+    return f"dataset '{name}': there is no column '{column}'{meant}"
+
+
+def _meant(project: Path, local: str) -> str:
+    """Say which file or folder may have been meant by a local_path where there is none, as it is to be written."""
+    slashed = local.replace("\\", "/")
+    if slashed != local and os.sep == "/":
+        return f"; write it with slashes: {slashed}"
+    if "*" in local:
+        return ""
+    folder, name = os.path.split(local)
+    if (project / local).exists():
+        return "; what lies there is neither a file nor a folder"
+    try:
+        close = closest(name, sorted(os.listdir(project / folder)))
+    except OSError:
+        return ""
+    return f"; did you mean '{os.path.join(folder, close)}'?" if close else ""
+
+
+def _sampled(project: Project, name: str) -> DatasetReport | None:
+    """Return what the first rows show; None where there are no local data, which is another problem."""
+    dataset = project.pipeline.datasets[name]
+    if dataset.type == "file" or not dataset.local_path:
+        return None
+    try:
+        report = inspect_dataset(name, dataset, project.directory, column_types.SAMPLE_ROWS)
+    except OSError:
+        return None
+    return report if report.files else None
+
+
+@dataclass
+class _Unread:
+    """Values of one column that its type does not read: the first of them, and how many there are."""
+
+    place: str
+    value: str
+    kind: str
+    count: int = 0
+
+
+@dataclass
+class _Inspection:
+    """What is found while a dataset's files are read; of each kind of remark the first is kept."""
+
+    dataset: Dataset
+    files: tuple[Path, ...]
+    project: Path
+    columns: tuple[str, ...] | None = None
+    rows: int | None = None
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    remarks: list[tuple[str, str]] = field(default_factory=list)
+    _kinds: set[str] = field(default_factory=set)
+    _unread: dict[str, _Unread] = field(default_factory=dict)
+
+    def report(self, name: str) -> DatasetReport:
+        """Return what was found."""
+        stated = self.dataset.set_column_types if self.columns else ()
+        return DatasetReport(
+            self.files,
+            self.columns,
+            self.rows,
+            tuple(column for column in stated if column not in (self.columns or ())),
+            tuple((key, f"dataset '{name}': {sentence}") for key, sentence in self.problems),
+            tuple((key, f"dataset '{name}': {sentence}") for key, sentence in self.remarks),
+        )
+
+    def named(self, path: str | Path) -> str:
+        """Return how a file is called in a sentence."""
+        return os.path.relpath(path, self.project).replace(os.sep, "/") if path else ""
+
+    def read_parquet(self) -> None:
+        """Read the footers; raises UnreadableError."""
+        footers = [parquet.check(path) for path in parquet.with_content(map(str, self.files))]
+        self.columns = tuple(dict.fromkeys(column for footer in footers for column in footer.columns))
+        self.rows = sum(footer.rows for footer in footers)
+
+    def read_delimited(self, most_rows: int | None) -> None:
+        """Read the rows, as many as are wanted; raises UnreadableError."""
+        table = Table([str(file) for file in self.files], _reading(self.dataset), small=most_rows is not None)
+        blocks = table.blocks(most_rows)
+        sample = table.sampled(blocks)
+        try:
+            kinds = table.kinds(sample)
+        finally:
+            self.columns = table.header or None
+        self.rows = 0
+        width = len(table.header)
+        for part in sample:
+            width = max(width, self._add(table, part, kinds))
+        for part in blocks:
+            width = max(width, self._add(table, part, kinds))
+        self.columns = tuple(table.name(place) for place in range(width)) if table.header else None
+        self._check_header(table)
+        for column, unread in self._unread.items():
+            more = unread.count - 1
+            others = f", and so do {more:,} more" if more > 1 else ", and so does one more" if more else ""
+            sentence = f"{unread.place}: {unread.value!r} in the column {column!r} is not read as {unread.kind}; "
+            key = "set_column_types" if column in self.dataset.set_column_types else "local_path"
+            self.remarks.append((key, f"{sentence}it becomes null{others}"))
+
+    def check_rows(self) -> None:
+        """See that there are any."""
+        first = self.named(self.files[0]) if len(self.files) == 1 else self.dataset.local_path
+        if not self.columns:
+            self.problems.append(("local_path", f"{first} is empty; the first line names the columns"))
+        elif not self.rows:
+            self.remarks.append(("local_path", f"{first} has no rows, and Azure ML refuses a table without any"))
+
+    def _check_header(self, table: Table) -> None:
+        first = next(iter(table.headers.items()), None)
+        if first is None:
+            return
+        path, (line, row) = first
+        place = f"{self.named(path)}:{line}"
+        twice = [name for name, count in Counter(field.strip() for field in row).items() if name and count > 1]
+        if twice:
+            names = [name for name in table.header if name not in {field.strip() for field in row}]
+            sentence = f"{place}: {listed(twice)} is there more than once; the others are read as {listed(names)}"
+            self._remark("twice", "local_path", sentence)
+        if len(table.header) == 1:
+            others = [mark for mark in _OTHER_SEPARATORS if mark != table.dialect.separator and mark in row[0]]
+            if others:
+                self._remark("separator", "separator", f"{place}: there is one column; is the separator {others[0]!r}?")
+        for other, (number, fields) in table.headers.items():
+            if delimited.header(fields) != delimited.header(row):
+                sentence = f"{self.named(other)}:{number}: the header is another one than that of {self.named(path)}"
+                self._remark("header", "local_path", f"{sentence}; columns are taken by their place")
+
+    def _remark(self, kind: str, key: str, sentence: str) -> None:
+        if kind not in self._kinds:
+            self._kinds.add(kind)
+            self.remarks.append((key, sentence))
+
+    def _add(self, table: Table, part: Rows, kinds: Sequence[column_types.Type]) -> int:
+        """Look at rows; returns the width of the widest."""
+        assert self.rows is not None
+        self.rows += len(part.rows)
+        widths = set(map(len, part.rows))
+        if widths != {len(table.header)}:
+            self._check_widths(table, part)
+        for position, values in enumerate(transposed(part.rows)):
+            texts = table.texts(values)
+            kind = table.kind(kinds, position)
+            _, unread = column_types.convert(texts, kind)
+            if unread:
+                self._note_unread(table.name(position), kind, part, texts, unread)
+        if self.dataset.support_multi_line:
+            self._check_blank_lines(table, part)
+        elif any(row and (row[-1] or "").startswith('"') for row in part.rows):
+            self._check_open_fields(table, part)
+        return max(widths, default=0)
+
+    def _place(self, part: Rows, row: int) -> str:
+        return f"{self.named(part.path)}:{part.line_of(row)}"
+
+    def _check_widths(self, table: Table, part: Rows) -> None:
+        width = len(table.header)
+        row = next(place for place, fields in enumerate(part.rows) if len(fields) != width)
+        count = len(part.rows[row])
+        fields = f"{count} {'field' if count == 1 else 'fields'} for {width} {'column' if width == 1 else 'columns'}"
+        effect = "the rest is null" if count < width else f"the next is read as {table.name(width)!r}"
+        self._remark("width", "local_path", f"{self._place(part, row)}: {fields}; {effect}")
+
+    def _note_unread(
+        self, column: str, kind: column_types.Type, part: Rows, texts: Sequence[str | None], unread: frozenset[str]
+    ) -> None:
+        places = [place for place, text in enumerate(texts) if text in unread]
+        known = self._unread.get(column)
+        if known is None:
+            known = _Unread(self._place(part, places[0]), texts[places[0]] or "", kind.name)
+            self._unread[column] = known
+        known.count += len(places)
+
+    def _check_blank_lines(self, table: Table, part: Rows) -> None:
+        for place, row in enumerate(part.rows):
+            if (row[0] or "").startswith("\n") and part.line_text(place).startswith("\n"):
+                sentence = f"{self._place(part, place)}: with support_multi_line a blank line is not skipped"
+                self._remark("blank", "support_multi_line", f"{sentence}; it is read into {table.name(0)!r}")
+                return
+
+    def _check_open_fields(self, table: Table, part: Rows) -> None:
+        for place, row in enumerate(part.rows):
+            if (row[-1] or "").startswith('"') and delimited.is_open(part.line_text(place), table.dialect.separator):
+                sentence = f"{self._place(part, place)}: a field opens a quote that its line does not close"
+                self._remark("open", "support_multi_line", f"{sentence}; if it goes on, set support_multi_line to true")
+                return
+
+
+def _reading(dataset: Dataset) -> Mapping[str, Any]:
+    """Return how the files are read, as the stand-in's catalogue has it."""
+    return {
+        "separator": dataset.separator,
+        "types": {column: {"name": kind} for column, kind in dataset.set_column_types.items()},
+        "multi_line": dataset.support_multi_line,
+    }
