@@ -156,7 +156,7 @@ if __name__ == "__main__":
     print("tried", number)
 """
 HARMLESS = """
-import shutil, tempfile
+import shutil, socket, tempfile
 data, out = rest[1], str(args.output_folder)
 assert open(data + "/1.jpg").read() == "1" and open(rest[3]).read() == "a\\n1\\n"
 os.makedirs(data, exist_ok=True)
@@ -176,6 +176,12 @@ os.utime(out + "/link", follow_symlinks=False)
 os.remove(out + "/link")
 with tempfile.TemporaryDirectory() as folder:
     open(folder + "/x", "w").close()
+home = os.getcwd()
+os.chdir(data)
+if sys.platform == "linux":
+    socket.socket(socket.AF_UNIX).bind("\\0" + home[-90:])
+open(home + "/from elsewhere", "w").close()
+os.chdir(home)
 for missing in (FileNotFoundError, FileExistsError):
     try:
         open(data + "/none", "r+") if missing is FileNotFoundError else os.mkdir(data)
