@@ -95,7 +95,7 @@ class Attempt:
         """
         site, places = self._site, self._places
         self._reuse.inputs.check_kept()
-        self._reuse.begin()
+        self.fingerprint  # noqa: B018 - taken before the step runs, since its inputs may change while it does
         self._stage()
         given = self._give()
         mentions = Mentions.of_staged(self._snapshot, places.work, given.argv)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.local.run.inputs import Download, Source
+from azml_tasks.local.run.inputs import Download, Source, variables_for
 from azml_tasks.local.runs import prune
 from azml_tasks.runs.events import Remark, StepStarted
 from azml_tasks.standin.azml_local.formats.copies import StoppedError
@@ -156,7 +156,7 @@ if __name__ == "__main__":
     print("tried", number)
 """
 HARMLESS = """
-import shutil, tempfile
+import shutil, socket, tempfile
 data, out = rest[1], str(args.output_folder)
 assert open(data + "/1.jpg").read() == "1" and open(rest[3]).read() == "a\\n1\\n"
 os.makedirs(data, exist_ok=True)
@@ -176,6 +176,12 @@ os.utime(out + "/link", follow_symlinks=False)
 os.remove(out + "/link")
 with tempfile.TemporaryDirectory() as folder:
     open(folder + "/x", "w").close()
+home = os.getcwd()
+os.chdir(data)
+if sys.platform == "linux":
+    socket.socket(socket.AF_UNIX).bind("\\0" + home[-90:])
+open(home + "/from elsewhere", "w").close()
+os.chdir(home)
 for missing in (FileNotFoundError, FileExistsError):
     try:
         open(data + "/none", "r+") if missing is FileNotFoundError else os.mkdir(data)
@@ -563,6 +569,31 @@ print(os.environ["imgs"] == os.environ["AZURE_ML_INPUT_imgs"] == rest[1])
     ]
     assert inputs.log(run, "a").splitlines() == [f"{names} False False mine", "[True, True]", "True"]
     assert inputs.run(**way)["a"].status == "reused"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_plain"),
+    [
+        *(
+            (name, True)
+            for name in ("imgs", "data", "Path", "home_page", "user_id", "_x1", "python_files", "train_input")
+        ),
+        *((name, False) for name in ("PATH", "PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD", "LC_ALL", "TZ", "TMPDIR")),
+        *((name, False) for name in ("AZML_RUN_CONTEXT", "AZUREML_RUN_ID", "AZURE_CLIENT_SECRET", "MLFLOW_RUN_ID")),
+        *((name, False) for name in ("OMP_NUM_THREADS", "https_proxy", "REQUESTS_CA_BUNDLE", "JAVA_HOME")),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="there the case of a name does not count")
+def test_an_input_becomes_a_plain_variable_unless_programs_look_at_one_of_its_name(name, is_plain):
+    assert variables_for({name: "/data"}, {}) == {
+        f"AZURE_ML_INPUT_{name}": "/data",
+        f"AZUREML_DATAREFERENCE_{name}": "/data",
+        **({name: "/data"} if is_plain else {}),
+    }
+
+
+def test_what_is_no_name_of_a_variable_becomes_none():
+    assert variables_for({"a-b": "/data", "1": "/data"}, {"ü": "/out"}) == {}
 
 
 def test_a_dataset_that_a_script_mounts_or_finds_by_datastore_and_path_counts_by_its_content(inputs):

@@ -28,8 +28,8 @@ _serial = count()
 
 # Size, times of change (both kinds, in nanoseconds), inode, and the file system.
 _Signature = tuple[int, int, int, int, int]
-# Size, time of change, inode and time of any change, as of its rights, of a file; None for what is no file.
-_Look = tuple[int, int, int, int] | None
+# Size, time of change, inode, time of any change (as of its rights) and device of a file; None for what is no file.
+_Look = tuple[int, int, int, int, int] | None
 Fate = Literal["", "deleted", "changed"]
 # How a file looked, and the digest of its content; None for what is no file.
 Seen = dict[str, tuple[_Look, str | None]]
@@ -55,7 +55,6 @@ class Contents:
         self._own = os.fspath(file.parent)
         self._remembered: dict[Path, Seen] = {}
         self._changed = False
-        self._looked_at: list[tuple[str, _Signature]] | None = None
         self._systems: dict[int, int] = {}
         self._identities: list[str] = []
         saved = read_json(file) or {}
@@ -65,15 +64,6 @@ class Contents:
                     path: ((a, b, c, d, e), digest) for path, (a, b, c, d, e, digest) in saved["files"].items()
                 }
                 self._identities = [str(identity) for identity in saved["systems"]]
-
-    @contextlib.contextmanager
-    def looks(self) -> Iterator[list[tuple[str, _Signature]]]:
-        """Collect how each file looks that is hashed meanwhile, as one that is written and written back differs."""
-        before, self._looked_at = self._looked_at, []
-        try:
-            yield self._looked_at
-        finally:
-            self._looked_at = before
 
     def hash_file(self, path: str) -> str:
         """Return the SHA-256 of the file's content.
@@ -161,6 +151,11 @@ class Contents:
                 changes.append(Change(path, "changed"))
         return sorted(changes, key=lambda change: change.path)
 
+    def is_as_seen(self, seen: Seen, folder: str | Path, pattern: str) -> bool:
+        """Say whether nothing was written since: a file that is written and written back looks different."""
+        now = self._look_at(folder, pattern)
+        return now.keys() == seen.keys() and all(now[path][0] == look for path, (look, _) in seen.items())
+
     def _look_at(self, folder: str | Path, pattern: str) -> Seen:
         """Return what there is, without reading it."""
         seen: Seen = {}
@@ -186,8 +181,6 @@ class Contents:
         if system is None:
             system = self._systems[status.st_dev] = self._number_of(path, status.st_dev)
         signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, system)
-        if self._looked_at is not None:
-            self._looked_at.append((path, signature))
         known = self._known.get(path)
         if known is not None and known[0] == signature:
             return known[1]
@@ -294,7 +287,7 @@ def _look(path: str) -> _Look:
 
 
 def _look_of(status: os.stat_result) -> _Look:
-    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns, status.st_dev
 
 
 class ChangedError(Exception):

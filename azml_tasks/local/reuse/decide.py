@@ -50,7 +50,6 @@ class Reuse:
         self.inputs = Inputs(site, plan, self._upstream)
         self._answers = Answers(site, plan, snapshot, records)
         self._places = site.run.places.step(plan.key)
-        self._looks: object = None
 
     @property
     def virtual(self) -> VirtualEnvironment | None:
@@ -121,14 +120,6 @@ class Reuse:
                 return describe_change(question, answer, now)
         return ""
 
-    def begin(self) -> None:
-        """Note how its inputs look before the step starts.
-
-        Raises InputMissingError, OSError.
-        """
-        self.fingerprint  # noqa: B018 - taken before the step runs, since its inputs may change while it does
-        self._looks = self.inputs.look()
-
     def stand_in(self, result: Result) -> None:
         """Do again what the step did besides its outputs, and note that the step last had that result.
 
@@ -150,7 +141,7 @@ class Reuse:
         if record.status != "completed":
             return
         results = self._site.results.of(self._plan.key)
-        if not self.inputs.are(self.fingerprint.inputs) or self.inputs.look() != self._looks:
+        if self.inputs.were_written():
             results.put_unkept("its inputs changed while it last ran")
             return
         trace = read_trace(self._places.root)

@@ -32,15 +32,6 @@ class Inputs:
         self._upstream = upstream
         self._seen: dict[str, Seen] = {}
 
-    def look(self) -> object:
-        """Return how the files of its datasets look; not equal once one of them was written, whatever it then holds.
-
-        Raises InputMissingError, OSError.
-        """
-        with self._site.contents.looks() as looks:
-            self.described()
-        return tuple(looks)
-
     def described(self) -> dict[str, dict[str, Any]]:
         """Return each input's content and the way it is read.
 
@@ -55,15 +46,11 @@ class Inputs:
             found[item.name] = {"content": digest, "format": getattr(item, "format", "folder")}
         return found
 
-    def are(self, described: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Say whether they are still as they were described.
-
-        Raises OSError.
-        """
-        try:
-            return self.described() == described
-        except InputMissingError:
-            return False
+    def were_written(self) -> bool:
+        """Say whether a file of its datasets was written since they were described, whatever it then holds."""
+        datasets = [item for item in self._plan.inputs if isinstance(item, DatasetInput)]
+        is_as_seen = self._site.contents.is_as_seen
+        return not all(is_as_seen(self._seen.get(item.name, {}), *self._place(item)) for item in datasets)
 
     def check_kept(self) -> None:
         """Check that what earlier steps wrote for this one is still there, and as they left it.

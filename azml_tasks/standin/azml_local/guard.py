@@ -356,7 +356,8 @@ def _truncate(path, length):
 
 
 def _bind(socket, address):
-    if isinstance(address, (str, bytes)) and address and _entry(address)[1]:
+    # One that begins with a zero byte is no path, but a name that Linux keeps.
+    if isinstance(address, (str, bytes)) and address[:1] not in ("", b"", "\0", b"\0") and _entry(address)[1]:
         return _refusal(address)
     return None
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import sys
 
 import pytest
 
 from azml_tasks.local.files import remove_tree
-from azml_tasks.local.reuse.contents import Contents, _identity_of_system
+from azml_tasks.local.reuse.contents import Contents, Seen, _identity_of_system
 
 
 @pytest.fixture
@@ -297,15 +298,58 @@ def test_an_empty_folder_a_file_and_a_path_of_which_nothing_is_remembered_are_de
     assert [contents.fate_of(path) for path in (folder, file, unknown)] == ["deleted"] * 3
 
 
-def test_how_files_look_is_collected_so_that_what_is_written_and_written_back_differs(tmp_path, contents):
+@pytest.mark.parametrize(
+    ("change", "changes", "is_as_seen"),
+    [
+        (lambda root: None, [], True),
+        (lambda root: (root / "a").write_text("1"), [], False),
+        (lambda root: os.utime(root / "a", (1, 1)), [], False),
+        (lambda root: (root / "a").write_text("2"), [("a", "changed")], False),
+        (lambda root: (root / "a").unlink(), [("a", "deleted")], False),
+        (lambda root: (root / "deep/b").unlink(), [("deep/b", "deleted")], False),
+        (lambda root: (root / "empty/new").write_text("1"), [("empty/new", "added")], False),
+        (lambda root: (root / "empty").rmdir(), [("empty", "deleted")], False),
+        (lambda root: (root / "made").mkdir(), [("made", "added")], False),
+        (shutil.rmtree, [("a", "deleted"), ("deep/b", "deleted"), ("empty", "deleted")], False),
+    ],
+)
+def test_what_changed_in_a_folder_since_it_was_seen(tmp_path, contents, change, changes, is_as_seen):
+    root = tmp_path / "root"
+    for name in ("deep", "empty"):
+        (root / name).mkdir(parents=True)
+    for name in ("a", "deep/b"):
+        (root / name).write_text("1")
+    seen: Seen = {}
+    contents.digest_pattern(tmp_path, "root", seen)
+
+    change(root)
+
+    found = contents.changes_since(seen, tmp_path, "root")
+    assert [(os.path.relpath(item.path, root), item.kind) for item in found] == changes
+    assert contents.is_as_seen(seen, tmp_path, "root") == is_as_seen
+
+
+def test_what_changed_of_what_a_pattern_finds_since_it_was_seen(tmp_path, contents):
+    for name in ("a.csv", "b.csv", "c.txt"):
+        (tmp_path / name).write_text("1")
+    seen: Seen = {}
+    contents.digest_pattern(tmp_path, "*.csv", seen)
+    assert contents.is_as_seen(seen, tmp_path, "*.csv")
+
+    for name in ("a.csv", "c.txt", "d.csv"):
+        (tmp_path / name).write_text("2")
+    (tmp_path / "b.csv").unlink()
+
+    found = [(os.path.basename(item.path), item.kind) for item in contents.changes_since(seen, tmp_path, "*.csv")]
+    assert found == [("a.csv", "changed"), ("b.csv", "deleted"), ("d.csv", "added")]
+
+
+def test_the_folder_of_the_runs_is_no_part_of_a_folder_that_holds_it(tmp_path):
     (tmp_path / "a").write_text("1")
-    with contents.looks() as before:
-        digest = contents.digest(tmp_path)
-    for text in ("2", "1"):
-        (tmp_path / "a").write_text(text)
+    contents = Contents(tmp_path / ".azml/hashes.json")
+    before = contents.digest(tmp_path)
 
-    with contents.looks() as after:
-        assert contents.digest(tmp_path) == digest
+    (tmp_path / ".azml").mkdir()
+    (tmp_path / ".azml/x").write_text("1")
 
-    assert [path for path, _ in before] == [str(tmp_path / "a")]
-    assert before != after
+    assert contents.digest(tmp_path) == before
