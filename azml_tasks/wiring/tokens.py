@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from azml_tasks.model import Destination
 from azml_tasks.model.base import Scalar
+
+# Only argparse takes `-n=VALUE`; `-nVALUE` means the same everywhere.
+_LETTER = re.compile(r"-[A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,19 @@ class ConfigValue:
     def text(self) -> str:
         """The JSON that follows --config."""
         return json.dumps(self.value)
+
+
+@dataclass(frozen=True)
+class OptionValue:
+    """An option and its value, which argparse would take for another option if it were a word of its own."""
+
+    name: str
+    value: str
+
+    @property
+    def joined(self) -> str:
+        """Both as one word."""
+        return f"{self.name}{'' if _LETTER.fullmatch(self.name) else '='}{self.value}"
 
 
 @dataclass(frozen=True)
@@ -75,5 +92,5 @@ class DatasetInput:
     mode: Literal["direct", "mount", "download"]
 
 
-Token = str | ConfigValue | ParameterValue | Output | FolderInput | TableInput | DatasetInput
+Token = str | OptionValue | ConfigValue | ParameterValue | Output | FolderInput | TableInput | DatasetInput
 Input = FolderInput | TableInput | DatasetInput
