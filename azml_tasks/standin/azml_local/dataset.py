@@ -45,7 +45,9 @@ class AbstractDataset:
 
     def _with(self, *step):
         """Return this dataset with one more thing done to its rows or files; it is no registered one."""
-        steps = [*self._definition.get("steps", []), list(step)]
+        from .records import plain
+
+        steps = [*self._definition.get("steps", []), plain(step)]
         return self._create({**self._definition, "steps": steps})
 
     def _files(self) -> list[str]:
@@ -94,16 +96,16 @@ class AbstractDataset:
     @staticmethod
     def get_by_name(workspace, name, version="latest", **kwargs):
         """Return a dataset by its name, and version."""
-        from . import catalog
+        from . import catalog, lineage
 
-        return catalog.get_by_name(workspace, name, version)
+        return lineage.refer_to(catalog.get_by_name(workspace, name, version))
 
     @staticmethod
     def get_by_id(workspace, id, **kwargs):  # noqa: A002
         """Return a dataset by its id, such as the one a dataset argument holds."""
-        from . import catalog
+        from . import catalog, lineage
 
-        return catalog.get_by_id(workspace, id)
+        return lineage.refer_to(catalog.get_by_id(workspace, id))
 
     @staticmethod
     def get_all(workspace):

@@ -80,11 +80,15 @@ class Folder:
         self.note({"artifact": name})
 
     @property
+    def known(self) -> dict:
+        """What the runner has recorded of the run."""
+        return records.load(self._record) if self._record else {}
+
+    @property
     def status(self) -> str:
         """What the runner knows once the run ended, else what the script said of itself, else Running."""
-        known = records.load(self._record).get("status") if self._record else None
         said = records.load(self.file("status.json")).get("status", "Running")
-        return _STATUSES.get(known, said)
+        return _STATUSES.get(self.known.get("status"), said)
 
     def make_child(self, name: str | None, run_id: str | None) -> Folder:
         """Make the folder of a new child run, with a number that no other child has."""
