@@ -206,4 +206,5 @@ def _of_other_step(context: Context, run_dir: str, step: str) -> Folder:
     producer = records.load(record).get("producer")
     if producer:
         path = os.path.join(context.runs_dir, producer, "steps", step)
-    return Folder(path, run_id, step, "azureml.StepRun", parent=of_pipeline(context, run_dir), record=record)
+    name = context.step_names.get(step, step)
+    return Folder(path, run_id, name, "azureml.StepRun", parent=of_pipeline(context, run_dir), record=record)

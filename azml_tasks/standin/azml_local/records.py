@@ -135,17 +135,13 @@ def _writable(value):
         return {_writable(str(key)): _writable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_writable(item) for item in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else _non_finite(value)
-    if isinstance(value, int):
-        return value
     if _is_numpy(value):
         item = value.tolist()
         # A long double has no plain number.
         return str(item) if type(item) is type(value) else _writable(item)
-    return _without_secrets(str(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else _non_finite(value)
+    return value if isinstance(value, int) or value is None else _without_secrets(str(value))
 
 
 def _non_finite(value: float) -> str:
