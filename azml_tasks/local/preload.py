@@ -36,7 +36,8 @@ HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow")
 _OF_DATA = frozenset(
     (
         *("catalog", "columns", "dataset", "dates", "datastore", "delimited", "factory", "files", "frames", "headers"),
-        *("images", "inputs", "model", "offline", "registry", "rows", "sdk", "sources", "tabular"),
+        *("images", "inputs", "later", "lineage", "model", "offline", "pipeline_run", "registry", "rows", "sdk"),
+        *("sources", "tabular"),
     )
 )
 

@@ -68,6 +68,19 @@ class RunRecord(records.RunRecord[StepRecord]):
 
     where: ClassVar[str] = "on this machine"
 
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return what the steps logged on their parent, in its order."""
+        return read_lines(self.places.parent / "metrics.jsonl")
+
+    def recorded_tags(self) -> Mapping[str, str | None]:
+        """Return the tags that the steps set on their parent."""
+        tags: dict[str, str | None] = {}
+        for record in read_lines(self.places.parent / "tags.jsonl"):
+            tags.pop(str(record.get("key")), None)
+            if not record.get("removed"):
+                tags[str(record.get("key"))] = record.get("value")
+        return tags
+
     @property
     def has_runner_here(self) -> bool:
         """Whether its runner is a process that lives and can be told something."""

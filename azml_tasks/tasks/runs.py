@@ -59,7 +59,7 @@ def list_(context: Context, target: str = "", most: int = 20, experiment: str = 
 
 @task(help={"target": TARGET, "run": RUN})
 def show(context: Context, target: str = "", run: str = "") -> None:
-    """Show a run: its steps, how they ended, and what they logged."""
+    """Show a run: its steps, how they ended, and what was logged on them and on the run itself."""
     from azml_tasks.runs.values import metric_lines, value_text
 
     record = _find(context, target, run)
@@ -70,6 +70,10 @@ def show(context: Context, target: str = "", run: str = "") -> None:
         print(record.url)
     for name, value in record.parameters.items():
         print(f"parameter {name} = {value_text(value)}")
+    for name, tag in record.recorded_tags().items():
+        print(printable(f"tag {name}" + ("" if tag is None else f" = {value_text(tag)}")))
+    for line in metric_lines(record.metrics()):
+        print(printable(f"metric {line}"))
     rows = [(step.key, step.status, _span(step.seconds), step.message or step.reason) for step in record.steps]
     print(printable("\n".join(_table([("STEP", "STATUS", "TIME", "WHY"), *rows]))))
     for step in record.steps:

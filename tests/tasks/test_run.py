@@ -318,6 +318,31 @@ def test_runs_show_tells_all_that_was_logged_and_on_whose_results_it_stands(sums
     ]
 
 
+def test_runs_show_tells_what_the_steps_logged_and_tagged_on_their_parent(sums: Invoke) -> None:
+    sums.write(
+        "add.py",
+        """
+        from azureml.core import Run
+        run = Run.get_context()
+        run.parent.log("accuracy", 0.75)
+        run.parent.log("accuracy", 0.8)
+        run.parent.tag("deploy")
+        run.parent.set_tags({"best": "no", "gone": "x"})
+        run.parent.tag("best", "yes")
+        run.parent.remove_tags("gone")
+        run.log("own", 1)
+        """,
+    )
+    sums("run", "--only", "first")
+
+    assert told(sums("runs.show").out).splitlines()[2:-3] == [
+        "parameter alpha = 0.5",
+        "tag deploy",
+        "tag best = yes",
+        "metric accuracy = 0.75, 0.8",
+    ]
+
+
 def test_runs_list_has_the_newest_first_and_prune_keeps_as_many_as_are_asked_for(sums: Invoke) -> None:
     for _ in range(3):
         sums("run")
