@@ -59,10 +59,10 @@ class Attempt:
 
     def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, StepRecord]) -> None:
         self._site = site
-        self._plan = step_with_words(plan, snapshot)
+        self._plan = self.plan = step_with_words(plan, snapshot)
         self._snapshot = snapshot
         self._upstream = {key: records[key] for key in plan.upstream if key in records}
-        self._reuse = Reuse(site, plan, snapshot, records)
+        self._reuse = Reuse(site, self._plan, snapshot, records)
         self._places = site.run.places.step(plan.key)
 
     @property

@@ -76,6 +76,10 @@ class RunRecord(Generic[Step_co]):
         """Return what was logged on the run itself, as by `run.parent.log`, in its order."""
         return []
 
+    def origin_lines(self) -> list[str]:
+        """Return lines that tell what it was started with, where that is not what the file says."""
+        return []
+
     def recorded_tags(self) -> Mapping[str, str | None]:
         """Return the tags of the run itself."""
         return {}

@@ -68,6 +68,8 @@ def show(context: Context, target: str = "", run: str = "") -> None:
         print(f"started {_date(record.started)}")
     if record.url:
         print(record.url)
+    for line in record.origin_lines():
+        print(printable(line))
     for name, value in record.parameters.items():
         print(f"parameter {name} = {value_text(value)}")
     for name, tag in record.recorded_tags().items():
