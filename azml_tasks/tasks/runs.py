@@ -59,7 +59,7 @@ def list_(context: Context, target: str = "", most: int = 20, experiment: str = 
 
 @task(help={"target": TARGET, "run": RUN})
 def show(context: Context, target: str = "", run: str = "") -> None:
-    """Show a run: its steps, how they ended, and what was logged on them and on the run itself."""
+    """Show a run: its steps, how they ended, and what was logged and tagged."""
     from azml_tasks.runs.values import metric_lines, value_text
 
     record = _find(context, target, run)

@@ -15,6 +15,20 @@ from azml_tasks.model.base import Scalar
 _LETTER = re.compile(r"-[A-Za-z]")
 
 
+def config_text(config: Mapping[str, Any]) -> str:
+    """Return hyperparameters as JSON; a program may give numbers and arrays of numpy.
+
+    Raises TypeError for what is no value of JSON.
+    """
+    return json.dumps(config, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"step_config: {type(value).__name__} is not a value of JSON")
+
+
 @dataclass(frozen=True)
 class ConfigValue:
     """The hyperparameters of a step, passed as one JSON object."""
@@ -25,7 +39,7 @@ class ConfigValue:
     @property
     def text(self) -> str:
         """The JSON that follows --config."""
-        return json.dumps(self.value)
+        return config_text(self.value)
 
 
 @dataclass(frozen=True)

@@ -517,3 +517,15 @@ def test_the_numbers_of_a_step_s_config_stay_numbers_of_json(load):
     text = "steps: {a: {script_name: a.py, step_config: {a: -0.00001, b: +1e-5, c: .5, d: 007, e: [1.50]}}}"
 
     assert argv(load(text).plan) == {"a": ["--config", '{"a": -1e-05, "b": 1e-05, "c": 0.5, "d": 7, "e": [1.5]}']}
+
+
+def test_numpy_in_the_config_of_a_program_is_plain_json():
+    numpy = pytest.importorskip("numpy")
+    config = {"lr": numpy.float32(0.5), "n": numpy.int64(3), "on": numpy.bool_(True), "sizes": numpy.arange(3)}
+
+    assert ConfigValue("a", config).text == '{"lr": 0.5, "n": 3, "on": true, "sizes": [0, 1, 2]}'
+
+
+def test_what_is_no_value_of_json_is_refused_in_the_config_of_a_program():
+    with pytest.raises(TypeError, match="step_config: set is not a value of JSON"):
+        ConfigValue("a", {"x": {1}}).text  # noqa: B018 - it raises
