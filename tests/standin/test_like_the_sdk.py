@@ -209,7 +209,8 @@ def test_numpy_in_what_is_done_with_a_dataset_can_be_registered(step: Step) -> N
         """
 import numpy as np
 table = run.input_datasets["customers"]
-made = table.take(np.int64(2)).filter(table["age"] > np.float64(35)).keep_columns(np.array(["id", "name"]))
+made = table.skip(np.int64(0)).filter(table["age"] > np.float64(35)).keep_columns(list(np.array(["id", "name"])))
+made.take_sample(np.float32(1), np.int64(3)).register(run.experiment.workspace, "sampled")
 made.register(run.experiment.workspace, "older", tags={"rows": np.int64(1), "share": 0.5})
 again = Dataset.get_by_name(run.experiment.workspace, "older")
 print(again.to_pandas_dataframe().values.tolist(), again.tags)
@@ -217,3 +218,55 @@ print(again.to_pandas_dataframe().values.tolist(), again.tags)
     )
 
     assert lines == ["[[2, 'Bob']] {'rows': '1', 'share': '0.5'}"]
+
+
+# Refused by the SDK itself (azureml-core 1.61, azureml-dataprep 5.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "refusal"),
+    [
+        ("take(-1)", "ValueError: count must be a positive integer"),
+        ("take('a')", "ValueError: count must be a positive integer"),
+        ("take(1.5)", "ValueError: count must be a positive integer"),
+        ("take(True)", "ValueError: count must be a positive integer"),
+        ("skip(-1)", "ValueError: count must be a positive integer"),
+        ("take_sample(1)", "ValueError: probability must be a float, such as 0.5"),
+        ("take_sample('x')", "ValueError: probability must be a float, such as 0.5"),
+        ("random_split(1.5)", "ValueError: percentage must be a number between 0.0 and 1.0."),
+        ("random_split(0.5, 'a')", "UserErrorException: seed must be a positive integer, not 'a'"),
+    ],
+)
+def test_what_the_sdk_refuses_of_rows_and_files_is_refused(step: Step, call: str, refusal: str) -> None:
+    lines = said(
+        step,
+        f"""
+table = run.input_datasets["customers"]
+files = Dataset.File.from_files((run.experiment.workspace.get_default_datastore(), "x"), validate=False)
+for dataset in (table, files):
+    try:
+        dataset.{call}
+    except Exception as error:
+        print(f"{{type(error).__name__}}: {{error}}")
+""",
+    )
+
+    assert lines == [refusal] * 2
+
+
+def test_columns_are_a_name_or_a_list_of_names(step: Step) -> None:
+    lines = said(
+        step,
+        """
+table = run.input_datasets["customers"]
+for columns in (("id", "name"), 5, {"id"}):
+    for method in (table.keep_columns, table.drop_columns):
+        try:
+            method(columns)
+        except ValueError as error:
+            print(error)
+""",
+    )
+
+    kinds = ["tuple", "tuple", "int", "int", "set", "set"]
+    assert lines == [f"columns are a name or a list of names, not a {kind}" for kind in kinds]
