@@ -5,42 +5,39 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # What argparse takes for a negative number, before Python 3.14: no exponent, digits after a point.
 _NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+", re.ASCII)
 
 
-class WrittenInt(int):
-    """A whole number whose text is the one in the file: `+5`, `007`."""
+class _Written:
+    """A number with the text that it is written as."""
 
     text: str
 
-    def __new__(cls, text: str) -> WrittenInt:
+    def __new__(cls, text: str) -> Self:
         """Read the number."""
-        made = super().__new__(cls, text)
+        made = super().__new__(cls, text)  # type: ignore[call-arg]
         made.text = text
         return made
 
-    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[str]:
         return (self.text,)
+
+
+class WrittenInt(_Written, int):
+    """A whole number whose text is the one in the file: `+5`, `007`."""
 
     def __str__(self) -> str:
         return self.text
 
 
-class WrittenFloat(float):
+class WrittenFloat(_Written, float):
     """A number whose text is the one in the file: `1e-5`, `0.10`; a negative one has no exponent, for argparse."""
-
-    text: str
-
-    def __new__(cls, text: str) -> WrittenFloat:
-        """Read the number."""
-        made = super().__new__(cls, text)
-        made.text = text
-        return made
-
-    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]
-        return (self.text,)
 
     def __str__(self) -> str:
         return self.text if not looks_like_option(self.text) else number_text(float(self))
