@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from typing import TypeVar
 
 # What argparse takes for a negative number, before Python 3.14: no exponent, digits after a point.
 _NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+", re.ASCII)
+
+_Number = TypeVar("_Number", bound="_Written")
 
 
 class _Written:
@@ -19,14 +18,14 @@ class _Written:
 
     text: str
 
-    def __new__(cls, text: str) -> Self:
+    def __new__(cls: type[_Number], text: str) -> _Number:
         """Read the number."""
         made = super().__new__(cls, text)  # type: ignore[call-arg]
         made.text = text
         return made
 
-    def __getnewargs__(self) -> tuple[str]:
-        return (self.text,)
+    def __reduce__(self) -> tuple[type[_Written], tuple[str]]:
+        return type(self), (self.text,)
 
 
 class WrittenInt(_Written, int):

@@ -88,7 +88,7 @@ print([child.id for child in run.parent.get_children()])
         ("run.add_properties({'k': 'v' * 1001})", "the run's properties: 'k' is longer than Azure ML takes, 1,000"),
         (
             "run.add_properties({'k': 'a'}); run.add_properties({'k': 'b'})",
-            "run.add_properties: 'k' has another value already, and Azure ML changes no property",
+            "run.add_properties: 'k' has another value, and Azure ML changes no property",
         ),
         (
             "for i in range(60): run.log(f'm{i}', i)",

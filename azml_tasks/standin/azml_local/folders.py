@@ -9,6 +9,7 @@ from . import records
 from .artifacts import Artifacts
 from .context import Context, current, did_you_mean
 from .errors import UserErrorException
+from .reads import fact
 
 # Where a step's folder holds what the step did to the pipeline's run.
 ON_PARENT = "on_parent.jsonl"
@@ -206,5 +207,6 @@ def _of_other_step(context: Context, run_dir: str, step: str) -> Folder:
     producer = records.load(record).get("producer")
     if producer:
         path = os.path.join(context.runs_dir, producer, "steps", step)
+    fact(f"step_names/{step}")
     name = context.step_names.get(step, step)
     return Folder(path, run_id, name, "azureml.StepRun", parent=of_pipeline(context, run_dir), record=record)
