@@ -10,7 +10,8 @@ from typing import Any
 
 from azml_tasks.errors import UsageError, did_you_mean, listed, shortened, some_listed, what_there_is
 from azml_tasks.model import Pipeline, Step
-from azml_tasks.reading.scalars import plain_scalar
+from azml_tasks.model.written import WrittenFloat, WrittenInt
+from azml_tasks.reading.scalars import plain_scalar, written_scalar
 from azml_tasks.reading.tree import Node, TreeError, parse_tree
 
 _KINDS = {
@@ -47,7 +48,7 @@ def override(pipeline: Pipeline, settings: Iterable[str]) -> Pipeline:
 
 def _applied(pipeline: Pipeline, name: str, text: str) -> Pipeline:
     if name in pipeline.pipeline_parameters:
-        value = _like(f"the pipeline parameter '{name}'", pipeline.pipeline_parameters[name], text)
+        value = _parameter(f"the pipeline parameter '{name}'", pipeline.pipeline_parameters[name], text)
         return pipeline.model_copy(update={"pipeline_parameters": {**pipeline.pipeline_parameters, name: value}})
     key = _longest(name, pipeline.steps)
     if key is None:
@@ -105,6 +106,13 @@ def _config_value(owner: str, text: str, before: Any) -> Any:
     return _like(owner, before, text)
 
 
+def _parameter(owner: str, before: Any, text: str) -> Any:
+    """Read a value for a pipeline parameter, which the scripts receive as it is written."""
+    value = _like(owner, before, text)
+    written = written_scalar(text) if isinstance(value, (int, float)) else value
+    return written if type(written) in (WrittenInt, WrittenFloat) and isinstance(written, type(value)) else value
+
+
 def _like(owner: str, before: Any, text: str) -> Any:
     """Read a value of the type of `before`: Azure ML holds a pipeline parameter to the type of its default."""
     if isinstance(before, str) and text[:1] not in _QUOTES:
@@ -113,15 +121,20 @@ def _like(owner: str, before: Any, text: str) -> Any:
     if isinstance(before, float) and type(value) is int:
         with contextlib.suppress(OverflowError):
             value = float(value)
-    if type(value) is not type(before):
+    kind = _kind(before)
+    if type(value) is not kind:
         said = shortened(repr(text), 40)
-        raise OverrideError(f"{owner} takes {_KINDS[type(before)]}, not {said}{_whole_hint(before, value)}")
+        raise OverrideError(f"{owner} takes {_KINDS[kind]}, not {said}{_whole_hint(before, value)}")
     return value
+
+
+def _kind(value: Any) -> type:
+    return next(kind for kind in _KINDS if isinstance(value, kind))
 
 
 def _whole_hint(before: Any, value: Any) -> str:
     """Say how a whole number is written, or what lets a hyperparameter take fractions."""
-    if type(before) is not int or not isinstance(value, float) or not math.isfinite(value):
+    if _kind(before) is not int or not isinstance(value, float) or not math.isfinite(value):
         return ""
     whole = f"; write {int(value)}" if abs(value) < _LARGEST_WRITTEN else ""
     return whole if value.is_integer() else f"; with {before}.0 in pipeline.yaml it takes any number"

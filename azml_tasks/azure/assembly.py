@@ -15,7 +15,7 @@ from azureml.pipeline.core import Pipeline
 from azml_tasks.azure.origin import told_origin
 from azml_tasks.azure.staging import stage
 from azml_tasks.azure.steps import Resources, Values, build_steps
-from azml_tasks.snapshot import Snapshot
+from azml_tasks.snapshot import Snapshot, with_words
 from azml_tasks.wiring import Plan
 
 
@@ -45,7 +45,7 @@ def assembled(
         folders = {
             step.key: stage(snapshots[step.key], Path(folder, str(place))) for place, step in enumerate(plan.steps)
         }
-        steps = build_steps(plan, resources, folders, reuse, values)
+        steps = build_steps(with_words(plan, snapshots), resources, folders, reuse, values)
         with silently():
             pipeline = Pipeline(ws, list(steps.values()), description=plan.pipeline.description)
         # The graph has its nodes in the order of the steps, each of which follows all that it needs.

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from azml_tasks.azure.environments import environment_definition, find_environment
-from azml_tasks.snapshot import Snapshot
+from azml_tasks.snapshot import Snapshot, with_words
 from azml_tasks.wiring import DatasetInput, Plan, StepPlan
 from azml_tasks.wiring.reuse import reuse_when_published
 
@@ -29,7 +29,7 @@ def content_version(
     The content is all that the graph is made of. What only the workspace knows is left out, datasets that follow their
     latest version too, so that one content has one version in every workspace.
     """
-    pipeline = plan.pipeline
+    plan, pipeline = with_words(plan, snapshots), plan.pipeline
     reuse = reuse_when_published(plan)
     content = {
         "form": _FORM,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.failures import MissingError
 from azml_tasks.azure.workspace_wrapper import WorkspaceWrapper
 from azml_tasks.model import Pipeline
+from azml_tasks.wiring.tokens import config_text
 
 
 class PipelineStep(WorkspaceWrapper):
@@ -46,7 +46,7 @@ class PipelineStep(WorkspaceWrapper):
         self.step_config = step_config if isinstance(step_config, dict) else None
         self.input_datasets = dict(input_datasets) if isinstance(input_datasets, dict) else {}
         self.datasets = {name: self._find(name) for name in dict.fromkeys(self.input_datasets.values())}
-        self.first_arguments = [] if self.step_config is None else ["--config", json.dumps(self.step_config)]
+        self.first_arguments = [] if self.step_config is None else ["--config", config_text(self.step_config)]
         for argument, name in self.input_datasets.items():
             self.first_arguments += [argument, self.datasets[name].as_named_input(name)]
         self._folders: list[Any] = []

@@ -28,7 +28,7 @@ from azml_tasks.azure.wrapped_steps import folder_of, is_plain, plan_of, values_
 from azml_tasks.reading import load_project
 from azml_tasks.runs.events import RunStarted
 from azml_tasks.runs.progress import progress_on
-from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
+from azml_tasks.snapshot import SnapshotBuilder, take_snapshots, with_words
 from azml_tasks.wiring import Plan
 from azml_tasks.wiring.reuse import reuse_in_a_run
 
@@ -138,7 +138,8 @@ class PipelineWrapper(WorkspaceWrapper):
             snapshots = take_snapshots(SnapshotBuilder(self._folder()), wired.steps)
             folders = {key: stage(snapshots[key], folder / str(place)) for place, key in enumerate(snapshots)}
             values = self._values(wired)
-            return list(build_steps(wired, self._resources, folders, reuse_in_a_run(wired), values).values())
+            spelled = with_words(wired, snapshots)
+            return list(build_steps(spelled, self._resources, folders, reuse_in_a_run(wired), values).values())
 
     def run(self, experiment_name: str) -> RunRecord | None:
         """Run the pipeline in an experiment, and tell what happens until it is over; without steps nothing does.

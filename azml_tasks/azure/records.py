@@ -42,9 +42,18 @@ class StepRecord(records.StepRecord):
 
 @dataclass(frozen=True)
 class RunRecord(records.RunRecord[StepRecord]):
-    """One run on Azure."""
+    """One run on Azure; `logged` is what was logged on the run itself, when that was asked for."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
+    logged: tuple[Mapping[str, Any], ...] = ()
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return what was logged on the run itself, in its order."""
+        return [dict(metric) for metric in self.logged]
+
+    def recorded_tags(self) -> Mapping[str, str | None]:
+        """Return the run's tags, those of the file among them."""
+        return self.tags
 
     where: ClassVar[str] = "on Azure ML"
 

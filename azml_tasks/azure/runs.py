@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -51,7 +51,8 @@ def find_run(ws: Any, experiment: str, wanted: str | None = None, plan: Plan | N
         run = _find(ws, experiment, wanted)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             steps = pool.map(_with_metrics, _children(run))
-            return replace(_record(run), steps=_keyed(steps, plan))
+            logged = pool.submit(_logged, run)
+            return replace(_record(run), steps=_keyed(steps, plan), logged=logged.result())
 
 
 def read_logs(
@@ -146,11 +147,14 @@ def _children(run: Run) -> list[Run]:
 
 
 def _with_metrics(child: Run) -> StepRecord:
-    logged = [
+    return replace(_step(child), logged=_logged(child))
+
+
+def _logged(run: Run) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
         {"name": name, "kind": "list" if isinstance(value, list) else "scalar", "value": value}
-        for name, value in child.get_metrics().items()
-    ]
-    return replace(_step(child), logged=tuple(logged))
+        for name, value in run.get_metrics().items()
+    )
 
 
 def _keyed(steps: Iterable[StepRecord], plan: Plan | None) -> tuple[StepRecord, ...]:

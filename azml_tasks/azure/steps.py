@@ -19,6 +19,7 @@ from azml_tasks.wiring import (
     DatasetInput,
     FolderInput,
     Input,
+    OptionValue,
     Output,
     ParameterValue,
     Plan,
@@ -126,6 +127,8 @@ class Values:
         """Return what stands for the token."""
         if isinstance(token, str):
             return token
+        if isinstance(token, OptionValue):
+            return token.joined
         if isinstance(token, ConfigValue):
             return self._parameter(self._names[token.step], token.text)
         if isinstance(token, ParameterValue):

@@ -22,7 +22,7 @@ from azml_tasks.export.scripts import LOGGING, Scripts, scripts_of
 from azml_tasks.export.unset import unset_remarks, with_placeholders
 from azml_tasks.needs import check_needs
 from azml_tasks.reading import Project
-from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
+from azml_tasks.snapshot import SnapshotBuilder, take_snapshots, with_words
 from azml_tasks.wiring import DatasetInput
 
 # What is exported of the file; the rest of it says where to run and how to log in.
@@ -58,7 +58,8 @@ def export(project: Project) -> Export:
     assets = {name: names.give(asset_name(name)) for name in declared}
     top = pipeline_inputs(project, assets)
     scripts = scripts_of(project.directory, snapshots)
-    exported = Exported(project, assets, top, tuple(jobs_of(project.plan, top)), scripts, _needed(project, scripts))
+    jobs = tuple(jobs_of(with_words(project.plan, snapshots), top))
+    exported = Exported(project, assets, top, jobs, scripts, _needed(project, scripts))
     files = {path: Content.of(text) for path, text in _documents(exported)}
     for job in exported.jobs:
         for path, content in code_files(snapshots[job.step.key]):

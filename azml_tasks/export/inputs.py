@@ -13,6 +13,7 @@ from azml_tasks.export import command
 from azml_tasks.export.data import DataInput, data_input
 from azml_tasks.export.names import Names
 from azml_tasks.model.names import identifier
+from azml_tasks.model.written import argument_text
 from azml_tasks.reading import Project
 from azml_tasks.wiring import DatasetInput
 from azml_tasks.wiring.parameters import config_parameters
@@ -49,7 +50,7 @@ def input_keys(project: Project, top: PipelineInputs) -> dict[str, Any]:
     pipeline = project.pipeline
     keys: dict[str, Any] = {}
     for parameter, name in top.parameters.items():
-        keys[name] = command.inside(str(pipeline.pipeline_parameters[parameter]))
+        keys[name] = command.inside(argument_text(pipeline.pipeline_parameters[parameter]))
     for key, name in top.configs.items():
         keys[name] = command.json_inside(pipeline.steps[key].step_config or {})
     for dataset, name in top.datasets.items():

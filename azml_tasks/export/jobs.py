@@ -16,6 +16,7 @@ from azml_tasks.wiring import (
     DatasetInput,
     FolderInput,
     Input,
+    OptionValue,
     Output,
     ParameterValue,
     Plan,
@@ -163,6 +164,8 @@ def _lines(step: StepPlan, ports: _Ports, added: Mapping[Input, str]) -> Iterato
 def _word(token: Token, ports: _Ports) -> str:
     if isinstance(token, str):
         return command.word(token)
+    if isinstance(token, OptionValue):
+        return command.word(token.joined)
     if isinstance(token, ConfigValue):
         return command.input_of(ports.config)
     if isinstance(token, ParameterValue):

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from azml_tasks.model.written import argument_text
 from azml_tasks.wiring.tokens import (
     ConfigValue,
     DatasetInput,
     FolderInput,
     Input,
+    OptionValue,
     Output,
     ParameterValue,
     TableInput,
@@ -78,10 +80,12 @@ def _is_path(item: Input) -> bool:
 def _text(token: Token, parameters: Mapping[str, Any], values: Mapping[Input | Output, str]) -> str:
     if isinstance(token, str):
         return token
+    if isinstance(token, OptionValue):
+        return token.joined
     if isinstance(token, ConfigValue):
         return token.text
     if isinstance(token, ParameterValue):
-        return str(parameters.get(token.name, token.default))
+        return argument_text(parameters.get(token.name, token.default))
     return values[token]
 
 
@@ -116,10 +120,12 @@ def fixed_arguments(plan: StepPlan, parameters: Mapping[str, Any]) -> list[Any]:
     def fixed(token: Token) -> Any:
         if isinstance(token, str):
             return token
+        if isinstance(token, OptionValue):
+            return token.joined
         if isinstance(token, ConfigValue):
             return {"config": token.text}
         if isinstance(token, ParameterValue):
-            return str(parameters.get(token.name, token.default))
+            return argument_text(parameters.get(token.name, token.default))
         return {"output" if isinstance(token, Output) else "input": token.name}
 
     return [fixed(token) for token in plan.argv]

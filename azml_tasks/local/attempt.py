@@ -29,7 +29,7 @@ from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.reuse.results import Fingerprint, Result
 from azml_tasks.local.run.inputs import Download, Guard, deliver_inputs, guard_of, source_of, variables_for
 from azml_tasks.local.site import Site
-from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, missing_hint, package_hint
+from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, missing_hint, package_hint, step_with_words
 from azml_tasks.wiring.tokens import DatasetInput
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ class Attempt:
 
     def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, StepRecord]) -> None:
         self._site = site
-        self._plan = plan
+        self._plan = self.plan = step_with_words(plan, snapshot)
         self._snapshot = snapshot
         self._upstream = {key: records[key] for key in plan.upstream if key in records}
-        self._reuse = Reuse(site, plan, snapshot, records)
+        self._reuse = Reuse(site, self._plan, snapshot, records)
         self._places = site.run.places.step(plan.key)
 
     @property

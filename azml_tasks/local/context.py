@@ -23,6 +23,7 @@ def context_of(run: RunRecord, plan: StepPlan, pipeline: Pipeline, layout: Layou
         "run_id": run.id,
         "step": plan.key,
         "step_name": plan.label,
+        "step_names": {run.places.step(key).root.name: step.step_name or key for key, step in pipeline.steps.items()},
         "step_run_id": step_run_id(run, plan),
         "experiment": run.experiment,
         "tags": dict(pipeline.tags),

@@ -12,7 +12,8 @@ from azml_tasks.errors import RunError, listed
 from azml_tasks.local.attempt import Attempt
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preparation import build_snapshots, given_steps, virtual_environments
-from azml_tasks.local.record import RunRecord, StepRecord
+from azml_tasks.local.provenance import with_differences
+from azml_tasks.local.record import Origin, RunRecord, StepRecord
 from azml_tasks.local.reuse.contents import Contents
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.reuse.results import Results
@@ -41,6 +42,7 @@ def forecast(
     from_step: str | None = None,
     only: str | None = None,
     force: bool = False,
+    origin: Origin | None = None,
     located: Locate | None = None,
 ) -> list[Forecast]:
     """Return what a run with the same options would do, step by step in their order.
@@ -49,20 +51,26 @@ def forecast(
     """
     layout = Layout.of(project_dir)
     try:
-        return _forecasts(plan, layout, parameters or {}, select(plan, from_step, only, force), located)
+        run = RunRecord(
+            *("next", "", "running", 0.0),
+            parameters=dict(parameters or {}),
+            places=layout.run("next"),
+            origin=origin or Origin(),
+        )
+        return _forecasts(plan, layout, run, select(plan, from_step, only, force), located)
     except OSError as error:
         raise RunError(f"what a run would do cannot be said: {error.strerror}: {error.filename}") from error
 
 
 def _forecasts(
-    plan: Plan, layout: Layout, parameters: Mapping[str, Any], selection: Selection, located: Locate | None
+    plan: Plan, layout: Layout, run: RunRecord, selection: Selection, located: Locate | None
 ) -> list[Forecast]:
     contents = Contents(layout.hashes)
-    records = given_steps(plan, selection, Results(layout, contents))
+    given = given_steps(plan, selection, Results(layout, contents))
     snapshots = build_snapshots(plan, selection.steps, layout, contents, located)
-    run = RunRecord("next", "", "running", 0.0, parameters=dict(parameters), places=layout.run("next"))
     virtual, _ = virtual_environments(plan, layout)
     site = Site(layout, plan, run, contents, virtual, dict(os.environ))
+    records = with_differences(site, given)
     found = []
     for step in plan.steps:
         if step.key in records:

@@ -59,14 +59,54 @@ class StepRecord(records.StepRecord):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What a run was started with: its target and its command, without secrets.
+
+    `changes` are what `--set` was given.
+    """
+
+    target: str = ""
+    command: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+    @property
+    def set_names(self) -> frozenset[str]:
+        """The names that `--set` was given values for."""
+        return frozenset(change.partition("=")[0] for change in self.changes)
+
+
+@dataclass(frozen=True)
 class RunRecord(records.RunRecord[StepRecord]):
-    """One local run; `process` is its runner. `stopped_by` says what stopped it (`Ctrl-C`), empty when nothing did."""
+    """One local run; `process` is its runner. `stopped_by` says what stopped it (`Ctrl-C`), empty when nothing did.
+
+    `settings` maps the steps that have a step_config to it, as it was after `--set`.
+    """
 
     places: RunPlaces = field(kw_only=True)
+    origin: Origin = Origin()
+    settings: Mapping[str, Any] = field(default_factory=dict)
     process: ProcessIdentity | None = None
     stopped_by: str = ""
 
     where: ClassVar[str] = "on this machine"
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return what the steps logged on their parent, in its order."""
+        return read_lines(self.places.parent / "metrics.jsonl")
+
+    def origin_lines(self) -> list[str]:
+        """Return lines that tell what it was started with, where that is not what the file says."""
+        target = [f"target {self.origin.target}"] if self.origin.target else []
+        return [*target, *(f"set {change}" for change in self.origin.changes)]
+
+    def recorded_tags(self) -> Mapping[str, str | None]:
+        """Return the tags that the steps set on their parent."""
+        tags: dict[str, str | None] = {}
+        for record in read_lines(self.places.parent / "tags.jsonl"):
+            tags.pop(str(record.get("key")), None)
+            if not record.get("removed"):
+                tags[str(record.get("key"))] = record.get("value")
+        return tags
 
     @property
     def has_runner_here(self) -> bool:
@@ -86,6 +126,10 @@ class RunRecord(records.RunRecord[StepRecord]):
             "started": self.started,
             "finished": self.finished,
             "parameters": dict(self.parameters),
+            "settings": dict(self.settings),
+            "target": self.origin.target,
+            "command": self.origin.command,
+            "set": self.origin.changes,
             "steps": [step.key for step in self.steps],
             "process": self.process and {"pid": self.process.pid, "started": self.process.started},
             "stopped_by": self.stopped_by,
@@ -112,6 +156,9 @@ def read_run(places: RunPlaces) -> RunRecord | None:
             steps=tuple(_read_step(key, places) for key in values["steps"]),
             finished=values["finished"],
             parameters=values["parameters"],
+            # Which releases before 0.4.0 did not write.
+            settings=values.get("settings", {}),
+            origin=Origin(values.get("target", ""), tuple(values.get("command", ())), tuple(values.get("set", ()))),
             process=ProcessIdentity.from_json(values["process"]),
             stopped_by=values.get("stopped_by", ""),
         )

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from azml_tasks.errors import RunError
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.preparation import given_steps, keep_snapshots, virtual_environments
 from azml_tasks.local.processes import Processes, processes_for
-from azml_tasks.local.record import RunRecord
+from azml_tasks.local.provenance import settings_of, with_differences
+from azml_tasks.local.record import Origin, RunRecord
 from azml_tasks.local.reuse.contents import Contents
 from azml_tasks.local.reuse.results import Results
 from azml_tasks.local.runs import clear_unfinished, new_run
@@ -44,6 +46,7 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
     tick: float | None = None,
     grace: float = GRACE,
     processes: Processes | None = None,
+    origin: Origin | None = None,
     located: Locate | None = None,
 ) -> RunRecord:
     """Run the pipeline and return its record, whether it completed or not (see `raise_for_status`).
@@ -51,8 +54,8 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
     `parameters` are values of pipeline parameters. `jobs` is how many steps may run at once, by default as many as
     there are processors. `on_event` is told what happens, with a Tick every `tick` seconds in between. Ctrl-C and
     SIGTERM stop the steps, and kill them when they have not ended `grace` seconds later; the run is then `cancelled`.
-    `processes` is where the steps run, by default what `processes_for` gives; it is closed at the end. `located`
-    is as `take_snapshots` takes it.
+    `processes` is where the steps run, by default what `processes_for` gives; it is closed at the end. `origin` is
+    what the run was started with, for its record. `located` is as `take_snapshots` takes it.
 
     Raises ProjectError for files that cannot be run from, UsageError for a step that is not there, RunError for one
     that cannot be chosen or a disk that cannot be written.
@@ -68,8 +71,10 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
             with suppress(OSError):
                 clear_unfinished(layout)
             run = new_run(layout, experiment or plan.pipeline.experiment, dict(parameters or {}))
+            run = replace(run, origin=origin or Origin(), settings=settings_of(plan))
             warm = os.environ.get("AZML_LOCAL_PROCESS") != "spawn"
             site = Site(layout, plan, run, contents, virtual, dict(os.environ), warm)
+            given = with_differences(site, given)
             scheduler = Scheduler(site, snapshots, given, selection, place, on_event)
             return scheduler.run(jobs or _processors(), tick, grace, remarks)
     except OSError as error:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from azml_tasks.local.foreground import Clock, Due, due
 from azml_tasks.local.layout import Layout
-from azml_tasks.local.record import RunRecord
+from azml_tasks.local.provenance import shown_settings
+from azml_tasks.local.record import Origin, RunRecord
 from azml_tasks.local.runner import run_pipeline
 from azml_tasks.overrides import override
 from azml_tasks.runs.events import Listener
@@ -39,13 +40,15 @@ def run_when_due(
     layout = Layout.of(project.directory)
     for moment in islice(due(schedule, layout.datastores, clock), most):
         yield moment
-        pipeline = override(project.pipeline, _settings(schedule, moment))
+        settings = _settings(schedule, moment)
+        pipeline = override(project.pipeline, settings)
         record = run_pipeline(
             plan(pipeline),
             project.directory,
             parameters=pipeline.pipeline_parameters,
             on_event=on_event,
             tick=tick,
+            origin=Origin(project.target or "", ("invoke", "schedules.run"), shown_settings(settings)),
             located=project.problem,
         )
         yield Ran(moment, record)

@@ -6,13 +6,23 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from azml_tasks.errors import shortened
+from azml_tasks.model.written import WrittenFloat, WrittenInt
 
 T = TypeVar("T")
 
 Scalar = str | bool | int | float
+
+
+def _as_written(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    # Pydantic makes a plain number of it.
+    return value if isinstance(value, (WrittenInt, WrittenFloat)) else validate(value)
+
+
+# A scalar that a script receives as text.
+Argument = Annotated[Scalar, WrapValidator(_as_written)]
 # YAML gives lists; the model holds tuples. Strictness still applies to the items.
 Sequence = Annotated[tuple[T, ...], Field(strict=False)]
 Config = Mapping[str, Any]

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from azml_tasks.model.auth import Auth, Method
-from azml_tasks.model.base import Model, Scalar
+from azml_tasks.model.base import Argument, Model
 from azml_tasks.model.compute import Compute
 from azml_tasks.model.dataset import Dataset
 from azml_tasks.model.datastore import Datastore
@@ -41,7 +41,7 @@ class Pipeline(Model):
     description: str | None = Field(None, description="Stored with each run.")
     tags: Mapping[str, str] = Field({}, description="Stored with each run.")
     continue_on_step_failure: bool = Field(False, description="Whether steps that do not need a failed one go on.")
-    pipeline_parameters: Mapping[ParameterName, Scalar] = Field(
+    pipeline_parameters: Mapping[ParameterName, Argument] = Field(
         {}, description="Name: default. Whoever launches the published pipeline may give other values."
     )
     env_name: str | None = Field(None, description="Environment of every step that names none.")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from azml_tasks.errors import shortened
-from azml_tasks.model.base import Config, Model, Scalar, Sequence
+from azml_tasks.model.base import Argument, Config, Model, Sequence
 from azml_tasks.model.names import (
     ArgumentName,
     ComputeName,
@@ -85,7 +85,7 @@ class Step(Model):
     output_folders: Mapping[ArgumentName, OutputFolder] | None = Field(
         None, description="The arguments that name an output folder. By default --output-folder; [] passes none."
     )
-    arguments: Mapping[str, Scalar] | Sequence[Scalar] = Field(
+    arguments: Mapping[str, Argument] | Sequence[Argument] = Field(
         (),
         description="Further arguments, as a mapping or a list; `${{ parameters.name }}` takes a pipeline parameter.",
     )

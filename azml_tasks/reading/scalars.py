@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from azml_tasks.model.written import WrittenFloat, WrittenInt
+
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
@@ -33,6 +35,16 @@ def plain_scalar(text: str) -> Scalar:
     if first in "0123456789+-." and len(text) < _LONGEST_NUMBER:
         return _number(text)
     return text
+
+
+def written_scalar(text: str) -> Scalar:
+    """Return what an unquoted scalar stands for; a decimal number keeps the text that it is written as."""
+    value = plain_scalar(text)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or str(value) == text:
+        return value
+    if isinstance(value, int):
+        return WrittenInt(text) if _INT.fullmatch(text) else value
+    return WrittenFloat(text) if _FLOAT.fullmatch(text) else value
 
 
 def _number(text: str) -> Scalar:

@@ -47,17 +47,18 @@ class Node:
     """A value and the line where it starts.
 
     `value` is a scalar, a list of nodes, or a mapping of key to node; `key_lines` holds the lines of a mapping's keys.
-    `plain` tells a scalar without quotes, `size` how many values the node holds with itself, `length` how many
-    characters their texts have, `height` how deep they are nested.
+    `plain` tells a scalar without quotes, `text` how a number is written, `size` how many values the node holds with
+    itself, `length` how many characters their texts have, `height` how deep they are nested.
     """
 
-    __slots__ = ("height", "key_lines", "length", "line", "plain", "size", "value")
+    __slots__ = ("height", "key_lines", "length", "line", "plain", "size", "text", "value")
 
     def __init__(self, value: object, line: int, key_lines: dict[str, int] | None = None, plain: bool = False) -> None:
         self.value = value
         self.line = line
         self.key_lines = _NO_KEYS if key_lines is None else key_lines
         self.plain = plain
+        self.text = ""
         self.size = 1
         self.length = len(value) if isinstance(value, str) else 0
         self.height = 0
@@ -187,7 +188,10 @@ class _Composer:
         # The C parser gives '' for the style of a plain scalar, the Python one None.
         if event.style or event.tag is not None:
             return Node(text, _line(event))
-        return Node(plain_scalar(text), _line(event), plain=True)
+        node = Node(plain_scalar(text), _line(event), plain=True)
+        if isinstance(node.value, (int, float)):
+            node.text = text
+        return node
 
     def _text(self, event: yaml.ScalarEvent) -> str:
         if event.tag not in (None, "!", _STR_TAG):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from azml_tasks.reading.scalars import plain_scalar
+from azml_tasks.reading.scalars import plain_scalar, written_scalar
 from azml_tasks.reading.tree import Node, Path
 from azml_tasks.reading.variables import VariableError, resolve
 from azml_tasks.secrets import is_secret
@@ -56,10 +56,10 @@ class Values:
             return [self._value(item, (*path, place)) for place, item in enumerate(value)]
         if isinstance(value, str) and "$" in value and not _is_secret(path):
             return self._text(node, value, path)
-        return value
+        return written_scalar(node.text) if node.text and _is_passed_as_text(path) else value
 
     def _text(self, node: Node, text: str, path: Path) -> Any:
-        if _PARAMETER.search(text) and path[:1] + path[2:3] != ("steps", "arguments"):
+        if _PARAMETER.search(text) and not _is_argument(path):
             self.findings.append((path, "${{ ... }} stands for a pipeline parameter, which only arguments take"))
             return text
         try:
@@ -75,7 +75,7 @@ class Values:
         self.missing += (Missing(path, node.line, variable) for variable in resolved.missing)
         if not resolved.used or resolved.missing:
             return resolved.text
-        typed = plain_scalar(resolved.text)
+        typed = (written_scalar if _is_passed_as_text(path) else plain_scalar)(resolved.text)
         value, self.otherwise[path] = (typed, resolved.text) if node.plain else (resolved.text, typed)
         return value
 
@@ -85,6 +85,14 @@ def _secret_sentence(variable: str) -> str:
         f"${{{variable}}} looks like a secret, and what stands here is stored with the run; "
         f"a script reads it with run.get_secret('{variable}')"
     )
+
+
+def _is_argument(path: Path) -> bool:
+    return path[:1] + path[2:3] == ("steps", "arguments")
+
+
+def _is_passed_as_text(path: Path) -> bool:
+    return _is_argument(path) or path[:1] == ("pipeline_parameters",)
 
 
 def _is_secret(path: Path) -> bool:

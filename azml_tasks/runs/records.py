@@ -72,6 +72,18 @@ class RunRecord(Generic[Step_co]):
     def __getitem__(self, key: str) -> Step_co:
         return next(step for step in self.steps if step.key == key)
 
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return what was logged on the run itself, as by `run.parent.log`, in its order."""
+        return []
+
+    def origin_lines(self) -> list[str]:
+        """Return lines that tell what it was started with, where that is not what the file says."""
+        return []
+
+    def recorded_tags(self) -> Mapping[str, str | None]:
+        """Return the tags of the run itself."""
+        return {}
+
     @property
     def seconds(self) -> float | None:
         """How long it ran, so far when it still runs."""

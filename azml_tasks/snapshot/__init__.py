@@ -6,7 +6,7 @@ from azml_tasks.snapshot.imports import READ_AT_IMPORT
 from azml_tasks.snapshot.include import without_repeats
 from azml_tasks.snapshot.package_hint import missing_module, package_hint
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
-from azml_tasks.snapshot.take import Locate, take_snapshots
+from azml_tasks.snapshot.take import Locate, step_with_words, take_snapshots, with_words
 
 __all__ = [
     "READ_AT_IMPORT",
@@ -21,6 +21,8 @@ __all__ = [
     "missing_module",
     "module_hint",
     "package_hint",
+    "step_with_words",
     "take_snapshots",
+    "with_words",
     "without_repeats",
 ]

@@ -14,7 +14,7 @@ from typing import TypeVar
 from azml_tasks.errors import MOST_SUGGESTIONS, Problem
 from azml_tasks.snapshot.ignore import IgnoreFile, files_under, is_never_sent
 from azml_tasks.snapshot.import_folders import import_folders
-from azml_tasks.snapshot.imports import SourceFiles
+from azml_tasks.snapshot.imports import SourceFile, SourceFiles
 from azml_tasks.snapshot.include import included, is_inside
 from azml_tasks.snapshot.limits import over_the_limits
 from azml_tasks.snapshot.links import RealPaths
@@ -119,6 +119,8 @@ class _Assembly:
         self._files: dict[str, str] = {}
         self._imported: frozenset[str] = frozenset()
         self._tunes = False
+        self._reads_argv = False
+        self._parses_arguments = False
         self.findings: list[Finding] = []
 
     def add_imports(self) -> None:
@@ -126,7 +128,7 @@ class _Assembly:
         closure = self._closure(self._script.file)
         for file, source in closure.files.values():
             self._add_imported(file, ("script_name",) if file == self._script.file else ())
-            self._tunes |= source.tunes
+            self._look_at(source)
             if source.error:
                 message = f"Python {platform.python_version()} cannot read this file: {source.error}"
                 self._find((), file.path, message, source.line)
@@ -147,7 +149,7 @@ class _Assembly:
                     # What cannot be parsed here may be meant for something else than Python's import.
                     for reached, source in self._closure(file).files.values():
                         self._add_imported(reached)
-                        self._tunes |= source.tunes
+                        self._look_at(source)
 
     def add_directory(self) -> None:
         """Add all of the script's directory less what its .amlignore leaves out."""
@@ -176,7 +178,13 @@ class _Assembly:
             outside=self._imported - sys.stdlib_module_names,
             standard=self._imported & sys.stdlib_module_names,
             tunes=self._tunes,
+            splits_arguments=self._reads_argv and not self._parses_arguments,
         )
+
+    def _look_at(self, source: SourceFile) -> None:
+        self._tunes |= source.tunes
+        self._reads_argv |= source.reads_argv
+        self._parses_arguments |= source.parses_arguments
 
     def _closure(self, file: Located) -> Closure:
         closure = Closure(self._builder.modules(self._script), self._builder.sources)

@@ -19,6 +19,10 @@ READ_AT_IMPORT = (
 _READ_AT_IMPORT = re.compile(rf"\b(?:{'|'.join(READ_AT_IMPORT)})[A-Z]".encode())
 
 
+# argparse's own, and those that are built upon it: HfArgumentParser, jsonargparse.ArgumentParser, ArgParser.
+_PARSER = re.compile(rb"Arg(?:ument)?Parser")
+
+
 @dataclass(frozen=True)
 class Import:
     """One import: `from ..module import name` has level 2; `names` is empty for a plain `import module`."""
@@ -33,7 +37,8 @@ class SourceFile:
     """The imports of one file, or why it cannot be read; `line` counts from 1, 0 is the file as a whole.
 
     `exports` holds the names in a literal `__all__`, which `from package import *` imports. `tunes` says whether it
-    names a variable that libraries read as they are imported, and so may set it before.
+    names a variable that libraries read as they are imported, and so may set it before, `reads_argv` whether it
+    reads `sys.argv`, and `parses_arguments` whether it names a parser of arguments.
     """
 
     imports: tuple[Import, ...] = ()
@@ -41,6 +46,8 @@ class SourceFile:
     error: str | None = None
     line: int = 0
     tunes: bool = False
+    reads_argv: bool = False
+    parses_arguments: bool = False
 
 
 class SourceFiles:
@@ -79,7 +86,13 @@ def parse(source: bytes) -> SourceFile:
     found = [item for statement in _statements(tree) for item in _imported_by(statement)]
     if b"import_module" in source or b"__import__" in source:
         found += _dynamic(tree)
-    return SourceFile(tuple(dict.fromkeys(found)), _exports(tree), tunes=bool(_READ_AT_IMPORT.search(source)))
+    return SourceFile(
+        tuple(dict.fromkeys(found)),
+        _exports(tree),
+        tunes=bool(_READ_AT_IMPORT.search(source)),
+        reads_argv=b"argv" in source and any(map(_is_argv, ast.walk(tree))),
+        parses_arguments=any(item.module == "argparse" for item in found) or bool(_PARSER.search(source)),
+    )
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
@@ -111,6 +124,13 @@ def _dynamic(tree: ast.Module) -> Iterator[Import]:
             name = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
             if called in ("import_module", "__import__") and isinstance(name, str) and not name.startswith("."):
                 yield Import(name)
+
+
+def _is_argv(node: ast.AST) -> bool:
+    """Say whether that is `sys.argv`, or `argv` imported from there."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "argv"
+    return isinstance(node, ast.ImportFrom) and any(alias.name == "argv" for alias in node.names)
 
 
 def _exports(tree: ast.Module) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ class Snapshot:
     `hashes` maps the same paths to the SHA-256 of each content and `script` is the path of the script. `outside`
     names the top-level modules that the files import and the project does not have, `standard` those among the
     imported that belong to the standard library. `tunes` says whether one of the files names a variable that
-    libraries read as they are imported.
+    libraries read as they are imported, `splits_arguments` whether they read `sys.argv` without a parser.
     """
 
     script: str
@@ -27,6 +27,7 @@ class Snapshot:
     outside: frozenset[str]
     standard: frozenset[str]
     tunes: bool = False
+    splits_arguments: bool = False
 
     @cached_property
     def digest(self) -> str:

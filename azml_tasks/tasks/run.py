@@ -14,6 +14,7 @@ from azml_tasks.tasks.settings import is_dry, load
 from azml_tasks.tasks.task import SET, TARGET, interruptible, task, with_target
 
 if TYPE_CHECKING:
+    from azml_tasks.local.record import Origin
     from azml_tasks.model import Pipeline
     from azml_tasks.reading import Project
 
@@ -66,11 +67,11 @@ def run(
         _check_azure(project)
     selection: Selected = {"from_step": from_step or None, "only": only or None, "force": force}
     if is_dry(context):
-        _foretell(project, pipeline, selection) if is_local else _name_steps(project)
+        _foretell(project, pipeline, selection, set or ()) if is_local else _name_steps(project)
         return
     write_schema(project.directory)
     if is_local:
-        _run_here(project, pipeline, wanted, selection)
+        _run_here(project, pipeline, wanted, selection, set or ())
     else:
         _run_on_azure(project, set or (), experiment=wanted, force=force, wait=wait)
 
@@ -99,13 +100,20 @@ def _where(project: Project) -> str:
     return f"{project.file.name} {where} (backend azure{target}{default})"
 
 
-def _foretell(project: Project, pipeline: Pipeline, selection: Selected) -> None:
+def _foretell(project: Project, pipeline: Pipeline, selection: Selected, settings: Sequence[str]) -> None:
     """Say what a local run would do with each step, and why."""
     from azml_tasks.local.forecast import forecast
     from azml_tasks.wiring import plan
 
     parameters = pipeline.pipeline_parameters
-    forecasts = forecast(plan(pipeline), project.directory, parameters=parameters, located=project.problem, **selection)
+    forecasts = forecast(
+        plan(pipeline),
+        project.directory,
+        parameters=parameters,
+        origin=_origin(project, None, selection, settings),
+        located=project.problem,
+        **selection,
+    )
     for step in forecasts:
         # The reason for reusing a step says itself that it does.
         reason = step.reason if step.verdict == "reused" else f"{step.verdict}; {step.reason}"
@@ -120,7 +128,27 @@ def _name_steps(project: Project) -> None:
     print(f"would submit {', '.join(snapshots)}")
 
 
-def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, selection: Selected) -> None:
+def _origin(project: Project, experiment: str | None, selection: Selected, settings: Sequence[str]) -> Origin:
+    """Return what a local run is started with, for its record."""
+    from azml_tasks.local.provenance import shown_settings
+    from azml_tasks.local.record import Origin
+
+    changes = shown_settings(settings)
+    flags = {
+        "--target": project.target,
+        "--from-step": selection["from_step"],
+        "--only": selection["only"],
+        "--experiment": experiment,
+    }
+    words = [word for name, value in flags.items() if value for word in (name, value)]
+    words += [word for change in changes for word in ("--set", change)]
+    words += ["--force"] if selection["force"] else []
+    return Origin(project.target or "", ("invoke", "run", *words), changes)
+
+
+def _run_here(
+    project: Project, pipeline: Pipeline, experiment: str | None, selection: Selected, settings: Sequence[str]
+) -> None:
     from azml_tasks.local.processes import processes_for
 
     # First: it warms up while the rest is imported.
@@ -139,6 +167,7 @@ def _run_here(project: Project, pipeline: Pipeline, experiment: str | None, sele
         on_event=progress,
         tick=progress.tick,
         processes=processes,
+        origin=_origin(project, experiment, selection, settings),
         located=project.problem,
         **selection,
     )

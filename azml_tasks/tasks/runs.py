@@ -59,7 +59,7 @@ def list_(context: Context, target: str = "", most: int = 20, experiment: str = 
 
 @task(help={"target": TARGET, "run": RUN})
 def show(context: Context, target: str = "", run: str = "") -> None:
-    """Show a run: its steps, how they ended, and what they logged."""
+    """Show a run: its steps, how they ended, and what was logged and tagged."""
     from azml_tasks.runs.values import metric_lines, value_text
 
     record = _find(context, target, run)
@@ -68,8 +68,14 @@ def show(context: Context, target: str = "", run: str = "") -> None:
         print(f"started {_date(record.started)}")
     if record.url:
         print(record.url)
+    for line in record.origin_lines():
+        print(printable(line))
     for name, value in record.parameters.items():
         print(f"parameter {name} = {value_text(value)}")
+    for name, tag in record.recorded_tags().items():
+        print(printable(f"tag {name}" + ("" if tag is None else f" = {value_text(tag)}")))
+    for line in metric_lines(record.metrics()):
+        print(printable(f"metric {line}"))
     rows = [(step.key, step.status, _span(step.seconds), step.message or step.reason) for step in record.steps]
     print(printable("\n".join(_table([("STEP", "STATUS", "TIME", "WHY"), *rows]))))
     for step in record.steps:

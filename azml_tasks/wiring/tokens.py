@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from azml_tasks.model import Destination
 from azml_tasks.model.base import Scalar
+
+# Only argparse takes `-n=VALUE`; `-nVALUE` means the same everywhere.
+_LETTER = re.compile(r"-[A-Za-z]")
+
+
+def config_text(config: Mapping[str, Any]) -> str:
+    """Return hyperparameters as JSON; a program may give numbers and arrays of numpy.
+
+    Raises TypeError for what is no value of JSON.
+    """
+    return json.dumps(config, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"step_config: {type(value).__name__} is not a value of JSON")
 
 
 @dataclass(frozen=True)
@@ -21,7 +39,20 @@ class ConfigValue:
     @property
     def text(self) -> str:
         """The JSON that follows --config."""
-        return json.dumps(self.value)
+        return config_text(self.value)
+
+
+@dataclass(frozen=True)
+class OptionValue:
+    """An option and its value, which argparse would take for another option if it were a word of its own."""
+
+    name: str
+    value: str
+
+    @property
+    def joined(self) -> str:
+        """Both as one word."""
+        return f"{self.name}{'' if _LETTER.fullmatch(self.name) else '='}{self.value}"
 
 
 @dataclass(frozen=True)
@@ -75,5 +106,5 @@ class DatasetInput:
     mode: Literal["direct", "mount", "download"]
 
 
-Token = str | ConfigValue | ParameterValue | Output | FolderInput | TableInput | DatasetInput
+Token = str | OptionValue | ConfigValue | ParameterValue | Output | FolderInput | TableInput | DatasetInput
 Input = FolderInput | TableInput | DatasetInput

@@ -12,6 +12,7 @@ from azml_tasks.errors import MOST_SUGGESTIONS, did_you_mean, listed, shortened
 from azml_tasks.model import OutputFolder, Pipeline, Step, StepTable
 from azml_tasks.model.base import Scalar
 from azml_tasks.model.names import identifier, input_name_problem
+from azml_tasks.model.written import argument_text, looks_like_option
 from azml_tasks.wiring.order import StepCycleError, in_order
 from azml_tasks.wiring.plan import Plan, StepPlan
 from azml_tasks.wiring.tokens import (
@@ -19,6 +20,7 @@ from azml_tasks.wiring.tokens import (
     DatasetInput,
     FolderInput,
     Input,
+    OptionValue,
     Output,
     ParameterValue,
     TableInput,
@@ -155,8 +157,9 @@ class _Wiring:
         for item in (*tables, *folders, *outputs):
             if item.argument is not None:
                 argv += [item.argument, item]
-        argv += self._arguments(key, step)
-        self._check_repeats(key, step, argv, (*tables, *folders))
+        own = list(self._arguments(key, step))
+        self._check_repeats(key, step, [*argv, *own], (*tables, *folders))
+        argv += _with_option_values(step, own)
         upstream = dict.fromkeys(
             item.output.step for item in (*tables, *folders) if isinstance(item, (FolderInput, TableInput))
         )
@@ -236,7 +239,7 @@ class _Wiring:
         if isinstance(value, str) and (bare := _WITHOUT_DOLLAR.search(value)):
             self._find(path, f"{step}: {bare[0]} is passed as it stands; a pipeline parameter is written ${bare[0]}")
         if not isinstance(value, str) or "${{" not in value:
-            return str(value)
+            return argument_text(value)
         parameters = self.pipeline.pipeline_parameters
         found = _PARAMETER.search(value)
         if not found:
@@ -260,6 +263,31 @@ class _Wiring:
             self._find(("steps", key), f"step '{key}' has two inputs that a run knows as '{name}'")
         for name in _repeated(item.name.lower() for item in self.outputs[key].values()):
             self._find(("steps", key), f"step '{key}' has two outputs that Azure ML knows as '{name}'")
+
+
+def _with_option_values(step: Step, words: list[Token]) -> Iterator[Token]:
+    """Yield the words of the step's own arguments, an option and a value that looks like another one as one token."""
+    raw = step.arguments
+    place = 0
+    while place < len(words):
+        name, value, after = (*words[place : place + 3], *("",) * 3)[:3]
+        # In a list, nothing but a number is sure to be a value, and it may be one of several.
+        is_value = not isinstance(raw, tuple) or (
+            place + 1 < len(raw) and not isinstance(raw[place + 1], str) and (after == "" or _is_option(after))
+        )
+        if is_value and _is_option(name) and isinstance(value, str) and looks_like_option(value):
+            yield OptionValue(str(name), value)
+            place += 2
+        elif isinstance(raw, tuple):
+            yield name
+            place += 1
+        else:
+            yield from (name, value)
+            place += 2
+
+
+def _is_option(word: Token) -> bool:
+    return isinstance(word, str) and word.startswith("-") and "=" not in word
 
 
 def _repeated(items: Iterable[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from azml_tasks.overrides import override
-from azml_tasks.snapshot import SnapshotBuilder
+from azml_tasks.snapshot import SnapshotBuilder, take_snapshots, with_words
 from azml_tasks.wiring import plan
 from tests.azure.projects import line_of_steps, write_project
 
@@ -18,6 +18,7 @@ from azureml.data import OutputFileDatasetConfig
 from azureml.data.azure_storage_datastore import AzureBlobDatastore
 from azureml.data.dataset_consumption_config import DatasetConsumptionConfig
 from azureml.pipeline.core import PipelineParameter
+from azureml.pipeline.core._restclients.aeva.models import Parameter
 from azureml.pipeline.core.graph import Graph
 
 from azml_tasks.azure.staging import stage
@@ -136,6 +137,34 @@ def test_every_kind_of_argument_becomes_the_sdks_object_for_it(tmp_path):
     kept = Values(project.plan, resources()).value(project.plan["prepare"].outputs[0])
     assert (kept.destination[0].name, kept.destination[1]) == ("kept", "runs/{run-id}")
     assert kept._registration.name == "prepared"
+
+
+def test_numbers_and_values_that_look_like_options_are_sent_as_a_local_run_passes_them(tmp_path):
+    project = write_project(
+        tmp_path,
+        """
+        env_name: env
+        compute_name: cpu
+        pipeline_parameters: {low: -2e-5}
+        steps:
+          parsed: {script_name: a.py, arguments: {--low: "${{ parameters.low }}", --shift: -1e-5, --note: "-x"}}
+          by_hand: {script_name: b.py, input_folders: {}, arguments: {--note: "-x"}}
+        """,
+    )
+    (project.directory / "b.py").write_text("import sys\nprint(sys.argv[-1])\n")
+    snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps)
+    spelled = with_words(project.plan, snapshots)
+
+    values = Values(spelled, resources())
+
+    parsed, by_hand = (values.arguments(step) for step in spelled.steps)
+    assert parsed[-3:] == ["--shift", "-0.00001", "--note=-x"]
+    assert by_hand == ["--note", "-x"]
+    (low,) = (value for value in parsed if isinstance(value, PipelineParameter))
+    assert Parameter(name="low", default_value=low.default_value).serialize() == {
+        "Name": "low",
+        "DefaultValue": "-0.00002",
+    }
 
 
 def test_a_steps_keys_reach_its_run_configuration(tmp_path):

@@ -125,6 +125,26 @@ def test_the_steps_of_an_example_get_the_arguments_of_a_local_run(example_, tmp_
         assert [plain(word) for word in arguments] == [plain(word) for word in locally(made, key)]
 
 
+@needs_shell
+def test_numbers_and_values_that_look_like_options_reach_the_script_as_in_a_local_run(tmp_path):
+    text = """\
+pipeline_parameters: {low: -2e-5}
+steps:
+  parsed: {script_name: a.py, arguments: {--low: "${{ parameters.low }}", --shift: -1e-5, --note: "-x"}}
+  by_hand: {script_name: b.py, input_folders: {}, arguments: {--note: "-x"}}
+"""
+    files = documents(project(tmp_path, text, {"a.py": "", "b.py": "import sys\nprint(sys.argv)\n"}))
+
+    words = {job: ran(shown(*_words(files, job)), **values_of(files, job)) for job in ("parsed", "by_hand")}
+
+    assert words["parsed"][-5:] == ["--low", "-0.00002", "--shift", "-0.00001", "--note=-x"]
+    assert words["by_hand"] == ["--note", "-x"]
+
+
+def _words(files: dict[str, Any], job: str) -> list[str]:
+    return files[f"components/{job}.yml"]["command"].split(" ", 2)[2:]
+
+
 def plain(word: str) -> object:
     """Return a word as it can be compared: the object of a JSON text, and no more than the kind of a folder."""
     if word.startswith(("/in", "/out")):

@@ -68,6 +68,49 @@ def test_the_arguments_of_a_step_in_their_order(project):
     }
 
 
+def test_values_that_look_like_options_reach_every_kind_of_script(project):
+    project.pipeline(
+        """
+        pipeline_parameters: {low: -2e-5}
+        steps:
+          parsed:
+            script_name: parsed.py
+            arguments:
+              --shift: -0.00001
+              --scale: -1E-5
+              --least: -.inf
+              --low: ${{ parameters.low }}
+              --note: -x
+              -n: --y z
+          listed: {script_name: parsed.py, arguments: [--shift, -1e-5, --least, -.inf], input_folders: {}}
+          by_hand: {script_name: by_hand.py, arguments: {--note: "-x", --low: -1e-5}, input_folders: {}}
+        """,
+        parsed="""
+            import argparse
+            parser = argparse.ArgumentParser()
+            for option, kind in (("--shift", float), ("--scale", float), ("--least", float), ("--low", float)):
+                parser.add_argument(option, type=kind)
+            for options in (["--note"], ["-n", "--name"], ["--output-folder"]):
+                parser.add_argument(*options)
+            given = vars(parser.parse_args())
+            del given["output_folder"]
+            print(given)
+        """,
+        by_hand="""
+            import sys
+            print(sys.argv[sys.argv.index("--note") + 1], sys.argv[sys.argv.index("--low") + 1])
+        """,
+    )
+
+    run = project.run(parameters=None)
+
+    assert {step.key: project.log(run, step.key) for step in run.steps} == {
+        "parsed": "{'shift': -1e-05, 'scale': -1e-05, 'least': -inf, 'low': -2e-05, 'note': '-x', 'name': '--y z'}\n",
+        "listed": "{'shift': -1e-05, 'scale': None, 'least': -inf, 'low': None, 'note': None, 'name': None}\n",
+        "by_hand": "-x -0.00001\n",
+    }
+
+
 def test_fan_out_and_fan_in_with_several_outputs(project):
     write = """
         import sys

@@ -64,7 +64,7 @@ def test_after_a_run_and_after_an_edit(ahead):
     ]
     assert say(force=True) == [Forecast(key, "runs", "it was asked for") for key in ("one", "two", "three")]
     assert say(only="three") == [
-        Forecast("two", "reused", f"not asked for; its result of {run.id} is taken"),
+        Forecast("two", "reused", f"result of {run.id}; since then its script changed (two.py)"),
         Forecast("three", "runs", "it was asked for"),
     ]
 

@@ -12,7 +12,7 @@ import pytest
 from azml_tasks.local.files import read_json, write_json
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.process import ProcessIdentity
-from azml_tasks.local.record import RunRecord, StepRecord, read_run
+from azml_tasks.local.record import Origin, RunRecord, StepRecord, read_run
 
 
 @pytest.fixture
@@ -50,6 +50,8 @@ def run(tmp_path: Path) -> RunRecord:
         places=places,
         process=ProcessIdentity.own(),
         stopped_by="Ctrl-C",
+        settings={"a/b": {"lr": 0.1}},
+        origin=Origin("dev", ("invoke", "run", "--set", "a/b.lr=0.1"), ("a/b.lr=0.1",)),
     )
     for step in steps[:2]:
         step.save(places)
@@ -69,6 +71,15 @@ def test_a_record_is_read_as_it_was_written(run):
     assert read_run(run.places).where == "on this machine"
 
 
+def test_a_record_of_an_earlier_release_has_no_settings(run):
+    values = read_json(run.places.record)
+    for key in ("settings", "target", "command", "set"):
+        del values[key]
+    write_json(run.places.record, values)
+
+    assert read_run(run.places) == replace(run, settings={}, origin=Origin())
+
+
 def test_the_files_of_a_record_say_by_themselves_what_they_are_about(run):
     own = ProcessIdentity.own()
 
@@ -80,6 +91,10 @@ def test_the_files_of_a_record_say_by_themselves_what_they_are_about(run):
         "started": 1.5,
         "finished": 9.5,
         "parameters": {"alpha": 0.5},
+        "settings": {"a/b": {"lr": 0.1}},
+        "target": "dev",
+        "command": ["invoke", "run", "--set", "a/b.lr=0.1"],
+        "set": ["a/b.lr=0.1"],
         "steps": ["a/b", "c", "d"],
         "process": {"pid": own.pid, "started": own.started},
         "stopped_by": "Ctrl-C",

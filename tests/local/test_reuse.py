@@ -473,7 +473,7 @@ def test_from_step_runs_that_step_and_what_follows_on_what_is_there(three):
     run = three.run(from_step="two")
 
     assert three.statuses(run) == {"one": "reused", "two": "completed", "three": "completed"}
-    assert run["one"].reason == f"not asked for; its result of {three.first.id} is taken"
+    assert run["one"].reason == f"result of {three.first.id}; since then its script changed (one.py)"
     assert three.log(run, "three") == "read: one two \n"
 
 

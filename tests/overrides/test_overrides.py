@@ -230,3 +230,18 @@ def test_a_value_in_place_of_null_that_is_no_yaml_names_the_setting_too():
     assert str(caught.value) == (
         "the value of 'train.x' cannot be read: the '[' in line 1 is not closed, or a ',' is missing"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "passed"),
+    [("-1e-5", "-0.00001"), ("2e-5", "2e-5"), ("0.50", "0.50"), (".5", ".5"), ("3", "3.0"), (".inf", "inf")],
+)
+def test_the_scripts_receive_the_value_of_a_parameter_as_it_is_written(typed, passed):
+    after = override(override(pipeline(), ["alpha=1e-7"]), [f"alpha={typed}"])
+
+    assert str(after.pipeline_parameters["alpha"]) == passed
+
+
+def test_a_parameter_that_was_set_takes_no_other_type():
+    with pytest.raises(OverrideError, match="the pipeline parameter 'rounds' takes a whole number, not '1e-5'"):
+        override(pipeline(), ["rounds=007", "rounds=1e-5"])

@@ -256,3 +256,20 @@ def test_a_builder_takes_a_script_alone_unless_it_is_asked_for_more(project):
     folder = project({"train.py": "", "other.py": ""})
 
     assert list(SnapshotBuilder(folder).build(".", "train.py").files) == ["train.py"]
+
+
+@pytest.mark.parametrize(
+    ("files", "splits"),
+    [
+        ({"a.py": "import sys\nprint(sys.argv[1])\n"}, True),
+        ({"a.py": "from sys import argv\nprint(argv[1])\n"}, True),
+        ({"a.py": "import sys as s\nprint(s.argv[1])\n"}, True),
+        ({"a.py": "import argparse, sys\nargparse.ArgumentParser().parse_args(sys.argv[1:])\n"}, False),
+        ({"a.py": "import sys, options\nprint(sys.argv)\n", "options.py": "import argparse\n"}, False),
+        ({"a.py": "import sys\nfrom transformers import HfArgumentParser\nprint(len(sys.argv))\n"}, False),
+        ({"a.py": "import click\n"}, False),
+        ({"a.py": "# sys.argv\nprint('sys.argv')\n"}, False),
+    ],
+)
+def test_a_snapshot_says_whether_its_scripts_split_their_arguments_themselves(project, files, splits):
+    assert build_snapshot(project(files), ".", "a.py").splits_arguments is splits

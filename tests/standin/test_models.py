@@ -73,6 +73,7 @@ def test_a_run_registers_its_own_files(step: Step) -> None:
         run = Run.get_context()
         os.makedirs("outputs/model")
         open("outputs/model/weights", "w").write("w")
+        run.upload_folder("outputs/model", "outputs/model")
         model = run.register_model("churn", "outputs/model", tags={"a": "b"})
         print(model.id, model.run_id, model.run is run, model.experiment_name)
         run.upload_file("pkl", "outputs/model/weights")

@@ -290,3 +290,68 @@ def test_what_only_azure_can_do_is_refused_in_a_sentence(step: Step) -> None:
         "TabularDatasetFactory.from_sql_query is not possible here: a local run never reaches Azure",
         "this call of the Azure SDK is not possible here: a local run never reaches Azure",
     ]
+
+
+def test_a_script_that_imports_pipeline_run_gets_its_pipelines_run_and_steps_as_such(step: Step) -> None:
+    other = step.run_dir / "steps/prepare"
+    (other / "outputs/prepare_output_folder").mkdir(parents=True)
+    (other / "outputs/prepare_output_folder/rows.csv").write_text("a\n")
+    (other / "record.json").write_text(json.dumps({"status": "completed", "producer": ""}))
+    (other / "log.txt").write_text("printed\n")
+    step.context["step_names"] = {"prepare": "Prepare the data", "train": "Train the model"}
+    script = """
+        import json
+        from azureml.core import Run
+        from azureml.pipeline.core import PipelineRun, StepRun
+        from azureml.pipeline.core.run import StepRun as Same
+
+        run = Run.get_context()
+        pipeline = PipelineRun(run.experiment, run.parent.id)
+        pipeline.log("best", 1)
+        (prepare,) = pipeline.find_step_run("Prepare the data")
+        (train,) = pipeline.find_step_run("Train the model")
+        refused = []
+        for call in (pipeline.complete, pipeline.fail, pipeline.child_run, prepare.child_run,
+                     lambda: PipelineRun(run.experiment, run.id), lambda: prepare.get_output("nothing"),
+                     pipeline.get_graph, pipeline.wait_for_completion):
+            try:
+                call()
+            except Exception as error:
+                refused.append(f"{type(error).__name__}: {error}")
+        print(json.dumps({
+            "kinds": [isinstance(run.parent, PipelineRun), type(prepare) is StepRun is Same, train is run],
+            "ids": [pipeline.id, PipelineRun.get(None, "churn-7").id, prepare.pipeline_run_id],
+            "steps": [s.name for s in pipeline.get_steps()],
+            "status": [pipeline.get_status(), prepare.get_status(), run.get_status()],
+            "log": [prepare.get_stdout_log(), prepare.get_stderr_log()],
+            "outputs": list(prepare.get_outputs()),
+            "copied": prepare.get_output_data("prepare_output_folder").download("copy"),
+            "content": open("copy/rows.csv").read(),
+            "metrics": run.parent.get_metrics(),
+            "refused": refused,
+        }))
+    """
+
+    assert step.answers(script) == {
+        "kinds": [True, True, True],
+        "ids": ["churn-7", "churn-7", "churn-7"],
+        "steps": ["Prepare the data", "Train the model"],
+        "status": ["Running", "Finished", "Running"],
+        "log": ["printed\n", ""],
+        "outputs": ["prepare_output_folder"],
+        "copied": 1,
+        "content": "a\n",
+        "metrics": {"best": 1},
+        "refused": [
+            "NotImplementedError: a pipeline's run completes by itself; complete() is not supported",
+            "NotImplementedError: a pipeline's run fails by itself; fail() is not supported",
+            "NotImplementedError: a pipeline's run takes no child run; "
+            "Run.get_context().child_run() starts one of the step's own run",
+            "NotImplementedError: a step's run takes no child run; "
+            "Run.get_context().child_run() starts one of the step's own run",
+            "UserErrorException: 'churn-7_train' is not the run of a pipeline; that is 'churn-7'",
+            "ValueError: the step has no output 'nothing'; it has prepare_output_folder",
+            "LocalRunException: PipelineRun.get_graph is not possible here: a local run never reaches Azure",
+            "UserErrorException: the run 'churn-7' goes on, and a step of a local run cannot wait for it",
+        ],
+    }

@@ -31,10 +31,10 @@ TRY = """
 """
 
 
-def test_without_the_sdk_each_import_says_what_to_install(step: Step) -> None:
+def test_outside_of_a_run_without_the_sdk_each_import_says_what_to_install(step: Step) -> None:
     imports = [
-        "import azureml.pipeline",
         "from azureml.pipeline.core import Pipeline",
+        "import azureml.pipeline.steps",
         "from azureml.core import Run, ScriptRunConfig",
         "from azureml.core import authentication",
         "from azureml.core.authentication import ServicePrincipalAuthentication",
@@ -48,9 +48,9 @@ def test_without_the_sdk_each_import_says_what_to_install(step: Step) -> None:
         "from azureml.core import Webservice",
     ]
 
-    assert step.run(TRY % (imports,), WITHOUT_PACKAGES).splitlines() == [
-        f"ModuleNotFoundError: azureml.pipeline is not part of a local run; {INSTALL}{PYTHON}",
-        f"ModuleNotFoundError: azureml.pipeline is not part of a local run; {INSTALL}{PYTHON}",
+    assert step.run(TRY % (imports,), WITHOUT_PACKAGES, in_run=False).splitlines() == [
+        f"ImportError: azureml.pipeline.core.Pipeline is not part of a local run; {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.pipeline.steps is not part of a local run; {INSTALL}{PYTHON}",
         f"ImportError: azureml.core.ScriptRunConfig is not part of a local run; {INSTALL}{PYTHON}",
         f"ModuleNotFoundError: azureml.core.authentication is not part of a local run; {INSTALL}{PYTHON}",
         f"ModuleNotFoundError: azureml.core.authentication is not part of a local run; {INSTALL}{PYTHON}",
@@ -89,6 +89,8 @@ def test_every_name_of_a_local_run_can_be_imported_in_every_way(step: Step) -> N
         "from azureml.data.file_dataset import FileDataset",
         "from azureml.data.tabular_dataset import TabularDataset",
         "from azureml.exceptions import AzureMLException, UserErrorException, WebserviceException",
+        "from azureml.pipeline.core import PipelineRun, PortDataReference, StepRun, StepRunOutput",
+        "from azureml.pipeline.core.run import PipelineRun, StepRun, StepRunOutput",
         "scope = {}; exec('from azureml.core import *', scope); scope['Run'], scope['Model']",
         "hasattr(azureml.core, 'nothing') and 1 / 0",
     ]
@@ -190,6 +192,7 @@ def test_beside_the_sdk_a_script_keeps_the_local_run_and_the_sdk_its_own(step: S
         from azureml.core.run import Run as SameRun
         from azureml.core.runconfig import RunConfiguration
         from azureml.data import OutputFileDatasetConfig, TabularDataset
+        from azureml.core.script_run import ScriptRun
         from azureml.pipeline.core import Pipeline, PipelineParameter, StepRun
         from azureml.pipeline.steps import PythonScriptStep
 
@@ -203,11 +206,12 @@ def test_beside_the_sdk_a_script_keeps_the_local_run_and_the_sdk_its_own(step: S
         run.log("loss", 1)
         run.input_datasets["customers"].register(ws, "again")
         print(run.id, Run is SameRun is azureml.core.Run, Model is SameModel, Run.__module__)
-        print(StepRun.get_context() is run, issubclass(StepRun, Run), StepRun.__mro__[1].__module__)
+        print(ScriptRun.get_context() is run, issubclass(ScriptRun, Run), ScriptRun.__mro__[1].__module__)
+        print(issubclass(StepRun, Run))
         print(Dataset.get_by_name(ws, "again").name, isinstance(ws.datasets["again"], TabularDataset))
         print(run.get_environment().name)
         try:
-            StepRun(run.experiment, "x", "pipeline", "node")
+            ScriptRun(run.experiment, "x")
         except Exception as error:
             print(error)
     """)
@@ -215,6 +219,7 @@ def test_beside_the_sdk_a_script_keeps_the_local_run_and_the_sdk_its_own(step: S
     assert printed.splitlines() == [
         "churn-7_train True True azml_local.run",
         "True False azureml.core.run",
+        "True",
         "again True",
         "churn-env",
         "this call of the Azure SDK is not possible here: a local run never reaches Azure",

@@ -24,6 +24,10 @@ CLASSES = {
     "files.FileDataset": "azureml.data.FileDataset",
     "model.Model": "azureml.core.Model",
     "offline._OfflineRun": "azureml.core.run._OfflineRun",
+    "pipeline_run.PipelineRun": "azureml.pipeline.core.PipelineRun",
+    "pipeline_run.PortDataReference": "azureml.pipeline.core.PortDataReference",
+    "pipeline_run.StepRun": "azureml.pipeline.core.StepRun",
+    "pipeline_run.StepRunOutput": "azureml.pipeline.core.StepRunOutput",
     "run.Run": "azureml.core.Run",
     "run._SubmittedRun": "azureml.core.run._SubmittedRun",
     "secrets.Keyvault": "azureml.core.Keyvault",
@@ -33,7 +37,11 @@ CLASSES = {
 # What the SDK sets in its constructors, where the stand-in computes it.
 ATTRIBUTES = {"Model": {"datasets", "run", "sample_input_dataset", "sample_output_dataset"}}
 # Ours alone: scripts get a datastore by its name and never make one.
-OWN = {"AzureBlobDatastore": {"__init__", "local_path"}}
+OWN = {
+    "AzureBlobDatastore": {"__init__", "local_path"},
+    "PortDataReference": {"__init__"},
+    "StepRunOutput": {"__init__"},
+}
 
 
 def found(path: str) -> type:

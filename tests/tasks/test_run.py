@@ -310,11 +310,110 @@ def test_runs_show_tells_all_that_was_logged_and_on_whose_results_it_stands(sums
     shown = re.sub(r"\d+\.\d+ s", "TIME", told(sums("runs.show").out))
     assert shown.splitlines()[3:] == [
         "STEP    STATUS     TIME    WHY",
-        "first   reused             not asked for; its result of RUN is taken",
+        "first   reused             result of RUN; since then its script changed (add.py)",
         "second  completed  TIME  it was asked for",
         "first: total = 1",
         "second: acc = 0.0, 0.5, 1.0",
         "second: point = {x: 0, is_last: false}, ... {x: 2, is_last: true} (3 values)",
+    ]
+
+
+def test_runs_show_tells_what_the_steps_logged_and_tagged_on_their_parent(sums: Invoke) -> None:
+    sums.write(
+        "add.py",
+        """
+        from azureml.core import Run
+        run = Run.get_context()
+        run.parent.log("accuracy", 0.75)
+        run.parent.log("accuracy", 0.8)
+        run.parent.tag("deploy")
+        run.parent.set_tags({"best": "no", "gone": "x"})
+        run.parent.tag("best", "yes")
+        run.parent.remove_tags("gone")
+        run.log("own", 1)
+        """,
+    )
+    sums("run", "--only", "first")
+
+    assert told(sums("runs.show").out).splitlines()[2:-3] == [
+        "parameter alpha = 0.5",
+        "tag deploy",
+        "tag best = yes",
+        "metric accuracy = 0.75, 0.8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "second", "line"),
+    [
+        ({}, (), "not asked for; its result of RUN is taken"),
+        ({"add: 1}": "add: 5}"}, (), "result of RUN, made with add=1; the file says 5"),
+        ({"add: 1}": "sub: 1}"}, (), "result of RUN, made with no sub and add=1; the file says sub=1 and no add"),
+        ({}, ("--target", "big"), "result of RUN, made with add=1; the file says 1000"),
+        ({}, ("--set", "first.add=7"), "result of RUN, made with add=1; --set says 7"),
+        (
+            {"first: {script_name: add.py": "first: {script_name: more.py"},
+            (),
+            "result of RUN; since then its script is now more.py",
+        ),
+    ],
+)
+def test_a_step_alone_names_how_the_result_that_it_builds_on_differs_from_today(
+    sums: Invoke, changes: dict[str, str], second: tuple[str, ...], line: str
+) -> None:
+    sums("run")
+    text = PIPELINE
+    for before, after in changes.items():
+        text = text.replace(before, after)
+    sums.write("pipeline.yaml", text)
+    sums.write("more.py", SCRIPT)
+
+    dry = told(sums("--dry", "run", "--only", "second", *second).out)
+    real = told(sums("run", "--only", "second", *second).out)
+    shown = re.sub(" +", " ", told(sums("runs.show").out))
+
+    assert [text.splitlines()[place].removeprefix("first: ") for text, place in ((dry, 1), (real, 2))] == [line] * 2
+    assert f"first reused {line}\n" in shown
+
+
+def test_a_step_alone_names_a_result_that_came_from_set_of_a_failed_run_and_of_an_older_script(sums: Invoke) -> None:
+    sums.write("fail.py", "raise SystemExit(3)")
+    sums.write("pipeline.yaml", PIPELINE.replace("third: {script_name: add.py", "third: {script_name: fail.py"))
+    sums("run", "--set", "first.add=5", "--set", "alpha=0.7")
+    sums.write("add.py", SCRIPT + "    print('older')\n")
+
+    line = told(sums("--dry", "run", "--from-step", "second").out).splitlines()[1]
+
+    assert line == (
+        "first: result of RUN, made with add=5; the file says 1; add came from --set; "
+        "since then its script changed (add.py); that run failed"
+    )
+
+
+def test_the_record_of_a_run_keeps_what_it_was_started_with_but_no_secret(sums: Invoke) -> None:
+    sums.write("pipeline.yaml", PIPELINE.replace("{add: 10}", "{add: 10, api_token: none, opt: {lr: 0.1}}"))
+    sums("run", "--target", "big", "--set", "second.api_token=hush-hush", "--set", "second.opt.lr=1e-5", "--force")
+
+    (record,) = sums.folder.glob(".azml/runs/*/run.json")
+    values = json.loads(record.read_text())
+
+    assert {key: values[key] for key in ("settings", "target", "command", "set")} == {
+        "settings": {
+            "first": {"add": 1000},
+            "second": {"add": 10, "api_token": "***", "opt": {"lr": 1e-5}},
+            "third": {"add": 100},
+        },
+        "target": "big",
+        "command": [
+            *("invoke", "run", "--target", "big", "--set", "second.api_token=***", "--set", "second.opt.lr=1e-5"),
+            "--force",
+        ],
+        "set": ["second.api_token=***", "second.opt.lr=1e-5"],
+    }
+    assert told(sums("runs.show").out).splitlines()[2:5] == [
+        "target big",
+        "set second.api_token=***",
+        "set second.opt.lr=1e-5",
     ]
 
 

@@ -11,6 +11,7 @@ from azml_tasks.wiring import (
     ConfigValue,
     DatasetInput,
     FolderInput,
+    OptionValue,
     Output,
     ParameterValue,
     Plan,
@@ -27,18 +28,20 @@ def argv(plan: Plan) -> dict[str, list[str]]:
 
 def shown(token: Token) -> str:
     match token:
-        case str():
-            return token
+        case OptionValue():
+            return f"{token.name}|{token.value}"
         case ConfigValue():
             return token.text
         case ParameterValue():
             return f"parameter {token.name}={token.default}"
         case Output():
             return f">{token.step}{token.argument}"
-        case FolderInput() | TableInput():
-            return f"<{token.output.step}{token.output.argument}"
-        case DatasetInput():
-            return f"<{token.dataset}"
+    assert isinstance(token, FolderInput | TableInput | DatasetInput | str)
+    return token if isinstance(token, str) else f"<{source(token)}"
+
+
+def source(item: FolderInput | TableInput | DatasetInput) -> str:
+    return item.dataset if isinstance(item, DatasetInput) else f"{item.output.step}{item.output.argument}"
 
 
 def upstream(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -312,7 +315,7 @@ steps:
             *("--in", "<a--output-folder"),
             *("--out", ">b--out"),
             *("--alpha", "parameter alpha=0.5"),
-            *("--flag", "True", "--rate", "2e-05", "--n", "3", "--t", "x"),
+            *("--flag", "True", "--rate", "2e-5", "--n", "3", "--t", "x"),
         ],
         "c": [
             *("--input-folder", "<b--out"),
@@ -419,3 +422,110 @@ steps:
         [],
     ]
     assert [item.name for item in first["b"].inputs] == ["t_1", "b_x"]
+
+
+# argparse before Python 3.14 takes a negative number with an exponent, and one without a digit after its point, for an
+# option (https://github.com/python/cpython/issues/105712, https://github.com/python/cpython/issues/155339).
+NUMBERS = {
+    "-0.00001": "-0.00001",
+    "0.00001": "0.00001",
+    "-1e-5": "-0.00001",
+    "1e-5": "1e-5",
+    "+1e-5": "+1e-5",
+    "-1E+5": "-100000.0",
+    "-1.5e20": "-150000000000000000000",
+    "-2.50": "-2.50",
+    ".5": ".5",
+    "-.5": "-.5",
+    "5.": "5.",
+    "-5.": "-5.0",
+    "1.0": "1.0",
+    "1": "1",
+    "-7": "-7",
+    "007": "007",
+    "+7": "+7",
+    "0x10": "16",
+    "0o17": "15",
+    "1_000": "1_000",
+    "123456789012345678901234567890": "123456789012345678901234567890",
+    "-0": "-0",
+    "-0.0": "-0.0",
+    "1e400": "1e400",
+    ".inf": "inf",
+    ".nan": "nan",
+    "true": "True",
+}
+
+
+@pytest.mark.parametrize(("written", "passed"), NUMBERS.items())
+def test_a_number_is_passed_as_it_is_written_in_the_words_of_argparse(load, written, passed):
+    text = f"""\
+pipeline_parameters: {{p: {written}}}
+steps:
+  a: {{script_name: a.py, arguments: {{--shift: {written}}}, output_folders: []}}
+  b: {{script_name: a.py, arguments: [--shift, {written}], output_folders: []}}
+  c: {{script_name: a.py, arguments: {{--shift: "${{{{ parameters.p }}}}"}}}}
+"""
+
+    assert argv(load(text).plan) == {
+        "a": ["--shift", passed],
+        "b": ["--shift", passed],
+        "c": ["--shift", f"parameter p={passed}"],
+    }
+
+
+def test_a_number_from_a_variable_is_passed_as_the_variable_has_it(load):
+    text = """\
+steps:
+  a:
+    script_name: a.py
+    arguments:
+      --shift: ${SHIFT}
+      --text: v${SHIFT}
+"""
+
+    plan = load(text, SHIFT="-0.000010").plan
+
+    assert argv(plan) == {"a": ["--shift", "-0.000010", "--text", "v-0.000010"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ('{--note: "-x"}', ["--note|-x"]),
+        ('{--note: "--no"}', ["--note|--no"]),
+        ('{-n: "-x y"}', ["-n|-x y"]),
+        ("{--low: -.inf, --high: .inf}", ["--low|-inf", "--high", "inf"]),
+        ('{--low: "-1e-5"}', ["--low|-1e-5"]),
+        ('{--low: "-1"}', ["--low", "-1"]),
+        ('{--file: "-"}', ["--file", "-"]),
+        ('{note: "-x"}', ["note", "-x"]),
+        ('{--note: "x-y"}', ["--note", "x-y"]),
+        ("[--low, -.inf]", ["--low|-inf"]),
+        ("[--low, -.inf, --high, 1]", ["--low|-inf", "--high", "1"]),
+        ("[--both, -.inf, 1]", ["--both", "-inf", "1"]),
+        ("[--flag, -v]", ["--flag", "-v"]),
+        ("[--low=2, -.inf]", ["--low=2", "-inf"]),
+        ("[-.inf]", ["-inf"]),
+    ],
+)
+def test_a_value_that_argparse_would_take_for_an_option_belongs_to_its_own(load, arguments, words):
+    assert argv(load(f"steps: {{a: {{script_name: a.py, arguments: {arguments}}}}}").plan) == {"a": words}
+
+
+def test_the_numbers_of_a_step_s_config_stay_numbers_of_json(load):
+    text = "steps: {a: {script_name: a.py, step_config: {a: -0.00001, b: +1e-5, c: .5, d: 007, e: [1.50]}}}"
+
+    assert argv(load(text).plan) == {"a": ["--config", '{"a": -1e-05, "b": 1e-05, "c": 0.5, "d": 7, "e": [1.5]}']}
+
+
+def test_numpy_in_the_config_of_a_program_is_plain_json():
+    numpy = pytest.importorskip("numpy")
+    config = {"lr": numpy.float32(0.5), "n": numpy.int64(3), "on": numpy.bool_(True), "sizes": numpy.arange(3)}
+
+    assert ConfigValue("a", config).text == '{"lr": 0.5, "n": 3, "on": true, "sizes": [0, 1, 2]}'
+
+
+def test_what_is_no_value_of_json_is_refused_in_the_config_of_a_program():
+    with pytest.raises(TypeError, match="step_config: set is not a value of JSON"):
+        ConfigValue("a", {"x": {1}}).text  # noqa: B018 - it raises

@@ -56,6 +56,10 @@ class Artifacts:
             path = os.path.join(self._working_dir, *name.split("/"))
         return path if os.path.exists(path) else None
 
+    def is_uploaded(self, name: str) -> bool:
+        """Say whether the run has a file or folder of this name that is not merely among those collected at its end."""
+        return os.path.exists(os.path.join(self.folder, *clean(name).split("/")))
+
     def put(self, name: str, source) -> str:
         """Add a file from a path or a binary stream; a name is used once. Returns where it is."""
         if not isinstance(source, (str, io.IOBase)):

@@ -104,7 +104,7 @@ def register(dataset, workspace, name, description, tags, create_new_version) ->
         "id": definition_id({"name": name, "definition": dataset._definition}),
         "name": name,
         "description": description,
-        "tags": dict(tags or {}),
+        "tags": _texts(tags or {}),
         "definition": _portable(context, dataset._definition),
     }
     folder = _folder(context, name)
@@ -120,6 +120,8 @@ def update(dataset, **more) -> AbstractDataset:
         raise UserErrorException("a dataset is registered before its description or tags are changed")
     path = os.path.join(_folder(here("dataset.update"), registration.name), f"{registration.version}.json")
     changed = {key: value for key, value in more.items() if value is not None}
+    if "tags" in changed:
+        changed["tags"] = _texts(changed["tags"])
     described = records.load(path)
     if described:
         records.write(path, {**described, **changed})
@@ -219,6 +221,11 @@ def _versions(context: Context, workspace, name: str) -> dict[int, AbstractDatas
 @quietly
 def _has_any(context: Context) -> bool:
     return os.path.isdir(_root(context))
+
+
+def _texts(tags: dict) -> dict[str, str | None]:
+    """Return tags as the service keeps them: as texts."""
+    return {key: value if value is None else str(value) for key, value in tags.items()}
 
 
 def _names(context: Context) -> list[str]:

@@ -18,6 +18,7 @@ class Context:
         self.run_id: str = values["run_id"]
         self.step: str = values["step"]
         self.step_name: str = values["step_name"]
+        self.step_names: dict[str, str] = values.get("step_names") or {}
         self.step_run_id: str = values["step_run_id"]
         self.experiment: str = values["experiment"]
         self.tags: dict[str, str] = values.get("tags") or {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import numbers
 
 from . import sources
 from .errors import UserErrorException
@@ -45,7 +46,9 @@ class AbstractDataset:
 
     def _with(self, *step):
         """Return this dataset with one more thing done to its rows or files; it is no registered one."""
-        steps = [*self._definition.get("steps", []), list(step)]
+        from .records import plain
+
+        steps = [*self._definition.get("steps", []), plain(step)]
         return self._create({**self._definition, "steps": steps})
 
     def _files(self) -> list[str]:
@@ -94,16 +97,16 @@ class AbstractDataset:
     @staticmethod
     def get_by_name(workspace, name, version="latest", **kwargs):
         """Return a dataset by its name, and version."""
-        from . import catalog
+        from . import catalog, lineage
 
-        return catalog.get_by_name(workspace, name, version)
+        return lineage.refer_to(catalog.get_by_name(workspace, name, version))
 
     @staticmethod
     def get_by_id(workspace, id, **kwargs):  # noqa: A002
         """Return a dataset by its id, such as the one a dataset argument holds."""
-        from . import catalog
+        from . import catalog, lineage
 
-        return catalog.get_by_id(workspace, id)
+        return lineage.refer_to(catalog.get_by_id(workspace, id))
 
     @staticmethod
     def get_all(workspace):
@@ -152,6 +155,38 @@ class AbstractDataset:
         if self._registration:
             content["registration"] = {"id": self.id, "name": self.name, "version": self.version}
         return f"{type(self).__name__}\n{json.dumps(content, indent=2, default=str)}"
+
+
+def checked_count(count, kind=numbers.Integral):
+    """Return a number of rows or files, which the SDK wants to be a whole one; `take` no other than Python's own."""
+    if not isinstance(count, kind) or isinstance(count, bool) or count < 0:
+        raise ValueError("count must be a positive integer")
+    return count
+
+
+def checked_probability(probability):
+    """Return a probability, which the SDK wants to be a float."""
+    if isinstance(probability, numbers.Integral) or not isinstance(probability, numbers.Real):
+        raise ValueError("probability must be a float, such as 0.5")
+    return probability
+
+
+def checked_percentage(percentage):
+    """Return the share of a split, from 0 to 1."""
+    if percentage < 0.0 or percentage > 1.0:
+        raise ValueError("percentage must be a number between 0.0 and 1.0.")
+    return percentage
+
+
+def checked_seed(seed):
+    """Return the seed; one of its own for a dataset whose script gave none, so that two splits fit together."""
+    if seed is None:
+        import random
+
+        return random.randrange(2**31)  # noqa: S311 - a sample, no secret
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise UserErrorException(f"seed must be a positive integer, not {seed!r}")
+    return seed
 
 
 def definition_id(definition: dict) -> str:

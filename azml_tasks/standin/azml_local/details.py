@@ -18,16 +18,18 @@ def details(run) -> dict:
     """Return a run's details; what only Azure knows is empty."""
     context = here("run.get_details")
     from . import records
+    from .lineage import InputDatasets
 
     fact("compute_name")
     fact("environment_name")
     ended = records.load(run._folder.file("status.json"))
+    known = run._folder.known
     told = {
         "runId": run.id,
         "target": context.compute_name,
         "status": run.status,
         "properties": run.get_properties(),
-        "inputDatasets": [],
+        "inputDatasets": InputDatasets(run),
         "outputDatasets": [],
         "runDefinition": {
             "script": sys.argv[0],
@@ -39,6 +41,8 @@ def details(run) -> dict:
         "logFiles": {},
         "submittedBy": _user(),
     }
+    if "started" in known:
+        told["startTimeUtc"] = records.as_text(known["started"])
     if "time" in ended:
         told["endTimeUtc"] = ended["time"]
     if "error" in ended:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from . import guard, reads, sources, temporary
-from .dataset import AbstractDataset
+from .dataset import AbstractDataset, checked_count, checked_percentage, checked_probability, checked_seed
 from .errors import UserErrorException
 from .formats import copies
 from .refusals import refuses
@@ -41,19 +41,19 @@ class FileDataset(AbstractDataset):
 
     def take(self, count):
         """Keep the first files."""
-        return self._with("take", count)
+        return self._with("take", checked_count(count, int))
 
     def skip(self, count):
         """Leave out the first files."""
-        return self._with("skip", count)
+        return self._with("skip", checked_count(count))
 
     def take_sample(self, probability, seed=None):
         """Keep each file with a probability."""
-        return self._with("sample", probability, _seed(seed), True)
+        return self._with("sample", checked_probability(probability), checked_seed(seed), True)
 
     def random_split(self, percentage, seed=None):
         """Return two datasets: about this share of the files, and the others."""
-        seed = _seed(seed)
+        seed, percentage = checked_seed(seed), checked_percentage(percentage)
         return self._with("sample", percentage, seed, True), self._with("sample", percentage, seed, False)
 
     def _pairs(self) -> list[tuple[str, str]]:
@@ -109,12 +109,6 @@ def _sample(pairs: list, probability: float, seed: int, kept: bool) -> list:
 
     chance = random.Random(seed)  # noqa: S311 - a sample, no secret
     return [pair for pair in pairs if (chance.random() < probability) == kept]
-
-
-def _seed(seed: int | None) -> int:
-    import random
-
-    return random.randrange(2**31) if seed is None else seed  # noqa: S311 - a sample, no secret
 
 
 _STEPS = {

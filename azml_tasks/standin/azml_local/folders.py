@@ -9,6 +9,7 @@ from . import records
 from .artifacts import Artifacts
 from .context import Context, current, did_you_mean
 from .errors import UserErrorException
+from .reads import fact
 
 # Where a step's folder holds what the step did to the pipeline's run.
 ON_PARENT = "on_parent.jsonl"
@@ -80,11 +81,15 @@ class Folder:
         self.note({"artifact": name})
 
     @property
+    def known(self) -> dict:
+        """What the runner has recorded of the run."""
+        return records.load(self._record) if self._record else {}
+
+    @property
     def status(self) -> str:
         """What the runner knows once the run ended, else what the script said of itself, else Running."""
-        known = records.load(self._record).get("status") if self._record else None
         said = records.load(self.file("status.json")).get("status", "Running")
-        return _STATUSES.get(known, said)
+        return _STATUSES.get(self.known.get("status"), said)
 
     def make_child(self, name: str | None, run_id: str | None) -> Folder:
         """Make the folder of a new child run, with a number that no other child has."""
@@ -202,4 +207,6 @@ def _of_other_step(context: Context, run_dir: str, step: str) -> Folder:
     producer = records.load(record).get("producer")
     if producer:
         path = os.path.join(context.runs_dir, producer, "steps", step)
-    return Folder(path, run_id, step, "azureml.StepRun", parent=of_pipeline(context, run_dir), record=record)
+    fact(f"step_names/{step}")
+    name = context.step_names.get(step, step)
+    return Folder(path, run_id, name, "azureml.StepRun", parent=of_pipeline(context, run_dir), record=record)

@@ -9,6 +9,7 @@ import json
 import sys
 
 from .errors import AzureMLException, UserErrorException
+from .remarks import say_once
 
 _TYPES = {float: "double", str: "string", bool: "bool", type(None): "none", int: "int"}
 # numpy's, by name, so that numpy is not imported to know them.
@@ -17,12 +18,11 @@ _NUMPY = {
     **dict.fromkeys(("int8", "int16", "int32", "uint8", "uint16", "uint32"), int),
     **dict.fromkeys(("float16", "float32", "float64"), float),
     "str_": str,
+    **dict.fromkeys(("longdouble", "float128"), repr),
 }
 _NUMPY_WIDE = ("int64", "uint64", "longlong", "ulonglong")
 _MAX_NUMBER_SIZE = 64  # as sys.getsizeof counts: the SDK refuses larger integers in lists, rows and tables
 _ARTIFACT_KINDS = ("image", "confusion_matrix", "accuracy_table", "residuals", "predictions")
-
-_told: set[str] = set()
 
 
 def scalar(name: str, value: object) -> dict:
@@ -31,12 +31,9 @@ def scalar(name: str, value: object) -> dict:
         raise UserErrorException("run.log takes no list; use run.log_list")
     if _is_wide_numpy_integer(value):
         # Better than the SDK, which records the repr, 'np.int64(5)'; the user is told, since Azure will not.
-        if name not in _told:
-            _told.add(name)
-            print(
-                f"run.log({name!r}): Azure records a numpy.{type(value).__name__} as text; log int(...)",
-                file=sys.stderr,
-            )
+        say_once(
+            f"numpy {name}", f"run.log({name!r}): Azure records a numpy.{type(value).__name__} as text; log int(...)"
+        )
         value = int(value)
     value = _plain(value)
     return {"name": name, "kind": "scalar", "value": value, "type": _TYPES[type(value)]}

@@ -12,6 +12,7 @@ from .context import did_you_mean, here
 from .dataset import AbstractDataset
 from .errors import ModelNotFoundException, ModelPathNotFoundException, UserErrorException, WebserviceException
 from .refusals import refuses
+from .remarks import say_once
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._]{0,254}")
 
@@ -259,7 +260,15 @@ def register_from_run(run, model_name: str, model_path: str | None, **more) -> M
     """Register a file or folder of a run; raises ModelPathNotFoundException when the run has none of that name."""
     more.pop("resource_configuration", None)
     described = _described(model_name, **more, run_id=run.id, experiment_name=run.experiment._name)
-    path = run._folder.artifacts.find(model_path or model_name)
+    artifacts, name = run._folder.artifacts, model_path or model_name
+    path = artifacts.find(name)
+    if path is not None and not artifacts.is_uploaded(name):
+        say_once(
+            "register_model",
+            f"run.register_model({model_name!r}): {name} is not uploaded yet, and Azure ML finds uploaded files alone "
+            f"(ModelPathNotFoundException); call run.{'upload_folder' if os.path.isdir(path) else 'upload_file'}"
+            f"({name!r}, {name!r}) before",
+        )
     if path is None:
         names = ", ".join(run.get_file_names()) or "none"
         raise ModelPathNotFoundException(

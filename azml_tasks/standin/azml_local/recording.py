@@ -13,7 +13,7 @@ class Recording:
         """Record a number, text or boolean; twice under one name makes a list."""
         from . import metrics
 
-        self._record(metrics.scalar(name, value), description, step=step)
+        self._record(metrics.scalar(name, value), description, step=None if step is None else int(step))
 
     def log_list(self, name, value, description=""):
         """Record the values of a list."""
@@ -95,7 +95,7 @@ class Recording:
         return self.get_tags()
 
     def add_properties(self, properties):
-        """Set properties."""
+        """Set properties, which are not changed later."""
         if properties:
             self._set("properties.jsonl", properties)
 
@@ -112,7 +112,9 @@ class Recording:
 
     def _record(self, metric: dict, description: str | None, **more: object) -> None:
         from . import records
+        from .remarks import check_metric
 
+        check_metric(self._folder.path, metric)
         record = {**metric, "time": records.now(), **{key: v for key, v in more.items() if v is not None}}
         if description:
             record["description"] = description
@@ -128,6 +130,9 @@ class Recording:
         self._record(metric, description)
 
     def _set(self, file: str, pairs: dict) -> None:
+        from .remarks import check_pairs
+
+        check_pairs(file.removesuffix(".jsonl"), pairs, self._folder.path)
         for key, value in pairs.items():
             text = value if isinstance(value, (str, type(None))) else str(value)
             self._folder.append(file, {"key": key, "value": text})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import time
 
 # Values that the script read as secrets: whatever it records, they are not written.
@@ -20,7 +21,11 @@ def hide(secret: str) -> None:
 
 def now() -> str:
     """Return the time in UTC, to the microsecond, as ISO 8601 writes it."""
-    seconds = time.time()
+    return as_text(time.time())
+
+
+def as_text(seconds: float) -> str:
+    """Return a time in seconds since 1970 as ISO 8601 writes it in UTC, to the microsecond."""
     fraction = int(seconds % 1 * 1_000_000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{fraction:06d}Z"
 
@@ -105,6 +110,21 @@ def load(path: str) -> dict:
         return {}
 
 
+def plain(value):
+    """Return a value with plain numbers and lists in the place of numpy's."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value.tolist() if _is_numpy(value) else value
+
+
+def _is_numpy(value) -> bool:
+    """Say whether that is an array or a number of numpy, which is not imported to know them."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, (numpy.ndarray, numpy.bool_, numpy.integer, numpy.floating))
+
+
 def _text(value: dict) -> str:
     return json.dumps(_writable(value), allow_nan=False)
 
@@ -115,13 +135,13 @@ def _writable(value):
         return {_writable(str(key)): _writable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_writable(item) for item in value]
-    if isinstance(value, bool) or value is None:
-        return value
+    if _is_numpy(value):
+        item = value.tolist()
+        # A long double has no plain number.
+        return str(item) if type(item) is type(value) else _writable(item)
     if isinstance(value, float):
         return value if math.isfinite(value) else _non_finite(value)
-    if isinstance(value, int):
-        return value
-    return _without_secrets(str(value))
+    return value if isinstance(value, int) or value is None else _without_secrets(str(value))
 
 
 def _non_finite(value: float) -> str:

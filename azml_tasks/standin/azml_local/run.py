@@ -5,6 +5,8 @@ Signatures and behaviour are those of azureml-core 1.61, core/run.py; a local ru
 
 from __future__ import annotations
 
+import sys
+
 from .context import current, here
 from .filing import Filing
 from .reads import fact
@@ -72,7 +74,7 @@ class Run(Recording, Filing):
 
         context = here("Run.list")
         for path in folders.pipeline_runs(context, experiment.name):
-            run = Run(experiment, None, _folder=folders.of_pipeline(context, path))
+            run = _run(context, experiment, folders.of_pipeline(context, path))
             for found in [run, *(run.get_children(recursive=True) if include_children else ())]:
                 if _matches(found, tags, properties, type, status):
                     yield found
@@ -185,6 +187,8 @@ class Run(Recording, Filing):
         """Start a child run."""
         import os
 
+        self._check_takes_children()
+
         if outputs:
             for folder in [outputs] if isinstance(outputs, str) else outputs:
                 os.makedirs(folder, exist_ok=True)
@@ -194,6 +198,7 @@ class Run(Recording, Filing):
         """Start several child runs, each with a tag: its number, or one of the values."""
         from .details import children_tags
 
+        self._check_takes_children()
         children = []
         for tags in children_tags(count, tag_key, tag_values):
             child = self.child_run()
@@ -271,6 +276,12 @@ class Run(Recording, Filing):
         if records.load(file).get("status") not in ("Failed", "Canceled"):
             records.write(file, {"status": status, "time": records.now(), **more})
 
+    def _check_takes_children(self) -> None:
+        if self._folder.kind == "azureml.PipelineRun":
+            raise NotImplementedError(
+                "a pipeline's run takes no child run; Run.get_context().child_run() starts one of the step's own run"
+            )
+
     def _described(self) -> dict:
         from . import records
 
@@ -301,8 +312,6 @@ class _SubmittedRun(Run):
 
     def cancel(self):
         """Do nothing but say so: on Azure a step cannot cancel itself either."""
-        import sys
-
         print(
             "run.cancel() does nothing for a submitted run; run.parent.cancel() cancels the pipeline", file=sys.stderr
         )
@@ -356,6 +365,10 @@ def _of_id(run_id: str) -> Run:
 def _run(context, experiment, folder) -> Run:
     if folder.path == context.step_dir:
         return Run.get_context()
+    if "azureml.pipeline.core" in sys.modules:  # which has classes of its own
+        from .pipeline_run import of_folder
+
+        return of_folder(experiment, folder)
     return Run(experiment, None, _folder=folder)
 
 

@@ -46,6 +46,7 @@ _FUNCTIONS = (
 
 _modules: dict[str, object] = {}  # the SDK's own modules that the stand-in has a namesake of
 _is_loading = False
+_is_lazy = True
 
 
 def is_installed() -> bool:
@@ -86,14 +87,30 @@ def attribute(module: str, name: str):
     # attribute before it looks for a module. Neither is worth the SDK's second.
     if not _modules and name.lstrip("_")[:1].islower() and name not in _FUNCTIONS:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    if is_lazy():
+        from . import later
+
+        if later.asked_by_script():
+            return later.later(module, name)
     if not is_installed():
         raise ImportError(absent(f"{module}.{name}"))
     return getattr(real(module), name)
 
 
+def is_lazy() -> bool:
+    """Say whether what a script imports of the SDK is not loaded yet, since it has used nothing of it."""
+    return _is_lazy and is_in_run()
+
+
 def real(module: str):
-    """Return the SDK's own module of a name that the stand-in has too."""
-    load()
+    """Return the SDK's own module of that name."""
+    _stop_being_lazy()
+    if is_installed():
+        load()
+    else:  # a package of it alone
+        _extend_paths()
+    if not is_stand_in(module):
+        return importlib.import_module(module)
     if module not in _modules:
         _modules[module] = _imported([module])[module]
     return _modules[module]
@@ -103,6 +120,7 @@ def load() -> None:
     """Import the SDK's core once; within a run, its `Run.get_context` then returns the local run."""
     if _modules:
         return
+    _stop_being_lazy()
     _modules.update(_imported(["azureml", "azureml.core", "azureml.core.run", "azureml.data", "azureml.exceptions"]))
     _extend_paths()
     if is_in_run():
@@ -114,10 +132,20 @@ def load() -> None:
         _modules["azureml.core.run"].Run.get_context = classmethod(get_context)
 
 
-def absent(what: str) -> str:
-    """Return the sentence that says how to install what the stand-in has not."""
-    package = _package(what)
+def _stop_being_lazy() -> None:
+    global _is_lazy  # noqa: PLW0603 - one process, one import system
+    _is_lazy = False
+    later = sys.modules.get(f"{__package__}.later")
+    if later is not None:
+        later.forget()
+
+
+def absent(what: str, is_used: bool = False) -> str:
+    """Return the sentence that says how to install what the stand-in has not, or why that cannot be used."""
+    package = package_of(what)
     if any(f"{what}.".startswith(f"{name}.") for name in _OF_AZURE):
+        if is_used:
+            return f"{what} needs Azure, which a local run never reaches"
         reason = "needs Azure, which a local run never reaches; to import it all the same,"
     else:
         reason = "is not part of a local run;"
@@ -125,7 +153,7 @@ def absent(what: str) -> str:
     return sentence if sys.version_info < (3, 12) else f"{sentence} (needs Python 3.10 or 3.11)"
 
 
-def _package(what: str) -> str | None:
+def package_of(what: str) -> str | None:
     """Return what installs a module that the extra does not."""
     return next((package for name, package in _OTHER.items() if f"{what}.".startswith(f"{name}.")), None)
 
@@ -135,28 +163,52 @@ class Finder:
 
     @staticmethod
     def find_spec(name: str, path=None, target=None):
-        """Find nothing, so that the import goes on, or raise what says how to install the module."""
-        if _is_loading or not name.startswith("azureml.") or _is_stand_in(name):
-            return
+        """Find what is loaded when a script uses it, else nothing, so that the import goes on.
+
+        Raises ModuleNotFoundError with how to install the module.
+        """
+        if _is_loading or not name.startswith("azureml.") or is_stand_in(name):
+            return None
+        if is_lazy():
+            from . import later
+
+            found = later.spec_of(name) if later.asked_by_script() else None
+            if found is not None:
+                return found
         parent, _, last = name.rpartition(".")
         folders = [os.path.join(folder, last) for folder in paths(parent)]
-        is_there = any(os.path.isdir(folder) or _is_module(folder) for folder in folders)
-        if not is_there and (_package(name) or not is_installed()):
+        if not any(map(is_module, folders)) and (package_of(name) or not is_installed()):
             raise ModuleNotFoundError(absent(name))
+        _stop_being_lazy()
         if is_installed():
             load()
         _extend_paths()
+        return _found_below(parent, name, path)
 
 
-def _is_stand_in(name: str) -> bool:
+def _found_below(parent: str, name: str, path):
+    """Find a module in its package, which may have been forgotten since the import began; None to go on as it did."""
+    if parent not in sys.modules:
+        importlib.import_module(parent)
+    folders = sys.modules[parent].__path__
+    if folders is path:
+        return None
+    from importlib.machinery import PathFinder
+
+    return PathFinder.find_spec(name, folders)
+
+
+def is_stand_in(name: str) -> bool:
+    """Say whether the stand-in has a module of that name."""
     folder = os.path.join(_HERE, *name.split("."))
     return os.path.isfile(folder + ".py") or os.path.isdir(folder)
 
 
-def _is_module(path: str) -> bool:
+def is_module(path: str) -> bool:
+    """Say whether a module or package lies there, without its ending."""
     import glob
 
-    return bool(glob.glob(glob.escape(path) + ".*"))
+    return os.path.isdir(path) or bool(glob.glob(glob.escape(path) + ".*"))
 
 
 def _is_own(path: str) -> bool:
@@ -164,7 +216,7 @@ def _is_own(path: str) -> bool:
 
 
 def _is_namesake(name: str) -> bool:
-    return name == "azureml" or (name.startswith("azureml.") and _is_stand_in(name))
+    return name == "azureml" or (name.startswith("azureml.") and is_stand_in(name))
 
 
 def _imported(wanted: list[str]) -> dict[str, object]:

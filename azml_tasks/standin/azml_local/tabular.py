@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .dataset import AbstractDataset
+from .dataset import AbstractDataset, checked_count, checked_percentage, checked_probability, checked_seed
 from .errors import DatasetTimestampMissingError, UserErrorException
 from .refusals import refuses
 
@@ -36,19 +36,19 @@ class TabularDataset(AbstractDataset):
 
     def take(self, count):
         """Keep the first rows."""
-        return self._with("take", _count(count))
+        return self._with("take", checked_count(count, int))
 
     def skip(self, count):
         """Leave out the first rows."""
-        return self._with("skip", _count(count))
+        return self._with("skip", checked_count(count))
 
     def take_sample(self, probability, seed=None):
         """Keep each row with a probability."""
-        return self._with("sample", probability, _seed(seed))
+        return self._with("sample", checked_probability(probability), checked_seed(seed))
 
     def random_split(self, percentage, seed=None):
         """Return two datasets: about this share of the rows, and the others."""
-        seed = _seed(seed)
+        seed, percentage = checked_seed(seed), checked_percentage(percentage)
         return self._with("sample", percentage, seed), self._with("sample_rest", percentage, seed)
 
     def keep_columns(self, columns, validate=False):
@@ -155,17 +155,8 @@ def _written(name: str, write):
 
 
 def _names(columns) -> list[str]:
-    return [columns] if isinstance(columns, str) else list(columns)
-
-
-def _count(count: int) -> int:
-    if count < 0:
-        raise ValueError("count must be a positive integer")
-    return count
-
-
-def _seed(seed: int | None) -> int:
-    """Return the seed; one of its own for a dataset whose script gave none, so that two splits fit together."""
-    import random
-
-    return random.randrange(2**31) if seed is None else seed  # noqa: S311 - a sample, no secret
+    if isinstance(columns, str):
+        return [columns]
+    if not isinstance(columns, list):
+        raise ValueError(f"columns are a name or a list of names, not a {type(columns).__name__}")
+    return columns

@@ -1,0 +1,58 @@
+"""Numbers that a script receives as they are written in pipeline.yaml, and words that argparse takes for options."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import TypeVar
+
+# What argparse takes for a negative number, before Python 3.14: no exponent, digits after a point.
+_NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+", re.ASCII)
+
+_Number = TypeVar("_Number", bound="_Written")
+
+
+class _Written:
+    """A number with the text that it is written as."""
+
+    text: str
+
+    def __new__(cls: type[_Number], text: str) -> _Number:
+        """Read the number."""
+        made = super().__new__(cls, text)  # type: ignore[call-arg]
+        made.text = text
+        return made
+
+    def __reduce__(self) -> tuple[type[_Written], tuple[str]]:
+        return type(self), (self.text,)
+
+
+class WrittenInt(_Written, int):
+    """A whole number whose text is the one in the file: `+5`, `007`."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class WrittenFloat(_Written, float):
+    """A number whose text is the one in the file: `1e-5`, `0.10`; a negative one has no exponent, for argparse."""
+
+    def __str__(self) -> str:
+        return self.text if not looks_like_option(self.text) else number_text(float(self))
+
+
+def argument_text(value: str | float) -> str:
+    """Return a scalar as the word that a script receives."""
+    return number_text(value) if type(value) is float else str(value)
+
+
+def number_text(value: float) -> str:
+    """Return a number as text that argparse does not take for an option, as far as there is such a text."""
+    text = repr(value)
+    return format(Decimal(text), "f") if looks_like_option(text) and math.isfinite(value) else text
+
+
+def looks_like_option(word: str) -> bool:
+    """Say whether argparse may take the word for an option where a value is expected."""
+    return len(word) > 1 and word.startswith("-") and not _NEGATIVE_NUMBER.fullmatch(word)

@@ -1,0 +1,7 @@
+"""The names that scripts import from azureml.pipeline."""
+
+from __future__ import annotations
+
+from azml_local.sdk import names
+
+__getattr__ = names(__name__, {})
