@@ -188,7 +188,7 @@ _EXPECTED = [
     _on("PUT", r"/dataset/v1\.0/.*/datasets/[^/]+", _object("datasetId", "latest")),
     _on("GET", r"/dataset/v1\.0/.*/saveddatasets/[^/]+", _object("id")),
     _on("POST", r"/dataset/v1\.0/.*/saveddatasets", _object("id")),
-    _on("GET", r"/data/v1\.0/.*/dataversion/[^/]+/versions/[^/]+", _object()),
+    _on("GET", r"/data/v1\.0/.*/dataversion/[^/]+/versions/[^/]+", _object("legacyDataflow")),
     _on("GET", r"/workspaces/[^/]+/computes", _page_of("name")),
     _on("GET", r"/workspaces/[^/]+/computes/[^/]+", _object("name", "properties")),
     _on("GET", r"/computeOperationsStatus/[^/]+", _object("status")),

@@ -131,7 +131,7 @@ def test_a_fault_on_every_route_keeps_nobody_from_looking_at_a_run_and_cancellin
 RIGHT = {
     "/PipelineRuns/Submit/": ("an empty body", "null", "[]", "{}", "a text"),
     "/Execution$": ("an empty body", "null", "[]", "{}", "a text"),
-    "/std_log.txt$": ("an empty body", "null", "[]", "{}", "a text", "half of the answer"),
+    "/std_log.txt$": tuple(answer for answer, fault in FOREIGN.items() if "html" not in fault.get("kind", "")),
     "/Graph/AllNodes/Status$": ("null", "{}"),
     "blob.core.windows.net/snapshots/": tuple(FOREIGN),  # asked for by HEAD, whose answer has no body
 }
