@@ -23,6 +23,7 @@ _HTML = re.compile(rb"\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _BODILESS = (204, 205)
 _COMPUTE = re.compile(r"/workspaces/[^/]+/computes/[^/]+$", re.IGNORECASE)
+_SNAPSHOT = re.compile(r"/content/v[\d.]+/.*/snapshots/[-0-9a-f]{36}$", re.IGNORECASE)
 _OPERATION = "Azure-AsyncOperation"
 _LONGEST = 60
 
@@ -45,6 +46,17 @@ def unreadable(request: requests.PreparedRequest, response: requests.Response) -
         return _unreadable_operation(request, response, kind)
     check = _check_of(request.method or "", address)
     return _unreadable_json(response.content, kind, check) if check or "json" in kind or "html" in kind else ""
+
+
+def is_doubtful(request: requests.PreparedRequest, response: requests.Response) -> bool:
+    """Say whether a 2xx to the creation of a snapshot may be another's.
+
+    The SDK reads nothing of it, so that it is not known what the service sends. Sent again it does no harm, since the
+    client chooses the snapshot's id.
+    """
+    address = (request.url or "").partition("?")[0]
+    is_snapshot = request.method == "POST" and response.ok and _SNAPSHOT.search(address)
+    return bool(is_snapshot and _unreadable_json(response.content, "", _object("id")))
 
 
 def _led_away(address: str, location: str) -> str:
@@ -211,11 +223,11 @@ _EXPECTED = [
     _on("GET PATCH", r"/history/v1\.0/.*/runs/[^/]+(/details)?", _object("runId")),
     _on("POST", r"/metric/.*/list", _page_of()),
     _on("POST", r"/metric/.*/full", _object("value")),
-    _on("GET", r"/artifact\w*/.*/(prefix/)?contentinfo/.*", _object()),
+    _on("GET", r"/artifact/.*/prefix/contentinfo/.*", _page_of()),
+    _on("GET", r"/artifact/.*/contentinfo/.*", _object()),
     # Snapshots.
     _on("GET", r"/snapshots/latest/metadata", _object("id")),
     _on("POST", r"/snapshots/getblob", _object("fileNodes")),
-    _on("POST", r"/content/v[\d.]+/.*/snapshots/[-0-9a-f]{36}", _object()),
     # Pipelines.
     _on("GET", _PIPELINES + r"/DataTypes", _some(_list("Id", "Name"))),
     _on("GET", _PIPELINES + r"/Modules/(Hash/)?[^/]+", _object("Data")),
