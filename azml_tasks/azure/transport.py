@@ -177,7 +177,7 @@ class _Sending:
                 return response
             refused = response
         raise LoginError(
-            f"{self._named} was refused with {_told(refused)}, also after a new login was asked for; log in again, "
+            f"{self._named} was refused with {_told(refused)}, also after a new token was requested; log in again, "
             "with `az login` or new credentials"
         )
 
