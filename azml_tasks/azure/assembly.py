@@ -41,7 +41,11 @@ def assembled(
     `reuse` says of each step whether an earlier result may stand in for it, and `values` gives the steps their
     arguments, by default the plan's.
     """
-    with tempfile.TemporaryDirectory(prefix="azml-") as folder, told_origin(_some_folder(snapshots)):
+    with (
+        _snapshots_forgotten_on_failure(ws),
+        tempfile.TemporaryDirectory(prefix="azml-") as folder,
+        told_origin(_some_folder(snapshots)),
+    ):
         folders = {
             step.key: stage(snapshots[step.key], Path(folder, str(place))) for place, step in enumerate(plan.steps)
         }
@@ -51,6 +55,19 @@ def assembled(
         # The graph has its nodes in the order of the steps, each of which follows all that it needs.
         nodes = (node.node_id for node in pipeline.graph.module_nodes)
         yield Assembly(pipeline, dict(zip(nodes, steps, strict=True)))
+
+
+@contextlib.contextmanager
+def _snapshots_forgotten_on_failure(ws: Any) -> Iterator[None]:
+    """Have the SDK look up the last snapshot again when the block fails: the one it remembers may not be there."""
+    from azureml._restclient.snapshots_client import SnapshotsClient
+
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            SnapshotsClient(ws.service_context)._cache.remove_latest()
+        raise
 
 
 def _some_folder(snapshots: Mapping[str, Snapshot]) -> Path:

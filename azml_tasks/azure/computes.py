@@ -49,7 +49,11 @@ def register_compute(ws: Workspace, name: str, wanted: model.Compute, dry: bool 
         if not changes:
             return Change("compute", name, "unchanged")
         if not dry:
-            _scale(ws, name, registered, wanted)
+            registered.update(
+                min_nodes=wanted.min_nodes,
+                max_nodes=wanted.max_nodes,
+                idle_seconds_before_scaledown=wanted.idle_seconds_before_scaledown,
+            )
         return Change("compute", name, "updated", listed(changes), dry)
 
 
@@ -63,23 +67,6 @@ def _registered(ws: Workspace, name: str) -> ComputeTarget | None:
         if is_missing(error):
             return None
         raise
-
-
-def _scale(ws: Workspace, name: str, registered: AmlCompute, wanted: model.Compute) -> None:
-    """Change the scale limits until they are found as they were sent; the answer to the change may be another's."""
-    for _ in range(2):
-        registered.update(
-            min_nodes=wanted.min_nodes,
-            max_nodes=wanted.max_nodes,
-            idle_seconds_before_scaledown=wanted.idle_seconds_before_scaledown,
-        )
-        found = _registered(ws, name)
-        if found is None or not _scale_changes(found, wanted):
-            return
-    raise ServiceError(
-        f"the compute '{name}' does not have the scale that was sent; another command may be changing it, so run this "
-        "one again when that is done"
-    )
 
 
 def _create(ws: Workspace, name: str, wanted: model.Compute) -> bool:

@@ -70,7 +70,7 @@ def register_datastore(
 
 
 def _write(ws: Workspace, name: str, container: str, account: str, key: str | None, token: str | None) -> None:
-    """Register or update a datastore until it is found as it was sent.
+    """Register or update a datastore, and do so again when it is not found as it was sent.
 
     Another command may take it out between the SDK's look and its update, and an empty answer, which is the service's,
     may be another's, too.
@@ -91,10 +91,6 @@ def _write(ws: Workspace, name: str, container: str, account: str, key: str | No
             different = [what for what in different if what not in _SECRETS]
         if not different:
             return
-    raise ServiceError(
-        f"the datastore '{name}' is not as it was sent ({listed(different)} differ); another command may be changing "
-        "it, so run this one again when that is done"
-    )
 
 
 def unregister_datastore(ws: Workspace, name: str, dry: bool = False) -> Change:
@@ -114,8 +110,9 @@ def _remove(ws: Workspace, name: str, registered: Any) -> None:
         try:
             registered.unregister()
         except Exception as error:  # see registered_datastore
-            if not is_missing(error):  # else another command has taken it out meanwhile
+            if not is_missing(error):
                 raise
+            return  # taken out by another command, or by a try whose effect did not show yet
         if registered_datastore(ws, name) is None:
             return
     raise ServiceError(f"the datastore '{name}' is still there; another command may be registering it")

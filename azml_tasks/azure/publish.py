@@ -7,6 +7,7 @@ write sees what all others wrote.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,8 @@ from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import Plan
 from azml_tasks.wiring.reuse import reuse_when_published
 
-# How often to look again after a change, when others change the same at the same time.
-_MOST_LOOKS = 8
+# The seconds to wait before each look after a change, as long as others change the same or no change shows.
+_LOOKS = (0, 0, 0.2, 0.5, 1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ def _settled(ws: Any, wanted: Publishable, version: str, family: Family) -> tupl
     the default meanwhile, which is left to it.
     """
     is_moved, disabled = False, 0
-    for _ in range(_MOST_LOOKS):
+    for seconds in _LOOKS:
         kept: Any = family.kept(version)
         endpoint: Any = family.endpoint
         duplicates = family.duplicates(version)
@@ -218,6 +219,7 @@ def _settled(ws: Any, wanted: Publishable, version: str, family: Family) -> tupl
         for duplicate in duplicates:  # after the endpoint runs another one
             duplicate.disable()
         disabled += len(duplicates)
+        time.sleep(seconds)
         family = find_family(ws, wanted.name).including(kept)
     raise ServiceError(
         f"other commands keep changing what is published as '{wanted.name}'; run `invoke publish` again when they are "

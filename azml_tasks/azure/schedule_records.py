@@ -47,6 +47,12 @@ def read_schedules(ws: Any) -> list[ScheduleRecord]:
         return sorted(map(_record, entities or ()), key=lambda record: (record.created, record.id))
 
 
+def read_schedule(ws: Any, identifier: str) -> ScheduleRecord:
+    """Return one schedule, which a list may not show yet when it has just been created."""
+    with service_calls("looking at the schedule"):
+        return _record(pipeline_service(ws).get_schedule_async(identifier))
+
+
 def switch(ws: Any, identifier: str, on: bool) -> None:
     """Switch a schedule on or off and leave the rest of it as it is, tags too, which the SDK's Schedule drops."""
     service = pipeline_service(ws)

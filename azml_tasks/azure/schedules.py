@@ -7,6 +7,7 @@ schedule is on: all switch off the same ones, and whoever finds none on switches
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -17,7 +18,7 @@ from azml_tasks.azure.datastores import find_datastore
 from azml_tasks.azure.publish import Publication, publish, published_name
 from azml_tasks.azure.published import Family, find_family
 from azml_tasks.azure.schedule_decision import Decision, Wanted, changes, decide, fits, own_schedules, surviving
-from azml_tasks.azure.schedule_records import ScheduleRecord, read_schedules, switch
+from azml_tasks.azure.schedule_records import ScheduleRecord, read_schedule, read_schedules, switch
 from azml_tasks.azure.triggers import Recurrence, Trigger
 from azml_tasks.errors import AzmlError, Interrupted, ServiceError, listed
 from azml_tasks.model.schedule import BlobChange
@@ -28,8 +29,8 @@ from azml_tasks.schedule_checks import asked_schedule
 
 Outcome = Literal["created", "updated", "unchanged", "switched off", "off"]
 
-# How often to look again after a change, when others change the same at the same time.
-_MOST_LOOKS = 8
+# The seconds to wait before each look after a change, as long as others change the same or no change shows.
+_LOOKS = (0, 0, 0.2, 0.5, 1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,11 @@ def leave_one_on(ws: Any, name: str, family: Family, identifier: str) -> Schedul
 
     Raises ServiceError when Azure could not set that one up.
     """
-    for _ in range(_MOST_LOOKS):
+    for seconds in _LOOKS:
+        time.sleep(seconds)
         own = own_schedules(read_schedules(ws), name, family)
+        if identifier not in {record.id for record in own}:
+            own.append(read_schedule(ws, identifier))
         if any(record.id == identifier and record.is_broken for record in own):
             switch(ws, identifier, on=False)
             raise ServiceError(f"Azure ML could not set up the schedule '{name}'; nothing more is known of why")
@@ -171,13 +175,14 @@ def leave_one_on(ws: Any, name: str, family: Family, identifier: str) -> Schedul
 def leave_none_on(ws: Any, name: str, family: Family, own: list[ScheduleRecord]) -> list[ScheduleRecord]:
     """Switch the schedules of the name and pipeline off, and return those that were on; `own` is how they are now."""
     switched: list[ScheduleRecord] = []
-    for _ in range(_MOST_LOOKS):
+    for seconds in _LOOKS:
         active = [record for record in own if record.is_active]
         if not active:
             return switched
         for record in active:
             switch(ws, record.id, on=False)
         switched += [record for record in active if record.id not in {one.id for one in switched}]
+        time.sleep(seconds)
         own = own_schedules(read_schedules(ws), name, family)
     raise ServiceError(_keeps_changing(name))
 

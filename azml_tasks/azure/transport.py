@@ -31,7 +31,7 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from urllib3.exceptions import ProxyError as UnreachableProxy
 from urllib3.util import Retry
 
-from azml_tasks.azure.answers import unreadable
+from azml_tasks.azure.answers import is_doubtful, unreadable
 from azml_tasks.azure.auth import renewed
 from azml_tasks.azure.failures import hidden, said_by
 from azml_tasks.azure.lookups import Exchange, Repeat, repeat_of
@@ -133,7 +133,7 @@ class _Sending:
         while True:
             fault = self._try()
             if isinstance(fault, requests.Response) and fault.status_code not in FAULTS:
-                return self._without_loss(fault)
+                return self._confirmed(self._without_loss(fault))
             self._wait(fault)
             found = self._look(fault)
             if found is not None:
@@ -177,9 +177,17 @@ class _Sending:
                 return response
             refused = response
         raise LoginError(
-            f"{self._named} was refused with {_told(refused)}, also after a new login was asked for; log in again, "
+            f"{self._named} was refused with {_told(refused)}, also after a new token was requested; log in again, "
             "with `az login` or new credentials"
         )
+
+    def _confirmed(self, response: requests.Response) -> requests.Response:
+        """Send a request again whose answer may be another's; the first answer counts unless the second is clear."""
+        if not is_doubtful(self.request, response):
+            return response
+        again = self._try()
+        is_clear = isinstance(again, requests.Response) and again.ok and not is_doubtful(self.request, again)
+        return again if isinstance(again, requests.Response) and is_clear else response
 
     def _without_loss(self, response: requests.Response) -> requests.Response:
         if self.tries > 1 and self.request.method == "DELETE" and response.status_code == 404:

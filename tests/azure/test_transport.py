@@ -227,8 +227,8 @@ def test_a_token_that_is_refused_twice_ends_with_one_sentence(azure: Service) ->
     with steady(Patience(sleep=lambda seconds: None)), pytest.raises(LoginError) as error:
         requests.get(SUBSCRIPTIONS, headers={"Authorization": f"Bearer {tokens(ARM)}"})
     assert str(error.value) == (
-        f"GET {SUBSCRIPTIONS} was refused with 401 Unauthorized: Refused with 401., also after a new login was asked "
-        "for; log in again, with `az login` or new credentials"
+        f"GET {SUBSCRIPTIONS} was refused with 401 Unauthorized: Refused with 401., also after a new token was "
+        "requested; log in again, with `az login` or new credentials"
     )
     assert [record.status for record in azure.requests.matching("GET", "/subscriptions$")] == [401, 401]
 

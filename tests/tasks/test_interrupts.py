@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -33,6 +33,14 @@ def churn(azure: Any, invoke: Invoke) -> Invoke:
     invoke.write("train.py", "print('trained')\n")
     invoke.write("pipeline.yaml", FILES)
     return invoke
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Heed Ctrl-C, which a shell has its background jobs ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 PUBLISHED = [["publish"]]
