@@ -14,7 +14,8 @@ from azml_tasks.checks import project_problems
 from azml_tasks.errors import listed
 from azml_tasks.needs import install_command
 from azml_tasks.reading import Project
-from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
+from azml_tasks.reading.literal_secrets import literal_secrets
+from azml_tasks.reading.values import REMEDY
 
 SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
 # The newest Python that Microsoft publishes the SDK for.

@@ -42,7 +42,7 @@ def _problem(file: str, directory: str) -> str:
     from azml_tasks.snapshot.ignore import is_never_sent
     from azml_tasks.snapshot.include import is_inside
     from azml_tasks.snapshot.links import RealPaths
-    from azml_tasks.snapshot.sensitive import looks_secret
+    from azml_tasks.secrets import looks_secret
 
     if not is_inside(file):
         return "lies outside the project"

@@ -11,12 +11,12 @@ from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
 from azml_tasks.reading.checked import Checked, unset
 from azml_tasks.reading.environment_files import refused_files
-from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
+from azml_tasks.reading.literal_secrets import literal_secrets
 from azml_tasks.reading.references import notes_of
 from azml_tasks.reading.sentences import shown
 from azml_tasks.reading.targets import apply_target, targets_of
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
-from azml_tasks.reading.values import Missing, Values
+from azml_tasks.reading.values import REMEDY, Missing, Values
 from azml_tasks.reading.variables import read_variables
 from azml_tasks.wiring import Plan, plan
 
