@@ -44,7 +44,7 @@ _SECRET_KEY = re.compile(
 # What a service makes up as a key or a token; neither a word nor a path nor a name with a date is like it.
 _MADE_UP = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/_=-]{20,}")
 # In a variable whatever stands there counts, `password` too.
-_PASSWORD_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/?#:@]*:(?P<secret>[^\s/?#]+)@", re.IGNORECASE)
+_LOGIN_IN_URL = r"\b[a-z][a-z0-9+.-]{0,30}://(?P<user>[^\s/?#:@]*):(?P<secret>[^\s/?#]+)@"
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 HIDDEN = "***"
 
@@ -61,7 +61,7 @@ def is_secret(variable: str, value: str) -> bool:
     """
     if is_secret_name(variable):
         return True
-    if _PASSWORD_IN_URL.search(value):
+    if re.search(_LOGIN_IN_URL, value, re.IGNORECASE):
         return not variable.upper().endswith("_PROXY")
     return secret_in(value) is not None
 
@@ -76,7 +76,7 @@ def holds_secret(key: str, text: str) -> bool:
 
 # What stands in examples and templates where a secret would be.
 _PLACEHOLDER = re.compile(
-    r"""<.*> | \{.*\} | \[.*\] | \$(\{.*|\(.*|[A-Za-z_]\w*) | %\(.*|%\w+% | .*\.\.\. | [x*.]{3,}
+    r"""<.*> | \{+\s*[\w.]+\s*\}+ | \[\w*\] | \$(\{.*|\(.*|[A-Za-z_]\w*) | %\(.*|%\w+% | .*\.\.\. | [x*.]{3,}
     | your[-_ ].* | my[-_ ]?(password|secret|token|key)
     | password | passwd | passphrase | pass | pwd | secret | token | key | changeme | change_me | redacted | hidden""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
@@ -92,21 +92,34 @@ _OF_A_CONNECTION = re.compile(
 
 @dataclass(frozen=True)
 class _Shape:
-    """How one kind of secret looks: the group `secret` of `pattern`, in texts that hold one of `hints` in lower case."""
+    """How one kind of secret looks: the group `secret` of `pattern`, in texts with one of `hints` in lower case."""
 
     kind: str
     hints: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: str
     fits: Callable[[re.Match[str]], bool] | None = None
+    flags: int = 0
+
+    def compiled(self) -> re.Pattern[str]:
+        """Return the pattern, which most processes never need: `re` keeps it."""
+        return re.compile(self.pattern, self.flags)
 
 
-def secret_in(text: str) -> str | None:
+STORAGE_KEY = "a key of an Azure storage account"
+# Where a SHA-512 stands, which in base64 is as long as such a key.
+_KEY_OF_A_DIGEST = re.compile(r"hash|digest|checksum|sha|integrity|fingerprint", re.IGNORECASE)
+
+
+def secret_in(text: str, key: str = "") -> str | None:
     """Return what kind of secret a text holds by its shape, such as `a GitHub token`; None when it holds none.
 
-    Keys and tokens with a mark of their own, passwords in URLs and connection strings, signatures, private keys. Neither
-    hashes, ids and the like nor a reference such as `${TOKEN}` count.
+    `key` is what it stands under, where that is known.
+
+    Keys and tokens with a mark of their own, passwords in URLs and connection strings, signatures, private keys.
+    Neither hashes, ids and the like nor a reference such as `${TOKEN}` count.
     """
-    return next((kind for kind, _, _ in _found(text)), None)
+    is_digest = bool(_KEY_OF_A_DIGEST.search(key))
+    return next((kind for kind, _, _ in _found(text) if not (is_digest and kind == STORAGE_KEY)), None)
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -130,7 +143,7 @@ def _found(text: str) -> Iterator[tuple[str, int, int]]:
     for shape in _shapes():
         if not any(hint in lowered for hint in shape.hints):
             continue
-        for match in islice(shape.pattern.finditer(text), _MOST_LOOKED_AT):
+        for match in islice(shape.compiled().finditer(text), _MOST_LOOKED_AT):
             secret = match["secret"]
             is_one = not _PLACEHOLDER.fullmatch(secret) and _PUBLIC_KEY not in secret
             if is_one and (shape.fits is None or shape.fits(match)):
@@ -147,18 +160,17 @@ def _shapes() -> tuple[_Shape, ...]:
     """Return the shapes that the services document for what they hand out."""
 
     def token(kind: str, hints: str, pattern: str, fits: Callable[[re.Match[str]], bool] | None = None) -> _Shape:
-        compiled = re.compile(rf"(?<![A-Za-z0-9])(?P<secret>{pattern})(?![A-Za-z0-9])")
-        return _Shape(kind, tuple(hints.split()), compiled, fits)
+        return _Shape(kind, tuple(hints.split()), rf"(?<![A-Za-z0-9])(?P<secret>{pattern})(?![A-Za-z0-9])", fits)
 
     def after(kind: str, hints: str, pattern: str, fits: Callable[[re.Match[str]], bool] | None = None) -> _Shape:
-        return _Shape(kind, tuple(hints.split()), re.compile(pattern, re.IGNORECASE), fits)
+        return _Shape(kind, tuple(hints.split()), pattern, fits, re.IGNORECASE)
 
     return (
-        after("a signature, sig=", "sig=", r"(?:^|[?&;,\s\"'])sig=(?P<secret>[A-Z0-9%+/_=~.-]{16,})"),
+        after("a signature, sig=", "sig=", r"(?:^|[?&;,\s\"'])sig=(?P<secret>[A-Z0-9%+/_=~.-]{10,})"),
         after(
             "a connection string with its key",
             "key= signature=",
-            r"(?:Account|SharedAccess|SharedSecret|Primary|Secondary|Access)(?:Key|Signature)\s*=\s*"
+            r"(?:Account|Shared_?Access|Shared_?Secret|Primary|Secondary|Access)_?(?:Key|Signature)\s*=\s*"
             r"(?P<secret>[A-Z0-9%+/_=~.?&:-]{16,})",
         ),
         after(
@@ -167,30 +179,43 @@ def _shapes() -> tuple[_Shape, ...]:
             r"(?:^|[;,?&\s])(?:password|passwd|pwd)\s*=\s*(?P<secret>[^;,&\s'\"]{3,})",
             lambda found: bool(_OF_A_CONNECTION.search(_around(found, 300))),
         ),
-        _Shape("a password in a URL", ("://",), _PASSWORD_IN_URL),
+        after(
+            "a token in a URL",
+            "token= secret= key= signature=",
+            r"[?&](?:access_token|refresh_token|id_token|client_secret|api[_-]?key|subscription-key|(?:x-\w+-)?signature)="
+            r"(?P<secret>[A-Z0-9%+/_=~.-]{16,})",
+            lambda found: _has_digit(found["secret"]),
+        ),
+        after(
+            "a token in a URL",
+            "code=",
+            r"[?&]code=(?P<secret>[A-Z0-9%+/_=-]{40,})",
+            _is_mixed,
+        ),
+        # Of documentation and of test containers: `guest:guest@`.
+        after("a password in a URL", "://", _LOGIN_IN_URL, lambda found: found["user"] != found["secret"]),
+        after("a login", "basic ", r"\bBasic\s+(?P<secret>[A-Z0-9+/]{8,}={0,2})", _is_login),
         after(
             "a token in a URL",
             "https:// http://",
-            r"https?://(?P<secret>[A-Z0-9_.~-]{20,})@",
+            r"https?://(?P<secret>[A-Z0-9_.~-]{16,})@",
             lambda found: _has_digit(found["secret"]),
         ),
         after("a token in a URL", "/t/", r"://[\w.-]*conda[\w.-]*/t/(?P<secret>[A-Z0-9-]{16,})/"),
         after("a token", "bearer", r"\bBearer\s+(?P<secret>[A-Z0-9._~+/=-]{20,})", _is_mixed),
-        token("a JSON web token", "eyj", r"(?<![\w-])eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"),
+        token("a JSON web token", "eyj", r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
         token("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"gh[pousr]_\w{30,}|github_pat_\w{40,}"),
-        token("a GitLab token", "glpat-", r"glpat-[\w-]{20,}"),
+        token("a GitLab token", "glpat-", r"glpat-[\w-]{16,}"),
         token("an AWS key", "akia asia", r"A[KS]IA[A-Z0-9]{16}", lambda found: not found[0].endswith("EXAMPLE")),
-        token("a key of an Azure storage account", "==", r"[A-Za-z0-9+/]{86}==", _is_made_of_bytes),
+        token(STORAGE_KEY, "==", r"(?<![+/])[A-Za-z0-9+/]{86}==(?!=)", _is_made_of_bytes),
         token("a client secret of Azure", "q~", r"[\w~.-]{3}\dQ~[\w~.-]{31,34}"),
         token("an Azure DevOps token", "azdo", r"[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}"),
         _Shape(
             "a private key",
             ("private key", "putty-user-key-file", "age-secret-key-"),
-            re.compile(
-                r"(?P<secret>-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:.*?-----END[^\n]*|.*)"
-                r"|PuTTY-User-Key-File-.*|AGE-SECRET-KEY-1[A-Z0-9]{20,})",
-                re.DOTALL,
-            ),
+            r"(?P<secret>-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:.*?-----END[^\n]*|.*)"
+            r"|PuTTY-User-Key-File-.*|AGE-SECRET-KEY-1[A-Z0-9]{20,})",
+            flags=re.DOTALL,
         ),
         token("a Slack token", "xox xapp-", r"(?:xox[a-z]|xapp)-[\w-]{10,}", lambda found: _has_digit(found[0])),
         after(
@@ -200,10 +225,10 @@ def _shapes() -> tuple[_Shape, ...]:
             r"|discord(?:app)?\.com/api/webhooks)/(?P<secret>[\w@/+.-]{20,})",
         ),
         token("a Hugging Face token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
-        token("a key of a model's service", "sk-", r"sk-[\w-]{20,}", _is_mixed),
+        token("a key of a model's service", "sk-", r"sk-[\w-]{20,}", _has_made_up_part),
         token("a Groq key", "gsk_", r"gsk_[A-Za-z0-9]{40,}"),
         token("a Replicate token", "r8_", r"r8_[A-Za-z0-9]{30,}"),
-        token("a Google key", "aiza gocspx- ya29.", r"AIza[\w-]{35}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,}"),
+        token("a Google key", "aiza gocspx- ya29.", r"AIza[\w-]{30,}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,}"),
         token("a Stripe key", "k_live_ k_test_", r"[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
         token("a SendGrid key", "sg.", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
         token("an npm token", "npm_", r"npm_[A-Za-z0-9]{36,}"),
@@ -230,6 +255,20 @@ def _is_mixed(found: re.Match[str]) -> bool:
     return _has_digit(secret) and secret != secret.lower() and secret != secret.upper()
 
 
+def _is_login(found: re.Match[str]) -> bool:
+    """Say whether a text in base64 is a name and a password with a colon between them."""
+    try:
+        return b":" in base64.b64decode(found["secret"], validate=True)
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _has_made_up_part(found: re.Match[str]) -> bool:
+    """Tell what a service made up from words with dashes between them."""
+    parts = re.split(r"[-_]", found["secret"])
+    return any(len(part) >= 16 and _has_digit(part) and part not in (part.lower(), part.upper()) for part in parts)
+
+
 def _is_made_of_bytes(found: re.Match[str]) -> bool:
     """Tell a key, which is random, from a text in base64 and from a SHA-512 that is called so."""
     if re.search(r"sha-?512[-:= \"']*$", found.string[max(0, found.start() - 12) : found.start()], re.IGNORECASE):
@@ -241,7 +280,7 @@ def _is_made_of_bytes(found: re.Match[str]) -> bool:
     return not (decoded.isascii() and all(byte >= 0x20 or byte in b"\t\r\n" for byte in decoded))
 
 
-# Where tools and services keep their logins, by the name of the file, with the folder that it lies in where that counts.
+# Where tools and services keep their logins, by the file's name, with the folder that it lies in where that counts.
 # Folders that hold nothing else.
 _SECRET_FOLDERS = frozenset((".aws", ".azure", ".gnupg", ".kube", ".oci", ".password-store", ".ssh", ".gcloud"))
 _SECRET_PATHS = (
@@ -262,10 +301,12 @@ _SECRET_PATHS = (
     ".config/op/*",
     ".config/rclone/*",
     ".databricks/token-cache.json",
+    ".dbt/profiles.yml",
     ".docker/*.json",
     ".docker/.token*",
     ".docker/contexts/*",
     ".docker/machine/*",
+    ".dvc/config.local",
     ".gem/credentials",
     ".huggingface/token",
     ".kaggle/kaggle.json",
@@ -284,6 +325,7 @@ _SECRET_PATHS = (
 )
 _SECRET_FILES = (
     ".boto",
+    ".comet.config",
     ".databrickscfg",
     ".dockercfg",
     ".dockerconfigjson",
@@ -299,9 +341,11 @@ _SECRET_FILES = (
     ".pgpass",
     ".pypirc",
     ".rclone.conf",
+    ".renviron",
     ".s3cfg",
     ".terraformrc",
     ".vault-token",
+    ".vault_pass*",
     "*.agekey",
     "*.jks",
     "*.kdbx",
@@ -323,6 +367,7 @@ _SECRET_FILES = (
     "accesstokens.json",
     "application_default_credentials.json",
     "azureauth.json",
+    "clearml.conf",
     "client_secret*.json",
     "credentials",
     "credentials.json",
@@ -364,11 +409,15 @@ _LOOKED_INTO = frozenset(("", ".json", ".txt", ".conf", ".cfg", ".ini", ".b64", 
 _MOST_BYTES = 64_000
 # Of pip and conda, whose addresses may hold a password.
 _ADDRESS_FILES = frozenset(("pip.conf", "pip.ini", ".condarc", "condarc", ".yarnrc", ".yarnrc.yml"))
+# A line of an .env file that sets something.
+_SETTING = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"']+)", re.MULTILINE)
 _LOGIN_IN_JSON = re.compile(
     r'"(?:private_?key|client_?secret|refresh_?token|aws_?secret_?access_?key|secret_?access_?key|account_?key)"\s*:\s*'
     r'"(?P<secret>[^"]{16,})"',
     re.IGNORECASE,
 )
+# What Google's tools write: the key of a service account, the login of a user.
+_LOGIN_FILE = re.compile(r'"type"\s*:\s*"(service_account|authorized_user|external_account)"')
 _PRIVATE_KEY = re.compile(
     r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-)|.*^AGE-SECRET-KEY-1",
     re.DOTALL | re.MULTILINE,
@@ -400,16 +449,20 @@ def _secret_places() -> re.Pattern[str]:
 def _holds_login(path: str, name: str) -> bool:
     """Say whether a small file holds a private key, a login of a service, or an address with a password."""
     suffix = os.path.splitext(name)[1]
-    if suffix not in _LOOKED_INTO and name not in _ADDRESS_FILES:
+    if suffix not in _LOOKED_INTO and name not in _ADDRESS_FILES and suffix != ".env":
         return False
     if os.path.getsize(path) > _MOST_BYTES:
         return False
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read(_MOST_BYTES)
+    if suffix == ".env":
+        return any(is_secret(*pair) for pair in _SETTING.findall(text) if not _PLACEHOLDER.fullmatch(pair[1]))
     if name in _ADDRESS_FILES:
         return secret_in(text) is not None
     if suffix == ".json":
-        return any(not _PLACEHOLDER.fullmatch(found["secret"]) for found in _LOGIN_IN_JSON.finditer(text))
+        return bool(_LOGIN_FILE.search(text)) or any(
+            not _PLACEHOLDER.fullmatch(found["secret"]) for found in _LOGIN_IN_JSON.finditer(text)
+        )
     return bool(_PRIVATE_KEY.match(text))
 
 

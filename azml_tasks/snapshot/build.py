@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from azml_tasks.errors import MOST_SUGGESTIONS, Problem
+from azml_tasks.secrets import looks_secret
 from azml_tasks.snapshot.ignore import IgnoreFile, files_under, is_never_sent
 from azml_tasks.snapshot.import_folders import import_folders
 from azml_tasks.snapshot.imports import SourceFile, SourceFiles
@@ -20,7 +21,6 @@ from azml_tasks.snapshot.limits import over_the_limits
 from azml_tasks.snapshot.links import RealPaths
 from azml_tasks.snapshot.modules import Closure, Located, Modules
 from azml_tasks.snapshot.script import Script
-from azml_tasks.secrets import looks_secret
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
 
 _T = TypeVar("_T")

@@ -33,3 +33,9 @@ class RealPaths:
         while self.inside(folder := os.path.dirname(path)) is None and folder != path:
             path = folder
         return path
+
+
+def leads_out(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
+    """Say whether a path, which need not be there, lies outside of a folder when links are followed."""
+    real, root = os.path.realpath(path), os.path.realpath(folder)
+    return real != root and not real.startswith(os.path.join(root, ""))
