@@ -82,7 +82,7 @@ def clear_unfinished(layout: Layout) -> None:
         for run in map(layout.run, os.listdir(layout.unfinished)):
             record = read_run(run)
             if record is None or record.status != "running":
-                for step in run.steps.glob("*"):
+                for step in run.steps.glob("*") if not run.steps.is_symlink() else ():
                     remove_tree(step / "temporary")
                 mark_finished(run)
 
