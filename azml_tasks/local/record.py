@@ -48,6 +48,13 @@ _RUN: _Kinds = {
     "steps": _are_texts,
     "process": lambda value: value is None or isinstance(value, dict),
 }
+# Which releases before 0.4.0 did not write.
+_RUN_SINCE: _Kinds = {
+    "settings": lambda value: isinstance(value, dict),
+    "target": _is_text,
+    "command": _are_texts,
+    "set": _are_texts,
+}
 _STEP: _Kinds = {
     **dict.fromkeys(("reason", "message", "detail", "hint", "producer"), _is_text),
     "status": lambda value: value in get_args(records.StepStatus),
@@ -200,6 +207,8 @@ def read_run(places: RunPlaces) -> RunRecord | None:
         values = read_json(places.record)
         if values is None or values.get("version") != VERSION or not _fits(values, _RUN):
             return None
+        if not all(fits(values[key]) for key, fits in _RUN_SINCE.items() if key in values):
+            return None
         record = RunRecord(
             # Not the record's own word, since what is pruned goes by it.
             id=places.root.name,
@@ -210,7 +219,6 @@ def read_run(places: RunPlaces) -> RunRecord | None:
             steps=tuple(_read_step(key, places) for key in values["steps"]),
             finished=values["finished"],
             parameters=values["parameters"],
-            # Which releases before 0.4.0 did not write.
             settings=values.get("settings", {}),
             origin=Origin(values.get("target", ""), tuple(values.get("command", ())), tuple(values.get("set", ()))),
             process=ProcessIdentity.from_json(values["process"]),
