@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from azml_tasks.model import Environment
-from azml_tasks.reading.conda_file import read_conda
+from azml_tasks.reading.environment import read_conda
 
 # azureml-defaults 1.61 and later install on 3.10 and 3.11.
 DEFAULT_PYTHON = "3.10"

@@ -10,11 +10,12 @@ from importlib import metadata
 from typing import Literal
 
 import azml_tasks
-from azml_tasks.checks import project_problems
+from azml_tasks.checks import environment_notes, project_problems
 from azml_tasks.errors import listed
 from azml_tasks.needs import install_command
 from azml_tasks.reading import Project
-from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
+from azml_tasks.reading.literal_secrets import literal_secrets
+from azml_tasks.reading.values import REMEDY
 
 SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
 # The newest Python that Microsoft publishes the SDK for.
@@ -104,6 +105,8 @@ def _file(project: Project) -> Iterator[Finding]:
     problems = project_problems(project)
     for problem in problems:
         yield Finding("bad", str(problem))
+    for note in environment_notes(project):
+        yield Finding("note", str(note))
     if not problems:
         where = f"target {project.target}" if project.target else "no target"
         yield Finding("good", f"{project.file.name} is fine ({where}, backend {project.pipeline.backend})")

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar
 
+from azml_tasks.secrets import redact
+
 # Controls, line and paragraph ends, and the marks that turn the direction of writing: a problem is one line, and what a
 # file holds does not act on the terminal that shows it.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -46,14 +48,18 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        line = f"{place}: {shortened(self.message, _LONGEST_MESSAGE)}"
+        # Secrets go before the message is cut, which could leave a part of one.
+        line = f"{place}: {shortened(redact(self.message), _LONGEST_MESSAGE)}"
         return _UNPRINTABLE.sub(_escaped, line)
 
 
 class AzmlError(Exception):
-    """The base of every error that is not a bug of ours; its text is the whole message."""
+    """The base of every error that is not a bug of ours; its text is the whole message, and shows no secret."""
 
     exit_status: ClassVar[int] = 2
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact(message))
 
 
 class ProjectError(AzmlError):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.reading import Project
+from azml_tasks.reading.environment import files_of
 from azml_tasks.wiring import ParameterValue
 
 WORKSPACE = ("ws_name", "resource_group", "subscription_id")
@@ -45,15 +46,28 @@ def needs_problems(project: Project) -> list[Problem]:
 
     Whether variables are set is not asked: a machine without secrets can check the file.
     """
-    return [*_workspace(project), *_pipeline(project)]
+    return [*_workspace(project), *_pipeline(project), *environment_problems(project)]
 
 
-def check_needs(project: Project) -> None:
+def environment_problems(project: Project) -> list[Problem]:
+    """Return what keeps Azure from making the environments: faults in them, and files of this machine."""
+    files = files_of(project)
+    return [*files.faults(), *files.unseen_by_azure()]
+
+
+def check_environments(project: Project) -> None:
+    """See that Azure can make the environments; raises ProjectError with all that is wrong."""
+    problems = environment_problems(project)
+    if problems:
+        raise ProjectError(problems)
+
+
+def check_needs(project: Project, *, sent: bool = True) -> None:
     """See that Azure can take the pipeline: every step's compute and environment are named, and no name is its own.
 
-    Raises ProjectError with all that is wrong.
+    What is `sent` as it is may name no file of this machine either. Raises ProjectError with all that is wrong.
     """
-    problems = list(_pipeline(project))
+    problems = [*_pipeline(project), *(environment_problems(project) if sent else ())]
     if problems:
         raise ProjectError(problems)
 

@@ -13,6 +13,7 @@ from azml_tasks.model import Pipeline, Step
 from azml_tasks.model.written import WrittenFloat, WrittenInt
 from azml_tasks.reading.scalars import plain_scalar, written_scalar
 from azml_tasks.reading.tree import Node, TreeError, parse_tree
+from azml_tasks.secrets import holds_secret, secret_in
 
 _KINDS = {
     bool: "true or false",
@@ -42,8 +43,20 @@ def override(pipeline: Pipeline, settings: Iterable[str]) -> Pipeline:
         name = name.strip()
         if not equals or not name:
             raise OverrideError(f"'{setting}' sets nothing; write STEP.KEY=VALUE or PARAMETER=VALUE")
+        _refuse_secret(name, text.strip())
         pipeline = _applied(pipeline, name, text.strip())
     return pipeline
+
+
+def _refuse_secret(name: str, text: str) -> None:
+    """Refuse what looks like a secret, by its shape or by the name that it is given to; raises OverrideError."""
+    kind = secret_in(text)
+    if kind or (isinstance(plain_scalar(text), str) and holds_secret(name.rpartition(".")[2], text)):
+        raise OverrideError(
+            f"'{name}' is given what looks like a secret{f' ({kind})' if kind else ''}, and what is set is stored with "
+            "the run; keep it in .env and in the workspace's key vault, and let the script read it with "
+            'run.get_secret("NAME")'
+        )
 
 
 def _applied(pipeline: Pipeline, name: str, text: str) -> Pipeline:

@@ -1,8 +1,16 @@
-"""Tell which variables and keys hold secrets, by their names, and of variables by passwords in URLs."""
+"""What looks like a secret: a variable or a key by its name, a text by its shape, a file by its name or content."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import fnmatch
+import os
 import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 
 # Names as people give them: AZURE_CLIENT_SECRET, CHURN_STORAGE_KEY, SAS_TOKEN, PGPASSWORD, DB_PASS, OPENAI_APIKEY,
 # MONGO_CONNECTION_STRING. What MONKEY and COMPASS end with too counts only behind what keys and passwords are for.
@@ -24,7 +32,6 @@ _HARMLESS_NAME = re.compile(
     | (.*_)?(DATE|EXCLUDE|FILE|FILENAME|GLOB|IGNORE|INCLUDE|MATCH|NAME|PATH|RE|REGEX|SEARCH|URL)_PAT""",
     re.IGNORECASE | re.VERBOSE,
 )
-_PASSWORD_IN_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/?#:@]*:[^\s/?#]+@", re.IGNORECASE)
 # Keys of hyperparameters and the like, where `primary_key` and `pad_token` are harmless: what their names end with.
 _SECRET_KEY = re.compile(
     r"""(^|_)(
@@ -36,7 +43,10 @@ _SECRET_KEY = re.compile(
 )
 # What a service makes up as a key or a token; neither a word nor a path nor a name with a date is like it.
 _MADE_UP = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/_=-]{20,}")
+# In a variable whatever stands there counts, `password` too.
+_LOGIN_IN_URL = r"\b[a-z][a-z0-9+.-]{0,30}://(?P<user>[^\s/?#:@]*):(?P<secret>[^\s/?#]+)@"
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+HIDDEN = "***"
 
 
 def is_secret_name(variable: str) -> bool:
@@ -45,12 +55,15 @@ def is_secret_name(variable: str) -> bool:
 
 
 def is_secret(variable: str, value: str) -> bool:
-    """Say whether a variable is taken to hold a secret, by its name or for a URL with a password in its value.
+    """Say whether a variable is taken to hold a secret, by its name or by the shape of its value.
 
     Not so the address of a proxy, without which whatever reaches out would fail.
     """
-    by_value = bool(_PASSWORD_IN_URL.search(value)) and not variable.upper().endswith("_PROXY")
-    return by_value or is_secret_name(variable)
+    if is_secret_name(variable):
+        return True
+    if re.search(_LOGIN_IN_URL, value, re.IGNORECASE):
+        return not variable.upper().endswith("_PROXY")
+    return secret_in(value) is not None
 
 
 def holds_secret(key: str, text: str) -> bool:
@@ -59,3 +72,401 @@ def holds_secret(key: str, text: str) -> bool:
     if _SECRET_KEY.search(name.lower()):
         return bool(text.strip())
     return is_secret_name(name) and bool(_MADE_UP.fullmatch(text))
+
+
+# What stands in examples and templates where a secret would be.
+_PLACEHOLDER = re.compile(
+    r"""<.*> | \{+\s*[\w.]+\s*\}+ | \[\w*\] | \$(\{.*|\(.*|[A-Za-z_]\w*) | %\(.*|%\w+% | .*\.\.\. | [x*.]{3,}
+    | your[-_ ].* | my[-_ ]?(password|secret|token|key)
+    | password | passwd | passphrase | pass | pwd | secret | token | key | changeme | change_me | redacted | hidden""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+# The one of the storage emulator Azurite, which its documentation has.
+_PUBLIC_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+_OF_A_CONNECTION = re.compile(
+    r"(?:^|[;,?&\s])(server|data source|host(name)?|addr(ess)?|user( ?id|name)?|uid|driver|db(name)?|database|ssl"
+    r"|initial catalog|account(name)?|(shared)?access\w+|endpoint)\s*=|://",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How one kind of secret looks: the group `secret` of `pattern`, in texts with one of `hints` in lower case."""
+
+    kind: str
+    hints: tuple[str, ...]
+    pattern: str
+    fits: Callable[[re.Match[str]], bool] | None = None
+    flags: int = 0
+
+    def compiled(self) -> re.Pattern[str]:
+        """Return the pattern, which most processes never need: `re` keeps it."""
+        return re.compile(self.pattern, self.flags)
+
+
+STORAGE_KEY = "a key of an Azure storage account"
+# Where a SHA-512 stands, which in base64 is as long as such a key.
+_KEY_OF_A_DIGEST = re.compile(r"hash|digest|checksum|sha|integrity|fingerprint", re.IGNORECASE)
+
+
+def secret_in(text: str, key: str = "") -> str | None:
+    """Return what kind of secret a text holds by its shape, such as `a GitHub token`; None when it holds none.
+
+    `key` is what it stands under, where that is known.
+
+    Keys and tokens with a mark of their own, passwords in URLs and connection strings, signatures, private keys.
+    Neither hashes, ids and the like nor a reference such as `${TOKEN}` count.
+    """
+    is_digest = bool(_KEY_OF_A_DIGEST.search(key))
+    return next((kind for kind, _, _ in _found(text) if not (is_digest and kind == STORAGE_KEY)), None)
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the text with what has the shape of a secret, and each of `secrets`, replaced by `***`."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    spans = sorted((start, end) for _, start, end in _found(text))
+    pieces, place = [], 0
+    for start, end in spans:
+        if start >= place:
+            pieces += [text[place:start], HIDDEN]
+        place = max(place, end)
+    return "".join([*pieces, text[place:]])
+
+
+def _found(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the kind of each secret, and where it starts and ends."""
+    if not _CANDIDATE.search(text):
+        return
+    lowered = text.lower()
+    for shape in _shapes():
+        if not any(hint in lowered for hint in shape.hints):
+            continue
+        for match in islice(shape.compiled().finditer(text), _MOST_LOOKED_AT):
+            secret = match["secret"]
+            is_one = not _PLACEHOLDER.fullmatch(secret) and _PUBLIC_KEY not in secret
+            if is_one and (shape.fits is None or shape.fits(match)):
+                yield shape.kind, *match.span("secret")
+
+
+# What every shape has; most texts do not.
+_CANDIDATE = re.compile(r"\S{16}|://|pass|pwd|-----", re.IGNORECASE)
+_MOST_LOOKED_AT = 1_000
+
+
+@cache
+def _shapes() -> tuple[_Shape, ...]:
+    """Return the shapes that the services document for what they hand out."""
+
+    def token(kind: str, hints: str, pattern: str, fits: Callable[[re.Match[str]], bool] | None = None) -> _Shape:
+        return _Shape(kind, tuple(hints.split()), rf"(?<![A-Za-z0-9])(?P<secret>{pattern})(?![A-Za-z0-9])", fits)
+
+    def after(kind: str, hints: str, pattern: str, fits: Callable[[re.Match[str]], bool] | None = None) -> _Shape:
+        return _Shape(kind, tuple(hints.split()), pattern, fits, re.IGNORECASE)
+
+    return (
+        after("a signature, sig=", "sig=", r"(?:^|[?&;,\s\"'])sig=(?P<secret>[A-Z0-9%+/_=~.-]{10,})"),
+        after(
+            "a connection string with its key",
+            "key= signature=",
+            r"(?:Account|Shared_?Access|Shared_?Secret|Primary|Secondary|Access)_?(?:Key|Signature)\s*=\s*"
+            r"(?P<secret>[A-Z0-9%+/_=~.?&:-]{16,})",
+        ),
+        after(
+            "a connection string with its password",
+            "pass pwd",
+            r"(?:^|[;,?&\s])(?:password|passwd|pwd)\s*=\s*(?P<secret>[^;,&\s'\"]{3,})",
+            lambda found: bool(_OF_A_CONNECTION.search(_around(found, 300))),
+        ),
+        after(
+            "a token in a URL",
+            "token= secret= key= signature=",
+            r"[?&](?:access_token|refresh_token|id_token|client_secret|api[_-]?key|subscription-key|(?:x-\w+-)?signature)="
+            r"(?P<secret>[A-Z0-9%+/_=~.-]{16,})",
+            lambda found: _has_digit(found["secret"]),
+        ),
+        after(
+            "a token in a URL",
+            "code=",
+            r"[?&]code=(?P<secret>[A-Z0-9%+/_=-]{40,})",
+            _is_mixed,
+        ),
+        # Of documentation and of test containers: `guest:guest@`.
+        after("a password in a URL", "://", _LOGIN_IN_URL, lambda found: found["user"] != found["secret"]),
+        after("a login", "basic ", r"\bBasic\s+(?P<secret>[A-Z0-9+/]{8,}={0,2})", _is_login),
+        after(
+            "a token in a URL",
+            "https:// http://",
+            r"https?://(?P<secret>[A-Z0-9_.~-]{16,})@",
+            lambda found: _has_digit(found["secret"]),
+        ),
+        after("a token in a URL", "/t/", r"://[\w.-]*conda[\w.-]*/t/(?P<secret>[A-Z0-9-]{16,})/"),
+        after("a token", "bearer", r"\bBearer\s+(?P<secret>[A-Z0-9._~+/=-]{20,})", _is_mixed),
+        token("a JSON web token", "eyj", r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
+        token("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"gh[pousr]_\w{30,}|github_pat_\w{40,}"),
+        token("a GitLab token", "glpat-", r"glpat-[\w-]{16,}"),
+        token("an AWS key", "akia asia", r"A[KS]IA[A-Z0-9]{16}", lambda found: not found[0].endswith("EXAMPLE")),
+        token(STORAGE_KEY, "==", r"(?<![+/])[A-Za-z0-9+/]{86}==(?!=)", _is_made_of_bytes),
+        token("a client secret of Azure", "q~", r"[\w~.-]{3}\dQ~[\w~.-]{31,34}"),
+        token("an Azure DevOps token", "azdo", r"[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}"),
+        _Shape(
+            "a private key",
+            ("private key", "putty-user-key-file", "age-secret-key-"),
+            r"(?P<secret>-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:.*?-----END[^\n]*|.*)"
+            r"|PuTTY-User-Key-File-.*|AGE-SECRET-KEY-1[A-Z0-9]{20,})",
+            flags=re.DOTALL,
+        ),
+        token("a Slack token", "xox xapp-", r"(?:xox[a-z]|xapp)-[\w-]{10,}", lambda found: _has_digit(found[0])),
+        after(
+            "the address of a webhook",
+            "hooks.slack.com/ .webhook.office.com/ /api/webhooks/",
+            r"(?:hooks\.slack\.com/(?:services|workflows|triggers)|\.webhook\.office\.com/webhookb2"
+            r"|discord(?:app)?\.com/api/webhooks)/(?P<secret>[\w@/+.-]{20,})",
+        ),
+        token("a Hugging Face token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}"),
+        token("a key of a model's service", "sk-", r"sk-[\w-]{20,}", _has_made_up_part),
+        token("a Groq key", "gsk_", r"gsk_[A-Za-z0-9]{40,}"),
+        token("a Replicate token", "r8_", r"r8_[A-Za-z0-9]{30,}"),
+        token("a Google key", "aiza gocspx- ya29.", r"AIza[\w-]{30,}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,}"),
+        token("a Stripe key", "k_live_ k_test_", r"[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+        token("a SendGrid key", "sg.", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+        token("an npm token", "npm_", r"npm_[A-Za-z0-9]{36,}"),
+        token("a PyPI token", "pypi-", r"pypi-A[\w-]{50,}"),
+        token("a Databricks token", "dapi", r"dapi[0-9a-f]{32}(?:-\d)?"),
+        token("a Docker token", "dckr_pat_ dckr_oat_", r"dckr_[po]at_[\w-]{20,}"),
+        token("a DigitalOcean token", "_v1_", r"do[opr]_v1_[0-9a-f]{64}"),
+        token("a Vault token", "hvs. hvb.", r"hv[sb]\.[\w-]{24,}"),
+        token("a Terraform token", ".atlasv1.", r"[A-Za-z0-9]{10,}\.atlasv1\.[\w-]{40,}"),
+        token("a Grafana token", "glsa_ glc_", r"(?:glsa|glc)_[A-Za-z0-9_+/=]{32,}", _is_mixed),
+    )
+
+
+def _around(found: re.Match[str], most: int) -> str:
+    return found.string[max(0, found.start() - most) : found.end() + most]
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
+
+
+def _is_mixed(found: re.Match[str]) -> bool:
+    secret = found["secret"]
+    return _has_digit(secret) and secret != secret.lower() and secret != secret.upper()
+
+
+def _is_login(found: re.Match[str]) -> bool:
+    """Say whether a text in base64 is a name and a password with a colon between them."""
+    try:
+        return b":" in base64.b64decode(found["secret"], validate=True)
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _has_made_up_part(found: re.Match[str]) -> bool:
+    """Tell what a service made up from words with dashes between them."""
+    parts = re.split(r"[-_]", found["secret"])
+    return any(len(part) >= 16 and _has_digit(part) and part not in (part.lower(), part.upper()) for part in parts)
+
+
+def _is_made_of_bytes(found: re.Match[str]) -> bool:
+    """Tell a key, which is random, from a text in base64 and from a SHA-512 that is called so."""
+    if re.search(r"sha-?512[-:= \"']*$", found.string[max(0, found.start() - 12) : found.start()], re.IGNORECASE):
+        return False
+    try:
+        decoded = base64.b64decode(found[0], validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return not (decoded.isascii() and all(byte >= 0x20 or byte in b"\t\r\n" for byte in decoded))
+
+
+# Where tools and services keep their logins, by the file's name, with the folder that it lies in where that counts.
+# Folders that hold nothing else.
+_SECRET_FOLDERS = frozenset((".aws", ".azure", ".gnupg", ".kube", ".oci", ".password-store", ".ssh", ".gcloud"))
+_SECRET_PATHS = (
+    ".cargo/credentials*",
+    ".cache/huggingface/token",
+    ".cache/huggingface/stored_tokens",
+    ".composer/auth.json",
+    ".config/composer/auth.json",
+    ".config/configstore/*",
+    ".config/containers/auth.json",
+    ".config/doctl/*",
+    ".config/gcloud/*",
+    ".config/gh/hosts.yml",
+    ".config/git/credentials",
+    ".config/glab-cli/*",
+    ".config/helm/registry/*",
+    ".config/hub",
+    ".config/op/*",
+    ".config/rclone/*",
+    ".databricks/token-cache.json",
+    ".dbt/profiles.yml",
+    ".docker/*.json",
+    ".docker/.token*",
+    ".docker/contexts/*",
+    ".docker/machine/*",
+    ".dvc/config.local",
+    ".gem/credentials",
+    ".huggingface/token",
+    ".kaggle/kaggle.json",
+    ".m2/settings*.xml",
+    ".mc/config.json",
+    ".modal.toml",
+    ".snowflake/config.toml",
+    ".snowflake/connections.toml",
+    ".snowsql/config",
+    ".streamlit/secrets.toml",
+    ".subversion/auth/*",
+    ".terraform.d/credentials*",
+    "gcloud/access_tokens.db",
+    "gcloud/credentials.db",
+    "gcloud/legacy_credentials/*",
+)
+_SECRET_FILES = (
+    ".boto",
+    ".comet.config",
+    ".databrickscfg",
+    ".dockercfg",
+    ".dockerconfigjson",
+    ".env",
+    ".env.*",
+    ".envrc",
+    ".git-credentials",
+    ".htpasswd",
+    ".my.cnf",
+    ".mylogin.cnf",
+    ".netrc",
+    ".npmrc",
+    ".pgpass",
+    ".pypirc",
+    ".rclone.conf",
+    ".renviron",
+    ".s3cfg",
+    ".terraformrc",
+    ".vault-token",
+    ".vault_pass*",
+    "*.agekey",
+    "*.jks",
+    "*.kdbx",
+    "*.key",
+    "*.keystore",
+    "*.kubeconfig",
+    "*.p12",
+    "*.pem",
+    "*.pfx",
+    "*.ppk",
+    "*.publishsettings",
+    "*.tfstate",
+    "*.tfstate.*backup",
+    "*.tfstate.backup",
+    "*.tfvars",
+    "*.tfvars.json",
+    "*_accesskeys.csv",
+    "_netrc",
+    "accesstokens.json",
+    "application_default_credentials.json",
+    "azureauth.json",
+    "clearml.conf",
+    "client_secret*.json",
+    "credentials",
+    "credentials.json",
+    "credentials.tfrc.json",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ecdsa_sk",
+    "id_ed25519",
+    "id_ed25519_sk",
+    "id_rsa",
+    "kaggle.json",
+    "kube.config",
+    "kubeconfig",
+    "kubeconfig.json",
+    "kubeconfig.yaml",
+    "kubeconfig.yml",
+    "local.settings.json",
+    "msal_http_cache*",
+    "msal_token_cache*",
+    "pgpass.conf",
+    "rclone.conf",
+    "rootkey.csv",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+    "service_account*.json",
+    "service-account*.json",
+    "service_principal*.json",
+    "service_principal_entries.json",
+    "terraform.rc",
+)
+_HARMLESS_FILES = re.compile(
+    r"\.env(rc)?[._-](example|sample|template|dist|defaults?)|.*[._-](example|sample|template)(\.[a-z]+){0,2}"
+    r"|(example|sample|template)[._-].*|msal_token_cache.*\.py"
+)
+# What may hold a private key or a login under any name: files without a suffix, and these.
+_LOOKED_INTO = frozenset(("", ".json", ".txt", ".conf", ".cfg", ".ini", ".b64", ".asc", ".gpg"))
+_MOST_BYTES = 64_000
+# Of pip and conda, whose addresses may hold a password.
+_ADDRESS_FILES = frozenset(("pip.conf", "pip.ini", ".condarc", "condarc", ".yarnrc", ".yarnrc.yml"))
+# A line of an .env file that sets something.
+_SETTING = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"']+)", re.MULTILINE)
+_LOGIN_IN_JSON = re.compile(
+    r'"(?:private_?key|client_?secret|refresh_?token|aws_?secret_?access_?key|secret_?access_?key|account_?key)"\s*:\s*'
+    r'"(?P<secret>[^"]{16,})"',
+    re.IGNORECASE,
+)
+# What Google's tools write: the key of a service account, the login of a user.
+_LOGIN_FILE = re.compile(r'"type"\s*:\s*"(service_account|authorized_user|external_account)"')
+_PRIVATE_KEY = re.compile(
+    r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-)|.*^AGE-SECRET-KEY-1",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def looks_secret(path: str, project: str) -> bool:
+    """Say whether a file looks like one in which secrets are kept: by its name and folder, or by its content.
+
+    Folders count as far as they lie in the project. Raises OSError.
+    """
+    relative = os.path.relpath(path, project).replace(os.sep, "/").lower()
+    name = relative.rpartition("/")[2]
+    if _HARMLESS_FILES.fullmatch(name):
+        return False
+    if name.endswith(".pem"):
+        return not _holds_certificates_alone(path)
+    return bool(_secret_places().fullmatch(f"/{relative}")) or _holds_login(path, name)
+
+
+@cache
+def _secret_places() -> re.Pattern[str]:
+    """Return what the paths of such files match, from a slash before them on."""
+    folders = (rf".*/{re.escape(folder)}/.*" for folder in _SECRET_FOLDERS)
+    patterns = (f"*/{pattern}" for pattern in (*_SECRET_PATHS, *_SECRET_FILES))
+    return re.compile("|".join((*folders, *map(fnmatch.translate, patterns))), re.DOTALL)
+
+
+def _holds_login(path: str, name: str) -> bool:
+    """Say whether a small file holds a private key, a login of a service, or an address with a password."""
+    suffix = os.path.splitext(name)[1]
+    if suffix not in _LOOKED_INTO and name not in _ADDRESS_FILES and suffix != ".env":
+        return False
+    if os.path.getsize(path) > _MOST_BYTES:
+        return False
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read(_MOST_BYTES)
+    if suffix == ".env":
+        return any(is_secret(*pair) for pair in _SETTING.findall(text) if not _PLACEHOLDER.fullmatch(pair[1]))
+    if name in _ADDRESS_FILES:
+        return secret_in(text) is not None
+    if suffix == ".json":
+        return bool(_LOGIN_FILE.search(text)) or any(
+            not _PLACEHOLDER.fullmatch(found["secret"]) for found in _LOGIN_IN_JSON.finditer(text)
+        )
+    return bool(_PRIVATE_KEY.match(text))
+
+
+def _holds_certificates_alone(path: str) -> bool:
+    with open(path, "rb") as file:
+        content = file.read(1_000_000)
+    return b"-----BEGIN CERTIFICATE-----" in content and b"PRIVATE KEY" not in content

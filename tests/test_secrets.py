@@ -1,10 +1,15 @@
-"""Which variables are taken to hold secrets, and which are not."""
+"""Which variables and texts are taken to hold secrets, and which are not."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import time
+
 import pytest
 
-from azml_tasks.secrets import is_secret, is_secret_name
+from azml_tasks.errors import Problem, UsageError
+from azml_tasks.secrets import STORAGE_KEY, is_secret, is_secret_name, redact, secret_in
 
 
 @pytest.mark.parametrize(
@@ -62,3 +67,155 @@ def test_names_that_only_sound_like_secrets(variable):
 )
 def test_a_password_in_a_url_makes_its_variable_a_secret_but_for_a_proxy(variable, value, secret):
     assert is_secret(variable, value) is secret
+
+
+KEY = base64.b64encode(bytes(range(160, 224))).decode()
+SAS = "https://a.blob.core.windows.net/raw/t.csv?sv=2022-11-02&sp=r&sig=uZ3bX2c9%2FqL8mN7pR5tV1wY4aS6dF0gH%3D"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "shown"),
+    [
+        (SAS, "a signature, sig=", SAS.partition("&sig=")[0] + "&sig=***"),
+        ("?sv=2022&sig=abcdefghijklmnop%3D", "a signature, sig=", "?sv=2022&sig=***"),
+        (
+            f"DefaultEndpointsProtocol=https;AccountName=x;AccountKey={KEY};EndpointSuffix=core.windows.net",
+            "a connection string with its key",
+            "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=***;EndpointSuffix=core.windows.net",
+        ),
+        (
+            "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=abcdefghijklmnopqrstuvwx=",
+            "a connection string with its key",
+            "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=***",
+        ),
+        (
+            "Server=tcp:x,1433;Database=d;User ID=u;Password=hunter2!;Encrypt=True",
+            "a connection string with its password",
+            "Server=tcp:x,1433;Database=d;User ID=u;Password=***;Encrypt=True",
+        ),
+        ("host=h user=u password=hunter2 dbname=d", "a connection string with its password", None),
+        ("h.redis.cache.windows.net:6380,password=abc123=,ssl=True", "a connection string with its password", None),
+        ("jdbc:postgresql://h/db?user=u&password=hunter2", "a connection string with its password", None),
+        ("postgres://u:p@h/d", "a password in a URL", "postgres://u:***@h/d"),
+        ("-i https://build:0a1b2c@h/simple", "a password in a URL", "-i https://build:***@h/simple"),
+        ("-i https://abcdefghij0123456789@h/simple", "a token in a URL", "-i https://***@h/simple"),
+        ("https://conda.anaconda.org/t/ab-12345678-1234-1234/x", "a token in a URL", None),
+        ("https://h/x?access_token=abcdefghij0123456789", "a token in a URL", None),
+        (f"the key is {KEY}.", "a key of an Azure storage account", "the key is ***."),
+        ("Authorization: Basic dXNlcjpodW50ZXIy", "a login", "Authorization: Basic ***"),
+        (f"https://f.azurewebsites.net/api/x?code={'aB1c' * 12}==", "a token in a URL", None),
+        (f"Bearer {'aB1' * 8}", "a token", "Bearer ***"),
+        (f"ghp_{'aB1c' * 9}", "a GitHub token", "***"),
+        (f"github_pat_{'aB1c' * 15}", "a GitHub token", "***"),
+        ("glpat-abcdefghij0123456789", "a GitLab token", "***"),
+        ("AKIA2345ABCDEFGH6789", "an AWS key", "***"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4", "a JSON web token", "***"),
+        ("xoxb-123456789012-abcdef", "a Slack token", "***"),
+        ("https://hooks.slack.com/services/T00000000/B00000000/ab01", "the address of a webhook", None),
+        (f"hf_{'aBcD' * 9}", "a Hugging Face token", "***"),
+        (f"sk-proj-{'aB1c' * 9}", "a key of a model's service", "***"),
+        (f"AIza{'aB1c5' * 7}", "a Google key", "***"),
+        (f"dapi{'0a' * 16}", "a Databricks token", "***"),
+        (f"abc8Q~{'aB1-' * 8}", "a client secret of Azure", "***"),
+        (f"npm_{'aB1c' * 9}", "an npm token", "***"),
+        (
+            "x\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\ny",
+            "a private key",
+            "x\n***\ny",
+        ),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----", "a private key", "***"),
+    ],
+)
+def test_secrets_are_known_by_their_shape_and_not_shown(text, kind, shown):
+    assert secret_in(text) == kind
+    assert secret_in(f"in '{text}', that") == kind
+    assert not secret_in(redact(text))
+    if shown:
+        assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "x", "a text of several words", "2024-01-01T00:00:00Z", "12345678-1234-1234-1234-123456789abc"),
+        *(hashlib.new(name, b"x").hexdigest() for name in ("md5", "sha1", "sha256", "sha512")),
+        f"sha512-{KEY}",
+        base64.b64encode(b"what stands here is text of sixty-four characters, not a key ...").decode(),
+        base64.b64encode(b"some data" * 40).decode(),
+        *(
+            "AccountName=x;EndpointSuffix=core.windows.net",
+            "UseDevelopmentStorage=true",
+            "AccountKey=<your-account-key>",
+        ),
+        "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+        "Server=x;Database=d;Authentication=Active Directory Managed Identity",
+        "InstrumentationKey=12345678-1234-1234-1234-123456789abc;IngestionEndpoint=https://x",
+        *("https://h/x?sig=${SIG}", "https://build:${TOKEN}@h/simple", "https://user:<password>@h", "https://u:***@h"),
+        *(
+            "amqp://guest:guest@localhost",
+            "postgres://postgres:postgres@db/x",
+            "Basic knowledge",
+            "https://h/x?code=403",
+        ),
+        *(
+            "git+ssh://git@github.com/o/r.git",
+            "https://user@h/x",
+            "https://discuss.pytorch.org/t/a-long-name-of-2024/1",
+        ),
+        *(
+            "abfss://container2024rawdata0@a.dfs.core.windows.net/x",
+            "azureml://datastores/x/paths/y",
+            "s3://bucket/key",
+        ),
+        *(
+            "sk-Learn-Model-2-Version-Final-Run",
+            "a+" + base64.b64encode(b"x" * 64).decode().replace("e", "E"),
+            f"0/{KEY}",
+        ),
+        *("sk-learn-pipeline-experiment-name-2", "task-A1b2c3d4e5f6g7h8i9j0k1", "disk-A0000-b1111-c22222222"),
+        *("hf_hub_download", "ghp_short", "AKIAIOSFODNN7EXAMPLE", "eyJ.eyJ", "run_1234567890_abcdef_step_name"),
+        *("--password", "the password=x of nothing", "model-Version2-of-2024-Q3_risk-adjusted"),
+        "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
+        "-----BEGIN PUBLIC KEY-----",
+    ],
+)
+def test_ordinary_texts_are_no_secrets(text):
+    assert secret_in(text) is None
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize(("key", "kind"), [("sha512", None), ("content_hash", None), ("note", STORAGE_KEY)])
+def test_a_digest_is_known_by_its_key(key, kind):
+    assert secret_in(KEY, key) == kind
+
+
+def test_what_is_known_to_be_secret_is_not_shown_either():
+    assert redact("hunter2 and hunter22, x", ["hunter2", "hunter22", ""]) == "*** and ***, x"
+
+
+@pytest.mark.parametrize(
+    "piece", ["eyJ-", "SG.aaaaaaaaaaaaaaaaaaaa", ";pwd=abc", "a://:", "sk-", "+/", "https://a", KEY]
+)
+def test_no_text_takes_long_to_look_through(piece):
+    text = piece * (200_000 // len(piece))
+    begun = time.process_time()
+
+    secret_in(text)
+    redact(text)
+
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "secret"),
+    [("SRC", SAS, True), ("HTTPS_PROXY", f"http://h?t=ghp_{'aB1c' * 9}", True), ("SRC", SAS.partition("?")[0], False)],
+)
+def test_a_variable_is_a_secret_by_the_shape_of_its_value(variable, value, secret):
+    assert is_secret(variable, value) is secret
+
+
+def test_an_error_of_ours_shows_no_secret():
+    assert str(UsageError(f"cannot read {SAS}")).endswith("&sig=***")
+    assert str(Problem("a.yml", 3, f"x ghp_{'aB1c' * 9} y")) == "a.yml:3: x *** y"
+    long = "x" * 990 + f" ghp_{'aB1c' * 9}"
+    assert "ghp_" not in str(Problem("a.yml", 3, long))

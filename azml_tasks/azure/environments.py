@@ -14,7 +14,7 @@ from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.changes import Change, Outcome
 from azml_tasks.azure.failures import MissingError, is_missing
 from azml_tasks.errors import did_you_mean, listed
-from azml_tasks.reading.environment_files import environment_text
+from azml_tasks.reading.environment import environment_text
 from azml_tasks.wiring import DatasetInput, Plan, TableInput
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from azml_tasks.checks.data import column_problems, missing_data
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
+from azml_tasks.reading.environment import files_of
 from azml_tasks.schedule_checks import schedule_problems
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import StepPlan
@@ -18,7 +19,7 @@ from azml_tasks.wiring import StepPlan
 def project_problems(project: Project) -> list[Problem]:
     """Return what is wrong with the files that are named, with the schedule, and with what the backend needs."""
     needs = needs_problems(project) if project.pipeline.backend == "azure" else []
-    return [*file_problems(project), *schedule_problems(project), *needs]
+    return list(dict.fromkeys((*file_problems(project), *schedule_problems(project), *needs)))
 
 
 def file_problems(project: Project) -> list[Problem]:
@@ -55,3 +56,12 @@ def _environment_files(project: Project) -> Iterator[Problem]:
             file = getattr(environment, key)
             if file is not None and not (project.directory / file).is_file():
                 yield project.problem(("environments", name, key), f"environment '{name}': there is no {file}")
+    files = files_of(project)
+    yield from files.faults()
+    if project.pipeline.backend == "local":
+        yield from files.missing()
+
+
+def environment_notes(project: Project) -> list[Problem]:
+    """Return remarks on the environments that stop nothing: Pythons that a local run cannot use."""
+    return list(files_of(project).old_pythons()) if project.pipeline.backend == "local" else []

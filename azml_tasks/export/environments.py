@@ -9,7 +9,7 @@ from azml_tasks.export.document import document, plain_document
 from azml_tasks.export.names import asset_name
 from azml_tasks.model import Environment
 from azml_tasks.reading import Project
-from azml_tasks.reading.environment_files import environment_text
+from azml_tasks.reading.environment import environment_text
 
 # The image that SDK v1 takes when none is asked for (azureml-core, DEFAULT_CPU_IMAGE), in its newest build.
 DEFAULT_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"

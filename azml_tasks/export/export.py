@@ -22,6 +22,7 @@ from azml_tasks.export.scripts import LOGGING, Scripts, scripts_of
 from azml_tasks.export.unset import unset_remarks, with_placeholders
 from azml_tasks.needs import check_needs
 from azml_tasks.reading import Project
+from azml_tasks.reading.environment import files_of
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots, with_words
 from azml_tasks.wiring import DatasetInput
 
@@ -49,7 +50,7 @@ def export(project: Project) -> Export:
     What is not known yet, since a variable is not set, is a placeholder. Raises ProjectError for what keeps the
     pipeline from running on Azure at all.
     """
-    check_needs(project)
+    check_needs(project, sent=False)
     unset = tuple(unset_remarks(project, *_EXPORTED))
     project = with_placeholders(project, *_EXPORTED)
     snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
@@ -64,7 +65,8 @@ def export(project: Project) -> Export:
     for job in exported.jobs:
         for path, content in code_files(snapshots[job.step.key]):
             files[f"code/{job.name}/{path}"] = content
-    return Export(files, tuple(sorted({*remarks_of(exported), *project.notes, *unset})))
+    remarks = {*remarks_of(exported), *project.notes, *files_of(project).unseen_by_azure(), *unset}
+    return Export(files, tuple(sorted(remarks)))
 
 
 def _documents(exported: Exported) -> Iterator[tuple[str, bytes]]:

@@ -7,12 +7,14 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from azml_tasks.errors import AzmlError
 from azml_tasks.export.code import Content
 from azml_tasks.snapshot import hash_file
+from azml_tasks.snapshot.include import is_inside
+from azml_tasks.snapshot.links import leads_out
 
 FOLDER = "azureml-v2"
 # What was written, by path and SHA-256, so that it can be told from what was changed by hand.
@@ -46,11 +48,26 @@ def write(directory: Path, files: Mapping[str, Content], dry: bool = False) -> l
     kept. Raises AzmlError where something cannot be read or written.
     """
     folder = directory / FOLDER
+    _check_links(directory, folder, files)
     try:
         return _write(folder, files, dry)
     except OSError as error:
         place = os.path.relpath(error.filename or folder, directory)
         raise AzmlError(f"{place} cannot be read or written: {error.strerror}") from None
+
+
+def _check_links(directory: Path, folder: Path, files: Mapping[str, Content]) -> None:
+    """Refuse to write where a link leads out of the folder, or the folder itself out of the project.
+
+    Raises AzmlError.
+    """
+    if leads_out(folder, directory):
+        raise AzmlError(f"{FOLDER} is a link that leads out of the project; delete the link, and export again")
+    parents = {parent for path in files for parent in PurePosixPath(path).parents}
+    for parent in sorted(parents):
+        if leads_out(folder / parent, folder):
+            message = f"{FOLDER}/{parent} is a link that leads out of {FOLDER}; delete the link, and export again"
+            raise AzmlError(message)
 
 
 def _write(folder: Path, files: Mapping[str, Content], dry: bool) -> list[Change]:
@@ -94,7 +111,10 @@ def _put(file: Path, content: bytes) -> None:
     """Write a file in one move, so that one that is cut short is not taken for a change by hand."""
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f"{file.name}.part")
-    beside.write_bytes(content)
+    # What lies there may be a link.
+    beside.unlink(missing_ok=True)
+    with beside.open("xb") as opened:
+        opened.write(content)
     os.replace(beside, file)
 
 
@@ -109,12 +129,12 @@ def _written(folder: Path) -> dict[str, str]:
     """Return what the exports before have written; nothing where that cannot be told, so that all is kept."""
     try:
         stored = json.loads((folder / WRITTEN).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     if not isinstance(stored, dict):
         return {}
-    # Nothing that someone may have put into the list leads out of the folder.
-    inside = (path for path in stored if ".." not in path.split("/") and not os.path.isabs(path))
+    # Nothing that someone may have put into the list leads out of the folder, neither by its text nor by a link.
+    inside = (path for path in stored if is_inside(path) and not leads_out((folder / path).parent, folder))
     return {path: str(stored[path]) for path in inside}
 
 

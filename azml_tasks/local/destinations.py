@@ -14,6 +14,7 @@ from azml_tasks.local.arguments import dataset_id
 from azml_tasks.local.files import read_json, write_json
 from azml_tasks.local.layout import Layout, StepPlaces
 from azml_tasks.snapshot.include import is_inside
+from azml_tasks.snapshot.links import leads_out
 
 if TYPE_CHECKING:
     from azml_tasks.wiring import Output, StepPlan
@@ -43,7 +44,9 @@ def deliver(plan: StepPlan, places: StepPlaces, layout: Layout, step_run_id: str
 def registered_folders(layout: Layout) -> set[Path]:
     """Return the folders and files that registered datasets are made of."""
     described = (read_json(file) or {} for file in (layout.root / "datasets").glob("*/*.json"))
-    paths = (path for values in described for path in values.get("definition", {}).get("paths", []))
+    definitions = (values.get("definition") for values in described)
+    lists = (definition.get("paths") for definition in definitions if isinstance(definition, dict))
+    paths = (path for paths in lists if isinstance(paths, list) for path in paths if isinstance(path, str))
     return {Path(path.replace(_PROJECT, str(layout.project), 1)) for path in paths}
 
 
@@ -53,7 +56,12 @@ def _copied(output: Output, folder: Path, layout: Layout, step_run_id: str) -> P
     path = template.replace("{run-id}", step_run_id).replace("{output-name}", output.name).lstrip("/")
     if not is_inside(path):
         raise DestinationError(f"the destination '{template}' of {output.argument} leads out of its datastore")
-    target = layout.datastores / output.destination.datastore_name / path
+    store = layout.datastores / output.destination.datastore_name
+    target = store / path
+    if _has_link_out(folder, target, store):
+        raise DestinationError(
+            f"{output.argument} could not be copied to its destination: a link there leads out of it"
+        )
     try:
         shutil.copytree(folder, target, copy_function=_copy_if_new, dirs_exist_ok=True)
     except OSError as error:
@@ -61,6 +69,16 @@ def _copied(output: Output, folder: Path, layout: Layout, step_run_id: str) -> P
         reason = error.args[0][0][-1] if isinstance(error, shutil.Error) else error.strerror
         raise DestinationError(f"{output.argument} could not be copied to its destination: {reason}") from error
     return target
+
+
+def _has_link_out(folder: Path, target: Path, store: Path) -> bool:
+    """Say whether something of a folder would be copied out of the datastore by a link where it is copied to."""
+    for inner, _, files in os.walk(folder):
+        place = target / os.path.relpath(inner, folder)
+        links = (place / name for name in files if os.path.islink(place / name))
+        if leads_out(place, store) or any(leads_out(link, store) for link in links):
+            return True
+    return False
 
 
 def _copy_if_new(source: str, target: str) -> None:

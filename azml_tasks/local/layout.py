@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from azml_tasks.snapshot.links import leads_out
+
 # Room for suffixes below the 255 bytes that file systems take.
 _LONGEST_NAME = 120
 
@@ -91,13 +93,30 @@ class Layout:
         """The folder of virtual environments."""
         return self.root / "envs"
 
+    def links_out(self) -> Path | None:
+        """Return a link that leads out of the project and by which something would be written or deleted there."""
+        for folder in (self.root, *_inside(self.root)):
+            for path in (folder, *_inside(folder)) if folder != self.root else (folder,):
+                if path.is_symlink() and leads_out(path, self.project):
+                    return path
+        return None
+
     def run(self, run_id: str) -> RunPlaces:
-        """Return the places of one run."""
-        return RunPlaces(self.runs / run_id)
+        """Return the places of one run; whatever a record has for its id, they lie in the folder of all runs."""
+        return RunPlaces(self.runs / folder_name(run_id))
 
     def old_results_of(self, step: str) -> Path:
         """Return the file of a step's reusable results that azml-tasks 0.3.0 wrote."""
         return self.old_reuse / f"{folder_name(step)}.json"
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return what of a folder may be written to by its name: folders, and links to whatever."""
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_symlink() or entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
 
 
 @dataclass(frozen=True)
@@ -183,6 +202,8 @@ def folder_name(key: str) -> str:
     Keys that differ only by case or punctuation never meet in one pipeline (wiring refuses them).
     """
     name = re.sub(r"[^\w.-]", "_", key)
+    if not name.strip("."):  # which would be another folder
+        name = "_" * max(1, len(name))
     if len(name.encode()) <= _LONGEST_NAME:
         return name
     digest = hashlib.sha256(key.encode()).hexdigest()[:12]

@@ -10,6 +10,7 @@ from typing import Any
 
 # States of a process in /proc/<pid>/stat that has ended, and that its parent has not waited for.
 _ENDED = (b"Z", b"X")
+_LARGEST_PID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,9 @@ class ProcessIdentity:
     @classmethod
     def from_json(cls, value: Any) -> ProcessIdentity | None:
         """Return the identity that a record holds, or None."""
-        if isinstance(value, dict) and isinstance(value.get("pid"), int):
-            return cls(value["pid"], str(value.get("started", "")))
+        pid = value.get("pid") if isinstance(value, dict) else None
+        if type(pid) is int and 0 < pid <= _LARGEST_PID:  # 0 and what is negative would be groups of processes
+            return cls(pid, str(value.get("started", "")))
         return None
 
     def is_alive(self) -> bool:

@@ -2,17 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from azml_tasks.local.files import read_json, read_lines, write_json
-from azml_tasks.local.layout import RunPlaces, StepPlaces
+from azml_tasks.local.layout import RunPlaces, StepPlaces, folder_name
 from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.runner_lock import is_held
 from azml_tasks.runs import records
 
 VERSION = 1
+# The seconds since the epoch that a date of four digits in its year has.
+_LAST_SECOND = 253_402_300_799
+
+
+class _DamagedError(Exception):
+    """A record holds something else than what was written."""
+
+
+def _is_time(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value is None or (is_number and 0 <= value <= _LAST_SECOND)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_pairs(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+_Kinds = Mapping[str, Callable[[Any], bool]]
+_RUN: _Kinds = {
+    "experiment": _is_text,
+    "status": lambda value: value in get_args(records.RunStatus),
+    "started": lambda value: value is not None and _is_time(value),
+    "finished": _is_time,
+    "parameters": lambda value: isinstance(value, dict),
+    "steps": _are_texts,
+    "process": lambda value: value is None or isinstance(value, dict),
+}
+# Which releases before 0.4.0 did not write.
+_RUN_SINCE: _Kinds = {
+    "settings": lambda value: isinstance(value, dict),
+    "target": _is_text,
+    "command": _are_texts,
+    "set": _are_texts,
+}
+_STEP: _Kinds = {
+    **dict.fromkeys(("reason", "message", "detail", "hint", "producer"), _is_text),
+    "status": lambda value: value in get_args(records.StepStatus),
+    "started": _is_time,
+    "finished": _is_time,
+    "exit_code": lambda value: value is None or type(value) is int,
+    "argv": _are_texts,
+    "outputs": _are_pairs,
+}
+
+
+def _fits(values: Mapping[str, Any], kinds: _Kinds) -> bool:
+    """Say whether a record has what it was written with, each of its type: anybody may have changed it since."""
+    return all(key in values and fits(values[key]) for key, fits in kinds.items())
+
+
+def _is_metric(line: Mapping[str, Any]) -> bool:
+    is_series = line.get("kind") == "list"
+    return isinstance(line.get("name"), str) and "value" in line and (not is_series or isinstance(line["value"], list))
 
 
 @dataclass(frozen=True)
@@ -32,8 +93,8 @@ class StepRecord(records.StepRecord):
     outputs: Mapping[str, str] = field(default_factory=dict)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return what the script logged, in its order."""
-        return read_lines(self.places.root / "metrics.jsonl")
+        """Return what the script logged, in its order; lines that are not metrics are left out."""
+        return [line for line in read_lines(self.places.root / "metrics.jsonl") if _is_metric(line)]
 
     def save(self, run: RunPlaces) -> None:
         """Write the record of the step in that run.
@@ -144,7 +205,9 @@ def read_run(places: RunPlaces) -> RunRecord | None:
     """
     try:
         values = read_json(places.record)
-        if values is None or values.get("version") != VERSION:
+        if values is None or values.get("version") != VERSION or not _fits(values, _RUN):
+            return None
+        if not all(fits(values[key]) for key, fits in _RUN_SINCE.items() if key in values):
             return None
         record = RunRecord(
             # Not the record's own word, since what is pruned goes by it.
@@ -156,13 +219,12 @@ def read_run(places: RunPlaces) -> RunRecord | None:
             steps=tuple(_read_step(key, places) for key in values["steps"]),
             finished=values["finished"],
             parameters=values["parameters"],
-            # Which releases before 0.4.0 did not write.
             settings=values.get("settings", {}),
             origin=Origin(values.get("target", ""), tuple(values.get("command", ())), tuple(values.get("set", ()))),
             process=ProcessIdentity.from_json(values["process"]),
-            stopped_by=values.get("stopped_by", ""),
+            stopped_by=str(values.get("stopped_by", "")),
         )
-    except (AttributeError, KeyError, TypeError, ValueError, OSError):
+    except (_DamagedError, OSError):
         return None
     if record.status != "running" or record.has_runner_here or is_held(places):
         return record
@@ -173,12 +235,19 @@ def read_run(places: RunPlaces) -> RunRecord | None:
 
 
 def _read_step(key: str, run: RunPlaces) -> StepRecord:
-    values = read_json(run.step(key).record)
-    if values is None or values.get("version") != VERSION:
+    place = run.step(key).record
+    values = read_json(place)
+    if values is None and not place.exists():
         return StepRecord(key, places=run.step(key))
+    if values is not None and values.get("version") != VERSION:
+        return StepRecord(key, places=run.step(key))
+    if values is None or not _fits(values, _STEP):
+        raise _DamagedError
+    # Whatever the record has there, one of the runs of this project.
+    producer = RunPlaces(run.root.parent / folder_name(values["producer"])) if values["producer"] else run
     return StepRecord(
         key=key,
-        places=RunPlaces(run.root.parent / values["producer"]).step(key),
+        places=producer.step(key),
         status=values["status"],
         reason=values["reason"],
         message=values["message"],

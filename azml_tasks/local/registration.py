@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,12 @@ from azml_tasks.errors import Problem, ProjectError, RunError, listed
 from azml_tasks.local import virtual_environment
 from azml_tasks.local.environment import installing_environment
 from azml_tasks.local.layout import Layout
+from azml_tasks.local.runs import list_runs, refuse_links
 from azml_tasks.local.virtual_environment import Wanted
 from azml_tasks.reading import Project
+from azml_tasks.reading.environment import files_of, is_too_old
 
+Say = Callable[[str], None]
 _MOST_COLUMNS = 8
 
 
@@ -32,13 +35,13 @@ class Made:
         return f"{self.kind} {self.name}: {self.outcome}" + (f" ({self.detail})" if self.detail else "")
 
 
-def register(project: Project, dry: bool = False) -> Iterator[Made]:
-    """Do all that registering means on this machine, and yield each thing as it is done.
+def register(project: Project, dry: bool = False, say: Say = lambda line: None) -> Iterator[Made]:
+    """Do all that registering means on this machine, and yield each thing as it is done; `say` gets pip's lines.
 
     Raises ProjectError at the end, with everything that the file asks for and is not here; RunError.
     """
     problems: list[Problem] = []
-    for part in (register_environments(project, dry), register_datasets(project)):
+    for part in (register_environments(project, dry, say), register_datasets(project)):
         try:
             yield from part
         except ProjectError as error:
@@ -47,41 +50,59 @@ def register(project: Project, dry: bool = False) -> Iterator[Made]:
         raise ProjectError(problems)
 
 
-def register_environments(project: Project, dry: bool = False) -> Iterator[Made]:
+def register_environments(project: Project, dry: bool = False, say: Say = lambda line: None) -> Iterator[Made]:
     """Make a virtual environment of each environment of the file, unless it is there as the file has it.
+
+    `say` gets what is done meanwhile, line by line.
 
     Raises ProjectError at the end, with the environments that cannot be made on this machine; RunError.
     """
     layout = Layout.of(project.directory)
+    refuse_links(layout)
     problems: list[Problem] = []
     for name in project.pipeline.environments:
         try:
-            yield _environment(project, layout, name, dry)
+            yield _environment(project, layout, name, dry, say)
         except ProjectError as error:
             problems += error.problems
     if problems:
         raise ProjectError(problems)
 
 
-def _environment(project: Project, layout: Layout, name: str, dry: bool) -> Made:
+def _environment(project: Project, layout: Layout, name: str, dry: bool, say: Say) -> Made:
+    files = files_of(project, name)
+    problems = [*files.faults(), *files.missing()]
+    if problems:
+        raise ProjectError(problems)
     wanted = _wanted(project, name)
     found = virtual_environment.find(layout, name)
-    lacks = f"; without {listed(wanted.left_out)}, which only Azure ML installs" if wanted.left_out else ""
-    if found is not None and found.digest == wanted.digest:
-        return Made("environment", name, "unchanged", f"Python {found.python_version}{lacks}")
-    problem = _missing_python(project, name, wanted)
+    if found is not None and found.digest == wanted.digest and not is_too_old(found.python_version):
+        return Made("environment", name, "unchanged", f"Python {found.python_version}{_lacks(wanted, found.missing)}")
+    problem = next(files.old_pythons(), None) or _missing_python(project, name, wanted)
     if problem:
         raise ProjectError([problem])
     outcome = "created" if found is None else "updated"
     if dry:
-        return Made("environment", name, f"would be {outcome}", f"Python {wanted.python}{lacks}")
+        tries = f"; {listed(wanted.conda)} as far as the package index has it" if wanted.conda else ""
+        return Made("environment", name, f"would be {outcome}", f"Python {wanted.python}{_lacks(wanted)}{tries}")
     environment = installing_environment(project.pipeline, layout.project, os.environ)
+    say(f"environment {name}: installing into a new virtual environment")
+    # A run that goes on needs the one that it began with.
+    clears = not any(run.status == "running" for run in list_runs(layout.project))
     try:
-        made = virtual_environment.make(layout, name, wanted, environment)
+        made = virtual_environment.make(layout, name, wanted, environment, lambda line: say(f"  {line}"), clears)
     except OSError as error:
         text = f"the virtual environment '{name}' could not be made: {error.strerror}: {error.filename}"
         raise RunError(text) from error
-    return Made("environment", name, outcome, f"Python {made.python_version}{lacks}")
+    return Made("environment", name, outcome, f"Python {made.python_version}{_lacks(wanted, made.missing)}")
+
+
+def _lacks(wanted: Wanted, missing: Sequence[str] = ()) -> str:
+    """Say what of the file's definition is not in the virtual environment."""
+    lacks = f"; without {listed(wanted.left_out)}, which only Azure ML uses" if wanted.left_out else ""
+    if missing:
+        lacks += f"; without {listed(missing)}, which pip could not install: only Azure ML does"
+    return lacks
 
 
 def missing_pythons(project: Project) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from azml_tasks.local.provenance import settings_of, with_differences
 from azml_tasks.local.record import Origin, RunRecord
 from azml_tasks.local.reuse.contents import Contents
 from azml_tasks.local.reuse.results import Results
-from azml_tasks.local.runs import clear_unfinished, new_run
+from azml_tasks.local.runs import clear_unfinished, new_run, refuse_links
 from azml_tasks.local.scheduler import Scheduler
 from azml_tasks.local.selection import select
 from azml_tasks.local.site import Site
@@ -57,12 +57,13 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
     `processes` is where the steps run, by default what `processes_for` gives; it is closed at the end. `origin` is
     what the run was started with, for its record. `located` is as `take_snapshots` takes it.
 
-    Raises ProjectError for files that cannot be run from, UsageError for a step that is not there, RunError for one
-    that cannot be chosen or a disk that cannot be written.
+    Raises LinkError where .azml leads out of the project, ProjectError for files that cannot be run from, UsageError
+    for a step that is not there, RunError for one that cannot be chosen or a disk that cannot be written.
     """
     layout = Layout.of(project_dir)
     try:
         with closing(processes or processes_for(plan.pipeline, layout.project)) as place:
+            refuse_links(layout)
             selection = select(plan, from_step, only, force)
             contents = Contents(layout.hashes)
             given = given_steps(plan, selection, Results(layout, contents))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from azml_tasks.errors import RunError, UsageError, listed
+from azml_tasks.errors import AzmlError, RunError, UsageError, listed, some_listed
 from azml_tasks.local.destinations import registered_folders
 from azml_tasks.local.files import read_json, remove_tree
 from azml_tasks.local.layout import Layout, RunPlaces, folder_name
@@ -24,6 +24,10 @@ _ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 _SETTLED = 3600.0
 
 
+class LinkError(AzmlError):
+    """A link in .azml leads out of the project."""
+
+
 def new_run(layout: Layout, experiment: str, parameters: Mapping[str, Any]) -> RunRecord:
     """Make the folder of a new run, which no other run has, and return its record, not yet written.
 
@@ -33,7 +37,7 @@ def new_run(layout: Layout, experiment: str, parameters: Mapping[str, Any]) -> R
     """
     layout.root.mkdir(exist_ok=True)
     ignore = layout.root / ".gitignore"
-    if not ignore.exists():
+    if not os.path.lexists(ignore):
         ignore.write_text("*\n")
     for _ in range(_MOST_TRIES):
         now = time.time()
@@ -78,9 +82,22 @@ def clear_unfinished(layout: Layout) -> None:
         for run in map(layout.run, os.listdir(layout.unfinished)):
             record = read_run(run)
             if record is None or record.status != "running":
-                for step in run.steps.glob("*"):
+                for step in run.steps.glob("*") if not run.steps.is_symlink() else ():
                     remove_tree(step / "temporary")
                 mark_finished(run)
+
+
+def refuse_links(layout: Layout) -> None:
+    """See that nothing is written or deleted outside of the project by a link in .azml.
+
+    Raises LinkError.
+    """
+    link = layout.links_out()
+    if link is not None:
+        place = link.relative_to(layout.project).as_posix()
+        raise LinkError(
+            f"{place} is a link that leads out of the project, where runs write and delete; delete the link"
+        )
 
 
 def list_runs(project_dir: str | Path) -> list[RunRecord]:
@@ -91,6 +108,20 @@ def list_runs(project_dir: str | Path) -> list[RunRecord]:
     layout = Layout.of(project_dir)
     records = (read_run(layout.run(run_id)) for run_id in _ids(layout))
     return [record for record in records if record is not None]
+
+
+def passed_over(project_dir: str | Path) -> str:
+    """Return a sentence that names the runs whose records are damaged or of another release; empty for none.
+
+    Raises RunError when the folder of runs cannot be read.
+    """
+    layout = Layout.of(project_dir)
+    places = (layout.run(run_id) for run_id in _ids(layout) if _ID.fullmatch(run_id))
+    damaged = [place.root.name for place in places if place.record.is_file() and read_run(place) is None]
+    if not damaged:
+        return ""
+    are, records = ("is", "its record is") if len(damaged) == 1 else ("are", "their records are")
+    return f"{some_listed(damaged)} {are} passed over: {records} damaged, or of another release"
 
 
 def find_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
@@ -108,6 +139,8 @@ def find_run(project_dir: str | Path, wanted: str | None = None) -> RunRecord:
         record = read_run(layout.run(run_id))
         if record is not None:
             return record
+    if wanted in ids:
+        raise RunError(f"the record of the run '{wanted}' is damaged, or of another release")
     if wanted:
         raise UsageError(f"there is no run '{wanted}'; `invoke runs.list` shows those there are")
     raise RunError("nothing has been run here yet; `invoke run` does")
@@ -129,6 +162,7 @@ def prune(project_dir: str | Path, keep: int = 5, dry: bool = False) -> list[str
 
 def _prune(project_dir: str | Path, keep: int, dry: bool) -> list[str]:
     layout = Layout.of(project_dir)
+    refuse_links(layout)
     records = list_runs(layout.project)
     kept = [record for place, record in enumerate(records) if place < keep or record.status == "running"]
     going_on = any(record.status == "running" for record in kept)
@@ -190,6 +224,8 @@ def _clear(run: RunPlaces, needed: set[str]) -> None:
     if not needed:
         remove_tree(run.root)
         return
+    if run.steps.is_symlink():
+        run.steps.unlink()
     for folder in run.steps.glob("*"):
         if folder.name not in needed:
             remove_tree(folder)

@@ -17,16 +17,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from azml_tasks.conda import package_name
 from azml_tasks.errors import RunError
 from azml_tasks.local.distributions import distributions_in, normal_name
 from azml_tasks.local.files import read_json, remove_tree, write_json
 from azml_tasks.local.layout import Layout, folder_name
+from azml_tasks.reading.environment import is_too_old, requirements_of
+from azml_tasks.reading.requirements import lines_of, pip_requirement
+from azml_tasks.secrets import redact
 from azml_tasks.wiring.tokens import DatasetInput, TableInput
 
 if TYPE_CHECKING:
@@ -39,6 +43,8 @@ _SETTLED = 3600.0
 # What a local run brings itself, as a stand-in on the steps' path.
 _BROUGHT = frozenset(("azureml-core", "azureml-defaults", "azureml-dataset-runtime"))
 _VERSION = re.compile(r"\d+(\.\d+)?", re.ASCII)
+# How many lines of pip's output tell why it failed, where it names no error.
+_MOST_SHOWN = 10
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -54,27 +60,36 @@ class NoPythonError(Exception):
 class Wanted:
     """What a virtual environment is to be: the version of Python, and lines as in a requirements file.
 
-    `left_out` names what it will lack of the file's definition, since only conda or an image could give it.
+    `left_out` names what it will lack of the file's definition, since only an image could give it. `conda` holds conda
+    packages, of which pip installs those that the package index has under the same name. `contents` are digests of the
+    files that the lines name.
     """
 
     python: str
     requirements: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    conda: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """The SHA-256 of what it is made from."""
-        return hashlib.sha256(json.dumps([self.python, self.requirements]).encode()).hexdigest()
+        parts = [self.python, self.requirements, *([self.conda, self.contents] if self.conda or self.contents else ())]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class VirtualEnvironment:
-    """One that is there: its interpreter, what it was made from, and what is installed in it, by normal names."""
+    """One that is there: its interpreter, what it was made from, and what is installed in it, by normal names.
+
+    `missing` are the conda packages that the package index did not have.
+    """
 
     python: Path
     digest: str
     python_version: str
     distributions: Mapping[str, str]
+    missing: tuple[str, ...] = ()
 
 
 def wanted(plan: Plan, name: str, project: Path) -> Wanted:
@@ -83,15 +98,31 @@ def wanted(plan: Plan, name: str, project: Path) -> Wanted:
     Raises ProjectError for a conda file that cannot be read.
     """
     declared = plan.pipeline.environments[name]
-    pip, left_out, python = [*declared.pip_packages], [*declared.conda_packages], declared.python_version
+    pip, conda, python = [*declared.pip_packages], [*declared.conda_packages], declared.python_version
+    base = project
     if declared.conda_file:
-        pip, left_out, python = read_conda_file(project, declared.conda_file)
-    left_out += [key for key in ("base_image", "dockerfile") if getattr(declared, key)]
-    known = {normal_name(match[1]) for match in map(_NAME.match, pip) if match}
-    pip += [package for package in _packages_needed(plan, name) if package not in known]
-    kept = [line for line in pip if not ((match := _NAME.match(line)) and normal_name(match[1]) in _BROUGHT)]
+        pip, conda, python = read_conda_file(project, declared.conda_file)
+        base = (project / declared.conda_file).parent
+    else:
+        conda, named = _without_python(conda)
+        python = python or named
+    left_out = [key for key in ("base_image", "dockerfile") if getattr(declared, key)]
+    lines = requirements_of(pip, base, project)
+    known = {normal_name(match[1]) for match in map(_NAME.match, lines) if match}
+    conda = [
+        package for package in conda if normal_name(package_name(package.rpartition("::")[2])) not in known | _BROUGHT
+    ]
+    lines += [package for package in _packages_needed(plan, name) if package not in known]
+    kept = [line for line in lines if not ((match := _NAME.match(line)) and normal_name(match[1]) in _BROUGHT)]
     version = ".".join(python.split(".")[:2]) if python else running_version()
-    return Wanted(version, tuple(kept), tuple(left_out))
+    return Wanted(version, tuple(kept), tuple(left_out), tuple(conda), tuple(_contents(kept)))
+
+
+def _contents(lines: Iterable[str]) -> Iterator[str]:
+    """Yield digests of the files that lines name by their whole paths: constraints and wheels."""
+    for line in (line for text in lines for line in lines_of(text) if line.file and os.path.isfile(line.file)):
+        with open(line.file, "rb") as file:
+            yield hashlib.sha256(file.read()).hexdigest()
 
 
 def _packages_needed(plan: Plan, name: str) -> tuple[str, ...]:
@@ -119,9 +150,11 @@ def in_use(layout: Layout, plan: Plan, name: str) -> VirtualEnvironment | None:
     if name not in plan.pipeline.environments or not _home(layout, name).is_dir():
         return None
     found = find(layout, name)
-    if found is not None and found.digest == wanted(plan, name, layout.project).digest:
+    if found is not None and is_too_old(found.python_version):
+        why = f"asks for Python {found.python_version}, which is too old for a local run: until that changes"
+    elif found is not None and found.digest == wanted(plan, name, layout.project).digest:
         return found
-    if found is not None:
+    elif found is not None:
         why = "has changed since `invoke register-env` made it: until that is done again"
     else:
         why = "has a virtual environment that is not whole: until `invoke register-env` makes it anew"
@@ -134,17 +167,32 @@ def find(layout: Layout, name: str) -> VirtualEnvironment | None:
     mark = read_json(home / _MARK)
     if mark is None or mark.get("version") != VERSION:
         return None
+    texts = [mark.get(key) for key in ("folder", "digest", "python")]
+    missing = mark.get("missing", [])
+    if not all(isinstance(text, str) for text in texts) or not isinstance(missing, list):
+        return None
+    # A folder of its own, whatever somebody has written there.
+    if os.path.basename(mark["folder"]) != mark["folder"] or mark["folder"] in ("", ".", ".."):
+        return None
     folder = home / mark["folder"]
     if not _python_in(folder).exists():
         return None
-    site = _site_packages(folder, mark["python"])
-    return VirtualEnvironment(_python_in(folder), mark["digest"], mark["python"], distributions_in([str(site)]))
+    site = distributions_in([str(_site_packages(folder, mark["python"]))])
+    return VirtualEnvironment(_python_in(folder), mark["digest"], mark["python"], site, tuple(map(str, missing)))
 
 
-def make(layout: Layout, name: str, wanted: Wanted, environment: Mapping[str, str]) -> VirtualEnvironment:
-    """Make the virtual environment anew; one that is there stays in use until the new one is whole.
+def make(
+    layout: Layout,
+    name: str,
+    wanted: Wanted,
+    environment: Mapping[str, str],
+    say: Callable[[str], None] = lambda line: None,
+    clears: bool = True,
+) -> VirtualEnvironment:
+    """Make the virtual environment; one that is there stays in use until the new one is whole.
 
-    `environment` holds the variables that pip and what it installs see.
+    `environment` holds the variables that pip and what it installs see, `say` gets each line that pip prints, and
+    `clears` deletes the one that was in use before, which a run may still need.
 
     Raises NoPythonError when that Python is not on this machine, RunError when pip fails, OSError.
     """
@@ -154,9 +202,15 @@ def make(layout: Layout, name: str, wanted: Wanted, environment: Mapping[str, st
     home.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{wanted.digest[:8]}-", dir=home))
     try:
-        version = _fill(folder, name, wanted, interpreter, environment)
+        version, missing = _fill(folder, name, wanted, interpreter, environment, say)
         before = read_json(home / _MARK) or {}
-        mark = {"version": VERSION, "digest": wanted.digest, "python": version, "folder": folder.name}
+        mark = {
+            "version": VERSION,
+            "digest": wanted.digest,
+            "python": version,
+            "folder": folder.name,
+            "missing": missing,
+        }
         write_json(home / _MARK, mark)
     except BaseException:
         # Ctrl-C, too. What is in use stays as it is.
@@ -165,7 +219,8 @@ def make(layout: Layout, name: str, wanted: Wanted, environment: Mapping[str, st
             if not (home / _MARK).exists():
                 home.rmdir()
         raise
-    _clear(home, folder.name, before.get("folder"))
+    if clears:
+        _clear(home, folder.name, before.get("folder"))
     found = find(layout, name)
     if found is None:
         raise RunError(f"the virtual environment '{name}' was deleted while it was being made")
@@ -176,8 +231,15 @@ def _home(layout: Layout, name: str) -> Path:
     return layout.environments / folder_name(name)
 
 
-def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str, environment: Mapping[str, str]) -> str:
-    """Make a virtual environment in an empty folder, and return the version of its Python."""
+def _fill(
+    folder: Path,
+    name: str,
+    wanted: Wanted,
+    interpreter: str,
+    environment: Mapping[str, str],
+    say: Callable[[str], None],
+) -> tuple[str, list[str]]:
+    """Make a virtual environment in an empty folder; return its Python's version, and the conda packages it lacks."""
     python = str(_python_in(folder))
     pip = [python, "-m", "pip"]
     options = []
@@ -186,13 +248,57 @@ def _fill(folder: Path, name: str, wanted: Wanted, interpreter: str, environment
         pip, options = [sys.executable, "-m", "pip", "--python", python], ["--without-pip"]
     failure = f"the virtual environment '{name}' could not be made"
     _call([interpreter, "-m", "venv", *options, str(folder)], failure, environment)
-    requirements = folder / "requirements.txt"
-    requirements.write_text("".join(f"{line}\n" for line in wanted.requirements), encoding="utf-8")
-    if wanted.requirements:
-        install = [*pip, "install", "--disable-pip-version-check", "--quiet", "-r", str(requirements)]
-        _call(install, f"pip could not install the packages of '{name}'", environment)
+    missing = _Pip(pip, folder, environment, say).install(name, wanted)
     asks = "import platform; print(platform.python_version())"
-    return _call([python, "-c", asks], "its Python does not start", environment).strip()
+    return _call([python, "-c", asks], "its Python does not start", environment).strip(), missing
+
+
+@dataclass(frozen=True)
+class _Pip:
+    """pip for one virtual environment: the command that starts it, the folder, its variables, and who reads along."""
+
+    command: list[str]
+    folder: Path
+    environment: Mapping[str, str]
+    say: Callable[[str], None]
+
+    def install(self, name: str, wanted: Wanted) -> list[str]:
+        """Install what is wanted, and return the conda packages that the package index does not have.
+
+        Raises RunError when the pip requirements cannot be installed.
+        """
+        requirements = {package: pip_requirement(package) for package in wanted.conda}
+        there = [package for package, line in requirements.items() if line and self._is_there(package, line)]
+        lines = [str(requirements[package]) for package in there]
+        failed = self._install(*wanted.requirements, *lines)
+        if failed and lines:
+            # They may not fit together; what pip was to install has to be there.
+            failed = self._install(*wanted.requirements)
+            there = [package for package in there if not failed and not self._try(str(requirements[package]))]
+        if failed:
+            raise RunError(f"pip could not install the packages of '{name}':\n{failed}")
+        return [package for package in wanted.conda if package not in there]
+
+    def _install(self, *lines: str) -> str:
+        if not lines:
+            return ""
+        file = self.folder / "requirements.txt"
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        return self._run("-r", str(file), say=self.say)
+
+    def _is_there(self, package: str, line: str) -> bool:
+        self.say(f"looking for the conda package {package} on the package index")
+        return not self._try(line, "--dry-run", "--no-deps")
+
+    def _try(self, *arguments: str) -> str:
+        return self._run(*arguments, say=lambda line: None)
+
+    def _run(self, *arguments: str, say: Callable[[str], None]) -> str:
+        """Run `pip install`, and return why it failed; nothing where it did not."""
+        command = [*self.command, "install", "--disable-pip-version-check", "--progress-bar", "off", *arguments]
+        code, printed = _stream(command, self.environment, say)
+        errors = [line for line in printed if line.startswith("ERROR")]
+        return "\n".join(errors or printed[-_MOST_SHOWN:]) or f"exit status {code}" if code else ""
 
 
 def _clear(home: Path, current: str, before: str | None) -> None:
@@ -211,21 +317,23 @@ def read_conda_file(directory: Path, name: str) -> tuple[list[str], list[str], s
     """
     import yaml
 
-    from azml_tasks.reading.conda_file import read_conda
+    from azml_tasks.reading.environment import read_conda
 
-    pip: list[str] = []
-    conda: list[str] = []
-    python = None
-    for item in read_conda(directory, name, yaml.BaseLoader)["dependencies"]:
-        if isinstance(item, dict) and isinstance(item.get("pip"), list):
-            pip += [line for line in item["pip"] if isinstance(line, str)]
-        if not isinstance(item, str):
-            continue
-        if match := re.match(r"python\s*[=~]+\s*([\d.]+)", item):
-            python = match[1].rstrip(".")
-        elif not re.match(r"(python|pip)\b", item):
-            conda.append(item)
+    dependencies = read_conda(directory, name, yaml.BaseLoader)["dependencies"]
+    pip = [line for item in dependencies if isinstance(item, dict) for line in item["pip"] or ()]
+    conda, python = _without_python([item for item in dependencies if isinstance(item, str)])
     return pip, conda, python
+
+
+def _without_python(packages: Iterable[str]) -> tuple[list[str], str | None]:
+    """Return conda packages without Python and pip, and the version of Python among them."""
+    kept, python = [], None
+    for package in packages:
+        if match := re.match(r"(?:\S*::)?python\s*(?:[=~]+|\s)\s*([\d.]+)", package):
+            python = match[1].rstrip(".")
+        elif not re.match(r"(?:\S*::)?(python|pip)(?![\w.-])", package):
+            kept.append(package)
+    return kept, python
 
 
 def interpreter_of(version: str) -> str:
@@ -262,6 +370,32 @@ def _call(command: list[str], failure: str, environment: Mapping[str, str]) -> s
     if done.returncode:
         raise RunError(f"{failure}:\n{(done.stderr or done.stdout).strip()}")
     return done.stdout
+
+
+def _stream(command: list[str], environment: Mapping[str, str], say: Callable[[str], None]) -> tuple[int, list[str]]:
+    """Run a command to its end and return its exit status and what it printed, each line said as it comes."""
+    printed: list[str] = []
+    with subprocess.Popen(
+        command,
+        cwd=os.path.dirname(command[0]),
+        env={**environment, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                text = redact(line.rstrip())
+                if text:
+                    printed.append(text)
+                    say(text)
+        except BaseException:  # Ctrl-C, too
+            process.kill()
+            raise
+    return process.returncode, printed
 
 
 def _python_in(folder: Path) -> Path:

@@ -14,7 +14,6 @@ from azml_tasks.wiring import Finding
 
 # A pipeline parameter's value is looked at where its default stands.
 _PARAMETER = "${{"
-REMEDY = 'keep it in .env and in the workspace\'s key vault, and let the script read it with run.get_secret("NAME")'
 
 
 def literal_secrets(pipeline: Pipeline) -> Iterator[Finding]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
 from azml_tasks.reading.checked import Checked, unset
-from azml_tasks.reading.environment_files import refused_files
-from azml_tasks.reading.literal_secrets import REMEDY, literal_secrets
+from azml_tasks.reading.environment import EnvironmentFiles
+from azml_tasks.reading.literal_secrets import literal_secrets
 from azml_tasks.reading.references import notes_of
 from azml_tasks.reading.sentences import shown
 from azml_tasks.reading.targets import apply_target, targets_of
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
-from azml_tasks.reading.values import Missing, Values
+from azml_tasks.reading.values import REMEDY, Missing, Values
 from azml_tasks.reading.variables import read_variables
 from azml_tasks.wiring import Plan, plan
 
@@ -147,16 +147,15 @@ def load_project(
     except TreeError as error:
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
     sound = chosen.sound()
-    if sound:
-        refused = refused_files(sound, file.parent)
-        remarks |= {(chosen.root.line_of(finding.path), finding.message): "" for finding in refused}
-    if (remarks or chosen.pipeline is None) and not needs_values:
+    refused = list(EnvironmentFiles(sound, file.parent, chosen.values, file.name).refused()) if sound else []
+    if (remarks or refused or chosen.pipeline is None) and not needs_values:
         return load_project(file, target, variables, beside, text=text)  # which names what is not set, too
-    if remarks or chosen.pipeline is None:
+    if remarks or refused or chosen.pipeline is None:
         problems = [Problem(file.name, line, f"{prefix}{text}") for (line, text), prefix in remarks.items()]
+        problems += refused
         if beside and sound:
             problems += beside(Project(file, target, sound, (), variables, chosen.values))
-        raise ProjectError(problems)
+        raise ProjectError(dict.fromkeys(problems))
     found = [(note.path, note.message) for note in notes_of(chosen.pipeline)]
     found += ((secret.path, f"{secret.message}; {REMEDY}") for secret in literal_secrets(chosen.pipeline))
     notes = tuple(Problem(file.name, chosen.root.line_of(path), message) for path, message in found)

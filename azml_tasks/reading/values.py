@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azml_tasks.reading.scalars import plain_scalar, written_scalar
+from azml_tasks.reading.sentences import described
 from azml_tasks.reading.tree import Node, Path
 from azml_tasks.reading.variables import VariableError, resolve
-from azml_tasks.secrets import is_secret
+from azml_tasks.secrets import is_secret, redact, secret_in
 
+REMEDY = 'keep it in .env and in the workspace\'s key vault, and let the script read it with run.get_secret("NAME")'
+LOGIN_OF_AN_INDEX = (
+    "write the bare address: on Azure ML a workspace connection (Workspace.set_connection) holds the login, "
+    "on this machine PIP_INDEX_URL or PIP_EXTRA_INDEX_URL in the environment, pip.conf or .netrc"
+)
 # Azure's own, unless `$$` makes the dollar a plain one.
 _PARAMETER = re.compile(r"(?<!\$)\$\{\{")
 _SECRET_KEYS = frozenset(("account_key", "sas_token"))
@@ -54,9 +60,17 @@ class Values:
             return {key: self._value(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self._value(item, (*path, place)) for place, item in enumerate(value)]
-        if isinstance(value, str) and "$" in value and not _is_secret(path):
-            return self._text(node, value, path)
+        if isinstance(value, str) and not _is_secret(path):
+            return self._without_secret(path, self._text(node, value, path) if "$" in value else value)
         return written_scalar(node.text) if node.text and _is_passed_as_text(path) else value
+
+    def _without_secret(self, path: Path, value: Any) -> Any:
+        """Return the value, less what has the shape of a secret."""
+        kind = secret_in(value, str(path[-1]) if path else "") if isinstance(value, str) else None
+        if kind is None:
+            return value
+        self.findings.append((path, _literal_sentence(path, kind)))
+        return redact(value)
 
     def _text(self, node: Node, text: str, path: Path) -> Any:
         if _PARAMETER.search(text) and not _is_argument(path):
@@ -70,7 +84,7 @@ class Values:
         secrets = [variable for variable in resolved.used if is_secret(variable, self.variables.get(variable, ""))]
         if secrets:
             # Left as it is written, so that no later sentence can show the secret.
-            self.findings += ((path, _secret_sentence(variable)) for variable in secrets)
+            self.findings += ((path, _secret_sentence(variable, path)) for variable in secrets)
             return text
         self.missing += (Missing(path, node.line, variable) for variable in resolved.missing)
         if not resolved.used or resolved.missing:
@@ -80,11 +94,22 @@ class Values:
         return value
 
 
-def _secret_sentence(variable: str) -> str:
-    return (
-        f"${{{variable}}} looks like a secret, and what stands here is stored with the run; "
-        f"a script reads it with run.get_secret('{variable}')"
-    )
+def _secret_sentence(variable: str, path: Path) -> str:
+    stored = f"${{{variable}}} looks like a secret, and what stands here is stored with the run"
+    if _names_packages(path):
+        return f"{stored}; {LOGIN_OF_AN_INDEX}"
+    return f"{stored}; a script reads it with run.get_secret('{variable}')"
+
+
+def _literal_sentence(path: Path, kind: str) -> str:
+    owner, key = described(path)
+    place = f"{owner}: {key}" if owner else key
+    remedy = LOGIN_OF_AN_INDEX if _names_packages(path) else REMEDY
+    return f"{place} looks like a secret ({kind}), and what stands here is stored with each run; {remedy}"
+
+
+def _names_packages(path: Path) -> bool:
+    return path[:1] == ("environments",) and path[2:3] in (("pip_packages",), ("conda_packages",))
 
 
 def _is_argument(path: Path) -> bool:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from azml_tasks.errors import MOST_SUGGESTIONS, Problem
+from azml_tasks.secrets import looks_secret
 from azml_tasks.snapshot.ignore import IgnoreFile, files_under, is_never_sent
 from azml_tasks.snapshot.import_folders import import_folders
 from azml_tasks.snapshot.imports import SourceFile, SourceFiles
@@ -20,7 +21,6 @@ from azml_tasks.snapshot.limits import over_the_limits
 from azml_tasks.snapshot.links import RealPaths
 from azml_tasks.snapshot.modules import Closure, Located, Modules
 from azml_tasks.snapshot.script import Script
-from azml_tasks.snapshot.sensitive import looks_secret
 from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
 
 _T = TypeVar("_T")
@@ -223,9 +223,10 @@ class _Assembly:
         """Say of what kind a file is that looks like a secret, else nothing; None for one that cannot be read."""
         real = self._builder.real_paths.of(path)
         try:
-            if looks_secret(path):
+            if looks_secret(path, self._builder.project):
                 return "looks like a secret, which"
-            return f"leads to {os.path.basename(real)}, which looks like a secret and" if looks_secret(real) else ""
+            leads = real != path and looks_secret(real, self._builder.real_paths.project)
+            return f"leads to {os.path.basename(real)}, which looks like a secret and" if leads else ""
         except OSError as error:
             self._cannot_read(path, error)
             return None

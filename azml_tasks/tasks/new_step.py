@@ -49,6 +49,7 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     script = file.parent / path
     if not script.resolve().is_relative_to(file.parent.resolve()):
         raise AzmlError(f"{path} would lie outside the project; add the step by hand")
+    _check_link(file)
     if script.exists():
         raise AzmlError(f"{path} is there already; choose another name, or add the step by hand")
     read = _output_to_read(project, before)
@@ -84,6 +85,14 @@ def _write_both(script: Path, source: str, file: Path, text: str) -> None:
         if file.read_bytes() != text.encode("utf-8"):
             script.unlink(missing_ok=True)
         raise
+
+
+def _check_link(file: Path) -> None:
+    """See that the file to be changed lies in the project; raises AzmlError."""
+    from azml_tasks.snapshot.links import leads_out
+
+    if leads_out(file, file.parent):
+        raise AzmlError(f"{file.name} leads out of the project by a link: add the step to {file.resolve()} by hand")
 
 
 def _check_names(name: str, datasets: Iterable[str]) -> None:

@@ -27,10 +27,12 @@ def register(context: Context, target: str = "", upload: bool = False) -> None:
         from azml_tasks.local.registration import register as register_here
 
         _ignore(upload)
-        _print_all("register", lambda: register_here(project, dry))
+        _print_all("register", lambda: register_here(project, dry, _say))
     else:
         from azml_tasks.azure.register import register as register_there
+        from azml_tasks.needs import check_environments
 
+        check_environments(project)
         _print_all("register", lambda: register_there(_connect(project), project, upload, dry))
 
 
@@ -41,10 +43,12 @@ def register_env(context: Context, target: str = "") -> None:
     if _is_local(project):
         from azml_tasks.local.registration import register_environments as register_here
 
-        _print_all("register-env", lambda: register_here(project, dry))
+        _print_all("register-env", lambda: register_here(project, dry, _say))
     else:
         from azml_tasks.azure.register import register_environments
+        from azml_tasks.needs import check_environments
 
+        check_environments(project)
         _print_all("register-env", lambda: register_environments(_connect(project), project, dry))
 
 
@@ -117,6 +121,10 @@ def _connect(project: Project) -> Workspace:
     from azml_tasks.azure.connection import connect
 
     return connect(project)
+
+
+def _say(line: str) -> None:
+    print(printable(line), flush=True)
 
 
 def _print_all(command: str, begin: Callable[[], Iterable[object]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke import Context
@@ -48,6 +49,7 @@ def list_(context: Context, target: str = "", most: int = 20, experiment: str = 
         from azml_tasks.local.runs import list_runs
 
         records = [run for run in list_runs(here) if experiment in ("", run.experiment)]
+    _say_what_is_passed_over(here)
     rows = [(run.id, run.status, _date(run.started), _span(run.seconds), run.experiment) for run in records[:most]]
     if not rows:
         where = f"in the experiment '{experiment}'" if experiment else "here"
@@ -132,6 +134,7 @@ def prune(context: Context, keep: int = 5) -> None:
 
     dry, here = is_dry(context), project_file(context).parent
     gone = prune_here(here, keep=keep, dry=dry)
+    _say_what_is_passed_over(here)
     for run_id in gone:
         print(f"{'would clear' if dry else 'cleared'} {run_id}")
     left = [run for run in list_runs(here) if run.id not in gone]
@@ -155,7 +158,18 @@ def _find(context: Context, target: str, wanted: str) -> Run:
         return find_on_azure(connect(project), project.pipeline.experiment, wanted or None, project.plan)
     from azml_tasks.local.runs import find_run
 
+    if not wanted:
+        _say_what_is_passed_over(here)
     return find_run(here, wanted or None)
+
+
+def _say_what_is_passed_over(here: Path | None) -> None:
+    """Name the local runs that are not shown, on standard error: standard output may be a log."""
+    from azml_tasks.local.runs import passed_over
+
+    sentence = passed_over(here) if here else ""
+    if sentence:
+        print(f"note: {sentence}", file=sys.stderr)
 
 
 def _logs(
@@ -178,6 +192,8 @@ def _logs(
     from azml_tasks.local.logs import read_log
     from azml_tasks.local.runs import find_run
 
+    if wanted is None:
+        _say_what_is_passed_over(here)
     record = find_run(here, wanted)
     keys = [one.key for one in record.steps]
     if step is not None and step not in keys:

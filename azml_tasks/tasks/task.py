@@ -10,15 +10,21 @@ import re
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 import invoke
 
 from azml_tasks.errors import AzmlError, Interrupted, Terminated, printable
+from azml_tasks.secrets import is_secret, redact
 from azml_tasks.tasks.flags import Task
 
 _STDOUT, _STDERR = 1, 2
+# A shorter value may be part of any word.
+_LONG = 6
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
@@ -52,11 +58,15 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
                 raise invoke.Exit(text, code=error.exit_status) from None
             except OSError as error:
                 if _can_print():
+                    sys.excepthook = _show_without_secrets
                     raise
                 _say_no_more()
                 # Quietly where nobody reads on, as in `invoke runs.logs | head`.
                 lost = f"what this command prints could not be written: {error.strerror}"
                 raise invoke.Exit(None if isinstance(error, BrokenPipeError) else lost, code=1) from None
+            except Exception:
+                sys.excepthook = _show_without_secrets
+                raise
 
         made: Task[Body] = invoke.task(klass=Task, auto_shortflags=False, **options)(run)
         made.least = least or {}
@@ -96,6 +106,24 @@ def _sigterm_raised() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _show_without_secrets(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of a bug as Python does, less what looks like a secret."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    secrets = (value for name, value in os.environ.items() if len(value) >= _LONG and is_secret(name, value))
+    sys.stderr.write(redact(text, (*secrets, *_secrets_of_the_project())))
+
+
+def _secrets_of_the_project() -> list[str]:
+    """Return the values of .env that are secrets, as far as they can be read."""
+    from azml_tasks.reading import find_file
+    from azml_tasks.reading.variables import read_variables
+
+    with contextlib.suppress(Exception):
+        variables = read_variables(find_file(Path.cwd()).parent)
+        return [value for name, value in variables.items() if len(value) >= _LONG and is_secret(name, value)]
+    return []
 
 
 def _open_what_is_closed() -> None:

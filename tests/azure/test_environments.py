@@ -122,7 +122,7 @@ def test_a_conda_file_without_channels_does_not_get_the_anaconda_channel(tmp_pat
     [
         (None, "conda.yml: cannot be read: No such file or directory"),
         ("a: [", "conda.yml:1: a value is missing here, or a '[' or '{' above is not closed"),
-        ("channels: [a]\n", "conda.yml: is no conda file: it has no list of `dependencies`"),
+        ("channels: [a]\n", "conda.yml: is not a conda file: it has no list of `dependencies`"),
     ],
 )
 def test_a_conda_file_that_is_none_is_named(tmp_path: Path, content: str | None, sentence: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -133,3 +135,84 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path):
 
     with pytest.raises(AzmlError, match=f"^{FOLDER}/pipeline.yml.part cannot be read or written: Permission denied$"):
         done(tmp_path, pipeline="1")
+
+
+@pytest.fixture
+def outside(tmp_path) -> Path:
+    """A folder beside the project, with a file in it."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "victim.txt").write_text("mine", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize(
+    ("link", "target", "message"),
+    [
+        (FOLDER, "outside", f"{FOLDER} is a link that leads out of the project; delete the link, and export again"),
+        (FOLDER, "..", f"{FOLDER} is a link that leads out of the project; delete the link, and export again"),
+        (
+            f"{FOLDER}/data",
+            "outside",
+            f"{FOLDER}/data is a link that leads out of {FOLDER}; delete the link, and export again",
+        ),
+        (
+            f"{FOLDER}/data",
+            "p/steps",
+            f"{FOLDER}/data is a link that leads out of {FOLDER}; delete the link, and export again",
+        ),
+    ],
+)
+def test_nothing_is_written_where_a_link_leads_out(tmp_path, outside, link, target, message, dry):
+    project = tmp_path / "p"
+    (project / link).parent.mkdir(parents=True)
+    (project / "steps").mkdir()
+    (project / link).symlink_to(tmp_path / target)
+    before = sorted(tmp_path.rglob("*"))
+
+    with pytest.raises(AzmlError) as caught:
+        done(project, dry, pipeline="1", data__a="1")
+
+    assert str(caught.value) == message
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_link_that_stays_inside_is_followed(tmp_path):
+    (tmp_path / "build").mkdir()
+    (tmp_path / FOLDER).symlink_to("build")
+
+    assert done(tmp_path, pipeline="1") == {"pipeline.yml": "created"}
+    assert (tmp_path / "build/pipeline.yml").read_text(encoding="utf-8") == "1"
+
+
+@pytest.mark.parametrize("path", ["lnk/victim.txt", "../outside/victim.txt", "/outside/victim.txt", "..", ""])
+def test_what_a_list_of_somebody_else_names_outside_stays(tmp_path, outside, path):
+    project = tmp_path / "p"
+    done(project, pipeline="1")
+    (project / FOLDER / "lnk").symlink_to(outside)
+    (project / FOLDER / WRITTEN).write_text(json.dumps({path: hashlib.sha256(b"mine").hexdigest()}), encoding="utf-8")
+
+    done(project, pipeline="1")
+
+    assert (outside / "victim.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("name", ["pipeline.yml", "pipeline.yml.part", WRITTEN, f"{WRITTEN}.part"])
+def test_a_file_that_is_a_link_is_replaced_and_not_written_through(tmp_path, outside, name):
+    project = tmp_path / "p"
+    done(project, pipeline="0")
+    (project / FOLDER / name).unlink(missing_ok=True)
+    (project / FOLDER / name).symlink_to(outside / "victim.txt")
+
+    done(project, pipeline="1", more="2")
+
+    assert (outside / "victim.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", '{"pipeline.yml": 3}', '{"a": null}', "[" * 100_000])
+def test_a_list_that_is_damaged_keeps_everything(tmp_path, text):
+    done(tmp_path, pipeline="1")
+    (tmp_path / FOLDER / WRITTEN).write_text(text, encoding="utf-8")
+
+    assert done(tmp_path, pipeline="2") == {"pipeline.yml": KEPT}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -173,3 +174,60 @@ def test_the_metrics_of_a_step_are_those_of_the_run_that_made_it(run):
     (run.steps[1].places.root / "metrics.jsonl").write_text('{"name": "x", "value": 1}\n{"name": "y", "val')
 
     assert read_run(run.places).steps[1].metrics() == [{"name": "x", "value": 1}]
+
+
+ODD = [None, True, 3, -1, 1e400, "x", "", [], [3], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize("key", ["experiment", "status", "started", "finished", "parameters", "steps", "process"])
+def test_a_record_in_which_something_else_stands_is_read_or_passed_over(run, key, value):
+    write_json(run.places.record, {**read_json(run.places.record), key: value})
+
+    found = read_run(run.places)
+
+    if found is not None:
+        assert found.started >= 0
+        assert all(isinstance(step.key, str) for step in found.steps)
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize(
+    "key", ["status", "reason", "message", "detail", "started", "exit_code", "argv", "outputs", "producer"]
+)
+def test_a_step_in_whose_record_something_else_stands_is_read_or_its_run_passed_over(run, key, value):
+    place = run.steps[0].places.record
+    write_json(place, {**read_json(place), key: value})
+
+    found = read_run(run.places)
+
+    if found is not None:
+        step = found.steps[0]
+        assert isinstance(f"{step.status} {step.reason} {step.message} {step.detail}", str)
+        assert step.seconds is None or step.seconds == step.seconds
+        assert step.places.root.parent.parent.parent == run.places.root.parent
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{", "[" * 100_000])
+def test_a_run_with_a_step_whose_record_is_no_object_is_passed_over(run, text):
+    run.steps[0].places.record.write_text(text)
+
+    assert read_run(run.places) is None
+
+
+def test_a_producer_that_leads_elsewhere_is_one_of_the_runs(run):
+    place = run.steps[0].places.record
+    write_json(place, {**read_json(place), "producer": "../../../elsewhere"})
+
+    assert read_run(run.places).steps[0].places == Layout.of(run.places.root.parents[2]).run(".._.._.._elsewhere").step(
+        "a/b"
+    )
+
+
+def test_lines_that_are_no_metrics_are_left_out(run):
+    whole = [{"name": "a", "value": 1}, {"name": "b", "kind": "list", "value": [1]}, {"name": "c", "value": None}]
+    damaged = [{"name": 3, "value": 1}, {"name": "a"}, {"value": 1}, {"name": "b", "kind": "list", "value": 3}, {}]
+    file = run.steps[0].places.root / "metrics.jsonl"
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in [*damaged, *whole, 3, [1]]) + "x\n" + "[" * 50_000)
+
+    assert run.steps[0].metrics() == whole

@@ -13,12 +13,14 @@ import sys
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from azml_tasks.errors import ProjectError, RunError
 from azml_tasks.local.files import remove_tree, write_json
+from azml_tasks.local.process import ProcessIdentity
 from azml_tasks.local.registration import missing_pythons, register, register_datasets, register_environments
 from azml_tasks.local.virtual_environment import Wanted, wanted
 from azml_tasks.reading import load_project
@@ -332,11 +334,15 @@ def test_an_environment_that_is_made_misses_no_python(project):
         ),
         (
             "{conda_packages: [gdal], pip_packages: [pandas, pyarrow], base_image: 'x'}",
-            Wanted(VERSION, ("pandas", "pyarrow"), ("gdal", "base_image")),
+            Wanted(VERSION, ("pandas", "pyarrow"), ("base_image",), ("gdal",)),
         ),
         (
             "{conda_file: conda.yml}",
-            Wanted("3.10", ("pandas==2.2", "pyarrow"), ("libgdal",)),
+            Wanted("3.10", ("pandas==2.2", "pyarrow"), (), ("libgdal",)),
+        ),
+        (
+            "{conda_packages: [python=3.12.1, pip, a::numpy=1.26, azureml-defaults, Pandas], pip_packages: [numpy]}",
+            Wanted("3.12", ("numpy", "pandas", "pyarrow"), (), ("Pandas",)),
         ),
     ],
 )
@@ -360,15 +366,135 @@ def test_what_an_environment_becomes_on_this_machine(project, declared, expected
     assert wanted(loaded(project).plan, "e", project.folder) == expected
 
 
-def test_what_only_azure_installs_is_named(project):
+def test_what_this_machine_may_lack_is_named(project):
     project.pipeline(
-        "environments: {e: {conda_packages: [gdal, proj]}}\nsteps: {a: {script_name: a.py}}",
+        "environments: {e: {conda_packages: [gdal, proj], base_image: x}}\nsteps: {a: {script_name: a.py}}",
         a="",
     )
 
     assert said(register_environments(loaded(project), dry=True)) == [
-        f"environment e: would be created (Python {VERSION}; without gdal and proj, which only Azure ML installs)"
+        f"environment e: would be created (Python {VERSION}; without base_image, which only Azure ML uses; "
+        "gdal and proj as far as the package index has it)"
     ]
+
+
+def test_conda_packages_come_from_the_package_index_as_far_as_it_has_them(project, index):
+    wheel(index, "1.0")
+    wheel(index, "2.0")
+    project.pipeline(
+        """
+        env_name: e
+        environments: {e: {conda_packages: ["conda-forge::tiny-pkg=1", _libgcc_mutex, "no-such-package>=2", python]}}
+        steps: {a: {script_name: a.py}}
+        """,
+        a=SAYS_VERSION,
+    )
+    lines: list[str] = []
+
+    (created,) = said(register_environments(loaded(project), say=lines.append))
+
+    lacks = "without _libgcc_mutex and no-such-package>=2, which pip could not install: only Azure ML does"
+    assert created == f"environment e: created (Python {platform.python_version()}; {lacks})"
+    assert lines[:3] == [
+        "environment e: installing into a new virtual environment",
+        "  looking for the conda package conda-forge::tiny-pkg=1 on the package index",
+        "  looking for the conda package no-such-package>=2 on the package index",
+    ]
+    assert "  Successfully installed tiny_pkg-1.0" in lines or "  Successfully installed tiny-pkg-1.0" in lines
+    assert project.log(project.run(), "a") == "1.0\n"
+    assert said(register_environments(loaded(project))) == [created.replace("created", "unchanged")]
+
+
+def test_a_conda_package_that_does_not_fit_what_pip_is_to_install_is_left_out(project, index):
+    wheel(index, "1.0")
+    wheel(index, "2.0")
+    (project.folder / "limits.txt").write_text("tiny-pkg==2.0\n")
+    environment = '{pip_packages: ["-c limits.txt"], conda_packages: [tiny-pkg=1]}'
+    project.pipeline(f"environments: {{e: {environment}}}\nsteps: {{a: {{script_name: a.py}}}}", a="")
+
+    (created,) = said(register_environments(loaded(project)))
+
+    assert "without tiny-pkg=1, which pip could not install" in created or "without" not in created
+
+
+def test_lists_and_folders_of_the_project_are_installed_from_where_they_lie(project, index):
+    wheel(index, "1.0")
+    wheel(index, "2.0")
+    files = {
+        "envs/env.yml": "dependencies:\n- pip:\n  - -r more.txt\n",
+        "envs/more.txt": "-c limits.txt\ntiny-pkg # why\n",
+        "envs/limits.txt": "tiny-pkg<2\n",
+    }
+    project.write(files).pipeline(
+        "env_name: e\nenvironments: {e: {conda_file: envs/env.yml}}\nsteps: {a: {script_name: a.py}}", a=SAYS_VERSION
+    )
+
+    (created,) = said(register_environments(loaded(project)))
+
+    assert created == f"environment e: created (Python {platform.python_version()})"
+    assert project.log(project.run(), "a") == "1.0\n"
+    assert said(register_environments(loaded(project))) == [created.replace("created", "unchanged")]
+    project.write({"envs/limits.txt": "tiny-pkg>=2\n"})
+    assert said(register_environments(loaded(project))) == [created.replace("created", "updated")]
+    assert project.log(project.run(), "a") == "2.0\n"
+
+
+def test_what_is_wrong_with_an_environment_is_said_before_pip_is_started(project):
+    project.write({"requirements.txt": "numpy\n"}).pipeline(
+        """
+        environments:
+          e: {pip_packages: [pandas=2]}
+          f: {conda_file: requirements.txt}
+          g: {python_version: "3.9"}
+        steps: {a: {script_name: a.py}}
+        """,
+        a="",
+    )
+    lines: list[str] = []
+
+    with pytest.raises(ProjectError) as caught:
+        list(register_environments(loaded(project), say=lines.append))
+
+    assert lines == []
+    assert str(caught.value).splitlines() == [
+        "pipeline.yaml:4: environment 'e': pip cannot read 'pandas=2'; did you mean 'pandas==2'?",
+        "pipeline.yaml:6: environment 'g': a local run needs Python 3.10 or later, so `invoke register-env` cannot "
+        "make it on this machine with Python 3.9",
+        "requirements.txt:1: is not a conda file: it holds text, not a list of `dependencies`",
+    ]
+    assert not (project.folder / ".azml/envs").exists()
+
+
+def test_an_environment_that_a_run_still_uses_stays_until_that_is_over(project, index):
+    wheel(index, "1.0")
+    wheel(index, "2.0")
+    project.pipeline(TINY.format("tiny_pkg==1.0"), a=SAYS_VERSION)
+    list(register_environments(loaded(project)))
+    run = project.run()
+    (before,) = (path for path in (project.folder / ".azml/envs/e").iterdir() if path.is_dir())
+    replace(run, status="running", process=ProcessIdentity.own()).save()
+
+    project.pipeline(TINY.format("tiny_pkg==2.0"), a=SAYS_VERSION)
+    list(register_environments(loaded(project)))
+
+    assert (before / "bin/python").exists()
+    run.save()
+    project.pipeline(TINY.format("tiny_pkg==1.0"), a=SAYS_VERSION)
+    os.utime(before, (0, 0))
+    list(register_environments(loaded(project)))
+    assert not before.exists()
+
+
+@pytest.mark.parametrize(
+    "mark", ["[]", "{}", '{"version": 2}', '{"version": 2, "folder": "../../..", "digest": "x", "python": "3.11"}', "x"]
+)
+def test_a_mark_that_is_damaged_or_leads_elsewhere_is_none(project, mark):
+    project.pipeline(IN_AN_ENVIRONMENT, a=SAYS_WHERE, b=SAYS_WHERE)
+    list(register_environments(loaded(project)))
+    (project.folder / ".azml/envs/e/azml-environment.json").write_text(mark)
+
+    assert project.log(project.run(), "a") == "False\n"
+    assert said(register_environments(loaded(project)))[0].startswith("environment e: created")
 
 
 def test_datasets_are_looked_at_and_everything_wrong_is_said_at_the_end(project):

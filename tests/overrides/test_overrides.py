@@ -245,3 +245,40 @@ def test_the_scripts_receive_the_value_of_a_parameter_as_it_is_written(typed, pa
 def test_a_parameter_that_was_set_takes_no_other_type():
     with pytest.raises(OverrideError, match="the pipeline parameter 'rounds' takes a whole number, not '1e-5'"):
         override(pipeline(), ["rounds=007", "rounds=1e-5"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        (
+            "train.note=https://h/t.csv?sv=1&sig=abcdefghijklmnop%3D",
+            "'train.note' is given what looks like a secret (a signature",
+        ),
+        ("alpha=postgres://u:hunter2@h/d", "'alpha' is given what looks like a secret (a password in a URL)"),
+        ("gone.x=postgres://u:hunter2@h/d", "'gone.x' is given what looks like a secret (a password in a URL)"),
+        ("train.password=hunter2", "'train.password' is given what looks like a secret, and"),
+        ("train.db.api-key=hunter2", "'train.db.api-key' is given what looks like a secret, and"),
+    ],
+)
+def test_a_secret_is_refused_and_not_shown(setting, named):
+    with pytest.raises(OverrideError) as caught:
+        override(secret_pipeline(), [setting])
+
+    assert str(caught.value).startswith(named)
+    assert "hunter2" not in str(caught.value)
+    assert "abcdefghijklmnop" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "setting", ["train.use_password=true", "train.password=", "train.note=a text", "train.tokens=3"]
+)
+def test_what_only_sounds_like_a_secret_is_set(setting):
+    override(secret_pipeline(), [setting])
+
+
+def secret_pipeline() -> Pipeline:
+    """Return a pipeline with keys that sound like secrets."""
+    config = {"note": "", "password": "", "use_password": False, "tokens": 1, "db": {"api-key": ""}}
+    return Pipeline.model_validate(
+        {"pipeline_parameters": {"alpha": "x"}, "steps": {"train": {"script_name": "a.py", "step_config": config}}}
+    )

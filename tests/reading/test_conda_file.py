@@ -16,7 +16,7 @@ BOMB = "a: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)
         (BOMB + "dependencies: [*a8]\n", ":6: the file holds more than 200,000 values, each alias counted as what it"),
         ("dependencies: " + "[" * 20_000 + "]" * 20_000, ":1: nested more than 100 deep, which no pipeline needs"),
         ("dependencies: [!!python/object/apply:os.system [x]]", ":1: the tag !!python/object/apply:os.system is not"),
-        ("- numpy\n", ": is no conda file: it has no list of `dependencies`"),
+        ("- numpy\n", ":1: is not a conda file: it holds a list, not a list of `dependencies`"),
         ("#" * 5_000_001, ": is larger than 5 MB, which no pipeline needs"),
     ],
     ids=["aliases", "brackets", "tag", "list", "large"],
@@ -30,7 +30,10 @@ def test_a_conda_file_is_read_within_bounds(tmp_path, text, problem):
     assert str(raised.value).startswith(f"conda.yml{problem}")
 
 
-def test_what_is_no_requirement_is_passed_over(tmp_path):
-    (tmp_path / "conda.yml").write_text("dependencies: [python=3.10, [a], numpy, {pip: x}, {pip: [tiny, [b], {c: d}]}]")
+def test_a_conda_file_has_packages_of_both_kinds_and_a_python(tmp_path):
+    text = (
+        "dependencies: [conda-forge::python=3.10.*, pip, pip=24, python-dateutil, numpy, {pip: }, {pip: [tiny, other]}]"
+    )
+    (tmp_path / "conda.yml").write_text(text)
 
-    assert read_conda_file(tmp_path, "conda.yml") == (["tiny"], ["numpy"], "3.10")
+    assert read_conda_file(tmp_path, "conda.yml") == (["tiny", "other"], ["python-dateutil", "numpy"], "3.10")

@@ -132,3 +132,92 @@ def test_keys_that_are_harmless(key: str, text: str):
 )
 def test_a_key_that_may_be_harmless_holds_a_secret_when_the_text_is_made_up(key: str, text: str, is_one: bool):
     assert holds_secret(key, text) is is_one
+
+
+SAS = "https://a.blob.core.windows.net/raw/t.csv?sv=2022-11-02&sr=b&sig=uZ3bX2c9%2FqL8mN7pR5tV1wY4aS6dF0gH%3D"
+
+
+def test_a_secret_that_is_known_by_its_shape_is_refused_wherever_it_stands(problems):
+    token = f"ghp_{'aB1c' * 9}"
+    stored = (
+        "and what stands here is stored with each run; keep it in .env and in the workspace's key vault, and let the"
+    )
+    remedy = f'{stored} script read it with run.get_secret("NAME")'
+
+    found = problems(
+        f"""\
+        description: made with {token}
+        tags: {{source: "{SAS}"}}
+        pipeline_parameters: {{src: "{SAS}"}}
+        steps:
+          a:
+            script_name: a.py
+            step_config: {{db: {{address: "postgres://u:hunter2@h/d"}}, urls: [x, "{SAS}"]}}
+            arguments: [--key, {token}]
+            environment_variables: {{X: "AccountName=a;AccountKey=abcdefghijklmnop0123"}}
+        targets:
+          dev: {{tags: {{source: {token}}}}}
+        """
+    )
+
+    assert found == [
+        f"pipeline.yaml:1: description looks like a secret (a GitHub token), {remedy}",
+        f"pipeline.yaml:2: tags.source looks like a secret (a signature, sig=), {remedy}",
+        f"pipeline.yaml:3: pipeline_parameters.src looks like a secret (a signature, sig=), {remedy}",
+        f"pipeline.yaml:7: step 'a': step_config.db.address looks like a secret (a password in a URL), {remedy}",
+        f"pipeline.yaml:7: step 'a': step_config.urls[1] looks like a secret (a signature, sig=), {remedy}",
+        f"pipeline.yaml:8: step 'a': arguments[1] looks like a secret (a GitHub token), {remedy}",
+        "pipeline.yaml:9: step 'a': environment_variables.X looks like a secret (a connection string with its key), "
+        + remedy,
+        f"pipeline.yaml:11: target 'dev': tags.source looks like a secret (a GitHub token), {remedy}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "variables"),
+    [("${SRC}", {"SRC": SAS}), ("${SRC:-x}", {"SRC": SAS}), ("see ${SRC}", {"SRC": "postgres://u:hunter2@h/d"})],
+)
+def test_a_variable_whose_value_has_the_shape_of_a_secret_is_refused(problems, value, variables):
+    (found,) = problems(f'steps: {{a: {{script_name: a.py, step_config: {{src: "{value}"}}}}}}\n', **variables)
+
+    assert found == (
+        "pipeline.yaml:1: ${SRC} looks like a secret, and what stands here is stored with the run; "
+        "a script reads it with run.get_secret('SRC')"
+    )
+
+
+def test_a_secret_that_is_put_together_of_variables_is_refused(problems):
+    text = 'steps: {a: {script_name: a.py, step_config: {src: "https://h/t?sig=${A}"}}}\n'
+
+    (found,) = problems(text, A="uZ3bX2c9%2FqL8mN7pR5tV1wY4aS6dF0gH%3D")
+
+    assert found.startswith("pipeline.yaml:1: step 'a': step_config.src looks like a secret (a signature, sig=)")
+    assert problems(text, A="short") == []
+
+
+def test_an_address_of_an_index_says_what_works_in_place_of_a_login(problems):
+    works = (
+        "write the bare address: on Azure ML a workspace connection (Workspace.set_connection) holds the login, "
+        "on this machine PIP_INDEX_URL or PIP_EXTRA_INDEX_URL in the environment, pip.conf or .netrc"
+    )
+    text = (
+        'environments: {{e: {{pip_packages: ["-i https://build:{}@h/simple"]}}}}\nsteps: {{a: {{script_name: a.py}}}}\n'
+    )
+
+    assert problems(text.format("hunter2")) == [
+        "pipeline.yaml:1: environment 'e': pip_packages[0] looks like a secret (a password in a URL), "
+        f"and what stands here is stored with each run; {works}"
+    ]
+    assert problems(text.format("${FEED_TOKEN}"), FEED_TOKEN="hunter2") == [
+        f"pipeline.yaml:1: ${{FEED_TOKEN}} looks like a secret, and what stands here is stored with the run; {works}"
+    ]
+
+
+def test_a_key_of_a_datastore_has_its_own_sentence(problems):
+    (found,) = problems(
+        f"datastores: {{d: {{container_name: raw, account_name: acct, account_key: {KEY}}}}}\n"
+        "steps: {a: {script_name: a.py}}\n"
+    )
+
+    assert "a secret never stands in the file: write ${SOME_VARIABLE}" in found
+    assert KEY not in found

@@ -170,6 +170,33 @@ def test_an_include_that_finds_nothing_or_leads_outside(project):
         *(".git-credentials", ".htpasswd", ".pgpass", ".pypirc", "a.jks", "a.kdbx", "a.keystore", "a.p12", "a.ppk"),
         *("credentials", "credentials.json", "id_dsa", "id_ecdsa", "secrets.json", "secrets.toml", "secrets.yml"),
         *("service_account.json", "service-account-2.json"),
+        *(".azure/msal_token_cache.json", ".azure/azureProfile.json", ".aws/config", ".aws/sso/cache/0a.json"),
+        *(
+            ".docker/config.json",
+            ".docker/contexts/meta/0a/meta.json",
+            ".kube/config",
+            ".ssh/known_hosts",
+            "kubeconfig",
+        ),
+        *("deploy/Kubeconfig.yaml", "prod.kubeconfig", ".config/gcloud/credentials.db", "gcloud/access_tokens.db"),
+        *(
+            "x/.config/rclone/rclone.conf",
+            ".config/gh/hosts.yml",
+            ".config/git/credentials",
+            ".databrickscfg",
+            ".npmrc",
+        ),
+        *(".envrc", "local.settings.json", "terraform.tfstate", "a/terraform.tfstate.backup", "prod.auto.tfvars"),
+        *("terraform.tfvars", "terraform.tfstate.1700000000.backup", ".terraform.d/credentials.tfrc.json", "_netrc"),
+        *(
+            "application_default_credentials.json",
+            ".kaggle/kaggle.json",
+            ".huggingface/token",
+            ".vault-token",
+            ".s3cfg",
+        ),
+        *(".cache/huggingface/token", ".streamlit/secrets.toml", ".m2/settings.xml", ".cargo/credentials.toml"),
+        *("u_accessKeys.csv", "x.publishsettings", ".my.cnf", ".dockercfg", ".dvc/config.local", ".gnupg/x"),
     ],
 )
 def test_a_file_that_looks_like_a_secret_is_refused(project, name):
@@ -304,12 +331,55 @@ def test_what_never_belongs_to_a_snapshot_is_refused_when_it_is_named(project, n
         ("keys.csv", ""),
         ("secrets.py", ""),
         ("monkey.txt", ""),
+        ("credentials.py", "PASSWORD = 1"),
+        ("docker/config.yaml", "a: 1"),
+        ("docker/config.json", '{"auths": {}}'),
+        (".docker/Dockerfile", "FROM x"),
+        ("aws/config", "region"),
+        ("azure/settings.json", "{}"),
+        ("package.json", '{"name": "a"}'),
+        ("tokenizer.json", '{"refresh_token": 7, "private_key": "<pad>"}'),
+        ("config.json", '{"client_secret": "${CLIENT_SECRET}", "account_key": "YOUR-ACCOUNT-KEY-HERE"}'),
+        ("terraform.tfvars.example", "x"),
+        ("secrets.sample.yaml", "x"),
+        ("settings.env", "LEVEL=debug\nAPI_KEY=${API_KEY}\nPORT=8080"),
+        ("pip.conf", "[global]\nindex-url = https://h/simple"),
+        ("LICENSE", "a PRIVATE KEY"),
+        (".azureml/config.json", '{"workspace_name": "w"}'),
     ],
 )
 def test_what_only_sounds_like_a_secret_is_taken(project, name, content):
     folder = project({"train.py": "", name: content})
 
     assert sorted(build_snapshot(folder, ".", "train.py", [name]).files) == sorted(["train.py", name])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("gcp.json", '{"type": "service_account", "project_id": "x"}'),
+        ("sp.json", '{"clientId": "x", "clientSecret": "abc8Q~aB1-aB1-aB1-aB1-"}'),
+        ("adc", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n"),
+        ("deploy.txt", "\n-----BEGIN PRIVATE KEY-----\nx\n"),
+        ("prod.env", "LEVEL=debug\nexport DB_PASSWORD='hunter22'\n"),
+        ("db.env", "URL=postgres://u:hunter2@h/d\n"),
+        ("pip.conf", "[global]\nindex-url = https://build:hunter2@h/simple"),
+    ],
+)
+def test_a_file_that_holds_a_login_is_refused_whatever_it_is_called(project, name, content):
+    folder = project({"train.py": "", name: content})
+
+    assert refusal(folder, ".", "train.py", [name]) == (
+        f"{name}: this looks like a secret, which is never sent: narrow the include"
+    )
+
+
+def test_the_folders_above_the_project_do_not_count(project):
+    folder = project({".azure/project/train.py": "", ".azure/project/data/a.txt": "x"}) / ".azure/project"
+
+    files = build_snapshot(folder, ".", "train.py", whole_directory=True).files
+
+    assert sorted(files) == ["data/a.txt", "train.py"]
 
 
 def test_a_certificate_beside_its_private_key_is_refused(project):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.standin.step import CUSTOMERS_ID, Step
 
 
@@ -315,4 +317,40 @@ def test_values_that_become_null_are_said_on_stderr(step: Step) -> None:
         "note: 'yes' in the column 'flag' is not read as boolean; it becomes null, and so does one more",
         "note: '1_000' in the column 'n' is not read as long; it becomes null",
         "note: 'x' in the column 'rest' is not read as long; it becomes null",
+    ]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(
+            "",
+            "[]",
+            "3",
+            "{",
+            "{}",
+            '{"id": 3, "tags": {}, "definition": {}}',
+            '{"id": "a", "tags": [], "definition": {}}',
+        ),
+        '{"id": "a", "tags": {}, "definition": {"kind": "file", "paths": [3], "steps": []}}',
+        '{"id": "a", "tags": {}, "definition": {"kind": "file", "paths": "x", "steps": []}}',
+        '{"id": "a", "tags": {}, "definition": {"kind": 3, "paths": [], "steps": []}}',
+    ],
+)
+def test_a_registered_version_whose_record_is_damaged_is_passed_over(step: Step, damage: str) -> None:
+    script = f"""
+        from azureml.core import Dataset, Run
+        ws = Run.get_context().experiment.workspace
+        one, two = (Dataset.get_by_name(ws, "customers").take(number) for number in (1, 2))
+        one.register(ws, "few")
+        two.register(ws, "few", create_new_version=True)
+        open({str(step.project / ".azml/datasets/few/2.json")!r}, "w").write({damage!r})
+        print(Dataset.get_by_name(ws, "few").version, sorted(ws.datasets))
+    """
+
+    printed = step.run(script).splitlines()
+
+    assert "1 ['customers', 'few']" in printed
+    assert [line for line in printed if "damaged" in line] == [
+        f"azml-tasks: {step.project}/.azml/datasets/few/2.json is damaged, and passed over"
     ]

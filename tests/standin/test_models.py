@@ -195,3 +195,32 @@ def test_models_registered_at_once_get_a_version_each(step: Step) -> None:
     assert sorted(path.name for path in (step.project / ".azml/models/churn").iterdir()) == sorted(
         str(number) for number in range(1, 21)
     )
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("", "[]", "3", "{", "{}", '{"file": 3}', '{"file": "model.pkl", "created_time": "yesterday"}'),
+        '{"file": "../../x", "created_time": "2026-01-01T00:00:00+00:00"}',
+        '{"file": "model.pkl", "created_time": "2026-01-01T00:00:00+00:00", "tags": [1]}',
+        '{"file": "model.pkl", "created_time": "2026-01-01T00:00:00+00:00", "datasets": [3]}',
+    ],
+)
+def test_a_version_whose_record_is_damaged_is_passed_over(step: Step, damage: str) -> None:
+    script = f"""
+        from azureml.core import Model, Run
+        ws = Run.get_context().experiment.workspace
+        open("model.pkl", "w").write("m")
+        Model.register(ws, "model.pkl", "churn")
+        Model.register(ws, "model.pkl", "churn")
+        record = {str(step.project / ".azml/models/churn/2/model.json")!r}
+        open(record, "w").write({damage!r})
+        print(Model(ws, "churn").version, [model.id for model in Model.list(ws)])
+    """
+
+    printed = step.run(script).splitlines()
+
+    assert "1 ['churn:1']" in printed
+    assert [line for line in printed if "damaged" in line] == [
+        f"azml-tasks: {step.project}/.azml/models/churn/2/model.json is damaged, and passed over"
+    ]

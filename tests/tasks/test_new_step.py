@@ -306,3 +306,27 @@ def test_variables_of_other_targets_need_not_be_set(invoke: Invoke):
     assert invoke("new-step", "b") == Answer(
         "pipeline.yaml: the step 'b' is added, and b.py is written; `invoke run` runs it\n", "", 0
     )
+
+
+def test_a_file_that_lies_elsewhere_is_not_changed_through_a_link(churn: Invoke, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "shared.yaml"
+    (churn.folder / "pipeline.yaml").rename(elsewhere)
+    (churn.folder / "pipeline.yaml").symlink_to(elsewhere)
+
+    assert churn("new-step", "evaluate") == Answer(
+        "", f"pipeline.yaml leads out of the project by a link: add the step to {elsewhere} by hand\n", 2
+    )
+    assert elsewhere.read_text(encoding="utf-8") == CHURN
+    assert not list(churn.folder.rglob("evaluate.py"))
+
+
+@pytest.mark.parametrize("name", ["evaluate.py", "steps"])
+def test_a_script_is_not_written_through_a_link(churn: Invoke, tmp_path_factory, name: str):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (churn.folder / "pipeline.yaml").write_text(
+        f"steps:\n  a: {{script_name: a.py, script_directory: {'steps' if name == 'steps' else '.'}}}\n"
+    )
+    (churn.folder / name).symlink_to(elsewhere if name == "steps" else elsewhere / "new.py")
+
+    assert churn("new-step", "evaluate").status == 2
+    assert list(elsewhere.iterdir()) == []

@@ -26,9 +26,8 @@ from azml_tasks.local.layout import folder_name
 from azml_tasks.local.mentions import Mentions
 from azml_tasks.local.record import StepRecord
 from azml_tasks.local.site import Site
-from azml_tasks.secrets import is_secret
+from azml_tasks.secrets import is_secret, looks_secret
 from azml_tasks.snapshot import Snapshot
-from azml_tasks.snapshot.sensitive import looks_secret
 from azml_tasks.standin.azml_local.session import is_of_session
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ class Answers:
         path = self.path_of(subject)
         try:
             digest = self._site.contents.hash_file(path)
-            return keyed(digest) if looks_secret(path) else digest[:_LENGTH]
+            return keyed(digest) if looks_secret(path, self._real_project) else digest[:_LENGTH]
         except OSError:
             return _kind_of(path)
 

@@ -61,7 +61,9 @@ class Contents:
         if saved.get("version") == _VERSION:
             with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
                 self._known = {
-                    path: ((a, b, c, d, e), digest) for path, (a, b, c, d, e, digest) in saved["files"].items()
+                    path: ((a, b, c, d, e), digest)
+                    for path, (a, b, c, d, e, digest) in saved["files"].items()
+                    if isinstance(digest, str)
                 }
                 self._identities = [str(identity) for identity in saved["systems"]]
 

@@ -122,13 +122,22 @@ def _changed_arguments(old: list[Any], new: list[Any]) -> Iterator[str]:
         if before == after:
             continue
         if isinstance(before, dict) and isinstance(after, dict) and "config" in before and "config" in after:
-            keys = _changed_keys(json.loads(before["config"]), json.loads(after["config"]))
+            keys = _changed_keys(_config(before["config"]), _config(after["config"]))
             yield f"its step_config changed ({_named(keys)})" if keys else "the order of its step_config changed"
             continue
         flag = new[place - 1] if place else ""
         names.append(flag if isinstance(flag, str) and flag.startswith("-") else str(after))
     if names:
         yield f"its {_noun('argument', names)} {_named(names)} changed"
+
+
+def _config(text: Any) -> dict[str, Any]:
+    """Return the values of a step_config; none of a record that somebody has changed."""
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _changed_environment(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -308,6 +317,8 @@ def _old_results(file: Path) -> list[dict[str, Any]]:
     old = {"digest": str, "run_id": str, "fingerprint": dict, "outputs": dict, "artifacts": str}
     if not isinstance(newest, dict) or not all(isinstance(newest.get(key), kind) for key, kind in old.items()):
         return []
+    if not all(isinstance(digest, str) for digest in newest["outputs"].values()):
+        return []
     fingerprint = {key: value for key, value in newest["fingerprint"].items() if key in _FINGERPRINT}
     return [{**newest, "fingerprint": fingerprint}] if fingerprint.keys() == _FINGERPRINT.keys() else []
 
@@ -315,7 +326,8 @@ def _old_results(file: Path) -> list[dict[str, Any]]:
 def _is_whole(values: Mapping[str, Any]) -> bool:
     """Say whether that is what `_to_json` gives, and not something that somebody else has written."""
     whole = values.keys() == _KINDS.keys() and all(isinstance(values[key], kind) for key, kind in _KINDS.items())
-    texts = whole and all(isinstance(text, str) for key in ("sets", "unchecked", "registered") for text in values[key])
+    lists = whole and all(isinstance(text, str) for key in ("sets", "unchecked", "registered") for text in values[key])
+    texts = lists and all(isinstance(text, str) for key in ("outputs", "reads") for text in values[key].values())
     return texts and is_fingerprint(values["fingerprint"]) and all(map(is_answerable, values["reads"]))
 
 

@@ -211,6 +211,9 @@ def _versions(context: Context, workspace, name: str) -> dict[int, AbstractDatas
         stem, extension = os.path.splitext(file)
         if extension == ".json" and stem.isdigit():
             described = records.load(os.path.join(folder, file))
+            if not _is_whole(described):
+                records.pass_over(os.path.join(folder, file))
+                continue
             registration = Registration(
                 workspace, described["id"], name, int(stem), described["description"], described["tags"]
             )
@@ -226,6 +229,17 @@ def _has_any(context: Context) -> bool:
 def _texts(tags: dict) -> dict[str, str | None]:
     """Return tags as the service keeps them: as texts."""
     return {key: value if value is None else str(value) for key, value in tags.items()}
+
+
+def _is_whole(described: dict) -> bool:
+    """Say whether a record has what a dataset is made of."""
+    definition, tags, text = (described.get(key) for key in ("definition", "tags", "description"))
+    if not isinstance(described.get("id"), str) or not isinstance(definition, dict) or not isinstance(tags, dict):
+        return False
+    paths, reading = definition.get("paths"), definition.get("reading", {})
+    are_texts = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
+    kinds = isinstance(definition.get("kind"), str) and isinstance(definition.get("steps"), list)
+    return are_texts and kinds and isinstance(reading, dict) and (text is None or isinstance(text, str))
 
 
 def _names(context: Context) -> list[str]:

@@ -71,10 +71,12 @@ class Folder:
         """Return what a file of keys and values adds up to."""
         pairs: dict[str, str] = {}
         for record in records.read(self.file(name)):
+            if not isinstance(record.get("key"), str):
+                continue
             if record.get("removed"):
                 pairs.pop(record["key"], None)
-            else:
-                pairs[record["key"]] = record["value"]
+            elif isinstance(record.get("value"), (str, type(None))):
+                pairs[record["key"]] = record.get("value")
         return pairs
 
     def _note_artifact(self, name: str) -> None:
@@ -88,8 +90,10 @@ class Folder:
     @property
     def status(self) -> str:
         """What the runner knows once the run ended, else what the script said of itself, else Running."""
-        said = records.load(self.file("status.json")).get("status", "Running")
-        return _STATUSES.get(self.known.get("status"), said)
+        said = records.load(self.file("status.json")).get("status")
+        said = said if isinstance(said, str) else "Running"
+        known = self.known.get("status")
+        return _STATUSES.get(known, said) if isinstance(known, str) else said
 
     def make_child(self, name: str | None, run_id: str | None) -> Folder:
         """Make the folder of a new child run, with a number that no other child has."""
@@ -115,7 +119,9 @@ class Folder:
         for number in numbers:
             path = os.path.join(children, str(number))
             described = records.load(os.path.join(path, "run.json"))
-            if described:  # else it was killed while it was being made
+            if all(
+                isinstance(described.get(key), str) for key in ("run_id", "name")
+            ):  # else it was killed while it was being made
                 yield self._child(path, described)
 
     def _child(self, path: str, described: dict) -> Folder:
@@ -205,7 +211,7 @@ def _of_other_step(context: Context, run_dir: str, step: str) -> Folder:
     path = os.path.join(run_dir, "steps", step)
     run_id, record = f"{os.path.basename(run_dir)}_{step}", os.path.join(path, "record.json")
     producer = records.load(record).get("producer")
-    if producer:
+    if isinstance(producer, str) and producer and os.path.basename(producer) == producer and producer.strip("."):
         path = os.path.join(context.runs_dir, producer, "steps", step)
     fact(f"step_names/{step}")
     name = context.step_names.get(step, step)

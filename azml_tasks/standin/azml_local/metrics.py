@@ -99,7 +99,7 @@ def folded(records: list[dict], location) -> dict:
     `location` makes the value of a metric that is kept as a file, from that file's name.
     """
     metrics: dict = {}
-    for name, group in _grouped(records).items():
+    for name, group in _grouped([record for record in records if _is_whole(record)]).items():
         kind = group[0]["kind"]
         if kind in _ARTIFACT_KINDS:
             metrics[name] = location(group[0]["value"])
@@ -109,6 +109,19 @@ def folded(records: list[dict], location) -> dict:
             values = _folded_values([r for r in group if r["kind"] in ("scalar", "list")])
             metrics[name] = values[0] if len(values) == 1 else values
     return metrics
+
+
+def _is_whole(record: dict) -> bool:
+    """Say whether a record is one of those that are written here: anybody may have changed the file since."""
+    kind, value = record.get("kind"), record.get("value")
+    if not isinstance(record.get("name"), str) or "value" not in record:
+        return False
+    if kind in ("row", "table"):
+        types = record.get("type")
+        return isinstance(value, dict) and isinstance(types, dict) and value.keys() <= types.keys()
+    if kind in _ARTIFACT_KINDS:
+        return isinstance(value, str)
+    return kind == "scalar" or (kind == "list" and isinstance(value, list))
 
 
 def _grouped(records: list[dict]) -> dict[str, list[dict]]:

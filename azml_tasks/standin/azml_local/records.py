@@ -79,7 +79,7 @@ def read(path: str) -> list[dict]:
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict):
             records.append(record)
@@ -102,12 +102,28 @@ def write(path: str, value: dict) -> None:
 
 
 def load(path: str) -> dict:
-    """Return a JSON file's object; an empty one when there is no such file."""
+    """Return a JSON file's object; an empty one when there is no such file, or it holds no object."""
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except FileNotFoundError:
+            value = json.load(file)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        pass_over(path)
+        return {}
+    return value
+
+
+def pass_over(path: str) -> None:
+    """Say once on standard error that a record is damaged."""
+    if path not in _passed_over:
+        _passed_over.add(path)
+        print(f"azml-tasks: {path} is damaged, and passed over", file=sys.stderr)
+
+
+_passed_over: set[str] = set()
 
 
 def plain(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 import time
@@ -22,6 +23,23 @@ class Entry:
         self.name = os.path.basename(os.path.dirname(path))
         self.version = int(os.path.basename(path))
         self.described = records.load(os.path.join(path, _RECORD))
+
+    def is_whole(self) -> bool:
+        """Say whether the record has what a model is found and copied by; one that has not is passed over."""
+        described = self.described
+        texts = all(isinstance(described.get(key), str) for key in ("file", "created_time"))
+        pairs = all(isinstance(described.get(key) or {}, dict) for key in ("tags", "properties"))
+        datasets = described.get("datasets") or []
+        references = isinstance(datasets, list) and all(isinstance(one, list) and len(one) == 2 for one in datasets)
+        whole = texts and pairs and references and os.path.basename(described["file"]) == described["file"]
+        if whole:
+            try:
+                datetime.datetime.fromisoformat(described["created_time"])
+            except ValueError:
+                whole = False
+        if not whole:
+            records.pass_over(os.path.join(self._path, _RECORD))
+        return whole
 
     def changed(self, more: dict) -> Entry:
         """Write changes to the record; returns the entry as it is then."""
@@ -87,7 +105,8 @@ def entries(models_dir: str, name: str | None = None) -> list[Entry]:
     for model in names:
         folder = os.path.join(models_dir, model)
         versions = [v for v in os.listdir(folder) if v.isdigit()] if os.path.isdir(folder) else []
-        found += [Entry(os.path.join(folder, version)) for version in versions]
+        known = (Entry(os.path.join(folder, version)) for version in versions)
+        found += [entry for entry in known if entry.is_whole()]
     return sorted(found, key=lambda entry: (entry.described["created_time"], entry.version), reverse=True)
 
 

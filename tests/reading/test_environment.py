@@ -1,0 +1,317 @@
+"""What environments name: conda files, Dockerfiles, requirements and the files that these name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from azml_tasks.checks import environment_notes, file_problems, project_problems
+from azml_tasks.errors import ProjectError
+from azml_tasks.reading import Project, load_project
+from azml_tasks.reading.environment import requirements_of
+
+TOP = "backend: {}\nws_name: test-ws\nresource_group: g\nsubscription_id: {}\nenv_name: e\ncompute_name: c-1\n"
+SUBSCRIPTION = "12345678-1234-1234-1234-123456789abc"
+STEPS = "steps: {a: {script_name: a.py}}\n"
+TOO_HIGH = "`pip` is a level too high: write `- pip:` as the last item of `dependencies`"
+INDEX = (
+    "write the bare address: on Azure ML a workspace connection (Workspace.set_connection) holds the login, "
+    "on this machine PIP_INDEX_URL or PIP_EXTRA_INDEX_URL in the environment, pip.conf or .netrc"
+)
+
+
+def project(folder: Path, environment: str, backend: str = "local", files: dict[str, str] | None = None) -> Project:
+    """Write files and a pipeline.yaml whose line 7 is the environment 'e', and load it."""
+    for name, text in {"a.py": "", **(files or {})}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(dedent(text))
+    text = f"{TOP.format(backend, SUBSCRIPTION)}environments: {{e: {environment}}}\n{STEPS}"
+    (folder / "pipeline.yaml").write_text(text)
+    return load_project(folder / "pipeline.yaml", variables={})
+
+
+def refusal(folder: Path, environment: str, **files: str) -> list[str]:
+    """Return why the file cannot be loaded."""
+    with pytest.raises(ProjectError) as caught:
+        project(folder, environment, files={name.replace("__", "."): text for name, text in files.items()})
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", ": is empty; a conda file has a list of `dependencies`"),
+        ("# nothing\n", ": is empty; a conda file has a list of `dependencies`"),
+        (
+            "pandas==2.2\nnumpy\n",
+            ":1: is not a conda file: it holds text, not a list of `dependencies`; "
+            "list the lines of a requirements file in pip_packages instead",
+        ),
+        ("dependencies:\n  - python=3.10\n  pip:\n    - pandas\n", f":3: {TOO_HIGH}"),
+        (
+            "# packages\n-r base.txt\npandas: x\n",
+            ":3: no key can stand here, so ': ' is out of place: check the indentation and the line above, "
+            "or put a text that holds ': ' in quotes; "
+            "list the lines of a requirements file in pip_packages instead",
+        ),
+        ("- numpy\n- pandas\n", ":1: is not a conda file: it holds a list, not a list of `dependencies`"),
+        ("3\n", ":1: is not a conda file: it holds a single value, not a list of `dependencies`"),
+        ("name: x\n", ": is not a conda file: it has no list of `dependencies`"),
+        (
+            "name: x\ndependancies: [python]\n",
+            ": is not a conda file: it has no list of `dependencies`; 'dependancies' in line 2 may be meant for that",
+        ),
+        (
+            "name: x\ndependencies: pandas\n",
+            ":2: `dependencies`: expected a list, as in `- python=3.10`, found 'pandas'",
+        ),
+        ("dependencies:\n- {pip: pandas}\n", ":2: `pip`: expected a list, as in `- pandas==2.2`, found 'pandas'"),
+        ("dependencies:\n- pip: {a: 1}\n", ":2: `pip`: expected a list, as in `- pandas==2.2`, found a mapping"),
+        (
+            "dependencies:\n- python\n- pip:\n  - 3\n",
+            ":4: `pip`: expected a requirement, as in `pandas==2.2`, found 3",
+        ),
+        ("dependencies:\n- numpy: 1.26\n", ":2: `dependencies`: a package is one text; write `- numpy=1.26`"),
+        ("dependencies:\n- 3.10\n", ":2: `dependencies`: expected a package, as in `python=3.10`, found 3.1"),
+        (
+            "dependencies:\n- {}\n",
+            ":2: `dependencies`: expected a package, as in `python=3.10`, found an empty mapping",
+        ),
+        ("dependencies:\n- [a]\n", ":2: `dependencies`: expected a package, as in `python=3.10`, found a list"),
+        (
+            "dependencies: [python]\npip: [pandas]\n",
+            f":2: {TOO_HIGH}",
+        ),
+        (
+            "channels: conda-forge\ndependencies: [python]\n",
+            ":1: `channels`: expected a list, as in `- conda-forge`, found 'conda-forge'",
+        ),
+        ("channels: [3]\ndependencies: [python]\n", ":1: `channels`: expected text, found 3"),
+        (
+            "dependencies:\n- pip:\n  - pandas=2\n",
+            ":3: environment 'e': pip cannot read 'pandas=2'; did you mean 'pandas==2'?",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_conda_file_is_said_with_its_line(tmp_path, text, problem):
+    found = project(tmp_path, "{conda_file: env.yml}", files={"env.yml": text})
+
+    assert list(map(str, file_problems(found))) == [f"env.yml{problem}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: x\nchannels: [a]\nvariables: {A: b}\nprefix: /x\ndependencies: [python=3.10, pip, {pip: [pandas]}]",
+        "dependencies: []",
+        "channels:\ndependencies:\n- pip:\n",
+        "dependencies:\n- a::numpy=1.26.4=py310_0\n- pip:\n  - -i https://h/simple\n  - own @ https://${X}@h/own.whl\n",
+    ],
+)
+def test_what_is_right_with_a_conda_file(tmp_path, text):
+    assert file_problems(project(tmp_path, "{conda_file: env.yml}", files={"env.yml": text})) == []
+
+
+def test_all_that_is_wrong_with_requirements_is_said_at_once(tmp_path):
+    files = {
+        "more/r.txt": "numpy\nsecret text of somebody\n-r ../gone.txt\n",
+        "env.yml": "dependencies: [{pip: [-U x]}]",
+    }
+    environment = (
+        '{pip_packages: [pandas, pandas=2, "-r more/r.txt", ./own.whl, "-c none.txt"]}, f: {conda_file: env.yml}'
+    )
+
+    assert list(map(str, file_problems(project(tmp_path, environment, files=files)))) == [
+        "pipeline.yaml:7: environment 'e': pip cannot read 'pandas=2'; did you mean 'pandas==2'?",
+        "more/r.txt:2: environment 'e': pip cannot read this line",
+        "more/r.txt:3: environment 'e': there is no ../gone.txt",
+        "pipeline.yaml:7: environment 'e': there is no none.txt",
+        "env.yml:1: environment 'f': pip cannot read '-U x' (no such option: -U)",
+        "pipeline.yaml:7: environment 'e': there is no ./own.whl",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ("-r ../x.txt", "lies outside the project"),
+        ("-c /etc/hosts", "lies outside the project"),
+        ("-e ../own", "lies outside the project"),
+        ("../own.whl", "lies outside the project"),
+        ("own @ file:///srv/own.whl", "lies outside the project"),
+        ("--find-links ../wheels", "lies outside the project"),
+        ("-r .env", "looks like a secret, or never is to be sent"),
+        ("-r deep/.env.prod", "looks like a secret, or never is to be sent"),
+        ("-c .git/config", "looks like a secret, or never is to be sent"),
+        ("-r .azml/x", "looks like a secret, or never is to be sent"),
+        ("-r linked.txt", "leads out of the project by a link"),
+        ("-r harmless.txt", "looks like a secret, or never is to be sent"),
+        ("-r $${HOME}/x", "a variable may place anywhere; write its path"),
+    ],
+)
+def test_what_pip_may_not_be_given_is_refused_before_it_is_read(tmp_path, entry, why):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "outside.txt").write_text("x")
+    (tmp_path / "p/linked.txt").symlink_to(tmp_path / "outside.txt")
+    (tmp_path / "p/.env").write_text("DB_KEY=hunter2 is secret")
+    (tmp_path / "p/harmless.txt").symlink_to(".env")
+    shown = entry.replace("$$", "$")
+
+    assert refusal(tmp_path / "p", f'{{pip_packages: ["{entry}"]}}') == [
+        f"pipeline.yaml:7: environment 'e': '{shown}' names a file that {why}"
+    ]
+    in_conda = f'dependencies:\n- pip:\n  - "{shown}"\n'
+    assert refusal(tmp_path / "p", "{conda_file: env.yml}", env__yml=in_conda) == [
+        f"env.yml:3: environment 'e': '{shown}' names a file that {why}"
+    ]
+    nested = refusal(tmp_path / "p", '{pip_packages: ["-r more.txt"]}', more__txt=f"numpy\n{shown}\n")
+    assert nested == [f"more.txt:2: environment 'e': '{shown}' names a file that {why}"]
+
+
+def test_a_requirement_with_a_variable_that_is_not_set_names_nothing_yet(tmp_path):
+    environment = '{pip_packages: ["-r ${LIST}", "own @ https://${HOST}/own.whl", pandas]}'
+
+    assert file_problems(project(tmp_path, environment)) == []
+
+
+def test_a_path_starts_from_the_file_that_has_it(tmp_path):
+    files = {
+        "envs/env.yml": "dependencies: [{pip: [-r more/r.txt, ../own.whl, -e ..]}]",
+        "envs/more/r.txt": "-c ../limits.txt\ntiny # why\n",
+        "envs/limits.txt": "",
+        "own.whl": "",
+    }
+    found = project(tmp_path, "{conda_file: envs/env.yml}", files=files)
+
+    assert file_problems(found) == []
+    lines = ["-r more/r.txt", "../own.whl", "-e ..[dev]", "--find-links='a b'"]
+    assert requirements_of(lines, tmp_path / "envs", tmp_path) == [
+        f"-c {tmp_path}/envs/limits.txt",
+        "tiny",
+        f"{tmp_path}/own.whl",
+        f"-e '{tmp_path}[dev]'",
+        f"--find-links='{tmp_path}/envs/a b'",
+    ]
+
+
+def test_lists_that_name_each_other_are_read_once(tmp_path):
+    files = {"a.txt": "one\n-r b.txt\n", "b.txt": "two\n-r a.txt\n"}
+    project(tmp_path, '{pip_packages: ["-r a.txt"]}', files=files)
+
+    assert requirements_of(["-r a.txt"], tmp_path, tmp_path) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        (
+            "conda_file",
+            "channels: [https://conda.anaconda.org/t/ab-12345678-1234-1234/x]\ndependencies: []\n",
+            "1: this looks like a secret (a token in a URL), and what stands here is stored with the environment; "
+            + INDEX,
+        ),
+        (
+            "conda_file",
+            "dependencies:\n- pip:\n  - -i https://build:hunter2@h/simple\n",
+            "3: this looks like a secret (a password in a URL), and what stands here is stored with the environment; "
+            + INDEX,
+        ),
+        (
+            "dockerfile",
+            f"FROM x\nENV TOKEN=ghp_{'aB1c' * 9}\n",
+            "2: this looks like a secret (a GitHub token), and what stands here is stored with the environment; "
+            "keep it in the workspace's key vault",
+        ),
+    ],
+)
+def test_a_secret_in_a_file_of_an_environment_is_refused_and_not_shown(tmp_path, key, text, message):
+    assert refusal(tmp_path, f"{{{key}: a__file}}".replace("__", "."), a__file=text) == [f"a.file:{message}"]
+
+
+def test_a_secret_in_a_list_of_requirements_is_refused(tmp_path):
+    (problem,) = refusal(tmp_path, '{pip_packages: ["-r r.txt"]}', r__txt="numpy\n-i https://build:hunter2@h/simple\n")
+
+    assert problem.startswith("r.txt:2: this looks like a secret (a password in a URL)")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("COPY .env /opt/", "looks like a secret, or never is to be sent"),
+        ("ADD ../x /opt/", "lies outside the project"),
+        ("COPY a.txt .ssh/id_rsa /opt/", "looks like a secret, or never is to be sent"),
+    ],
+)
+def test_what_a_dockerfile_may_not_copy(tmp_path, line, why):
+    named = line.split()[-2]
+
+    assert refusal(tmp_path, "{dockerfile: Dockerfile}", Dockerfile=f"FROM x\n{line}\n") == [
+        f"Dockerfile:2: environment 'e': {line.split()[0]} names '{named}', which {why}"
+    ]
+
+
+def test_what_azure_does_not_see_is_said_with_what_to_write_instead(tmp_path):
+    files = {
+        "requirements.txt": "numpy\n-c limits.txt\n",
+        "limits.txt": "",
+        "env.yml": "dependencies:\n- pip:\n  - -e .\n  - ./wheels/own-1.0-py3-none-any.whl\n  - tiny\n",
+        "Dockerfile": "FROM x\nCOPY requirements.txt setup.py /opt/\nCOPY --from=x /a /b\n",
+    }
+    environment = (
+        '{pip_packages: [pandas, "-r requirements.txt", "--find-links wheels"]}, f: {conda_file: env.yml}, '
+        "g: {dockerfile: Dockerfile}"
+    )
+    only = "names a file of this machine, and Azure ML gets only the text: "
+
+    found = project(tmp_path, environment, "azure", files)
+
+    assert list(map(str, project_problems(found))) == [
+        f"pipeline.yaml:7: environment 'e': '-r requirements.txt' {only}write its lines into pip_packages",
+        f"pipeline.yaml:7: environment 'e': '--find-links wheels' {only}name an https address",
+        f"env.yml:3: environment 'f': '-e .' {only}leave it out, since what a step imports from the project goes with "
+        "its snapshot; or put it on a package index",
+        f"env.yml:4: environment 'f': './wheels/own-1.0-py3-none-any.whl' {only}put it on a package index, or "
+        "upload it by Environment.add_private_pip_wheel of the SDK, and name the https address that this returns",
+        "Dockerfile:2: environment 'g': COPY needs 'requirements.txt' and 1 more, and Azure ML gets the Dockerfile's "
+        "text without files: write what is needed in RUN, list packages in pip_packages, or build the image elsewhere "
+        "and name it in base_image",
+    ]
+
+
+def test_this_machine_sees_its_own_files(tmp_path):
+    files = {"requirements.txt": "numpy\n", "own.whl": "", "Dockerfile": "FROM x\nCOPY own.whl /opt/\n"}
+    environment = '{pip_packages: ["-r requirements.txt", ./own.whl, "-e ."], dockerfile: Dockerfile}'
+
+    assert project_problems(project(tmp_path, environment, files=files)) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "conda", "place"),
+    [
+        ('{python_version: "3.8"}', "", "pipeline.yaml:7: environment 'e': {} Python 3.8"),
+        ('{python_version: "3.9.7"}', "", "pipeline.yaml:7: environment 'e': {} Python 3.9.7"),
+        ("{conda_packages: [numpy, python=3.7]}", "", "pipeline.yaml:7: environment 'e': {} `python=3.7`"),
+        (
+            "{conda_file: env.yml}",
+            "dependencies:\n- pip\n- python=3.9\n",
+            "env.yml:3: environment 'e': {} `python=3.9`",
+        ),
+        (
+            "{conda_file: env.yml}",
+            "dependencies:\n- python>=3.7,<3.10\n",
+            "env.yml:2: environment 'e': {} `python>=3.7,<3.10`",
+        ),
+        ("{conda_file: env.yml}", "dependencies:\n- python>=3.7\n- python-dateutil=2\n", None),
+        ("{conda_file: env.yml}", "dependencies:\n- conda-forge::python=3.10.4=0_cpython\n", None),
+        ('{python_version: "3.10"}', "", None),
+        ("{pip_packages: [pandas]}", "", None),
+    ],
+)
+def test_a_python_that_no_local_run_can_use_is_remarked_upon(tmp_path, environment, conda, place):
+    needs = "a local run needs Python 3.10 or later, so `invoke register-env` cannot make it on this machine with"
+    found = project(tmp_path, environment, files={"env.yml": conda} if conda else {})
+
+    assert list(map(str, environment_notes(found))) == ([place.format(needs)] if place else [])
+    assert environment_notes(project(tmp_path, environment, "azure", {"env.yml": conda} if conda else {})) == []

@@ -1,0 +1,113 @@
+"""Lists of requirements, as pip and conda read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from azml_tasks.reading.requirements import lines_of, pip_requirement
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "file"),
+    [
+        ("pandas==2.2", "requirement", ""),
+        ('numpy>=1.2;python_version<"3.11"', "requirement", ""),
+        ("azureml-dataset-runtime[fuse]", "requirement", ""),
+        ("git+https://github.com/o/r.git@main#egg=r", "requirement", ""),
+        ("own @ https://h/own-1.0.whl", "requirement", ""),
+        ("https://h/own-1.0.whl", "requirement", ""),
+        ("-r requirements.txt", "requirements", "requirements.txt"),
+        ("-rrequirements.txt", "requirements", "requirements.txt"),
+        ("--requirement='a b.txt'", "requirements", "a b.txt"),
+        ("-c 'limits.txt'", "constraints", "limits.txt"),
+        ("-r https://h/requirements.txt", "requirements", ""),
+        ("-e .", "editable", "."),
+        ("-e ./own[dev]", "editable", "./own"),
+        ("--editable git+https://github.com/o/r.git#egg=r", "editable", ""),
+        ("-e file:///srv/own#egg=own", "editable", "/srv/own"),
+        ("./wheels/own-1.0-py3-none-any.whl", "path", "./wheels/own-1.0-py3-none-any.whl"),
+        ("own-1.0.tar.gz ; python_version > '3'", "path", "own-1.0.tar.gz"),
+        ("lib/own[extra]", "path", "lib/own"),
+        ("..", "path", ".."),
+        ("own @ file:///srv/own%20one.whl", "path", "/srv/own one.whl"),
+        ("file:own.whl", "path", "own.whl"),
+        ("git+file:///srv/r.git", "path", "/srv/r.git"),
+        ("C:\\wheels\\own.whl", "path", "C:\\wheels\\own.whl"),
+        ("-f wheels", "links", "wheels"),
+        ("--find-links https://h/wheels", "links", ""),
+        ("--index-url file:///srv/index", "links", "/srv/index"),
+        ("--extra-index-url https://h/simple", "option", ""),
+        ("--no-index", "option", ""),
+        ("pandas --hash=sha256:0a", "requirement", ""),
+    ],
+)
+def test_what_a_line_is_and_which_file_of_this_machine_it_names(text, kind, file):
+    (line,) = lines_of(text)
+
+    assert (line.kind, line.file, line.fault) == (kind, file, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("pandas=2.2", "pip cannot read 'pandas=2.2'; did you mean 'pandas==2.2'?"),
+        ("pandas 2.2", "pip cannot read 'pandas 2.2'; did you mean 'pandas==2.2'?"),
+        ("pip install pandas", "pip cannot read 'pip install pandas'; write the packages alone, one a line"),
+        ("-U pandas", "pip cannot read '-U pandas' (no such option: -U)"),
+        ("--quiet", "pip cannot read '--quiet' (no such option: --quiet)"),
+        ("-r", "pip cannot read '-r' (-r option requires 1 argument)"),
+        ("--index-url", "pip cannot read '--index-url' (--index-url option requires 1 argument)"),
+        ("-r 'a", "pip cannot read '-r 'a' (no closing quotation)"),
+    ],
+)
+def test_what_pip_cannot_read(text, fault):
+    (line,) = lines_of(text)
+
+    assert line.fault == fault
+
+
+@pytest.mark.parametrize(
+    "text", ["scikit learn", "pandas>=", "pandas>>2", "pandas==2.2.x.y", "[dev]", "a,b", "pandas;"]
+)
+def test_what_else_pip_cannot_read_is_said_with_its_own_reason(text):
+    (line,) = lines_of(text)
+
+    assert line.fault.startswith(f"pip cannot read '{text}' (")
+
+
+def test_lines_are_joined_and_comments_left_out():
+    text = "# first\n\npandas \\\n  >=2 # why\n  # a comment\n-r a.txt\nown @ https://h/x#egg=own\n"
+
+    assert [(line.number, line.text) for line in lines_of(text)] == [
+        (3, "pandas   >=2"),
+        (6, "-r a.txt"),
+        (7, "own @ https://h/x#egg=own"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("package", "requirement"),
+    [
+        ("numpy", "numpy"),
+        ("numpy=1.26", "numpy==1.26.*"),
+        ("numpy=1.26.*", "numpy==1.26.*"),
+        ("numpy==1.26", "numpy==1.26"),
+        ("numpy 1.26", "numpy==1.26"),
+        ("numpy 1.26*", "numpy==1.26.*"),
+        ("numpy = 1.26", "numpy==1.26.*"),
+        ("numpy=1.26.4=py310h1_0", "numpy==1.26.4"),
+        ("numpy 1.26.4 py310h1_0", "numpy==1.26.4"),
+        ("blas=*=openblas", "blas"),
+        ("numpy>=1.2,<2", "numpy>=1.2,<2"),
+        ("numpy!=1.2.*", "numpy!=1.2.*"),
+        ("numpy>=1.2.*", "numpy>=1.2"),
+        ("conda-forge::numpy=1.2", "numpy==1.2.*"),
+        ("conda-forge/linux-64::numpy", "numpy"),
+        ("numpy[version='>=1.2,<2']", "numpy>=1.2,<2"),
+        ("numpy=1.2|1.3", None),
+        ("_openmp_mutex", None),
+        ("", None),
+    ],
+)
+def test_what_pip_calls_a_package_of_conda_s(package, requirement):
+    assert pip_requirement(package) == requirement
