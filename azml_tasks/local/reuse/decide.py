@@ -71,9 +71,9 @@ class Reuse:
             environment=definition_of(pipeline, self._plan.step, self._site.layout.project, self.virtual),
         )
 
-    @property
+    @cached_property
     def _shared(self) -> Shared:
-        return Shared(self._site, self.virtual, self._answers.environment)
+        return Shared(self._site, self.virtual, self._answers.start)
 
     def decide(self, forced: bool) -> Decision:
         """Say whether an earlier result of the step stands in, and change nothing.

@@ -38,6 +38,9 @@ _NOTHING = ("/proc/", "/dev/", "/sys/")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _STANDIN = os.path.dirname(_HERE)
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__))
+_STDLIB_ARCHIVE = os.path.join(os.path.dirname(_STDLIB), "python{}{}.zip".format(*sys.version_info[:2]))
+# Where gettext looks for the standard library's own messages.
+_TRANSLATIONS = os.path.join(sys.base_prefix, "share", "locale", "")
 _TIMES = ("st_mtime", "st_ctime", "st_atime", "ST_MTIME", "ST_CTIME", "getmtime", "getctime")
 _environ_class = type(os.environ)
 _MISSING = object()
@@ -193,6 +196,8 @@ def _is_left_out(path: str) -> bool:
         return True
     if path.startswith(_STDLIB + os.sep):
         return not any(f"{os.sep}{site}" in path for site in _SITE)
+    if path == _STDLIB or path.startswith((_STDLIB_ARCHIVE, _TRANSLATIONS)):
+        return True
     return path.startswith(_STANDIN + os.sep) or path == _STANDIN
 
 
