@@ -25,7 +25,6 @@ from __future__ import annotations
 import os
 import stat as _modes
 import sys
-from _functools import partial
 from _json import encode_basestring_ascii
 from _thread import get_ident as _thread_id
 from binascii import crc32
@@ -653,7 +652,7 @@ def _level(frame) -> int | None:
     return 0
 
 
-def _stat(path, *, dir_fd=None, follow_symlinks=True):
+def _stat(self, path, *, dir_fd=None, follow_symlinks=True):
     """Stand in for os.stat."""
     try:
         found = _real_stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
@@ -666,7 +665,7 @@ def _stat(path, *, dir_fd=None, follow_symlinks=True):
     return found
 
 
-def _lstat(path, *, dir_fd=None):
+def _lstat(self, path, *, dir_fd=None):
     """Stand in for os.lstat."""
     try:
         found = _real_lstat(path, dir_fd=dir_fd)
@@ -679,7 +678,7 @@ def _lstat(path, *, dir_fd=None):
     return found
 
 
-def _access(path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True):
+def _access(self, path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True):
     """Stand in for os.access."""
     if dir_fd is None and type(path) is not int:
         try:
@@ -690,7 +689,7 @@ def _access(path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=Tru
     return _real_access(path, mode, dir_fd=dir_fd, effective_ids=effective_ids, follow_symlinks=follow_symlinks)
 
 
-def _readlink(path, *, dir_fd=None):
+def _readlink(self, path, *, dir_fd=None):
     """Stand in for os.readlink."""
     if dir_fd is None:
         try:
@@ -701,7 +700,7 @@ def _readlink(path, *, dir_fd=None):
     return _real_readlink(path, dir_fd=dir_fd)
 
 
-def _open(path, flags, mode=0o777, *, dir_fd=None):
+def _open(self, path, flags, mode=0o777, *, dir_fd=None):
     """Stand in for os.open, whose event does not say to which folder a path belongs."""
     if dir_fd is not None and _state.is_on:
         try:
@@ -720,7 +719,7 @@ def _open(path, flags, mode=0o777, *, dir_fd=None):
     return _real_open(path, flags, mode, dir_fd=dir_fd)
 
 
-def _uname():
+def _uname(self):
     """Stand in for os.uname."""
     frame = sys._getframe(1)
     if _state.is_on and (_kind(frame) == "p" or (_calls_node(frame) and _is_project(frame))):
@@ -736,14 +735,14 @@ def _calls_node(frame) -> bool:
     return False
 
 
-def _umask(mask):
+def _umask(self, mask):
     """Stand in for os.umask."""
     if _state.is_on and _is_project(sys._getframe(1)):
         fact("umask")
     return _real_umask(mask)
 
 
-def _exit(status):
+def _exit(self, status):
     """Stand in for os._exit."""
     try:
         _finish()
@@ -759,28 +758,21 @@ _real_readlink = getattr(os, "readlink", None)
 
 def _wrap() -> None:
     pairs = [(_real_stat, _stat), (_real_lstat, _lstat), (_real_access, _access), (_real_open, _open)]
-    if _real_readlink is not None:
-        pairs.append((_real_readlink, _readlink))
-    pairs += [(_real_exit, _exit), (_real_umask, _umask)]
-    if _real_uname is not None:
-        pairs.append((_real_uname, _uname))
+    pairs += [(_real_readlink, _readlink), (_real_exit, _exit), (_real_umask, _umask), (_real_uname, _uname)]
     for real, function in pairs:
-        # Like the built-in function, and unlike one of Python, no method where a class holds it (pathlib, Python 3.10).
-        ours = partial(function)
-        ours.__name__ = ours.__qualname__ = real.__name__
-        ours.__doc__ = real.__doc__
+        if real is None:
+            continue
+        # An object and no function, which would become a method where a class holds it, as pathlib's of Python 3.10.
+        names = {"__call__": function, "__module__": "os", "__reduce__": lambda self: self.__name__}
+        ours = type(real.__name__, (), {**names, "__name__": real.__name__, "__doc__": real.__doc__})()
         setattr(os, real.__name__, ours)
         for name in ("supports_dir_fd", "supports_effective_ids", "supports_follow_symlinks", "supports_fd"):
-            known = getattr(os, name, None)
-            if known is not None and real in known:
+            known = getattr(os, name, set())
+            if real in known:
                 known.add(ours)
-    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)  # Python 3.10
+    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)  # Python 3.10, imported before
     if accessor is not None:
-        for name, ours in (("stat", _stat), ("open", _open)):
-            if hasattr(accessor, name) and name == "stat":
-                setattr(accessor, name, staticmethod(ours))
-        if hasattr(accessor, "readlink") and _real_readlink is not None:
-            accessor.readlink = staticmethod(lambda self_or_path, path=None: _readlink(path or self_or_path))
+        accessor.stat = os.stat
 
 
 # Variables
@@ -919,12 +911,6 @@ def fact(question: str) -> None:
         _told("fact", question)
 
 
-def file(path: str) -> None:
-    """Note that the script may read a file under another path, as where a dataset is mounted."""
-    if _state.is_on:
-        _read(path, sys._getframe(1))
-
-
 def secret(name: str) -> None:
     """Note that the script was told a secret."""
     _told("secret", name)
@@ -1033,7 +1019,7 @@ def begin() -> None:
     platform = sys.modules.get("platform")
     if platform is not None:
         vars(platform)["_uname_cache"] = None
-    _emit("begin", _command(sys.orig_argv), _state.is_main, "azml_script" in sys.modules)
+    _emit("begin", _command(getattr(sys, "orig_argv", sys.argv)), _state.is_main, "azml_script" in sys.modules)
     _state.is_on = True
 
 
