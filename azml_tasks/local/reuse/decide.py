@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from azml_tasks.errors import listed
 from azml_tasks.local.arguments import fixed_arguments
 from azml_tasks.local.environment import definition_of
+from azml_tasks.local.files import remove_tree
 from azml_tasks.local.record import StepRecord
 from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.questions import describe_change
@@ -20,6 +22,7 @@ from azml_tasks.local.reuse.recorded import Recorded
 from azml_tasks.local.reuse.replay import keep_what_it_did, register_again, replay
 from azml_tasks.local.reuse.results import Fingerprint, Result, differences
 from azml_tasks.local.reuse.shared import Shared
+from azml_tasks.local.reuse.trace import FOLDER as READS
 from azml_tasks.local.reuse.trace import read_trace
 from azml_tasks.local.site import Site
 from azml_tasks.snapshot import Snapshot
@@ -145,6 +148,8 @@ class Reuse:
             results.put_unkept("its inputs changed while it last ran")
             return
         trace = read_trace(self._places.root)
+        with contextlib.suppress(OSError):
+            remove_tree(self._places.root / READS)
         if trace is None:
             results.put_unkept("its last run left no record of what it read")
             return
