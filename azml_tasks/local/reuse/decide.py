@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +10,6 @@ from typing import TYPE_CHECKING
 from azml_tasks.errors import listed
 from azml_tasks.local.arguments import fixed_arguments
 from azml_tasks.local.environment import definition_of
-from azml_tasks.local.files import remove_tree
 from azml_tasks.local.record import StepRecord
 from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.questions import describe_change
@@ -22,8 +18,7 @@ from azml_tasks.local.reuse.recorded import Recorded
 from azml_tasks.local.reuse.replay import keep_what_it_did, register_again, replay
 from azml_tasks.local.reuse.results import Fingerprint, Result, differences
 from azml_tasks.local.reuse.shared import Shared
-from azml_tasks.local.reuse.trace import FOLDER as READS
-from azml_tasks.local.reuse.trace import read_trace
+from azml_tasks.local.reuse.trace import read_trace, remove_trace
 from azml_tasks.local.site import Site
 from azml_tasks.snapshot import Snapshot
 
@@ -148,8 +143,7 @@ class Reuse:
             results.put_unkept("its inputs changed while it last ran")
             return
         trace = read_trace(self._places.root)
-        with contextlib.suppress(OSError):
-            remove_tree(self._places.root / READS)
+        remove_trace(self._places.root)
         if trace is None:
             results.put_unkept("its last run left no record of what it read")
             return
@@ -160,8 +154,7 @@ class Reuse:
             return
         if trace.is_forked:
             trace.variables |= {*ahead.get("env", ())}
-        shared = self._shared.describe(trace, ahead if trace.is_forked else {})
-        digest = hashlib.sha256(json.dumps(shared, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:32]
+        digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
         registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
         result = Result(
             run_id=self._site.run.id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -33,9 +35,18 @@ class Shared:
         # What a step adds to PYTHONPATH counts by its static key.
         self._outer = outer_folders(site.environment)
 
-    def describe(self, trace: Trace, ahead: Mapping[str, list[str]]) -> dict[str, Any]:
-        """Return the answers as JSON."""
-        return {"installed": self._installation.describe(trace, ahead), **self._start}
+    def describe(self, trace: Trace, ahead: Mapping[str, list[str]]) -> tuple[str, dict[str, Any]]:
+        """Return the answers as JSON, after their digest."""
+        names = (trace.modules, trace.absent, trace.installed, trace.distributions)
+        key = ("set", self._python, id(self._start_variables), id(ahead) if ahead else 0, *map(frozenset, names))
+        memo = self._site.memo
+        if key not in memo:
+            answers = {"installed": self._installation.describe(trace, ahead), **self._start}
+            text = json.dumps(answers, sort_keys=True)
+            memo[key] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32], answers
+        found = memo[key]
+        assert isinstance(found, tuple)
+        return found
 
     def difference(self, digest: str) -> str:
         """Say what is not as in the set of that digest; empty when all is."""

@@ -756,18 +756,22 @@ _real_uname = getattr(os, "uname", None)
 _real_readlink = getattr(os, "readlink", None)
 
 
+def _as_built_in(real, function):
+    """Make what stands in for a built-in function: an object, which does not become a method where a class holds it."""
+    names = {"__call__": function, "__module__": "os", "__reduce__": lambda self: self.__name__}
+    return type(real.__name__, (), {**names, "__name__": real.__name__, "__doc__": real.__doc__})()
+
+
+_PAIRS = [(_real_stat, _stat), (_real_lstat, _lstat), (_real_access, _access), (_real_open, _open)]
+_PAIRS += [(_real_readlink, _readlink), (_real_exit, _exit), (_real_umask, _umask), (_real_uname, _uname)]
+_STAND_INS = [(real, _as_built_in(real, function)) for real, function in _PAIRS if real is not None]
+
+
 def _wrap() -> None:
-    pairs = [(_real_stat, _stat), (_real_lstat, _lstat), (_real_access, _access), (_real_open, _open)]
-    pairs += [(_real_readlink, _readlink), (_real_exit, _exit), (_real_umask, _umask), (_real_uname, _uname)]
-    for real, function in pairs:
-        if real is None:
-            continue
-        # An object and no function, which would become a method where a class holds it, as pathlib's of Python 3.10.
-        names = {"__call__": function, "__module__": "os", "__reduce__": lambda self: self.__name__}
-        ours = type(real.__name__, (), {**names, "__name__": real.__name__, "__doc__": real.__doc__})()
+    for real, ours in _STAND_INS:
         setattr(os, real.__name__, ours)
         for name in ("supports_dir_fd", "supports_effective_ids", "supports_follow_symlinks", "supports_fd"):
-            known = getattr(os, name, set())
+            known = getattr(os, name, ())
             if real in known:
                 known.add(ours)
     accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)  # Python 3.10, imported before
