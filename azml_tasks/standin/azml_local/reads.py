@@ -915,6 +915,12 @@ def fact(question: str) -> None:
         _told("fact", question)
 
 
+def file(path: str) -> None:
+    """Note that the script may read a file under another path, as where a dataset is mounted."""
+    if _state.is_on:
+        _read(path, sys._getframe(1))
+
+
 def secret(name: str) -> None:
     """Note that the script was told a secret."""
     _told("secret", name)
