@@ -12,6 +12,7 @@ from azml_tasks.local.layout import Layout
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.reuse.contents import Contents, Objects
 from azml_tasks.local.reuse.results import Results
+from azml_tasks.secrets import is_secret
 
 if TYPE_CHECKING:
     from azml_tasks.local.virtual_environment import VirtualEnvironment
@@ -36,6 +37,11 @@ class Site:
     def environment(self) -> dict[str, str]:
         """The environment of every step before its own variables."""
         return base_environment(self.plan.pipeline, self.layout.project, self.outer)
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """Those of the variables of the process that runs it which no step sees without asking for them."""
+        return {name: value for name, value in self.outer.items() if is_secret(name, value)}
 
     @cached_property
     def results(self) -> Results:

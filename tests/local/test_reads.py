@@ -3,10 +3,10 @@
 Each change is made between two runs; before that an unchanged run must reuse every step.
 """
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

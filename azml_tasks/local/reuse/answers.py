@@ -25,8 +25,9 @@ from azml_tasks.local.files import read_lines
 from azml_tasks.local.layout import folder_name
 from azml_tasks.local.mentions import Mentions
 from azml_tasks.local.record import StepRecord
+from azml_tasks.local.reuse.installed import start_variables
 from azml_tasks.local.site import Site
-from azml_tasks.secrets import is_secret, looks_secret
+from azml_tasks.secrets import looks_secret
 from azml_tasks.snapshot import Snapshot
 from azml_tasks.standin.azml_local.session import is_of_session
 
@@ -61,15 +62,28 @@ class Answers:
     @cached_property
     def environment(self) -> dict[str, str]:
         """The variables of the step's process, but for what differs in each run."""
-        variables = {**self._site.environment, **variables_of(self._site.plan.pipeline, self._plan.step)}
-        return {**self._injected, **variables}
+        return {**self._injected, **self._site.environment, **self._own_variables}
+
+    @property
+    def start(self) -> Mapping[str, str]:
+        """The variables that count for every step, since it is not seen who reads them."""
+        own = self._own_variables
+        key = ("start", *own.items())
+        memo = self._site.memo
+        if key not in memo:
+            memo[key] = start_variables({**self._site.environment, **own})
+        found = memo[key]
+        assert isinstance(found, Mapping)
+        return found
+
+    @cached_property
+    def _own_variables(self) -> dict[str, str]:
+        return variables_of(self._site.plan.pipeline, self._plan.step)
 
     @cached_property
     def _injected(self) -> dict[str, str]:
-        secret = {name: value for name, value in self._site.outer.items() if is_secret(name, value)}
-        if not secret:
-            return {}
-        return Mentions.of_project(self._snapshot).secrets(secret)
+        secret = self._site.secrets
+        return Mentions.of_project(self._snapshot).secrets(secret) if secret else {}
 
     @cached_property
     def before(self) -> dict[str, str]:

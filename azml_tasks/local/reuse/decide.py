@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +18,7 @@ from azml_tasks.local.reuse.recorded import Recorded
 from azml_tasks.local.reuse.replay import keep_what_it_did, register_again, replay
 from azml_tasks.local.reuse.results import Fingerprint, Result, differences
 from azml_tasks.local.reuse.shared import Shared
-from azml_tasks.local.reuse.trace import read_trace
+from azml_tasks.local.reuse.trace import read_trace, remove_trace
 from azml_tasks.local.site import Site
 from azml_tasks.snapshot import Snapshot
 
@@ -71,9 +69,9 @@ class Reuse:
             environment=definition_of(pipeline, self._plan.step, self._site.layout.project, self.virtual),
         )
 
-    @property
+    @cached_property
     def _shared(self) -> Shared:
-        return Shared(self._site, self.virtual, self._answers.environment)
+        return Shared(self._site, self.virtual, self._answers.start)
 
     def decide(self, forced: bool) -> Decision:
         """Say whether an earlier result of the step stands in, and change nothing.
@@ -145,6 +143,7 @@ class Reuse:
             results.put_unkept("its inputs changed while it last ran")
             return
         trace = read_trace(self._places.root)
+        remove_trace(self._places.root)
         if trace is None:
             results.put_unkept("its last run left no record of what it read")
             return
@@ -155,8 +154,7 @@ class Reuse:
             return
         if trace.is_forked:
             trace.variables |= {*ahead.get("env", ())}
-        shared = self._shared.describe(trace, ahead if trace.is_forked else {})
-        digest = hashlib.sha256(json.dumps(shared, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:32]
+        digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
         registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
         result = Result(
             run_id=self._site.run.id,

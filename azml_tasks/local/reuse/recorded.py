@@ -86,8 +86,9 @@ class Recorded:
 
     def unchecked(self) -> list[str]:
         """Return what cannot be asked for: the network, programs whose reads were not recorded."""
-        found = [f"network ({host})" for host in self._trace.hosts]
-        return found + [f"program {name}" for name in self._trace.programs]
+        hosts, programs = self._trace.hosts, self._trace.programs
+        found = [f"network ({', '.join(hosts)})"] if hosts else []
+        return found + ([f"program{'s' if len(programs) > 1 else ''} {', '.join(programs)}"] if programs else [])
 
     def _of_files(self) -> Iterator[str]:
         folders: dict[str, list[str]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,6 @@ from azml_tasks.local.reuse.installed import (
     named_changes,
     outer_folders,
     own_folders,
-    start_variables,
 )
 from azml_tasks.local.site import Site
 
@@ -27,19 +28,29 @@ _ZONE = "/etc/localtime"
 class Shared:
     """The shared answers of the steps of a run that run in one Python with the same variables."""
 
-    def __init__(self, site: Site, virtual: VirtualEnvironment | None, environment: Mapping[str, str]) -> None:
+    def __init__(self, site: Site, virtual: VirtualEnvironment | None, start: Mapping[str, str]) -> None:
         self._site = site
         self._virtual = virtual
-        self._environment = environment
+        self._start_variables = start
+        # What a step adds to PYTHONPATH counts by its static key.
+        self._outer = outer_folders(site.environment)
 
-    def describe(self, trace: Trace, ahead: Mapping[str, list[str]]) -> dict[str, Any]:
-        """Return the answers as JSON."""
-        return {"installed": self._installation.describe(trace, ahead), **self._start}
+    def describe(self, trace: Trace, ahead: Mapping[str, list[str]]) -> tuple[str, dict[str, Any]]:
+        """Return the answers as JSON, after their digest."""
+        names = (trace.modules, trace.absent, trace.installed, trace.distributions)
+        key = ("set", self._python, id(self._start_variables), id(ahead) if ahead else 0, *map(frozenset, names))
+        memo = self._site.memo
+        if key not in memo:
+            answers = {"installed": self._installation.describe(trace, ahead), **self._start}
+            text = json.dumps(answers, sort_keys=True)
+            memo[key] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32], answers
+        found = memo[key]
+        assert isinstance(found, tuple)
+        return found
 
     def difference(self, digest: str) -> str:
         """Say what is not as in the set of that digest; empty when all is."""
-        variables = tuple(start_variables(self._environment).items())
-        key = (digest, self._python, outer_folders(self._environment), variables)
+        key = (digest, self._python, id(self._start_variables))
         memo = self._site.memo
         if key not in memo:
             memo[key] = self._find_difference(self._site.results.answers(digest))
@@ -62,18 +73,17 @@ class Shared:
 
     @property
     def _installation(self) -> Installation:
-        outer = outer_folders(self._environment)
         memo = self._site.memo
-        key = (self._python, outer)
+        key = ("installation", self._python)
         if key not in memo:
             folders = folders_of(self._virtual.python) if self._virtual else own_folders()
-            memo[key] = Installation(self._site.contents, folders, outer)
+            memo[key] = Installation(self._site.contents, folders, self._outer)
         found = memo[key]
         assert isinstance(found, Installation)
         return found
 
     @property
     def _start(self) -> dict[str, Any]:
-        variables = {name: keyed(value) for name, value in start_variables(self._environment).items()}
-        zone = "" if "TZ" in self._environment else os.path.realpath(_ZONE)
+        variables = {name: keyed(value) for name, value in self._start_variables.items()}
+        zone = "" if "TZ" in self._start_variables else os.path.realpath(_ZONE)
         return {"start": variables, "zone": zone}

@@ -123,17 +123,24 @@ class Store:
                 if not known.results[step]:
                     del known.results[step]
             lines = list(known.all_lines())
-            partial = f"{self._file}.{os.getpid()}.partial"
-            try:
-                with open(partial, "wb") as file:
-                    file.write(_text([_HEAD, *lines]))
-                os.replace(partial, self._file)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.unlink(partial)
-                raise
-            assert descriptor >= 0
+            self._replace(_text([_HEAD, *lines]), descriptor)
         self.__dict__["_known"] = self._read()
+
+    def _replace(self, text: bytes, descriptor: int) -> None:
+        """Put a new text in the place of the file, which is open."""
+        if os.name == "nt":  # where an open file cannot be replaced
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, text)
+            return
+        partial = f"{self._file}.{os.getpid()}.partial"
+        try:
+            with open(partial, "wb") as file:
+                file.write(text)
+            os.replace(partial, self._file)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+            raise
 
     def _add(self, lines: list[Values]) -> None:
         text = _text(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections import Counter
@@ -91,6 +92,14 @@ def read_trace(step: Path) -> Trace | None:
             trace.executables.add(executable)
     trace.programs = list(dict.fromkeys(trace.programs))
     return trace if is_whole else None
+
+
+def remove_trace(step: Path) -> None:
+    """Delete what was recorded in a step's folder, as far as that is possible."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(step / FOLDER):
+            os.unlink(step / FOLDER / name)
+        os.rmdir(step / FOLDER)
 
 
 def _take(trace: Trace, kind: str, line: list[Any]) -> None:

@@ -25,7 +25,6 @@ from __future__ import annotations
 import os
 import stat as _modes
 import sys
-from _functools import partial
 from _json import encode_basestring_ascii
 from _thread import get_ident as _thread_id
 from binascii import crc32
@@ -38,6 +37,9 @@ _NOTHING = ("/proc/", "/dev/", "/sys/")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _STANDIN = os.path.dirname(_HERE)
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__))
+_STDLIB_ARCHIVE = os.path.join(os.path.dirname(_STDLIB), "python{}{}.zip".format(*sys.version_info[:2]))
+# Where gettext looks for the standard library's own messages.
+_TRANSLATIONS = os.path.join(sys.base_prefix, "share", "locale", "")
 _TIMES = ("st_mtime", "st_ctime", "st_atime", "ST_MTIME", "ST_CTIME", "getmtime", "getctime")
 _environ_class = type(os.environ)
 _MISSING = object()
@@ -193,6 +195,8 @@ def _is_left_out(path: str) -> bool:
         return True
     if path.startswith(_STDLIB + os.sep):
         return not any(f"{os.sep}{site}" in path for site in _SITE)
+    if path == _STDLIB or path.startswith((_STDLIB_ARCHIVE, _TRANSLATIONS)):
+        return True
     return path.startswith(_STANDIN + os.sep) or path == _STANDIN
 
 
@@ -648,7 +652,7 @@ def _level(frame) -> int | None:
     return 0
 
 
-def _stat(path, *, dir_fd=None, follow_symlinks=True):
+def _stat(self, path, *, dir_fd=None, follow_symlinks=True):
     """Stand in for os.stat."""
     try:
         found = _real_stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
@@ -661,7 +665,7 @@ def _stat(path, *, dir_fd=None, follow_symlinks=True):
     return found
 
 
-def _lstat(path, *, dir_fd=None):
+def _lstat(self, path, *, dir_fd=None):
     """Stand in for os.lstat."""
     try:
         found = _real_lstat(path, dir_fd=dir_fd)
@@ -674,7 +678,7 @@ def _lstat(path, *, dir_fd=None):
     return found
 
 
-def _access(path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True):
+def _access(self, path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True):
     """Stand in for os.access."""
     if dir_fd is None and type(path) is not int:
         try:
@@ -685,7 +689,7 @@ def _access(path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=Tru
     return _real_access(path, mode, dir_fd=dir_fd, effective_ids=effective_ids, follow_symlinks=follow_symlinks)
 
 
-def _readlink(path, *, dir_fd=None):
+def _readlink(self, path, *, dir_fd=None):
     """Stand in for os.readlink."""
     if dir_fd is None:
         try:
@@ -696,7 +700,7 @@ def _readlink(path, *, dir_fd=None):
     return _real_readlink(path, dir_fd=dir_fd)
 
 
-def _open(path, flags, mode=0o777, *, dir_fd=None):
+def _open(self, path, flags, mode=0o777, *, dir_fd=None):
     """Stand in for os.open, whose event does not say to which folder a path belongs."""
     if dir_fd is not None and _state.is_on:
         try:
@@ -715,7 +719,7 @@ def _open(path, flags, mode=0o777, *, dir_fd=None):
     return _real_open(path, flags, mode, dir_fd=dir_fd)
 
 
-def _uname():
+def _uname(self):
     """Stand in for os.uname."""
     frame = sys._getframe(1)
     if _state.is_on and (_kind(frame) == "p" or (_calls_node(frame) and _is_project(frame))):
@@ -731,14 +735,14 @@ def _calls_node(frame) -> bool:
     return False
 
 
-def _umask(mask):
+def _umask(self, mask):
     """Stand in for os.umask."""
     if _state.is_on and _is_project(sys._getframe(1)):
         fact("umask")
     return _real_umask(mask)
 
 
-def _exit(status):
+def _exit(self, status):
     """Stand in for os._exit."""
     try:
         _finish()
@@ -752,30 +756,27 @@ _real_uname = getattr(os, "uname", None)
 _real_readlink = getattr(os, "readlink", None)
 
 
+def _as_built_in(real, function):
+    """Make what stands in for a built-in function: an object, which does not become a method where a class holds it."""
+    names = {"__call__": function, "__module__": "os", "__reduce__": lambda self: self.__name__}
+    return type(real.__name__, (), {**names, "__name__": real.__name__, "__doc__": real.__doc__})()
+
+
+_PAIRS = [(_real_stat, _stat), (_real_lstat, _lstat), (_real_access, _access), (_real_open, _open)]
+_PAIRS += [(_real_readlink, _readlink), (_real_exit, _exit), (_real_umask, _umask), (_real_uname, _uname)]
+_STAND_INS = [(real, _as_built_in(real, function)) for real, function in _PAIRS if real is not None]
+
+
 def _wrap() -> None:
-    pairs = [(_real_stat, _stat), (_real_lstat, _lstat), (_real_access, _access), (_real_open, _open)]
-    if _real_readlink is not None:
-        pairs.append((_real_readlink, _readlink))
-    pairs += [(_real_exit, _exit), (_real_umask, _umask)]
-    if _real_uname is not None:
-        pairs.append((_real_uname, _uname))
-    for real, function in pairs:
-        # Like the built-in function, and unlike one of Python, no method where a class holds it (pathlib, Python 3.10).
-        ours = partial(function)
-        ours.__name__ = ours.__qualname__ = real.__name__
-        ours.__doc__ = real.__doc__
+    for real, ours in _STAND_INS:
         setattr(os, real.__name__, ours)
         for name in ("supports_dir_fd", "supports_effective_ids", "supports_follow_symlinks", "supports_fd"):
-            known = getattr(os, name, None)
-            if known is not None and real in known:
+            known = getattr(os, name, ())
+            if real in known:
                 known.add(ours)
-    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)  # Python 3.10
+    accessor = getattr(sys.modules.get("pathlib"), "_NormalAccessor", None)  # Python 3.10, imported before
     if accessor is not None:
-        for name, ours in (("stat", _stat), ("open", _open)):
-            if hasattr(accessor, name) and name == "stat":
-                setattr(accessor, name, staticmethod(ours))
-        if hasattr(accessor, "readlink") and _real_readlink is not None:
-            accessor.readlink = staticmethod(lambda self_or_path, path=None: _readlink(path or self_or_path))
+        accessor.stat = os.stat
 
 
 # Variables
@@ -1028,7 +1029,7 @@ def begin() -> None:
     platform = sys.modules.get("platform")
     if platform is not None:
         vars(platform)["_uname_cache"] = None
-    _emit("begin", _command(sys.orig_argv), _state.is_main, "azml_script" in sys.modules)
+    _emit("begin", _command(getattr(sys, "orig_argv", sys.argv)), _state.is_main, "azml_script" in sys.modules)
     _state.is_on = True
 
 

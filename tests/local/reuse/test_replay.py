@@ -1,0 +1,103 @@
+"""What a reused step did besides its outputs is there again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.local.conftest import BEGINNING, Project
+
+STEPS = "steps: {a: {script_name: a.py}, b: {script_name: b.py, step_config: {v: 1}}}\n"
+RECORDS = (
+    BEGINNING
+    + """
+open("picture.txt", "w").write("1")
+run.parent.log("loss", 0.5)
+run.parent.log_list("list", [1, 2])
+run.parent.tag("stage", "dev")
+run.parent.add_properties({"owner": "me"})
+run.parent.upload_file("files/picture.txt", "picture.txt")
+run.parent.display_name = "The run"
+"""
+)
+TELLS = (
+    BEGINNING
+    + """
+parent = run.parent
+print([parent.get_metrics(), parent.tags, parent.properties["owner"], parent.get_file_names(), parent.display_name])
+"""
+)
+TOLD = "[{'loss': 0.5, 'list': [1, 2]}, {'stage': 'dev'}, 'me', ['files/picture.txt'], 'The run']\n"
+
+
+def lines_of(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_what_a_reused_step_recorded_on_the_parent_is_seen_by_the_steps_after_it(project: Project):
+    project.pipeline(STEPS, a=RECORDS, b=TELLS)
+    assert project.log(project.run(), "b") == TOLD
+
+    project.pipeline(STEPS.replace("v: 1", "v: 2"))
+    run = project.run()
+
+    assert project.statuses(run) == {"a": "reused", "b": "completed"}
+    assert project.log(run, "b") == TOLD
+
+
+def test_nothing_is_recorded_twice_however_often_a_step_is_reused(project: Project):
+    project.pipeline(STEPS, a=RECORDS, b=TELLS)
+    first = project.run()
+
+    for _ in range(2):
+        run = project.run()
+        assert project.statuses(run) == {"a": "reused", "b": "reused"}
+        assert lines_of(run.places.parent / "metrics.jsonl") == lines_of(first.places.parent / "metrics.jsonl")
+
+
+@pytest.mark.parametrize("options", [{"only": "b"}, {"from_step": "b"}])
+def test_a_step_that_runs_alone_sees_what_the_one_before_it_recorded(project: Project, options):
+    project.pipeline(STEPS, a=RECORDS, b=TELLS)
+    project.run()
+
+    assert project.log(project.run(**options), "b") == TOLD
+
+
+REGISTERS = BEGINNING + "open('m', 'w').write('1')\nrun.upload_file('m', 'm')\nrun.register_model('mine', 'm')\n"
+
+
+def versions(project: Project) -> list[str]:
+    return sorted(path.name for path in (project.folder / ".azml/models/mine").iterdir())
+
+
+def test_a_model_that_is_there_gets_no_second_version(project: Project):
+    project.line(a=REGISTERS)
+
+    assert [project.run()["a"].status for _ in range(3)] == ["completed", "reused", "reused"]
+    assert versions(project) == ["1"]
+
+
+def test_a_model_that_was_removed_is_there_again_as_it_was(project: Project):
+    project.line(a=REGISTERS)
+    project.run()
+    before = (project.folder / ".azml/models/mine/1/model.json").read_text()
+    shutil.rmtree(project.folder / ".azml/models")
+
+    assert project.run()["a"].status == "reused"
+
+    assert (project.folder / ".azml/models/mine/1/model.json").read_text() == before
+    assert (project.folder / ".azml/models/mine/1/files/m").read_text() == "1"
+
+
+def test_a_model_whose_number_was_deleted_for_good_gets_the_next_one_and_no_more(project: Project):
+    project.line(a=REGISTERS)
+    project.run()
+    shutil.rmtree(project.folder / ".azml/models/mine/1")
+    (project.folder / ".azml/models/mine/1.deleted").mkdir()
+
+    assert [project.run()["a"].status for _ in range(2)] == ["reused", "reused"]
+
+    assert versions(project) == ["1.deleted", "2"]
