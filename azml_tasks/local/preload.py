@@ -35,8 +35,8 @@ HEAVY = ("numpy", "pandas", "scipy", "sklearn", "pyarrow")
 # What of the stand-in for `azureml` only steps need that read datasets, models and the like.
 _OF_DATA = frozenset(
     (
-        *("catalog", "dataset", "datastore", "factory", "files", "frames", "images", "inputs", "later", "lineage", "model"),
-        *("offline", "pipeline_run", "registry", "rows", "sdk", "sources", "tabular"),
+        *("catalog", "dataset", "datastore", "factory", "files", "frames", "images", "inputs", "later", "lineage"),
+        *("model", "offline", "pipeline_run", "registry", "rows", "sdk", "sources", "tabular"),
     )
 )
 
