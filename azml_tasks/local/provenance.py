@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from azml_tasks.errors import ProjectError, listed
 from azml_tasks.local.arguments import fixed_arguments
 from azml_tasks.local.attempt import Attempt
-from azml_tasks.local.record import Origin, StepRecord, read_run
+from azml_tasks.local.record import Origin, RunRecord, StepRecord, read_run
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.reuse.results import Fingerprint, Result, differences
 from azml_tasks.local.site import Site
@@ -61,17 +61,47 @@ def _with_difference(
     if result is None:
         return record
     step = site.plan[record.key]
-    found = list(_differences(site, step, _snapshot(builder, step), result, given))
-    if not found:
-        return record
+    run = read_run(site.layout.run(result.run_id))
+    found = [*_differences(site, step, _snapshot(builder, step), result, run, given), *_ending(site, run)]
+    if found:
+        return replace(record, reason=_sentence(result, found))
+    earlier = next(_earlier(site, step, run, given, builder), "")
+    return replace(record, reason=f"result of {result.run_id}, made from {earlier}") if earlier else record
+
+
+def _sentence(result: Result, found: list[str]) -> str:
     made = ", " if found[0].startswith("made") else "; "
-    return replace(record, reason=f"result of {result.run_id}{made}{'; '.join(found)}")
+    return f"result of {result.run_id}{made}{'; '.join(found)}"
+
+
+def _earlier(
+    site: Site, step: StepPlan, run: RunRecord | None, given: Mapping[str, StepRecord], builder: SnapshotBuilder
+) -> Iterator[str]:
+    """Yield how the results that the step's own was made from differ from today's file, the nearest first.
+
+    Those of `given` have a line of their own. One that was replaced meanwhile is left out.
+    """
+    producers = {record.key: record.producer for record in run.steps} if run else {}
+    for key in step.upstream:
+        result = site.results.of(key).latest
+        if key in given or result is None or producers.get(key) != result.run_id:
+            continue
+        its_run = read_run(site.layout.run(result.run_id))
+        found = list(_differences(site, site.plan[key], _snapshot(builder, site.plan[key]), result, its_run, given))
+        if found:
+            yield f"{key}: {_sentence(result, found)}"
+        else:
+            yield from _earlier(site, site.plan[key], its_run, given, builder)
 
 
 def _differences(
-    site: Site, step: StepPlan, snapshot: Snapshot | None, result: Result, given: Mapping[str, StepRecord]
+    site: Site,
+    step: StepPlan,
+    snapshot: Snapshot | None,
+    result: Result,
+    run: RunRecord | None,
+    given: Mapping[str, StepRecord],
 ) -> Iterator[str]:
-    run = read_run(site.layout.run(result.run_id))
     if snapshot is None:
         yield "its script cannot be read today"
         return
@@ -83,6 +113,9 @@ def _differences(
     others = differences(result.fingerprint, replace(today, argv=argv))
     if others:
         yield f"since then {others}"
+
+
+def _ending(site: Site, run: RunRecord | None) -> Iterator[str]:
     if run and run.id != site.run.id and run.status != "completed":
         yield f"that run {run.ending}"
 

@@ -44,6 +44,39 @@ def test_without_the_sdk_the_sentence_says_how_to_install_it(tmp_path: Path, mon
     )
 
 
+@pytest.mark.parametrize("task", ["runs.list", "register", "publish"])
+def test_a_task_needs_no_package_of_the_sdk_to_say_that_it_is_missing(task: str, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("")
+    (tmp_path / "pipeline.yaml").write_text(
+        "{ws_name: churn-ws, resource_group: rg, subscription_id: 12345678-1234-1234-1234-123456789012, "
+        "backend: azure, env_name: e, compute_name: cpu, steps: {train: {script_name: train.py}}, "
+        "environments: {e: {}}, computes: {cpu: {vm_size: STANDARD_DS3_V2}}}"
+    )
+    program = f"""
+        import sys
+        sys.modules.update(dict.fromkeys(("azure", "azureml", "msal", "msrest", "requests", "urllib3")))
+        from invoke import Program
+        from azml_tasks.tasks import namespace
+        Program(namespace=namespace).run(["invoke", "{task}"])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if sys.version_info < (3, 12):
+        sentence = 'this needs Azure ML\'s SDK v1, which is not installed: run pip install "azml-tasks[azure]"'
+    else:
+        sentence = (
+            f"Azure ML's SDK v1 runs on Python 3.10 and 3.11, and this is Python {PYTHON}: "
+            'make an environment with Python 3.11 and run pip install "azml-tasks[azure]" in it'
+        )
+    assert (done.stderr, done.returncode) == (f"{sentence}\n", 2)
+
+
 @pytest.mark.skipif(not HAS_CORE, reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 def test_the_sdk_is_imported_without_a_warning_and_without_telemetry(tmp_path: Path) -> None:
     program = """

@@ -108,6 +108,17 @@ def test_what_cannot_be_read(tmp_path, content, options, problem):
     assert said(tmp_path, local_path="a.csv", **options) == [[problem], []]
 
 
+def test_a_hidden_file_that_is_not_text_is_to_be_moved_out_of_the_folder(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("a\n5\n")
+    (tmp_path / "data" / ".DS_Store").write_bytes(b"\0\0\0\1Bud1\0")
+
+    assert said(tmp_path, local_path="data") == [
+        ["data/.DS_Store:1: the header holds a NUL character; this is not a text file; move it out of the folder"],
+        [],
+    ]
+
+
 TYPES = {"set_column_types": {"flag": "boolean", "n": "long"}}
 REMARKS = {
     "doubles": (

@@ -136,3 +136,38 @@ def test_secrets_are_left_out_of_what_set_was_given():
 
     assert shown_settings(settings) == ("train.lr=0.1", "train.api_key=***", "url=***", "train.opt={a: 1}")
     assert Origin(changes=shown_settings(settings)).set_names == {"train.lr", "train.api_key", "url", "train.opt"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ((), "not asked for; its result of RUN is taken"),
+        (
+            (("rows: 5", "rows: 6"),),
+            "result of RUN, made from load: result of RUN, made with rows=5; the file says 6",
+        ),
+        (
+            (("rows: 5", "rows: 6"), ("use: {script_name: use.py}", "use: {script_name: pass_along.py}")),
+            "result of RUN; since then its script is now pass_along.py",
+        ),
+    ],
+)
+def test_a_step_alone_names_how_results_further_up_differ_from_today(
+    lines, changes: tuple[tuple[str, str], ...], line: str
+) -> None:
+    assert lines(*changes, only="last") == line
+
+
+def test_a_result_further_up_that_was_replaced_meanwhile_is_not_named(project) -> None:
+    project.write({"data.csv": "a\n1\n"})
+    same = SCRIPT.replace("str(id(folder))", "'same'")
+    project.pipeline(PIPELINE, pass_along=same, use=same)
+    first = project.run(parameters={"alpha": 0.5})
+    changed = PIPELINE.replace("rows: 5", "rows: 6")
+    project.pipeline(changed)
+    project.run(parameters={"alpha": 0.5}, only="load")
+    project.pipeline(PIPELINE)
+
+    run = project.run(parameters={"alpha": 0.5}, only="last")
+
+    assert run.steps[0].reason == f"not asked for; its result of {first.id} is taken"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,7 +154,8 @@ class Table:
         line, row = block.line_of(0), block.rows[0]
         self.headers[path] = line, row
         if any("\0" in field for field in row):
-            raise UnreadableError("the header holds a NUL character; this is not a text file", path, line)
+            advice = "; move it out of the folder" if os.path.basename(path).startswith(".") else ""
+            raise UnreadableError(f"the header holds a NUL character; this is not a text file{advice}", path, line)
         names = delimited.header(row)
         if self._header is not PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS:
             self._names = self._names or names
