@@ -286,8 +286,9 @@ class Answers:
             return self._recorded(str(path))
         found: dict[str, list[Any]] = {}
         for line in read_lines(path):
-            if line.get("by") in self.before:
-                found.setdefault(line["by"], []).append(_timeless(line))
+            folder = line.get("by")
+            if isinstance(folder, str) and folder in self.before:
+                found.setdefault(folder, []).append(_timeless(line))
         return _digest([[folder, found[folder]] for folder in self.before if folder in found])
 
     def _after(self, key: str) -> str:
