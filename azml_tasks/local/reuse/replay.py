@@ -13,6 +13,8 @@ from typing import Any
 from azml_tasks.local.files import read_json, read_lines, write_json
 from azml_tasks.local.layout import Layout, RunPlaces, StepPlaces
 from azml_tasks.local.reuse.contents import Contents
+from azml_tasks.snapshot.links import leads_out
+from azml_tasks.standin.azml_local.formats.copies import copy_file
 
 # As the stand-in for azureml names it (azml_local/folders.py): what a step did to the pipeline's run, in its order.
 _ON_PARENT = "on_parent.jsonl"
@@ -30,7 +32,7 @@ def keep_what_it_did(places: StepPlaces, run: RunPlaces, layout: Layout) -> list
     for line in read_lines(places.root / _ON_PARENT):
         name = line.get("artifact")
         if isinstance(name, str):
-            _copy(run.parent / "artifacts" / name, places.root / _FILES / name)
+            _copy_below(run.parent / "artifacts", places.root / _FILES, name)
     registered: list[str] = []
     for line in read_lines(places.root / "reads.jsonl"):
         path = Path(str(line.get("path", "")))
@@ -56,9 +58,7 @@ def replay(places: StepPlaces, run: RunPlaces) -> None:
             description = run.parent / "description.json"
             write_json(description, {**(read_json(description) or {}), **line["described"]})
         elif isinstance(line.get("artifact"), str):
-            source, target = places.root / _FILES / line["artifact"], run.parent / "artifacts" / line["artifact"]
-            if source.exists() and not target.exists():
-                _copy(source, target)
+            _copy_below(places.root / _FILES, run.parent / "artifacts", line["artifact"])
     for name, found in records.items():
         run.parent.mkdir(parents=True, exist_ok=True)
         with open(run.parent / name, "ab") as file:
@@ -72,6 +72,8 @@ def register_again(places: StepPlaces, registered: Iterable[str], layout: Layout
     """
     for number, name in enumerate(registered):
         target, kept = layout.root / name, places.root / _REGISTERED / str(number)
+        if leads_out(target, layout.root):
+            continue
         if not target.exists() and kept.exists() and not _is_there(target.parent, kept, contents):
             _copy(kept, _free(target))
 
@@ -100,6 +102,12 @@ def _free(target: Path) -> Path:
     return target.with_name(f"{max(int(name) for name in used if name.isdigit()) + 1}{target.suffix}")
 
 
+def _copy_below(source: Path, target: Path, name: str) -> None:
+    """Copy what has that name in one folder to another, unless the name leads out of either."""
+    if not leads_out(source / name, source) and not leads_out(target / name, target):
+        _copy(source / name, target / name)
+
+
 def _copy(source: Path, target: Path) -> None:
     """Copy a file or folder; whoever looks sees it whole or not at all."""
     if not source.exists() or target.exists():
@@ -108,19 +116,11 @@ def _copy(source: Path, target: Path) -> None:
     partial = target.with_name(f".{os.getpid()}.{target.name}.partial")
     try:
         if source.is_dir():
-            shutil.copytree(source, partial, copy_function=_link_or_copy)
+            shutil.copytree(source, partial, copy_function=copy_file)
         else:
-            _link_or_copy(str(source), str(partial))
+            copy_file(str(source), str(partial))
         os.rename(partial, target)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
+        partial.unlink(missing_ok=True)
         raise
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    """Copy a file; a large one as a second name of the same, since nobody writes into what is registered."""
-    if os.path.getsize(source) > 1 << 20:
-        with contextlib.suppress(OSError):
-            os.link(source, target)
-            return
-    shutil.copy2(source, target)

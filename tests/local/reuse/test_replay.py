@@ -101,3 +101,18 @@ def test_a_model_whose_number_was_deleted_for_good_gets_the_next_one_and_no_more
     assert [project.run()["a"].status for _ in range(2)] == ["reused", "reused"]
 
     assert versions(project) == ["1.deleted", "2"]
+
+
+def test_a_record_of_a_file_on_the_parent_that_leads_out_of_the_run_copies_nothing(project: Project):
+    project.pipeline(STEPS, a=RECORDS, b=BEGINNING)
+    first = project.run()
+    record = first["a"].places.root / "on_parent.jsonl"
+    with record.open("a") as file:
+        file.write('{"artifact": "../../../../../../stolen.txt"}\n{"artifact": "/stolen.txt"}\n{"artifact": ["x"]}\n')
+    (project.folder.parent / "stolen.txt").write_text("theirs")
+
+    run = project.run()
+
+    assert project.statuses(run) == {"a": "reused", "b": "reused"}
+    assert [path.name for path in (run.places.parent / "artifacts").rglob("*") if path.is_file()] == ["picture.txt"]
+    assert (project.folder.parent / "stolen.txt").read_text() == "theirs"
