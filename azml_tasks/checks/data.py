@@ -73,6 +73,8 @@ def inspect_dataset(
     except UnreadableError as error:
         key = "format" if dataset.format == "parquet" else "local_path"
         inspection.problems.append((key, error.at(inspection.named(error.path))))
+    if not inspection.problems and os.path.isdir(place):
+        inspection.remark_on_hidden(place)
     return inspection.report(name)
 
 
@@ -191,6 +193,16 @@ class _Inspection:
     def named(self, path: str | Path) -> str:
         """Return how a file is called in a sentence."""
         return os.path.relpath(path, self.project).replace(os.sep, "/") if path else ""
+
+    def remark_on_hidden(self, folder: str) -> None:
+        """Name the first hidden file of a folder: a copy that an editor or a notebook left doubles the rows."""
+        hidden = [path for path in self.files if any(part[0] == "." for part in path.relative_to(folder).parts)]
+        if hidden:
+            more = f" (and {len(hidden) - 1} more)" if len(hidden) > 1 else ""
+            sentence = (
+                f"the hidden file {self.named(hidden[0])}{more} is read too, as on Azure ML; move it if it is not data"
+            )
+            self.remarks.append(("local_path", sentence))
 
     def read_parquet(self) -> None:
         """Read the footers; raises UnreadableError."""

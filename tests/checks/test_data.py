@@ -119,6 +119,17 @@ def test_a_hidden_file_that_is_not_text_is_to_be_moved_out_of_the_folder(tmp_pat
     ]
 
 
+def test_a_hidden_file_that_is_read_is_named(tmp_path):
+    (tmp_path / "data" / ".ipynb_checkpoints").mkdir(parents=True)
+    for name in ("a.csv", ".ipynb_checkpoints/a-checkpoint.csv", ".b.csv"):
+        (tmp_path / "data" / name).write_text("a\n5\n")
+
+    assert said(tmp_path, local_path="data") == [
+        [],
+        ["the hidden file data/.b.csv (and 1 more) is read too, as on Azure ML; move it if it is not data"],
+    ]
+
+
 TYPES = {"set_column_types": {"flag": "boolean", "n": "long"}}
 REMARKS = {
     "doubles": (
