@@ -391,6 +391,16 @@ MODULES = [
         {"PYTHONPATH": "BESIDE"},
     ),
     Change(
+        "a plugin of an installed package, which lists its own folder",
+        "import tool\nprint(tool.FOUND)",
+        write("site-packages/tool/plug.py", ""),
+        "the files in BESIDE/site-packages/tool changed",
+        {
+            "site-packages/tool/__init__.py": "import pkgutil\nFOUND = [m.name for m in pkgutil.iter_modules(__path__)]\n"
+        },
+        {"PYTHONPATH": "BESIDE/site-packages"},
+    ),
+    Change(
         "importlib.resources",
         "import importlib.resources, pk\nprint(importlib.resources.files(pk).joinpath('d.txt').read_text())",
         write("pk/d.txt", "2"),

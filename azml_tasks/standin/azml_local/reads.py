@@ -298,19 +298,26 @@ def _listed(path: str, frame) -> None:
     if path in _state.seen.get("list", ()) or _is_left_out(path) or _is_made(path):
         return
     is_site = os.path.basename(path) in _SITE
-    if is_site or _installed_part(path) is not None or _is_cache(path):
+    part = None if is_site else _installed_part(path)
+    if is_site or part is not None or _is_cache(path):
         if not _is_project(frame):
+            if part is not None and not part.endswith((".dist-info", ".egg-info")) and not _is_importing(frame):
+                _emit("list", path, _signature(path))  # A package that looks for plugins of its own.
             return
         if is_site and _asker(frame) is not _direct(frame):
             _note_distributions(path)  # by importlib.metadata
             return
-    elif frame.f_code.co_filename.startswith("<frozen importlib"):
+    elif _is_importing(frame):
         return  # which looks for a module: see "import"
     _emit("list", path, _signature(path))
     asked = _asker(frame)
     if asked is not None and asked is _direct(frame):
         # An entry of os.scandir gives sizes and times without a call that could be seen.
         _emit("entries", path, 2 if _minds_times(asked) else 1)
+
+
+def _is_importing(frame) -> bool:
+    return frame.f_code.co_filename.startswith("<frozen importlib")
 
 
 def _direct(frame):
@@ -383,17 +390,20 @@ def _on_import(args, frame) -> None:
 
 def _note_places(name: str) -> None:
     """Note where a module is not found, of the folders that the script has put into sys.path."""
+    if name in sys.builtin_module_names or all(folder in _state.path for folder in sys.path):
+        return
     for folder in sys.path:
-        if type(folder) is not str or folder in _state.path:
+        if type(folder) is not str:
             continue
-        place = _path(os.path.join(folder, name))
-        if place is None or _is_left_out(place) or _installed_part(place) is not None:
-            continue
-        if _exists(place) or _exists(f"{place}.py"):
+        if name in sys.stdlib_module_names and folder.startswith(_STDLIB):
             return
-        for missing in (place, f"{place}.py"):
-            if not _is_known(missing):
-                _emit("file", missing, None)
+        place = _path(os.path.join(folder, name))
+        if place is None or _exists(place) or _exists(f"{place}.py"):
+            return
+        if folder not in _state.path and not _is_left_out(place) and _installed_part(place) is None:
+            for missing in (place, f"{place}.py"):
+                if not _is_known(missing):
+                    _emit("file", missing, None)
 
 
 def _on_program(args, frame) -> None:
