@@ -150,8 +150,8 @@ def test_the_readers_of_files_are_all_that_is_shared_with_the_stand_in():
     sharing = {file: names for file, names in found.items() if names}
 
     # What a recorded answer depends on is asked as the step asked it.
-    answers = sharing.pop("azml_tasks/local/reuse/answers.py", [])
-    assert {name.split(".")[3] for name in answers} <= {"secrets", "session"}
+    reuse = [sharing.pop(f"azml_tasks/local/reuse/{name}.py", []) for name in ("answers", "recorded")]
+    assert {name.split(".")[3] for names in reuse for name in names} <= {"secrets", "session"}
     assert [name for names in sharing.values() for name in names if not name.startswith(f"{FORMATS}.")] == []
     assert {file for file in sharing if not file.startswith("azml_tasks/local/")} == {"azml_tasks/checks/data.py"}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,14 @@ def retarget(name: str, target: str) -> Act:
     def act(folder: Path) -> None:
         (folder / name).unlink()
         (folder / name).symlink_to(folder / target)
+
+    return act
+
+
+def program(name: str) -> Act:
+    def act(folder: Path) -> None:
+        (folder / name).write_text("#!/bin/sh\necho two\n")
+        (folder / name).chmod(0o755)
 
     return act
 
@@ -177,6 +186,16 @@ FILES = [
         retarget("link", "y.txt"),
         files={"x.txt": "1", "y.txt": "1", "->link": "x.txt"},
     ),
+    *(
+        reads(
+            f"{name} of a file that becomes a link",
+            f"print({name}(f'{{BESIDE}}/x.txt'))",
+            "BESIDE/x.txt changed",
+            retarget("x.txt", "y.txt"),
+            files={"x.txt": "1", "y.txt": "1"},
+        )
+        for name in ("os.path.islink", "os.path.realpath", "os.lstat")
+    ),
     reads(
         "through a second link",
         "print(open(f'{BESIDE}/link').read())",
@@ -206,6 +225,24 @@ FILES = [
         change=write("x.txt", "a\n2\n"),
     ),
     reads("by a program", "import subprocess\nsubprocess.run(['cat', f'{BESIDE}/x.txt'], check=True)"),
+    reads("through a link that it makes", "os.symlink(BESIDE, 'link')\nprint(open('link/x.txt').read())"),
+    reads(
+        "through a link that it deletes", "os.symlink(f'{BESIDE}/x.txt', 'x')\nprint(open('x').read())\nos.remove('x')"
+    ),
+    reads(
+        "through a link of its parent process",
+        "import subprocess\nos.symlink(BESIDE, 'link')\nsubprocess.run([sys.executable, '-c', 'open(\"link/x.txt\").read()'], check=True)",
+    ),
+    reads(
+        "through a hard link that it makes",
+        "os.path.exists('x') or os.link(f'{BESIDE}/x.txt', 'x')\nprint(open('x').read())\nos.remove('x')",
+    ),
+    reads("by a variable in a shell's command", "os.environ['B'] = BESIDE\nos.system('cat $B/x.txt')"),
+    reads(
+        "by a pattern in a shell's command",
+        "os.system(f'cat {BESIDE}/*.txt')",
+        "BESIDE changed",
+    ),
     reads("by a shell", "os.system(f'cat {BESIDE}/x.txt')"),
 ]
 FOLDERS = [
@@ -285,6 +322,27 @@ MODULES = [
         {"om.py": "X = 1\n"},
     ),
     Change(
+        "a module that hides another of the path that is extended",
+        "sys.path[:0] = [f'{BESIDE}/one', f'{BESIDE}/two']\nimport om\nprint(om.X)",
+        write("one/om.py", "X = 2\n"),
+        "BESIDE/one/om.py was added",
+        {"two/om.py": "X = 1\n", "one/z": ""},
+    ),
+    Change(
+        "a module that is not in the path that is extended",
+        "import importlib.util\nsys.path.append(BESIDE)\nprint(importlib.util.find_spec('om'))",
+        write("om.py", ""),
+        "BESIDE/om.py was added",
+        {"z": ""},
+    ),
+    Change(
+        "another module of the path that is extended",
+        "sys.path.append(BESIDE)\nimport om",
+        write("other.py", ""),
+        "",
+        {"om.py": ""},
+    ),
+    Change(
         "a module of PYTHONPATH",
         "import om\nprint(om.X)",
         write("om.py", "X = 2\n"),
@@ -333,6 +391,16 @@ MODULES = [
         {"PYTHONPATH": "BESIDE"},
     ),
     Change(
+        "a plugin of an installed package, which lists its own folder",
+        "import tool\nprint(tool.FOUND)",
+        write("site-packages/tool/plug.py", ""),
+        "the files in BESIDE/site-packages/tool changed",
+        {
+            "site-packages/tool/__init__.py": "import pkgutil\nFOUND = [m.name for m in pkgutil.iter_modules(__path__)]\n"
+        },
+        {"PYTHONPATH": "BESIDE/site-packages"},
+    ),
+    Change(
         "importlib.resources",
         "import importlib.resources, pk\nprint(importlib.resources.files(pk).joinpath('d.txt').read_text())",
         write("pk/d.txt", "2"),
@@ -352,6 +420,9 @@ MODULES = [
         "a touched module", "import om\nprint(om.X)", touch("om.py"), "", {"om.py": "X = 1\n"}, {"PYTHONPATH": "BESIDE"}
     ),
 ]
+
+
+ITERATES = "import os\nFOUND = [k for k in os.environ if k.lower() == 'alpha']\n"
 
 
 def variable(
@@ -437,6 +508,29 @@ VARIABLES = [
         "variable COLUMNS changed",
         key="COLUMNS",
     ),
+    variable("how many there are", "print(len(os.environ))", "the environment variables changed", new=None),
+    variable(
+        "one whose name begins like ours",
+        "print(os.environ['AZML_MODE'])",
+        "variable AZML_MODE changed",
+        key="AZML_MODE",
+    ),
+    variable("the user's name", "import getpass\nprint(getpass.getuser())", "variable LOGNAME changed", key="LOGNAME"),
+    Change(
+        "settings that a library finds among all",
+        "import pydantic_settings\nprint(pydantic_settings.FOUND)",
+        reason="the environment variables changed",
+        files={"site-packages/pydantic_settings.py": ITERATES},
+        variables={"PYTHONPATH": "BESIDE/site-packages"},
+        changed_variables={"ALPHA": "2"},
+    ),
+    Change(
+        "another library that goes through all",
+        "import progress\nprint(progress.FOUND)",
+        files={"site-packages/progress.py": ITERATES},
+        variables={"PYTHONPATH": "BESIDE/site-packages"},
+        changed_variables={"ALPHA": "2"},
+    ),
     variable("one that it sets itself", "os.environ['ALPHA'] = '3'\nprint(os.environ['ALPHA'])", ""),
     variable("one that it does not read", "print(os.environ.get('BETA'))", ""),
     variable(
@@ -444,6 +538,46 @@ VARIABLES = [
         "import argparse\nargparse.ArgumentParser().format_help()",
         "",
         key="COLUMNS",
+    ),
+]
+SEARCHED = {"PATH": "BESIDE:/usr/bin:/bin"}
+PROGRAMS = [
+    Change(
+        "a program that is found earlier in PATH",
+        "import subprocess\nprint(subprocess.check_output(['basename', 'a/b']))",
+        program("basename"),
+        "BESIDE/basename was added",
+        X,
+        SEARCHED,
+    ),
+    Change(
+        "a program of a shell's command that is found earlier in PATH",
+        "os.system('true && basename a/b | cat')",
+        program("basename"),
+        "BESIDE/basename was added",
+        X,
+        SEARCHED,
+    ),
+    Change(
+        "a program by os.execvp",
+        "os.execvp('basename', ['basename', 'a/b'])",
+        program("basename"),
+        "BESIDE/basename was added",
+        X,
+        SEARCHED,
+    ),
+    Change(
+        "another program in a folder of PATH",
+        "import subprocess\nprint(subprocess.check_output(['basename', 'a/b']))",
+        program("dirname"),
+        "",
+        X,
+        SEARCHED,
+    ),
+    Change(
+        "a program that is given the project's folder",
+        "import subprocess\nsubprocess.run(['ls', os.environ['PROJECT']], check=True)",
+        variables={"PROJECT": "BESIDE/../a pröject"},
     ),
 ]
 RECORDED = [
@@ -610,7 +744,7 @@ def check(change: Change, project: Project, beside: Path, monkeypatch: pytest.Mo
         assert run[change.step].status == "reused"
 
 
-EVERY = [*FILES, *FOLDERS, *MODULES, *VARIABLES, *RECORDED]
+EVERY = [*FILES, *FOLDERS, *MODULES, *VARIABLES, *PROGRAMS, *RECORDED]
 SOME = [
     change
     for change in EVERY
@@ -627,6 +761,29 @@ SOME = [
         "a metric on the parent",
     )
 ]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("place", ["", "/.azml", "/"])
+def test_a_script_that_names_the_folder_of_its_project_is_reused(project, place):
+    project.pipeline("steps: {a: {script_name: a.py}}\n", a=f"PROJECT = {str(project.folder) + place!r}\n")
+    project.run()
+
+    assert project.run()["a"].status == "reused"
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no such folder")
+def test_a_file_in_shared_memory_is_one_like_any_other(project):
+    with tempfile.NamedTemporaryFile("w", dir="/dev/shm") as file:
+        project.pipeline(
+            "steps: {a: {script_name: a.py}}\n", a=f"print(open('/dev/shm/' + {Path(file.name).name!r}).read())"
+        )
+        project.run()
+        assert project.run()["a"].status == "reused"
+        file.write("2")
+        file.flush()
+
+        assert project.run()["a"].reason == f"{file.name} changed"
 
 
 @pytest.mark.parametrize("change", SOME, ids=lambda change: change.name)

@@ -19,6 +19,7 @@ from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.trace import Signature, Trace
 from azml_tasks.local.site import Site
 from azml_tasks.snapshot import Snapshot, without_repeats
+from azml_tasks.standin.azml_local.session import is_of_system
 from azml_tasks.wiring.tokens import ConfigValue, DatasetInput
 
 if TYPE_CHECKING:
@@ -130,11 +131,13 @@ class Recorded:
                     yield question
                 continue
             subject = self._answers.subject_of(path)
-            if not follows and (seen is None or stat.S_ISLNK(seen[0])):
+            if not follows:
                 yield f"link:{subject}"
-            elif level:
+                if seen is None or stat.S_ISLNK(seen[0]):
+                    continue
+            if level:
                 yield f"{'time' if level == _TIME else 'size'}:{subject}"
-            else:
+            elif follows:
                 yield f"kind:{subject}"
 
     def _of_named(self) -> Iterator[str]:
@@ -147,11 +150,9 @@ class Recorded:
         for path in sorted(map(os.path.normpath, named)):
             if path in _BROAD or path in (os.path.expanduser("~"), tempfile.gettempdir()) or not os.path.exists(path):
                 continue
-            if path.startswith(("/proc/", "/dev/", "/sys/", f"{self._site.layout.runs}{os.sep}")):
+            if is_of_system(path) or path.startswith(f"{self._site.layout.runs}{os.sep}") or self._holds_runs(path):
                 continue
-            if str(self._site.layout.project).startswith(path + os.sep) or self._is_covered(path):
-                continue
-            if not trace.is_own(path) and not trace.has_changed_in(path):
+            if not (self._is_covered(path) or trace.is_own(path) or trace.has_changed_in(path)):
                 yield f"tree:{self._answers.subject_of(path)}"
 
     def _of_others(self) -> Iterator[str]:
@@ -162,7 +163,7 @@ class Recorded:
             # Which may read what earlier steps wrote.
             yield from (f"after:{key}" for key in self._upstream)
         for name in sorted(trace.variables):
-            if not name.startswith("AZML_"):
+            if name != "AZML_RUN_CONTEXT":  # which differs in each run
                 yield f"env:{name}"
         yield from (f"fact:{name}" for name in sorted(trace.facts))
         yield from (f"secret:{name}" for name in sorted(trace.secrets))
@@ -181,6 +182,11 @@ class Recorded:
                 yield from _absolute([token, token.partition("=")[2]])
             elif isinstance(token, ConfigValue):
                 yield from _absolute(_texts(json.loads(token.text)))
+
+    def _holds_runs(self, path: str) -> bool:
+        """Say whether it is the project's folder or another above the runs, where something changes with each run."""
+        runs = str(self._site.layout.runs)
+        return any(f"{place}{os.sep}".startswith(os.path.join(path, "")) for place in (runs, os.path.realpath(runs)))
 
     def _is_of_run(self, path: str) -> bool:
         """Say whether it belongs to this run, which goes on, or to what this release keeps for itself."""

@@ -29,11 +29,10 @@ from _json import encode_basestring_ascii
 from _thread import get_ident as _thread_id
 from binascii import crc32
 
-from .session import is_of_session
+from .session import is_of_session, is_of_system
 
 _FOLDER = "reads"
 _SITE = ("site-packages", "dist-packages")
-_NOTHING = ("/proc/", "/dev/", "/sys/")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _STANDIN = os.path.dirname(_HERE)
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__))
@@ -43,6 +42,7 @@ _TRANSLATIONS = os.path.join(sys.base_prefix, "share", "locale", "")
 _TIMES = ("st_mtime", "st_ctime", "st_atime", "ST_MTIME", "ST_CTIME", "getmtime", "getctime")
 _environ_class = type(os.environ)
 _MISSING = object()
+_MOST_LINKS = 40
 
 
 class _State:
@@ -56,6 +56,8 @@ class _State:
         self.file = ""
         self.is_main = False
         self.has_bound = False
+        self.has_links = False
+        self.path: frozenset[str] = frozenset()
         self.paused: dict[int, int] = {}
         self.looked_up = ""
         self.seen: dict[str, set] = {}
@@ -173,8 +175,8 @@ def _minds_times(frame) -> bool:
 # Paths
 
 
-def _path(value) -> str | None:
-    """Return a path as the runner can use it; None for what is none of a file's."""
+def _path(value, follows: bool = True) -> str | None:
+    """Return a path as the runner can use it, through links of the step's own; None for what is none of a file's."""
     if type(value) is int:
         try:
             value = os.readlink(f"/proc/self/fd/{value}")
@@ -187,11 +189,39 @@ def _path(value) -> str | None:
         return None
     if not os.path.isabs(value):
         value = os.path.join(os.getcwd(), value)
-    return os.path.normpath(value) if "/." in value or "//" in value or value.endswith("/") else value
+    path = os.path.normpath(value) if "/." in value or "//" in value or value.endswith("/") else value
+    return _follow(path, follows) if _state.has_links and path.startswith(_state.own) else path
+
+
+def _follow(path: str, follows: bool) -> str:
+    """Return where a path leads; without `follows` its own link is not followed."""
+    waiting = path.split(os.sep)[::-1]
+    done, links = "", 0
+    while waiting:
+        name = waiting.pop()
+        if name == "..":
+            done = os.path.dirname(done)
+        elif name not in ("", "."):
+            here = f"{done}{os.sep}{name}"
+            target = _target(here) if waiting or follows else None
+            if target is None or links >= _MOST_LINKS:
+                done = here
+                continue
+            links += 1
+            waiting += target.split(os.sep)[::-1]
+            done = "" if target.startswith(os.sep) else done
+    return done or os.sep
+
+
+def _target(path: str) -> str | None:
+    try:
+        return _real_readlink(path)
+    except (OSError, ValueError):
+        return None
 
 
 def _is_left_out(path: str) -> bool:
-    if path.startswith(_state.own) or path.startswith(_NOTHING) or path + os.sep in _state.own:
+    if path.startswith(_state.own) or is_of_system(path) or path + os.sep in _state.own:
         return True
     if path.startswith(_STDLIB + os.sep):
         return not any(f"{os.sep}{site}" in path for site in _SITE)
@@ -268,19 +298,26 @@ def _listed(path: str, frame) -> None:
     if path in _state.seen.get("list", ()) or _is_left_out(path) or _is_made(path):
         return
     is_site = os.path.basename(path) in _SITE
-    if is_site or _installed_part(path) is not None or _is_cache(path):
+    part = None if is_site else _installed_part(path)
+    if is_site or part is not None or _is_cache(path):
         if not _is_project(frame):
+            if part is not None and not part.endswith((".dist-info", ".egg-info")) and not _is_importing(frame):
+                _emit("list", path, _signature(path))  # A package that looks for plugins of its own.
             return
         if is_site and _asker(frame) is not _direct(frame):
             _note_distributions(path)  # by importlib.metadata
             return
-    elif frame.f_code.co_filename.startswith("<frozen importlib"):
+    elif _is_importing(frame):
         return  # which looks for a module: see "import"
     _emit("list", path, _signature(path))
     asked = _asker(frame)
     if asked is not None and asked is _direct(frame):
         # An entry of os.scandir gives sizes and times without a call that could be seen.
         _emit("entries", path, 2 if _minds_times(asked) else 1)
+
+
+def _is_importing(frame) -> bool:
+    return frame.f_code.co_filename.startswith("<frozen importlib")
 
 
 def _direct(frame):
@@ -299,8 +336,9 @@ def _is_made(path: str) -> bool:
 
 def _changed(path: str | None, kind: str = "wrote") -> None:
     """Note that the process changes what is at a path by itself."""
-    if path is not None and path not in _state.seen.get(kind, ()) and not path.startswith((*_state.own, *_NOTHING)):
-        _emit(kind, path)
+    if path is None or path in _state.seen.get(kind, ()) or path.startswith(_state.own) or is_of_system(path):
+        return
+    _emit(kind, path)
 
 
 # Events
@@ -321,7 +359,7 @@ def _opened(path: str, flags: int, frame) -> None:
     if not flags & (os.O_WRONLY | os.O_RDWR):
         _read(path, frame)
         return
-    if path.startswith(_state.own) or path.startswith(_NOTHING) or path.endswith(".pyc"):
+    if path.startswith(_state.own) or is_of_system(path) or path.endswith(".pyc"):
         return
     if flags & os.O_TRUNC or _signature(path) is None:
         # What was read of it before was read.
@@ -343,10 +381,29 @@ def _on_import(args, frame) -> None:
     top = str(name).partition(".")[0]
     if top not in _state.seen.get("import", ()):
         _emit("import", top)
+        _note_places(top)
     if file:
         path = _path(file)
         if path is not None:
             _read(path, frame)
+
+
+def _note_places(name: str) -> None:
+    """Note where a module is not found, of the folders that the script has put into sys.path."""
+    if name in sys.builtin_module_names or all(folder in _state.path for folder in sys.path):
+        return
+    for folder in sys.path:
+        if type(folder) is not str:
+            continue
+        if name in sys.stdlib_module_names and folder.startswith(_STDLIB):
+            return
+        place = _path(os.path.join(folder, name))
+        if place is None or _exists(place) or _exists(f"{place}.py"):
+            return
+        if folder not in _state.path and not _is_left_out(place) and _installed_part(place) is None:
+            for missing in (place, f"{place}.py"):
+                if not _is_known(missing):
+                    _emit("file", missing, None)
 
 
 def _on_program(args, frame) -> None:
@@ -366,6 +423,7 @@ def _on_system(args, frame) -> None:
 def _on_exec(args, frame) -> None:
     path, argv = os.fsdecode(args[0]), [os.fsdecode(item) for item in args[1]]
     if not _exists(path):
+        _read(path, frame)  # One of PATH's folders, where another may be found later.
         return
     _note_program(path, argv, None)
     if _state.is_main:
@@ -386,6 +444,8 @@ def _note_program(executable, argv, frame, cwd: str | None = None) -> None:
         argv = words
     name = os.path.basename(words[0] if words else path)
     _emit("program", _command(argv), _found(path), bool(argv) and _is_python(argv[0]), name)
+    for word in dict.fromkeys((path, *(words if words is not argv else ()))):
+        _note_search(word)
     for path in _named_paths(words[1:], os.path.join(os.getcwd(), cwd or "")):
         if path not in _state.seen.get("argument", ()):
             _emit("argument", path)
@@ -405,11 +465,24 @@ def _words(argv: list[str]) -> list[str]:
 
 
 def _named_paths(words: list[str], folder: str):
-    for word in words:
+    for word in map(_expanded, words):
         for text in dict.fromkeys((word, word.partition("=")[2])):
-            path = os.path.normpath(os.path.join(folder, text)) if text and len(text) < 1000 else ""
+            path = _path(os.path.join(folder, text)) if text and len(text) < 1000 else None
             if path and path != os.path.normpath(folder) and not _is_left_out(path) and _exists(path):
                 yield path
+
+
+def _expanded(word: str) -> str:
+    """Return a word of a command line as a shell reads it; of a pattern the folder that it looks through."""
+    if "$" in word or word.startswith("~"):
+        pause()
+        try:
+            word = os.path.expanduser(os.path.expandvars(word))
+        finally:
+            resume()
+    while any(sign in word for sign in "*?["):
+        word = os.path.dirname(word)
+    return word
 
 
 def _command(argv: list[str]) -> int:
@@ -420,11 +493,26 @@ def _command(argv: list[str]) -> int:
 def _found(name: str) -> str:
     if os.path.dirname(name):
         return os.path.abspath(name)
+    return next(filter(_exists, _candidates(name)), name)
+
+
+def _candidates(name: str):
+    """Yield where a program of that name is looked for."""
     path = os.environ._data.get(b"PATH") if os.name == "posix" else None
     for folder in os.fsdecode(path or b"/usr/bin:/bin").split(os.pathsep):
-        if _exists(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    return name
+        yield os.path.join(os.path.abspath(folder), name)
+
+
+def _note_search(name: str) -> None:
+    """Note where a program was looked for in vain, and the one that was found."""
+    if not name or os.path.dirname(name) or not _exists(_found(name)):
+        return
+    for candidate in _candidates(name):
+        is_there = _exists(candidate)
+        if not _is_known(candidate) and not _is_left_out(candidate):
+            _emit("file", candidate, _signature(candidate))
+        if is_there:
+            return
 
 
 def _exists(path: str) -> bool:
@@ -509,13 +597,15 @@ def _at(path, descriptor) -> str | None:
     """Return a path that may start from the folder of a descriptor."""
     if type(descriptor) is int and descriptor >= 0 and type(path) is not int:
         folder = _path(descriptor)
-        return None if folder is None else _path(os.path.join(folder, os.fsdecode(path)))
-    return _path(path)
+        return None if folder is None else _path(os.path.join(folder, os.fsdecode(path)), False)
+    return _path(path, False)
 
 
 def _on_rename(args, frame) -> None:
     source, target = _at(args[0], args[2]), _at(args[1], args[3])
     is_folder = source is not None and _is_folder(source)
+    if source is not None and not is_folder:
+        _read(source, frame)
     _changed(source, "touched")
     _changed(target, "made" if is_folder else "wrote")
 
@@ -538,7 +628,16 @@ def _on_made(args, frame) -> None:
 
 
 def _on_linked(args, frame) -> None:
-    _changed(_at(args[1], args[-1]))
+    source = _at(args[0], args[2])
+    if source is not None:
+        _read(source, frame)
+        _changed(source, "touched")  # The number of its names, and so the time of its last change.
+    _changed(_at(args[1], args[3]))
+
+
+def _on_symlinked(args, frame) -> None:
+    _state.has_links = _real_readlink is not None
+    _changed(_at(args[1], args[2]))
 
 
 def _on_touched(args, frame) -> None:
@@ -569,7 +668,7 @@ _HANDLERS = {
     "shutil.rmtree": _on_removed,
     "os.mkdir": _on_made,
     "os.link": _on_linked,
-    "os.symlink": _on_linked,
+    "os.symlink": _on_symlinked,
     "os.truncate": _on_touched,
     "os.chmod": _on_touched,
     "os.chown": _on_touched,
@@ -619,7 +718,7 @@ def _note_stat(path, follows: bool, found, frame) -> None:
     level = _level(frame)
     if level is None or (path, level, follows) in _state.seen.get("stat", ()):
         return
-    spelled, path = path, _path(path)
+    spelled, path = path, _path(path, follows)
     if path is None or _is_left_out(path) or path in _state.seen.get("wrote", ()) or _is_made(path):
         return
     if not level and (os.path.basename(path) in _SITE or any(own.startswith(path + os.sep) for own in _state.own)):
@@ -804,6 +903,7 @@ class _Environ(_environ_class):
         return _environ_class.__iter__(self)
 
     def __len__(self):
+        _whole(self)
         return _environ_class.__len__(self)
 
     def __repr__(self):
@@ -869,7 +969,7 @@ def _whole(environ) -> None:
         frame = sys._getframe(2)
         while frame is not None and os.path.basename(frame.f_code.co_filename) in _PASSING:
             frame = frame.f_back
-        if _is_project(frame) and _MISSING not in _state.env:
+        if (_is_project(frame) or _reads_settings(frame)) and _MISSING not in _state.env:
             _state.env.add(_MISSING)
             _emit("env", None)
         if frame is not None:
@@ -877,6 +977,18 @@ def _whole(environ) -> None:
     except Exception as error:
         if _is_foreign(error):
             raise
+
+
+def _reads_settings(frame) -> bool:
+    """Say whether it is a library that finds a project's settings among all variables."""
+    found = _asker(frame)
+    part = _installed_part(found.f_code.co_filename) if found is not None else None
+    return part is not None and part.partition(os.sep)[0].partition(".")[0] in _SETTINGS
+
+
+# Others go through all variables for those of their own, or to hand them on to a process.
+_SETTINGS = frozenset(("confz", "configargparse", "dynaconf", "environ", "environs", "prettyconf", "pydantic"))
+_SETTINGS |= {"pydantic_settings", "starlette", "traitlets"}
 
 
 # Modules that are not there
@@ -892,6 +1004,7 @@ class _Last:
             if path is None:
                 if name not in _state.seen.get("absent", ()):
                     _emit("absent", name)
+                    _note_places(name)
             else:
                 base = name.rpartition(".")[2]
                 for folder in path:
@@ -1013,10 +1126,12 @@ def begin() -> None:
     _state.own = tuple(own)
     if not os.path.isdir(_state.folder):
         _make_folder()
+    _state.path = frozenset(sys.path)
     _state.is_main = _is_first_process()
     _name_file()
     if not _state.is_main:
         _state.lines = None
+        _state.has_links = _real_readlink is not None  # Its parent may have made some.
     _is_hooked = True
     _swap()
     _wrap()
