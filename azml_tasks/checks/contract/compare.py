@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from azml_tasks.checks.contract.declare import ENDS
 from azml_tasks.checks.contract.parsers import Argument, Parse
-from azml_tasks.checks.contract.words import Path, Word, left_out, renamed
+from azml_tasks.checks.contract.words import Path, Word, hides, left_out, renamed
 from azml_tasks.errors import closest, did_you_mean, shortened, some_listed
 from azml_tasks.wiring import StepPlan
 
@@ -187,7 +187,8 @@ class Comparison:
         name = _name(option)
         joined = option.partition("=")[2] if "=" in option else ""
         if joined:
-            values = [Word.of(joined, option.path, token=option.token)]
+            shown = "a value" if hides(name, joined) else ""
+            values = [Word.of(joined, option.path, shown, option.token)]
         place = f"{argument.file}:{argument.line}"
         certain = self.final or not any(word.is_parameter for word in values)
         start = f"step '{self.step.key}' passes {name}"

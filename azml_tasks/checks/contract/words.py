@@ -7,6 +7,7 @@ from typing import Any
 
 from azml_tasks.model import StepTable
 from azml_tasks.model.written import argument_text
+from azml_tasks.secrets import holds_secret, redact
 from azml_tasks.wiring import ConfigValue, DatasetInput, FolderInput, OptionValue, Output, ParameterValue, StepPlan
 from azml_tasks.wiring.tokens import TableInput, Token
 
@@ -29,7 +30,7 @@ class Word(str):
         """Return a word; its place is given by `passed_words`."""
         word = cls(text)
         word.path = path
-        word.shown = shown or f"'{text}'"
+        word.shown = shown or f"'{redact(text)}'"
         word.token = token
         word.is_parameter = isinstance(token, ParameterValue)
         return word
@@ -40,7 +41,14 @@ def passed_words(step: StepPlan, parameters: Mapping[str, Any]) -> list[Word]:
     words = list(_words(step, parameters))
     for place, word in enumerate(words):
         word.place = place
+        if place and hides(words[place - 1], word):
+            word.shown = "a value"
     return words
+
+
+def hides(name: str, text: str) -> bool:
+    """Say whether a message leaves out the text, since it looks like a secret under that name."""
+    return name.startswith("-") and holds_secret(name, text)
 
 
 def _words(step: StepPlan, parameters: Mapping[str, Any]) -> Iterator[Word]:

@@ -117,6 +117,13 @@ def test_what_is_required_and_not_passed(tmp_path, declared, message):
     assert said(tmp_path, "{}", declared) == [f"pipeline.yaml:3: step 's' does not pass {message}"]
 
 
+@pytest.mark.parametrize("arguments", ["{--password: Qx7vT2mK9pLw4z}", "[--password=Qx7vT2mK9pLw4z]"])
+def test_what_looks_like_a_secret_is_not_repeated(tmp_path, arguments):
+    assert said(tmp_path, arguments, 'p.add_argument("--password", type=int)') == [
+        "pipeline.yaml:5: step 's' passes --password a value, which is not a whole number (type=int, s.py:3)"
+    ]
+
+
 def test_an_abbreviation_is_a_note(tmp_path):
     assert said(tmp_path, "{--learning: 1}", 'p.add_argument("--learning-rate")') == [
         "note: pipeline.yaml:5: step 's' passes --learning, which argparse takes as an abbreviation of "
