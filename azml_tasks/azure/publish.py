@@ -18,6 +18,7 @@ from azml_tasks.azure.content import content_version, environment_contents
 from azml_tasks.azure.failures import is_foreign
 from azml_tasks.azure.published import MOST_ENDPOINTS, Family, find_endpoint, find_family
 from azml_tasks.azure.schedule_records import read_schedules
+from azml_tasks.checks import check_contracts
 from azml_tasks.errors import Problem, ProjectError, ServiceError, listed
 from azml_tasks.needs import check_needs, publishing_problems
 from azml_tasks.reading import Project
@@ -92,7 +93,9 @@ def publishable(project: Project) -> Publishable:
     project.require("publish", "environments", "env_name", "compute_name")
     said = project.pipeline.publish
     description = (said.description if said else None) or project.pipeline.description
-    snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
+    builder = SnapshotBuilder(project.directory)
+    snapshots = take_snapshots(builder, project.plan.steps, project.problem)
+    check_contracts(project.plan.steps, snapshots, builder, project.problem)
     return Publishable(published_name(project), description, project.plan, snapshots, project.directory)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from azml_tasks.azure.calls import service_calls
 from azml_tasks.azure.records import RunRecord
 from azml_tasks.azure.watch import Watch
+from azml_tasks.checks import check_contracts
 from azml_tasks.errors import RunError
 from azml_tasks.needs import check_needs
 from azml_tasks.overrides import override
@@ -38,7 +39,9 @@ def run(
     check_needs(project)
     changed = plan_of(override(project.pipeline, settings))
     parameters = parameter_values(project.plan, changed)
-    snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
+    builder = SnapshotBuilder(project.directory)
+    snapshots = take_snapshots(builder, project.plan.steps, project.problem)
+    check_contracts(changed.steps, snapshots, builder, project.problem, changed.pipeline.pipeline_parameters)
     with service_calls("running the pipeline"):
         from azml_tasks.azure.launch import submit, watched
         from azml_tasks.azure.resources import find_resources

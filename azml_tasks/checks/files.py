@@ -3,23 +3,64 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+from azml_tasks.checks.contract import disagreements
 from azml_tasks.checks.data import column_problems, missing_data
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.needs import needs_problems
 from azml_tasks.reading import Project
 from azml_tasks.reading.environment import files_of
 from azml_tasks.schedule_checks import schedule_problems
-from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
+from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.wiring import StepPlan
 
 
-def project_problems(project: Project) -> list[Problem]:
-    """Return what is wrong with the files that are named, with the schedule, and with what the backend needs."""
+@dataclass(frozen=True)
+class ProjectReport:
+    """What is wrong with a project, and remarks on what its steps pass to their scripts."""
+
+    problems: list[Problem]
+    notes: list[Problem]
+
+
+def check_project(project: Project) -> ProjectReport:
+    """Check the files that are named, what the scripts are passed, the schedule, and what the backend needs."""
+    builder = SnapshotBuilder(project.directory, hash_file=_readable)
+    with _no_collection():
+        snapshots, problems = _snapshots(project, builder)
+        found = [
+            (project.problem(wrong.path, wrong.message), wrong.certain)
+            for step in project.plan.steps
+            if step.key in snapshots
+            for wrong in disagreements(step, snapshots[step.key], builder)
+        ]
+    problems += _other_files(project)
+    problems += [problem for problem, certain in found if certain]
     needs = needs_problems(project) if project.pipeline.backend == "azure" else []
-    return list(dict.fromkeys((*file_problems(project), *schedule_problems(project), *needs)))
+    notes = [problem for problem, certain in found if not certain]
+    return ProjectReport([*dict.fromkeys((*problems, *schedule_problems(project), *needs))], [*dict.fromkeys(notes)])
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from going through the syntax trees, again and again while they become more."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def project_problems(project: Project) -> list[Problem]:
+    """Return what is wrong with the project; see `check_project`."""
+    return check_project(project).problems
 
 
 def file_problems(project: Project) -> list[Problem]:
@@ -27,17 +68,23 @@ def file_problems(project: Project) -> list[Problem]:
 
     How the steps are wired does not matter.
     """
-    data = (*missing_data(project), *column_problems(project))
-    return list(dict.fromkeys((*_snapshots(project), *data, *_environment_files(project))))
+    _, problems = _snapshots(project, SnapshotBuilder(project.directory, hash_file=_readable))
+    return list(dict.fromkeys((*problems, *_other_files(project))))
 
 
-def _snapshots(project: Project) -> Iterator[Problem]:
-    builder = SnapshotBuilder(project.directory, hash_file=_readable)
+def _other_files(project: Project) -> Iterator[Problem]:
+    yield from missing_data(project)
+    yield from column_problems(project)
+    yield from _environment_files(project)
+
+
+def _snapshots(project: Project, builder: SnapshotBuilder) -> tuple[dict[str, Snapshot], list[Problem]]:
+    """Return the snapshots, none when one is wrong, and all that is wrong with any."""
     steps = (StepPlan(key, step, (), (), (), ()) for key, step in project.pipeline.steps.items())
     try:
-        take_snapshots(builder, steps, project.problem)
+        return take_snapshots(builder, steps, project.problem), []
     except ProjectError as error:
-        yield from error.problems
+        return {}, list(error.problems)
 
 
 def _readable(path: str) -> str:

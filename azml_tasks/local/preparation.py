@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from azml_tasks.checks.contract import check_contracts
 from azml_tasks.errors import RunError, UsageError, listed
 from azml_tasks.local.layout import Layout
 from azml_tasks.local.record import StepRecord
@@ -114,4 +115,7 @@ def build_snapshots(
     Raises ProjectError with everything that is wrong with any of them.
     """
     builder = SnapshotBuilder(layout.project, contents.hash_file)
-    return take_snapshots(builder, map(plan.__getitem__, steps), located)
+    chosen = [plan[key] for key in steps]
+    snapshots = take_snapshots(builder, chosen, located)
+    check_contracts(chosen, snapshots, builder, located, plan.pipeline.pipeline_parameters)
+    return snapshots

@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # The deepest nesting of statements that CPython itself compiles is below this.
 _TOO_DEEP = "it is nested too deeply"
@@ -38,7 +38,8 @@ class SourceFile:
 
     `exports` holds the names in a literal `__all__`, which `from package import *` imports. `tunes` says whether it
     names a variable that libraries read as they are imported, and so may set it before, `reads_argv` whether it
-    reads `sys.argv`, and `parses_arguments` whether it names a parser of arguments.
+    reads `sys.argv`, and `parses_arguments` whether it names a parser of arguments; the syntax `tree` of one that does
+    is kept, to be read again.
     """
 
     imports: tuple[Import, ...] = ()
@@ -48,6 +49,7 @@ class SourceFile:
     tunes: bool = False
     reads_argv: bool = False
     parses_arguments: bool = False
+    tree: ast.Module | None = field(default=None, compare=False, repr=False)
 
 
 class SourceFiles:
@@ -55,6 +57,23 @@ class SourceFiles:
 
     def __init__(self) -> None:
         self._parsed: dict[str, tuple[tuple[int, ...], SourceFile]] = {}
+        self._trees: dict[str, ast.Module | None] = {}
+
+    def tree(self, path: str) -> ast.Module | None:
+        """Return the file's syntax tree, None for what is not Python.
+
+        Raises OSError.
+        """
+        if tree := self.read(path).tree:
+            return tree
+        if path not in self._trees:
+            with open(path, "rb") as file:
+                source = file.read()
+            try:
+                self._trees[path] = _tree(source)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                self._trees[path] = None
+        return self._trees[path]
 
     def read(self, path: str) -> SourceFile:
         """Return what the file imports.
@@ -74,10 +93,7 @@ class SourceFiles:
 def parse(source: bytes) -> SourceFile:
     """Find every import of the source, wherever it stands, and those by a literal `import_module("name")`."""
     try:
-        with warnings.catch_warnings():
-            # An invalid escape in the user's text is the user's affair, and under -W error would be a syntax error.
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
+        tree = _tree(source)
     except SyntaxError as error:
         return SourceFile(error=error.msg or "invalid syntax", line=error.lineno or 0)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -86,13 +102,22 @@ def parse(source: bytes) -> SourceFile:
     found = [item for statement in _statements(tree) for item in _imported_by(statement)]
     if b"import_module" in source or b"__import__" in source:
         found += _dynamic(tree)
+    parses_arguments = any(item.module == "argparse" for item in found) or bool(_PARSER.search(source))
     return SourceFile(
         tuple(dict.fromkeys(found)),
         _exports(tree),
         tunes=bool(_READ_AT_IMPORT.search(source)),
         reads_argv=b"argv" in source and any(map(_is_argv, ast.walk(tree))),
-        parses_arguments=any(item.module == "argparse" for item in found) or bool(_PARSER.search(source)),
+        parses_arguments=parses_arguments,
+        tree=tree if parses_arguments else None,
     )
+
+
+def _tree(source: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        # An invalid escape in the user's text is the user's affair, and under -W error would be a syntax error.
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
@@ -101,8 +126,8 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
     while blocks:
         for statement in blocks.pop():
             yield statement
-            for field in ("body", "orelse", "finalbody"):
-                block = getattr(statement, field, None)
+            for part_name in ("body", "orelse", "finalbody"):
+                block = getattr(statement, part_name, None)
                 if block:
                     blocks.append(block)
             for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):

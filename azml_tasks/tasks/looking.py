@@ -12,7 +12,7 @@ from azml_tasks.tasks.task import TARGET, task
 @task(help={"target": TARGET, "strict": "Count remarks as errors: exit status 2."})
 def validate(context: Context, target: str = "", strict: bool = False) -> None:
     """Check all of pipeline.yaml, and the files it names, without Azure."""
-    from azml_tasks.checks import data_notes, environment_notes, project_problems
+    from azml_tasks.checks import check_project, data_notes, environment_notes
     from azml_tasks.errors import ProjectError, listed
     from azml_tasks.needs import publishing_problems
     from azml_tasks.preview import blob_limits
@@ -21,10 +21,10 @@ def validate(context: Context, target: str = "", strict: bool = False) -> None:
     project = load(context, target, with_files=True)
     if not is_dry(context):
         write_schema(project.directory)
-    problems = project_problems(project)
-    if problems:
-        raise ProjectError(problems)
-    notes = [*project.notes, *data_notes(project), *environment_notes(project)]
+    report = check_project(project)
+    if report.problems:
+        raise ProjectError(report.problems)
+    notes = [*project.notes, *report.notes, *data_notes(project), *environment_notes(project)]
     if project.pipeline.backend == "azure":
         notes += publishing_problems(project)
     for note in notes:

@@ -67,7 +67,7 @@ def run(
         _check_azure(project)
     selection: Selected = {"from_step": from_step or None, "only": only or None, "force": force}
     if is_dry(context):
-        _foretell(project, pipeline, selection, set or ()) if is_local else _name_steps(project)
+        _foretell(project, pipeline, selection, set or ()) if is_local else _name_steps(project, pipeline)
         return
     write_schema(project.directory)
     if is_local:
@@ -120,11 +120,16 @@ def _foretell(project: Project, pipeline: Pipeline, selection: Selected, setting
         print(printable(f"{step.key}: {reason}"))
 
 
-def _name_steps(project: Project) -> None:
-    """Say which steps would be submitted, when their files are all there."""
+def _name_steps(project: Project, pipeline: Pipeline) -> None:
+    """Say which steps would be submitted, when their files are all there and take what they are passed."""
+    from azml_tasks.checks import check_contracts
     from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
+    from azml_tasks.wiring import plan as plan_of
 
-    snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
+    plan = plan_of(pipeline)
+    builder = SnapshotBuilder(project.directory)
+    snapshots = take_snapshots(builder, plan.steps, project.problem)
+    check_contracts(plan.steps, snapshots, builder, project.problem, pipeline.pipeline_parameters)
     print(f"would submit {', '.join(snapshots)}")
 
 

@@ -1,0 +1,149 @@
+"""`ArgumentParser(...)` and `add_argument(...)` as they are written, to what they declare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from azml_tasks.checks.contract.parsers import Argument, Parser
+from azml_tasks.checks.contract.values import Container, Items, Literal, Reference, Value
+
+HARMLESS_ATTRIBUTES = {"description", "epilog", "formatter_class", "prog", "usage"}
+_TEXTS = {*HARMLESS_ATTRIBUTES, "argument_default", "suggest_on_error", "color"}
+_WITHOUT_VALUE = {"store_true", "store_false", "store_const", "append_const", "count"}
+_WITH_VALUE = {"store", "append", "extend"}
+_ENDING = {"help", "version"}
+_OF_AN_ARGUMENT = {"const", "default", "dest", "help", "metavar", "version", "deprecated"}
+_NUMBERS = {"argparse.OPTIONAL": "?", "argparse.ZERO_OR_MORE": "*", "argparse.ONE_OR_MORE": "+"}
+_BOOLEAN = Reference("argparse.BooleanOptionalAction")
+# What text becomes by these is known here too; for anything else every text may be right.
+KINDS = {"int", "float", "str", "json.loads"}
+# The kind of an option that ends the script, such as --help.
+ENDS = "ends"
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A call's arguments as far as they are known, and where it stands."""
+
+    names: list[Value]
+    options: Mapping[str, Value]
+    all_names: bool
+    all_options: bool
+    file: str
+    line: int
+    sure: bool
+
+    def argument(self, parser: Parser) -> int:
+        """Add what the call declares to the parser and return its place, -1 for nothing that is known."""
+        names = [item.value for item in self.names if isinstance(item, Literal) and isinstance(item.value, str)]
+        if not self.all_names or len(names) != len(self.names) or not all(names):
+            parser.open = True
+            return -1
+        options = dict(self.options)
+        if not names:
+            dest = options.get("dest")
+            if not isinstance(dest, Literal) or not isinstance(dest.value, str):
+                parser.lost = True
+                return -1
+            names = [dest.value]
+        required = options.pop("required", None)
+        found = _Options(options)
+        parser.lost |= found.foreign or len({name.startswith("-") for name in names}) > 1 or "--" in names
+        argument = Argument(
+            tuple(dict.fromkeys(names)),
+            found.given,
+            found.kind,
+            isinstance(required, Literal) and required.value is True and self.sure,
+            self.file,
+            self.line,
+            vague=found.vague or not self.all_options or not self.sure,
+            sure=self.sure,
+        )
+        return parser.add(argument)
+
+
+def new_parser(declaration: Declaration) -> Parser:
+    """Return the parser that the call makes."""
+    parser = Parser(declaration.file, declaration.line, {})
+    options = dict(declaration.options)
+    given: dict[str, Any] = {}
+    for name in ("add_help", "allow_abbrev", "conflict_handler"):
+        value = options.pop(name, None)
+        if isinstance(value, Literal) and value.known:
+            given[name] = value.value
+        elif value is not None:
+            parser.lost = True
+    parser.options = given
+    parents = options.pop("parents", Literal(()))
+    _add_parents(parser, parents)
+    parser.lost |= bool(options.keys() - _TEXTS) or not declaration.all_options or not declaration.all_names
+    return parser
+
+
+def _add_parents(parser: Parser, parents: Value) -> None:
+    if isinstance(parents, Items):
+        for parent in parents.items:
+            if not isinstance(parent, Container):
+                parser.lost = True
+                continue
+            parser.lost |= parent.parser.lost
+            parser.open |= parent.parser.open
+            for argument in parent.parser.arguments:
+                parser.add(argument)
+            # Its actions are the parent's own objects: what it declares later is not seen here.
+    elif not (isinstance(parents, Literal) and parents.known and not parents.value):
+        parser.lost = True
+
+
+class _Options:
+    """The keywords of `add_argument`.
+
+    `given` is what argparse can be given of them here; `vague` says whether something is not known of them, `foreign`
+    whether one of them may change what all the others mean.
+    """
+
+    def __init__(self, options: dict[str, Value]) -> None:
+        self.given: dict[str, Any] = {}
+        self.kind = "str"
+        self.vague = self.foreign = False
+        kind = self._action(options.pop("action", Literal("store")))
+        self._number(options.pop("nargs", Literal(None)))
+        self._kind(options.pop("type", Literal(None)))
+        self._choices(options.pop("choices", Literal(None)))
+        self.kind = kind or self.kind
+        self.foreign |= bool(options.keys() - _OF_AN_ARGUMENT)
+
+    def _action(self, value: Value) -> str:
+        action = value.value if isinstance(value, Literal) and value.known else None
+        if value == _BOOLEAN:
+            self.given["action"] = _BOOLEAN.name
+        elif action in _ENDING:
+            self.given["action"] = "store_true"
+            return ENDS
+        elif action in _WITHOUT_VALUE or action in _WITH_VALUE:
+            self.given["action"] = action
+        else:
+            self.vague = True
+        return ""
+
+    def _number(self, value: Value) -> None:
+        if isinstance(value, Reference) and value.name in _NUMBERS:
+            self.given["nargs"] = _NUMBERS[value.name]
+        elif isinstance(value, Literal) and (isinstance(value.value, int) or value.value in ("?", "*", "+")):
+            self.given["nargs"] = value.value
+        elif not isinstance(value, Literal) or value.value is not None:
+            self.foreign = True  # such as REMAINDER, which takes all that follows
+
+    def _kind(self, value: Value) -> None:
+        if isinstance(value, Reference):
+            self.kind = value.name if value.name in KINDS else ""
+        elif not isinstance(value, Literal) or value.value is not None:
+            self.kind = ""
+
+    def _choices(self, value: Value) -> None:
+        if not isinstance(value, Literal) or not value.known or not self.kind:
+            return
+        if isinstance(value.value, (list, tuple, set, range, dict)):
+            self.given["choices"] = list(value.value)

@@ -1,0 +1,124 @@
+"""The words that a step passes to its script, each with the place of pipeline.yaml that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from azml_tasks.model import StepTable
+from azml_tasks.model.written import argument_text
+from azml_tasks.secrets import holds_secret, redact
+from azml_tasks.wiring import ConfigValue, DatasetInput, FolderInput, OptionValue, Output, ParameterValue, StepPlan
+from azml_tasks.wiring.tokens import TableInput, Token
+
+Path = tuple[str | int, ...]
+_PATH = "/folder"  # no number, and among no choices
+_ID = "00000000-0000-0000-0000-000000000000"
+
+
+class Word(str):
+    """A word of a command line; `shown` is what messages call it, `suggestion` how its option would be renamed."""
+
+    place: int
+    path: Path
+    shown: str
+    token: Token | None
+    is_parameter: bool
+
+    @classmethod
+    def of(cls, text: str, path: Path, shown: str = "", token: Token | None = None) -> Word:
+        """Return a word; its place is given by `passed_words`."""
+        word = cls(text)
+        word.path = path
+        word.shown = shown or f"'{redact(text)}'"
+        word.token = token
+        word.is_parameter = isinstance(token, ParameterValue)
+        return word
+
+
+def passed_words(step: StepPlan, parameters: Mapping[str, Any]) -> list[Word]:
+    """Return the words of the step's command line; what only a run knows has a text that stands for it."""
+    words = list(_words(step, parameters))
+    for place, word in enumerate(words):
+        word.place = place
+        if place and hides(words[place - 1], word):
+            word.shown = "a value"
+    return words
+
+
+def hides(name: str, text: str) -> bool:
+    """Say whether a message leaves out the text, since it looks like a secret under that name."""
+    return name.startswith("-") and holds_secret(name, text)
+
+
+def _words(step: StepPlan, parameters: Mapping[str, Any]) -> Iterator[Word]:
+    top: Path = ("steps", step.key)
+    argv = list(step.argv)
+    if step.step.step_config is not None:
+        config = argv[1]
+        assert isinstance(config, ConfigValue)
+        yield Word.of("--config", (*top, "step_config"), token=config)
+        yield Word.of(config.text, (*top, "step_config"), "step_config")
+        del argv[:2]
+    for item in (*step.inputs, *step.outputs):
+        if item.argument is None:
+            continue
+        path = (*top, _key_of(item), item.argument)
+        yield Word.of(item.argument, path, token=item)
+        is_path = isinstance(item, (FolderInput, Output)) or (isinstance(item, DatasetInput) and item.mode != "direct")
+        yield Word.of(_PATH if is_path else _ID, path, "a path" if is_path else "an id")
+        del argv[:2]
+    yield from _own(step, argv, parameters)
+
+
+def _key_of(item: FolderInput | TableInput | DatasetInput | Output) -> str:
+    if isinstance(item, FolderInput):
+        return "input_folders"
+    return "output_folders" if isinstance(item, Output) else "input_datasets"
+
+
+def _own(step: StepPlan, argv: list[Token], parameters: Mapping[str, Any]) -> Iterator[Word]:
+    written = step.step.arguments
+    names: list[str | int] = list(range(len(written)))
+    if isinstance(written, Mapping):
+        names = [name for name in written for _ in range(2)]
+    place = 0
+    for token in argv:
+        path = ("steps", step.key, "arguments", names[place])
+        if isinstance(token, OptionValue):
+            yield Word.of(token.joined, path, token=token)
+            place += 2
+            continue
+        text = token if isinstance(token, str) else ""
+        if isinstance(token, ParameterValue):
+            text = argument_text(parameters.get(token.name, token.default))
+        yield Word.of(text, path, token=token)
+        place += 1
+
+
+def renamed(step: StepPlan, word: Word, name: str) -> str:
+    """Return the entry of pipeline.yaml that passes the same under another name; empty where that is plain."""
+    token = word.token
+    if isinstance(token, FolderInput):
+        source = (step.step.input_folders or {}).get(token.argument, token.output.step)
+        return f"input_folders: {{{name}: {source}}}"
+    if isinstance(token, Output):
+        return f"output_folders: [{name}]"
+    if isinstance(token, DatasetInput):
+        return f"input_datasets: {{{name}: {token.dataset}}}"
+    if isinstance(token, TableInput) and token.argument:
+        table = step.step.input_datasets[token.argument]
+        assert isinstance(table, StepTable)
+        return f"input_datasets: {{{name}: {{step: {table.step}, ...}}}}"
+    return ""
+
+
+def left_out(step: StepPlan, word: Word) -> str:
+    """Return what to do about an option that the script is not to be passed."""
+    if isinstance(word.token, ConfigValue):
+        return 'add parser.add_argument("--config", type=json.loads), or remove step_config'
+    if isinstance(word.token, FolderInput) and step.step.input_folders is None:
+        return "`input_folders: {}` passes none"
+    if isinstance(word.token, Output) and step.step.output_folders is None:
+        return "`output_folders: []` passes none"
+    return ""
