@@ -100,7 +100,7 @@ class Attempt:
         given = self._give()
         mentions = Mentions.of_staged(self._snapshot, places.work, given.argv)
         # Before the outputs, so that whoever lists the step's folder to delete it and finds them finds this, too.
-        write_json(places.context, context_of(site.run, self._plan, site.plan.pipeline, site.layout, given))
+        write_json(places.context, context_of(site, self._plan, given))
         for folder in given.outputs.values():
             Path(folder).mkdir(parents=True, exist_ok=True)
         guard = self._give_inputs(given, Download(site.layout.root, say, is_wanted))

@@ -9,21 +9,23 @@ from azml_tasks.local.arguments import Given, dataset_id, local_path
 if TYPE_CHECKING:
     from azml_tasks.local.layout import Layout
     from azml_tasks.local.record import RunRecord
+    from azml_tasks.local.site import Site
     from azml_tasks.model import Dataset, Pipeline
     from azml_tasks.wiring import StepPlan
 
 VERSION = 1
 
 
-def context_of(run: RunRecord, plan: StepPlan, pipeline: Pipeline, layout: Layout, given: Given) -> dict[str, Any]:
+def context_of(site: Site, plan: StepPlan, given: Given) -> dict[str, Any]:
     """Return the context of one step; paths are absolute."""
+    run, pipeline, layout = site.run, site.plan.pipeline, site.layout
     places = run.places.step(plan.key)
     return {
         "version": VERSION,
         "run_id": run.id,
         "step": plan.key,
         "step_name": plan.label,
-        "step_names": {run.places.step(key).root.name: step.step_name or key for key, step in pipeline.steps.items()},
+        "step_names": dict(site.step_names),
         "step_run_id": step_run_id(run, plan),
         "experiment": run.experiment,
         "tags": dict(pipeline.tags),

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from azml_tasks.local.environment import base_environment
-from azml_tasks.local.layout import Layout
+from azml_tasks.local.layout import Layout, folder_name
 from azml_tasks.local.record import RunRecord
 from azml_tasks.local.reuse.contents import Contents, Objects
 from azml_tasks.local.reuse.results import Results
@@ -37,6 +37,12 @@ class Site:
     def environment(self) -> dict[str, str]:
         """The environment of every step before its own variables."""
         return base_environment(self.plan.pipeline, self.layout.project, self.outer)
+
+    @cached_property
+    def step_names(self) -> dict[str, str]:
+        """The names of steps by their folders, of those whose folders are named otherwise."""
+        named = ((folder_name(key), step.step_name or key) for key, step in self.plan.pipeline.steps.items())
+        return {folder: name for folder, name in named if folder != name}
 
     @cached_property
     def secrets(self) -> dict[str, str]:

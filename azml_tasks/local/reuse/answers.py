@@ -223,7 +223,7 @@ class Answers:
     @cached_property
     def _described(self) -> dict[str, Any]:
         site = self._site
-        return context_of(site.run, self._plan, site.plan.pipeline, site.layout, Given((), {}, {}))
+        return context_of(site, self._plan, Given((), {}, {}))
 
     def _secret(self, name: str) -> str:
         values = {**self._of_file, **self.environment}
