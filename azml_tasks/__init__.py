@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from azml_tasks.azure.wrapper import PipelineStep, PipelineWrapper, WorkspaceWrapper
 
-__version__ = "0.3.1"
+__version__ = "0.4.0"
 __all__ = ["PipelineStep", "PipelineWrapper", "WorkspaceWrapper", "__version__"]
 
 
