@@ -81,6 +81,10 @@ TAKES_ALL = {
     "sys.argv patched by its full name": "from unittest.mock import patch\n"
     + PARSER
     + "with patch('sys.argv', ['s.py']):\n    p.parse_args()\n",
+    "sys.argv by its name": "import sys\nargv = getattr(sys, 'argv')\nargv[1:] = []\n" + PARSER + "p.parse_args()\n",
+    "functions that a decorator collects": PARSER
+    + "ADD = []\ndef adds(f):\n    ADD.append(f)\n    return f\n"
+    + "@adds\ndef one(q):\n    q.add_argument('--config')\nfor add in ADD:\n    add(p)\np.parse_args()\n",
     "arguments added by exec": PARSER + "exec(open('more.py').read())\np.parse_args()\n",
     "arguments added through globals()": PARSER + "globals()['p'].add_argument('--config')\np.parse_args()\n",
     "other prefixes": "import argparse\np = argparse.ArgumentParser(prefix_chars='+')\np.parse_args()\n",
