@@ -151,10 +151,19 @@ def _dynamic(tree: ast.Module) -> Iterator[Import]:
                 yield Import(name)
 
 
+def reaches_argv_by_name(call: ast.Call) -> bool:
+    """Say whether that is `getattr` or `setattr` of `sys.argv`, or a patch of unittest.mock or pytest."""
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    names = (argument.value for argument in call.args if isinstance(argument, ast.Constant))
+    return called in ("getattr", "setattr", "patch", "object") and any(name in ("argv", "sys.argv") for name in names)
+
+
 def _is_argv(node: ast.AST) -> bool:
     """Say whether that is `sys.argv`, or `argv` imported from there."""
     if isinstance(node, ast.Attribute):
         return node.attr == "argv"
+    if isinstance(node, ast.Call):
+        return reaches_argv_by_name(node)
     return isinstance(node, ast.ImportFrom) and any(alias.name == "argv" for alias in node.names)
 
 

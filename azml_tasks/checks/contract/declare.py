@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from azml_tasks.checks.contract.parsers import Argument, Parser
@@ -19,6 +19,7 @@ _NUMBERS = {"argparse.OPTIONAL": "?", "argparse.ZERO_OR_MORE": "*", "argparse.ON
 _BOOLEAN = Reference("argparse.BooleanOptionalAction")
 # What text becomes by these is known here too; for anything else every text may be right.
 KINDS = {"int", "float", "str", "json.loads"}
+_MOST_CHOICES = 100_000
 # The kind of an option that ends the script, such as --help.
 ENDS = "ends"
 
@@ -92,6 +93,10 @@ def _add_parents(parser: Parser, parents: Value) -> None:
             parser.open |= parent.parser.open
             for argument in parent.parser.arguments:
                 parser.add(argument)
+            if parent.parser.options.get("add_help", True):
+                # Its -h is inherited; argparse refuses a parser that has its own.
+                parser.lost |= bool(parser.options.get("add_help", True))
+                parser.options = {**parser.options, "add_help": True}
             # Its actions are the parent's own objects: what it declares later is not seen here.
     elif not (isinstance(parents, Literal) and parents.known and not parents.value):
         parser.lost = True
@@ -145,5 +150,19 @@ class _Options:
     def _choices(self, value: Value) -> None:
         if not isinstance(value, Literal) or not value.known or not self.kind:
             return
-        if isinstance(value.value, (list, tuple, set, range, dict)):
-            self.given["choices"] = list(value.value)
+        if isinstance(value.value, (list, tuple, set, range, dict)) and len(value.value) <= _MOST_CHOICES:
+            self.given["choices"] = value  # which may still change; see `at_the_parse`
+
+
+def at_the_parse(parser: Parser) -> Parser:
+    """Return the parser as it is now, whatever is declared later."""
+    arguments = [replace(argument, options=_with_choices(argument.options)) for argument in parser.arguments]
+    return Parser(parser.file, parser.line, parser.options, arguments, parser.open)
+
+
+def _with_choices(options: Mapping[str, Any]) -> dict[str, Any]:
+    choices = options.get("choices")
+    if choices is None:
+        return dict(options)
+    others = {key: value for key, value in options.items() if key != "choices"}
+    return {**others, "choices": list(choices.value)} if choices.known else others

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from inspect import Parameter, Signature
 from typing import Any, cast
 
-from azml_tasks.checks.contract.declare import HARMLESS_ATTRIBUTES, Declaration, new_parser
+from azml_tasks.checks.contract.declare import HARMLESS_ATTRIBUTES, Declaration, at_the_parse, new_parser
 from azml_tasks.checks.contract.parsers import Parse, Parser
 from azml_tasks.checks.contract.values import (
     UNKNOWN,
@@ -30,6 +30,8 @@ from azml_tasks.checks.contract.values import (
 
 _MOST_NODES = 60_000
 _MOST_CALLS = 25
+# These reach every name, unseen.
+_REACH_ALL = {"exec", "eval", "globals", "locals"}
 _EXITS = {"sys.exit", "exit", "quit", "os._exit", "os.abort"}
 # What is given to these goes nowhere.
 _HARMLESS = {"argcomplete.autocomplete", "print", "len", "str", "repr", "vars", "isinstance", "type", "id", "bool"}
@@ -234,6 +236,8 @@ class Evaluator(ABC):
             return Container(new_parser(self.declaration(node, scope)))
         if name in _EXITS:
             return self.exit(node, scope)
+        if name in _REACH_ALL:
+            raise EndOfScript
         if name == "range":
             return _range([self.value(argument, scope) for argument in node.args])
         if name not in _HARMLESS:
@@ -299,7 +303,7 @@ class Evaluator(ABC):
             words = value if keyword.arg == "args" else words if keyword.arg else UNKNOWN
         own = isinstance(words, CommandLine) or (isinstance(words, Literal) and words.value is None)
         if own and self.is_sure() and not parser.lost:
-            self.parses.append(Parse(_as_it_is(parser), known))
+            self.parses.append(Parse(at_the_parse(parser), known))
             if not known:
                 raise EndOfScript  # what comes later does not matter any more
         return UNKNOWN
@@ -409,10 +413,6 @@ class Evaluator(ABC):
         elif isinstance(value, Function) and value.node not in seen:
             for name in loaded_names(value.node):
                 self.lose(value.scope.find(name), seen | {value.node})
-
-
-def _as_it_is(parser: Parser) -> Parser:
-    return Parser(parser.file, parser.line, parser.options, list(parser.arguments), parser.open)
 
 
 def items_of(value: Value) -> list[Value] | None:

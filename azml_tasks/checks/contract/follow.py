@@ -190,7 +190,12 @@ class Follower(Evaluator):
         raise EndOfScript
 
     def do_functiondef(self, node: ast.FunctionDef, scope: Scope) -> bool:
-        self.bind(node.name, UNKNOWN if node.decorator_list else Function(node, scope), scope)
+        function = Function(node, scope)
+        for decorator in node.decorator_list:
+            # It runs, and may call the function.
+            self.lose(self.value(decorator, scope))
+            self.lose(function)
+        self.bind(node.name, UNKNOWN if node.decorator_list else function, scope)
         return False
 
     def do_asyncfunctiondef(self, node: ast.AsyncFunctionDef, scope: Scope) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azml_tasks.checks.contract.parsers import Parser
+from azml_tasks.snapshot.imports import reaches_argv_by_name
 
 
 class Unknown:
@@ -165,6 +166,8 @@ def may_edit_command_line(tree: ast.AST) -> bool:
     parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and any(alias.name == "argv" for alias in node.names):
+            return True
+        if isinstance(node, ast.Call) and reaches_argv_by_name(node):
             return True
         if isinstance(node, ast.Attribute) and node.attr == "argv" and not _is_read(node, parents):
             return True

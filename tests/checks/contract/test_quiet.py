@@ -53,6 +53,9 @@ TAKES_ALL = {
     + "import json\nOPTIONS = json.load(open('o'))\nfor n in ('--config', '--name', '--count'):\n"
     + "    p.add_argument(n, **OPTIONS)\np.parse_args()\n",
     "parents": BUILD + "argparse.ArgumentParser(parents=[build()], add_help=False).parse_args()\n",
+    "choices that come later": PARSER
+    + "CHOICES = ['a']\np.add_argument('--name', choices=CHOICES)\nCHOICES.append('value')\n"
+    + "p.add_argument('--config')\np.add_argument('--count')\np.parse_args()\n",
     "parents from elsewhere": "import argparse\nfrom other import base\n"
     "argparse.ArgumentParser(parents=[base]).parse_args()\n",
     "groups": PARSER
@@ -71,6 +74,19 @@ TAKES_ALL = {
     + PARSER
     + "p.parse_args()\n",
     "argv by another name": "from sys import argv\nargv[1:] = []\n" + PARSER + "p.parse_args()\n",
+    "sys.argv set by its name": "import sys\nsetattr(sys, 'argv', sys.argv[:1])\n" + PARSER + "p.parse_args()\n",
+    "sys.argv patched": "import sys\nfrom unittest.mock import patch\n"
+    + PARSER
+    + "with patch.object(sys, 'argv', ['s.py']):\n    p.parse_args()\n",
+    "sys.argv patched by its full name": "from unittest.mock import patch\n"
+    + PARSER
+    + "with patch('sys.argv', ['s.py']):\n    p.parse_args()\n",
+    "sys.argv by its name": "import sys\nargv = getattr(sys, 'argv')\nargv[1:] = []\n" + PARSER + "p.parse_args()\n",
+    "functions that a decorator collects": PARSER
+    + "ADD = []\ndef adds(f):\n    ADD.append(f)\n    return f\n"
+    + "@adds\ndef one(q):\n    q.add_argument('--config')\nfor add in ADD:\n    add(p)\np.parse_args()\n",
+    "arguments added by exec": PARSER + "exec(open('more.py').read())\np.parse_args()\n",
+    "arguments added through globals()": PARSER + "globals()['p'].add_argument('--config')\np.parse_args()\n",
     "other prefixes": "import argparse\np = argparse.ArgumentParser(prefix_chars='+')\np.parse_args()\n",
     "arguments from files": "import argparse\np = argparse.ArgumentParser(fromfile_prefix_chars='@')\np.parse_args()\n",
     "options of the parser from elsewhere": "import argparse, o\np = argparse.ArgumentParser(**o.OPTIONS)\n"
@@ -159,3 +175,13 @@ FILES = {
 @pytest.mark.parametrize("script", TAKES_ALL.values(), ids=TAKES_ALL)
 def test_nothing_is_said_about(tmp_path, script):
     assert findings(tmp_path, script, FILES) == []
+
+
+def test_a_parser_takes_the_help_of_its_parent(tmp_path):
+    pipeline = "backend: local\nsteps:\n  s: {script_name: s.py, arguments: [--help]}\n"
+    script = (
+        "import argparse\nb = argparse.ArgumentParser()\n"
+        "argparse.ArgumentParser(parents=[b], add_help=False).parse_args()\n"
+    )
+
+    assert findings(tmp_path, script, {"pipeline.yaml": pipeline}) == []
