@@ -24,7 +24,7 @@ _SECRET_NAME = re.compile(
     )\d*(_|$)""",
     re.IGNORECASE | re.VERBOSE,
 )
-# The folders of shells; passes over data, of filters and of tests; patterns; key vaults, keys of tables, tokens of texts.
+# The folders of shells; passes over data, of filters and of tests; patterns; key vaults; keys of tables; tokens.
 _HARMLESS_NAME = re.compile(
     r"""(OLD)?PWD
     | (.*_)?(FIRST|SECOND|THIRD|LAST|NEXT|ONE|TWO|SINGLE|MULTI|PER|NUM|MAX|MIN|FORWARD|BACKWARD
@@ -221,7 +221,7 @@ def _shapes() -> tuple[_Shape, ...]:
         after(
             "a token in a URL",
             "https:// http://",
-            r"https?://(?P<secret>[A-Z0-9_.~-]{16,})@",
+            r"https?://(?P<secret>[A-Z0-9_.~-]{16,}):?@",
             _has_mixed_run,
         ),
         after("a token in a URL", "/t/", r"://[\w.-]*conda[\w.-]*/t/(?P<secret>[A-Z0-9-]{16,})/"),

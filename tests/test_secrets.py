@@ -253,6 +253,7 @@ def test_an_error_of_ours_shows_no_secret():
         (f"{'aB3d' * 8}x+ASbCaB3dE=", "***"),
         (f"{'aB3d' * 10}xy+ACRDaB3dE", "***"),
         (f"sk-{'0a1b2c3d' * 4}", "***"),
+        ("https://aB3dE6gH9jKmN2pQ5s:@h/simple", "https://***:@h/simple"),
     ],
 )
 def test_forms_in_which_services_and_libraries_pass_secrets_on_are_known_whole(text, shown):

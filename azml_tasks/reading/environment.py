@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -20,7 +19,7 @@ from azml_tasks.reading.requirements import Line, allows, lines_of
 from azml_tasks.reading.sentences import shown
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
 from azml_tasks.reading.values import LOGIN_OF_AN_INDEX, Values
-from azml_tasks.secrets import looks_secret, secret_in
+from azml_tasks.secrets import holds_secret, looks_secret, secret_in
 
 if TYPE_CHECKING:
     from azml_tasks.reading.project import Project
@@ -92,6 +91,7 @@ def _mapping_faults(root: Node) -> Iterator[tuple[int, str]]:
     else:
         for item in dependencies.value:
             yield from _dependency_faults(item)
+    yield from _secret_variables(root.value.get("variables"))
     channels = root.value.get("channels")
     if channels is not None and not isinstance(channels.value, (list, type(None))):
         found = shown(_plain(channels))
@@ -101,6 +101,19 @@ def _mapping_faults(root: Node) -> Iterator[tuple[int, str]]:
         for item in channels.value:
             if not isinstance(item.value, str):
                 yield item.line, f"`channels`: expected text, found {shown(_plain(item))}"
+
+
+def _secret_variables(variables: Node | None) -> Iterator[tuple[int, str]]:
+    """Yield the variables of a conda file whose names say that they hold a secret."""
+    if variables is None or not isinstance(variables.value, dict):
+        return
+    for name, item in variables.value.items():
+        if isinstance(item.value, str) and holds_secret(name, item.value):
+            yield (
+                item.line,
+                f"`variables`: {name} looks like a secret, and what stands here is stored with the environment; keep "
+                "it in the workspace's key vault",
+            )
 
 
 def _meant_for_pip(text: str) -> str:
@@ -178,6 +191,7 @@ class EnvironmentFiles:
         self._unset = {missing.path for missing in values.missing}
         self._main = main
         self._texts: dict[str, str | None] = {}
+        self._unreadable: dict[str, Problem] = {}
 
     def refused(self) -> Iterator[Problem]:
         """Yield the names that lead out of the project or to what is never shown, and secrets in the files."""
@@ -212,6 +226,8 @@ class EnvironmentFiles:
             text = self._text(file) if file else None
             if file and text is not None:
                 yield from (Problem(file, line, message) for line, message in _conda_faults(text))
+            elif file in self._unreadable and (self._directory / file).is_file():  # else said to be missing
+                yield self._unreadable[file]
         for listed in self._lines():
             if listed.line.fault:
                 # Nothing is shown of a file that may be no list of requirements at all.
@@ -326,8 +342,10 @@ class EnvironmentFiles:
         if file not in self._texts:
             self._texts[file] = None
             if not _refusal(file, self._directory, self._directory):
-                with contextlib.suppress(TreeError):  # Said where it is looked for.
+                try:
                     self._texts[file] = read_text(self._directory / file)
+                except TreeError as error:
+                    self._unreadable[file] = Problem(file, error.line, error.message)
         return self._texts[file]
 
     def _relative(self, listed: _Listed) -> str:
