@@ -67,8 +67,8 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
         ("- numpy\n- pandas\n", ":1: is not a conda file: it holds a list, not a list of `dependencies`"),
         (
             "variables: {DB_PASSWORD: hunter2, LR: '1'}\ndependencies: [python=3.10]\n",
-            ":1: `variables`: DB_PASSWORD looks like a secret, and what stands here is stored with the environment; keep "
-            "it in the workspace's key vault",
+            ":1: `variables`: DB_PASSWORD looks like a secret, and what stands here is stored with the environment; "
+            "keep it in the workspace's key vault",
         ),
         ("3\n", ":1: is not a conda file: it holds a single value, not a list of `dependencies`"),
         ("name: x\n", ": is not a conda file: it has no list of `dependencies`"),
