@@ -91,7 +91,6 @@ def _mapping_faults(root: Node) -> Iterator[tuple[int, str]]:
     else:
         for item in dependencies.value:
             yield from _dependency_faults(item)
-    yield from _secret_variables(root.value.get("variables"))
     channels = root.value.get("channels")
     if channels is not None and not isinstance(channels.value, (list, type(None))):
         found = shown(_plain(channels))
@@ -101,19 +100,6 @@ def _mapping_faults(root: Node) -> Iterator[tuple[int, str]]:
         for item in channels.value:
             if not isinstance(item.value, str):
                 yield item.line, f"`channels`: expected text, found {shown(_plain(item))}"
-
-
-def _secret_variables(variables: Node | None) -> Iterator[tuple[int, str]]:
-    """Yield the variables of a conda file whose names say that they hold a secret."""
-    if variables is None or not isinstance(variables.value, dict):
-        return
-    for name, item in variables.value.items():
-        if isinstance(item.value, str) and holds_secret(name, item.value):
-            yield (
-                item.line,
-                f"`variables`: {name} looks like a secret, and what stands here is stored with the environment; keep "
-                "it in the workspace's key vault",
-            )
 
 
 def _meant_for_pip(text: str) -> str:
@@ -268,6 +254,18 @@ class EnvironmentFiles:
                 )
                 yield Problem(problem.file, problem.line, message)
 
+    def secret_variables(self) -> Iterator[Problem]:
+        """Yield the variables of conda files whose names say that they hold a secret."""
+        for file in dict.fromkeys(item.conda_file for item in self._pipeline.environments.values() if item.conda_file):
+            variables = self._section(file, "variables")
+            for name, item in variables.value.items() if variables and isinstance(variables.value, dict) else ():
+                if isinstance(item.value, str) and holds_secret(name, item.value):
+                    message = (
+                        f"`variables`: {name} looks like a secret, and what stands here is stored with the "
+                        "environment; keep it in the workspace's key vault"
+                    )
+                    yield Problem(file, item.line, message)
+
     def _pythons(self, name: str) -> Iterator[tuple[str, Problem]]:
         """Yield what asks for a Python that is too old, and where."""
         environment = self._pipeline.environments[name]
@@ -312,13 +310,17 @@ class EnvironmentFiles:
             yield from self._nested(_Listed(listed.environment, (), file, line.number, base, line, again=True), seen)
 
     def _dependencies(self, file: str) -> list[Node]:
+        found = self._section(file, "dependencies")
+        return found.value if found is not None and isinstance(found.value, list) else []
+
+    def _section(self, file: str, key: str) -> Node | None:
+        """Return what a conda file has under a key, None where it is not there or cannot be read."""
         text = self._text(file)
         try:
             root = parse_tree(text).value if text is not None else None
         except TreeError:
-            return []
-        found = root.get("dependencies") if isinstance(root, dict) else None
-        return found.value if found is not None and isinstance(found.value, list) else []
+            return None
+        return root.get(key) if isinstance(root, dict) else None
 
     def _copied(self) -> Iterator[tuple[str, str, Copied]]:
         for name, environment in self._pipeline.environments.items():

@@ -39,6 +39,17 @@ def refusal(folder: Path, environment: str, **files: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
+def test_a_variable_of_a_conda_file_that_its_name_says_is_a_secret_is_remarked_on(tmp_path):
+    text = "dependencies: [python=3.10]\nvariables: {DB_PASSWORD: hunter2, LR: '1'}\n"
+    found = project(tmp_path, "{conda_file: c.yml}", files={"c.yml": text})
+
+    assert file_problems(found) == []
+    assert list(map(str, environment_notes(found))) == [
+        "c.yml:2: `variables`: DB_PASSWORD looks like a secret, and what stands here is stored with the environment; "
+        "keep it in the workspace's key vault"
+    ]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
 def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
     (tmp_path / "c.yml").write_bytes("name: été\ndependencies: [python=3.10]\n".encode(encoding))
@@ -65,11 +76,6 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
             "list the lines of a requirements file in pip_packages instead",
         ),
         ("- numpy\n- pandas\n", ":1: is not a conda file: it holds a list, not a list of `dependencies`"),
-        (
-            "variables: {DB_PASSWORD: hunter2, LR: '1'}\ndependencies: [python=3.10]\n",
-            ":1: `variables`: DB_PASSWORD looks like a secret, and what stands here is stored with the environment; "
-            "keep it in the workspace's key vault",
-        ),
         ("3\n", ":1: is not a conda file: it holds a single value, not a list of `dependencies`"),
         ("name: x\n", ": is not a conda file: it has no list of `dependencies`"),
         (
