@@ -24,12 +24,15 @@ _SECRET_NAME = re.compile(
     )\d*(_|$)""",
     re.IGNORECASE | re.VERBOSE,
 )
-# The folders of shells; passes over data, of filters and of tests; patterns.
+# The folders of shells; passes over data, of filters and of tests; patterns; key vaults; keys of tables; tokens.
 _HARMLESS_NAME = re.compile(
     r"""(OLD)?PWD
     | (.*_)?(FIRST|SECOND|THIRD|LAST|NEXT|ONE|TWO|SINGLE|MULTI|PER|NUM|MAX|MIN|FORWARD|BACKWARD
         |LOW|HIGH|BAND|ALL|BY|MUST|SHOULD|SKIP|ON)_PASS
-    | (.*_)?(DATE|EXCLUDE|FILE|FILENAME|GLOB|IGNORE|INCLUDE|MATCH|NAME|PATH|RE|REGEX|SEARCH|URL)_PAT""",
+    | (.*_)?(DATE|EXCLUDE|FILE|FILENAME|GLOB|IGNORE|INCLUDE|MATCH|NAME|PATH|RE|REGEX|SEARCH|URL)_PAT
+    | (.*_)?KEY_?VAULT(_(NAME|URL|URI|ID))?
+    | (.*_)?(FOREIGN|GROUP|JOIN|MERGE|PARTITION|SORT)_KEYS?
+    | (.*_)?(BOS|CLS|EOS|MASK|PAD|SEP|SPECIAL|STOP|UNK)_TOKEN""",
     re.IGNORECASE | re.VERBOSE,
 )
 # Keys of hyperparameters and the like, where `primary_key` and `pad_token` are harmless: what their names end with.
@@ -44,7 +47,7 @@ _SECRET_KEY = re.compile(
 # What a service makes up as a key or a token; neither a word nor a path nor a name with a date is like it.
 _MADE_UP = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/_=-]{20,}")
 # In a variable whatever stands there counts, `password` too.
-_LOGIN_IN_URL = r"\b[a-z][a-z0-9+.-]{0,30}://(?P<user>[^\s/?#:@]*):(?P<secret>[^\s/?#]+)@"
+_LOGIN_IN_URL = r"\b[a-z][a-z0-9+.-]{0,30}://(?P<user>[^\s/?#:]*):(?P<secret>[^\s/?#]+)@"
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 HIDDEN = "***"
 
@@ -105,6 +108,11 @@ class _Shape:
         return re.compile(self.pattern, self.flags)
 
 
+# What stands beside the signature of an Azure address.
+_BESIDE_A_SIGNATURE = re.compile(r"\b(sv|se|sr|skn|sp|st|spr|srt)(=|%3D)", re.IGNORECASE)
+# Names of columns, files and options, with separators between their words.
+_WORDS = re.compile(r"[a-z]+(?:[_.,:-][a-z0-9]+)*")
+_NO_PASSWORD = re.compile(r"none|null|true|false|yes|no|/.*", re.IGNORECASE)
 STORAGE_KEY = "a key of an Azure storage account"
 # Where a SHA-512 stands, which in base64 is as long as such a key.
 _KEY_OF_A_DIGEST = re.compile(r"hash|digest|checksum|sha|integrity|fingerprint", re.IGNORECASE)
@@ -166,18 +174,33 @@ def _shapes() -> tuple[_Shape, ...]:
         return _Shape(kind, tuple(hints.split()), pattern, fits, re.IGNORECASE)
 
     return (
-        after("a signature, sig=", "sig=", r"(?:^|[?&;,\s\"'])sig=(?P<secret>[A-Z0-9%+/_=~.-]{10,})"),
+        after(
+            "a signature, sig=",
+            "sig= sig%3d",
+            r"(?:^|[?&;,\s\"']|\\u0026|%3F|%26)sig(?:=|%3D)(?P<secret>[A-Z0-9%+/_=~.-]{10,})",
+            lambda found: _is_mixed(found) or bool(_BESIDE_A_SIGNATURE.search(_around(found, 300))),
+        ),
         after(
             "a connection string with its key",
-            "key= signature=",
-            r"(?:Account|Shared_?Access|Shared_?Secret|Primary|Secondary|Access)_?(?:Key|Signature)\s*=\s*"
-            r"(?P<secret>[A-Z0-9%+/_=~.?&:-]{16,})",
+            "key= signature= secret=",
+            r"(?:(?:Account|Shared_?Access|Shared_?Secret|Primary|Secondary|Access)_?(?:Key|Signature)|(?<=;)Secret)"
+            r"\s*=\s*[\"']?(?P<secret>[A-Z0-9%+/_=~.?&:-]{16,})",
+            lambda found: not _WORDS.fullmatch(found["secret"]),
         ),
         after(
             "a connection string with its password",
             "pass pwd",
-            r"(?:^|[;,?&\s])(?:password|passwd|pwd)\s*=\s*(?P<secret>[^;,&\s'\"]{3,})",
-            lambda found: bool(_OF_A_CONNECTION.search(_around(found, 300))),
+            r"(?:^|[;,?&\s])(?:password|passwd|pwd)\s*=\s*"
+            r"(?P<secret>\{[^}\n]{3,}\}|'[^'\n]{3,}'|\"[^\"\n]{3,}\"|[^;,&\s'\"]{3,})",
+            lambda found: (
+                not _NO_PASSWORD.fullmatch(found["secret"]) and bool(_OF_A_CONNECTION.search(_around(found, 300)))
+            ),
+        ),
+        # As SQLAlchemy passes it on: `odbc_connect=Driver%3D...%3BPWD%3D...`.
+        after(
+            "a connection string with its password",
+            "pass pwd",
+            r"%3B(?:\+|%20)*(?:password|pwd)%3D(?P<secret>(?:(?!%3B)[^\s;&'\"]){3,})",
         ),
         after(
             "a token in a URL",
@@ -198,8 +221,8 @@ def _shapes() -> tuple[_Shape, ...]:
         after(
             "a token in a URL",
             "https:// http://",
-            r"https?://(?P<secret>[A-Z0-9_.~-]{16,})@",
-            lambda found: _has_digit(found["secret"]),
+            r"https?://(?P<secret>[A-Z0-9_.~-]{16,}):?@",
+            _has_mixed_run,
         ),
         after("a token in a URL", "/t/", r"://[\w.-]*conda[\w.-]*/t/(?P<secret>[A-Z0-9-]{16,})/"),
         after("a token", "bearer", r"\bBearer\s+(?P<secret>[A-Z0-9._~+/=-]{20,})", _is_mixed),
@@ -209,6 +232,15 @@ def _shapes() -> tuple[_Shape, ...]:
         token("an AWS key", "akia asia", r"A[KS]IA[A-Z0-9]{16}", lambda found: not found[0].endswith("EXAMPLE")),
         token(STORAGE_KEY, "==", r"(?<![+/])[A-Za-z0-9+/]{86}==(?!=)", _is_made_of_bytes),
         token("a client secret of Azure", "q~", r"[\w~.-]{3}\dQ~[\w~.-]{31,34}"),
+        # Keys with a mark in their middle: of Cognitive Services and OpenAI, Functions, Redis, Service Bus, Event Hubs,
+        # IoT Hub, Container Registry and Search.
+        token(
+            "a key of an Azure service",
+            "jqqj9 azfu azca +asb +aeh aiot +acr azse",
+            r"[A-Za-z0-9]{52}JQQJ9[9DH][A-Za-z0-9]{26}|[\w-]{44}AzFu[\w-]{5}[AQgw]=="
+            r"|[A-Za-z0-9+/]{33}(?:AzCa|\+ASb|\+AEh|AIoT)[A-P][A-Za-z0-9+/]{5}="
+            r"|[A-Za-z0-9+/]{42}(?:\+ACR|AzSe)[A-D][A-Za-z0-9+/]{5}",
+        ),
         token("an Azure DevOps token", "azdo", r"[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}"),
         _Shape(
             "a private key",
@@ -217,7 +249,12 @@ def _shapes() -> tuple[_Shape, ...]:
             r"|PuTTY-User-Key-File-.*|AGE-SECRET-KEY-1[A-Z0-9]{20,})",
             flags=re.DOTALL,
         ),
-        token("a Slack token", "xox xapp-", r"(?:xox[a-z]|xapp)-[\w-]{10,}", lambda found: _has_digit(found[0])),
+        token(
+            "a Slack token",
+            "xox xapp-",
+            r"(?:xox[a-z]|xapp)-(?![a-z]+(?!\w))[\w-]{10,}",
+            lambda found: _has_digit(found[0]),
+        ),
         after(
             "the address of a webhook",
             "hooks.slack.com/ .webhook.office.com/ /api/webhooks/",
@@ -230,7 +267,9 @@ def _shapes() -> tuple[_Shape, ...]:
         token("a Replicate token", "r8_", r"r8_[A-Za-z0-9]{30,}"),
         token("a Google key", "aiza gocspx- ya29.", r"AIza[\w-]{30,}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,}"),
         token("a Stripe key", "k_live_ k_test_", r"[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"),
-        token("a SendGrid key", "sg.", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+        token(
+            "a SendGrid key", "sg.", r"SG\.[\w-]{16,}\.[\w-]{16,}", lambda found: found[0][3:].lower() != found[0][3:]
+        ),
         token("an npm token", "npm_", r"npm_[A-Za-z0-9]{36,}"),
         token("a PyPI token", "pypi-", r"pypi-A[\w-]{50,}"),
         token("a Databricks token", "dapi", r"dapi[0-9a-f]{32}(?:-\d)?"),
@@ -255,6 +294,14 @@ def _is_mixed(found: re.Match[str]) -> bool:
     return _has_digit(secret) and secret != secret.lower() and secret != secret.upper()
 
 
+def _has_mixed_run(found: re.Match[str]) -> bool:
+    """Tell a token from the name of a user or an organization, which has its digits at the end of a word."""
+    runs = re.split(r"[._~-]", found["secret"])
+    return any(
+        _has_digit(run) and (len(run) >= 20 or (len(run) >= 16 and re.search(r"\d[A-Za-z]", run))) for run in runs
+    )
+
+
 def _is_login(found: re.Match[str]) -> bool:
     """Say whether a text in base64 is a name and a password with a colon between them."""
     try:
@@ -265,8 +312,16 @@ def _is_login(found: re.Match[str]) -> bool:
 
 def _has_made_up_part(found: re.Match[str]) -> bool:
     """Tell what a service made up from words with dashes between them."""
-    parts = re.split(r"[-_]", found["secret"])
-    return any(len(part) >= 16 and _has_digit(part) and part not in (part.lower(), part.upper()) for part in parts)
+    return any(_is_made_up(part) for part in re.split(r"[-_]", found["secret"]))
+
+
+def _is_made_up(text: str) -> bool:
+    if len(text) < 16 or not _has_digit(text):
+        return False
+    if text in (text.lower(), text.upper()):
+        return bool(re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{64}", text))
+    # `RandomForestClassifier2024v1` is words for the most part.
+    return 2 * len(re.sub(r"[A-Z][a-z]{3,}", "", text)) >= len(text)
 
 
 def _is_made_of_bytes(found: re.Match[str]) -> bool:
@@ -331,6 +386,7 @@ _SECRET_FILES = (
     ".dockerconfigjson",
     ".env",
     ".env.*",
+    ".credentials",
     ".envrc",
     ".git-credentials",
     ".htpasswd",
@@ -338,12 +394,18 @@ _SECRET_FILES = (
     ".mylogin.cnf",
     ".netrc",
     ".npmrc",
+    ".passwd-s3fs",
     ".pgpass",
     ".pypirc",
     ".rclone.conf",
     ".renviron",
     ".s3cfg",
+    ".secrets",
+    ".secrets.json",
+    ".secrets.toml",
+    ".secrets.y*ml",
     ".terraformrc",
+    ".token",
     ".vault-token",
     ".vault_pass*",
     "*.agekey",
@@ -370,8 +432,12 @@ _SECRET_FILES = (
     "clearml.conf",
     "client_secret*.json",
     "credentials",
+    "credentials.ini",
     "credentials.json",
     "credentials.tfrc.json",
+    "credentials.toml",
+    "credentials.y*ml",
+    "cwallet.sso",
     "id_dsa",
     "id_ecdsa",
     "id_ecdsa_sk",
@@ -386,7 +452,7 @@ _SECRET_FILES = (
     "kubeconfig.yml",
     "local.settings.json",
     "msal_http_cache*",
-    "msal_token_cache*",
+    "*msal_token_cache*",
     "pgpass.conf",
     "rclone.conf",
     "rootkey.csv",
@@ -402,19 +468,58 @@ _SECRET_FILES = (
 )
 _HARMLESS_FILES = re.compile(
     r"\.env(rc)?[._-](example|sample|template|dist|defaults?)|.*[._-](example|sample|template)(\.[a-z]+){0,2}"
-    r"|(example|sample|template)[._-].*|msal_token_cache.*\.py"
+    r"|(example|sample|template)[._-].*|.*msal_token_cache.*\.py"
 )
 # What may hold a private key or a login under any name: files without a suffix, and these.
-_LOOKED_INTO = frozenset(("", ".json", ".txt", ".conf", ".cfg", ".ini", ".b64", ".asc", ".gpg"))
+_LOOKED_INTO = frozenset(
+    (
+        "",
+        ".json",
+        ".txt",
+        ".conf",
+        ".cfg",
+        ".ini",
+        ".b64",
+        ".asc",
+        ".gpg",
+        ".p8",
+        ".bak",
+        ".old",
+        ".yaml",
+        ".yml",
+        ".toml",
+    )
+)
 _MOST_BYTES = 64_000
 # Of pip and conda, whose addresses may hold a password.
 _ADDRESS_FILES = frozenset(("pip.conf", "pip.ini", ".condarc", "condarc", ".yarnrc", ".yarnrc.yml"))
 # A line of an .env file that sets something.
 _SETTING = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"']+)", re.MULTILINE)
 _LOGIN_IN_JSON = re.compile(
-    r'"(?:private_?key|client_?secret|refresh_?token|aws_?secret_?access_?key|secret_?access_?key|account_?key)"\s*:\s*'
-    r'"(?P<secret>[^"]{16,})"',
+    r'"(?:private_?key|client_?secret|(?:access|refresh)_?token|(?:aws_?)?secret_?access_?key|account_?key)"\s*:\s*'
+    r'"(?P<secret>[^"\s]{16,}|-----BEGIN [^"]+)"',
     re.IGNORECASE,
+)
+# A password in an address is often that of an example or of a test's database, a key of Azure or GitHub is not.
+_IN_FILES = frozenset(
+    (
+        "a signature, sig=",
+        "a connection string with its key",
+        "a client secret of Azure",
+        "a key of an Azure service",
+        "an Azure DevOps token",
+        "a GitHub token",
+        "a GitLab token",
+        "a Databricks token",
+        "a Hugging Face token",
+        "a PyPI token",
+    )
+)
+# As the settings of blobfuse have it.
+_ACCOUNT_KEY = re.compile(r"account[-_]?key[\"']?\s*[:=]?\s*[\"']?[A-Za-z0-9+/]{86}==", re.IGNORECASE)
+_KUBECONFIG = re.compile(
+    r"(?=.*^kind:[ \t]*[\"']?Config\b).*^[ \t{-]*(user:[ \t]*\{?[ \t]*)?(client-key-data|token|password):",
+    re.DOTALL | re.MULTILINE,
 )
 # What Google's tools write: the key of a service account, the login of a user.
 _LOGIN_FILE = re.compile(r'"type"\s*:\s*"(service_account|authorized_user|external_account)"')
@@ -433,8 +538,8 @@ def looks_secret(path: str, project: str) -> bool:
     name = relative.rpartition("/")[2]
     if _HARMLESS_FILES.fullmatch(name):
         return False
-    if name.endswith(".pem"):
-        return not _holds_certificates_alone(path)
+    if name.endswith((".pem", ".key")):
+        return not _is_public(path)
     return bool(_secret_places().fullmatch(f"/{relative}")) or _holds_login(path, name)
 
 
@@ -459,14 +564,23 @@ def _holds_login(path: str, name: str) -> bool:
         return any(is_secret(*pair) for pair in _SETTING.findall(text) if not _PLACEHOLDER.fullmatch(pair[1]))
     if name in _ADDRESS_FILES:
         return secret_in(text) is not None
-    if suffix == ".json":
-        return bool(_LOGIN_FILE.search(text)) or any(
-            not _PLACEHOLDER.fullmatch(found["secret"]) for found in _LOGIN_IN_JSON.finditer(text)
-        )
-    return bool(_PRIVATE_KEY.match(text))
+    return _holds_key(text) or (suffix == ".json" and _holds_login_in_json(text))
 
 
-def _holds_certificates_alone(path: str) -> bool:
+def _holds_key(text: str) -> bool:
+    return bool(_PRIVATE_KEY.match(text) or _KUBECONFIG.match(text) or _ACCOUNT_KEY.search(text)) or any(
+        kind in _IN_FILES for kind, _, _ in _found(text)
+    )
+
+
+def _holds_login_in_json(text: str) -> bool:
+    return bool(_LOGIN_FILE.search(text)) or any(
+        not _PLACEHOLDER.fullmatch(found["secret"]) for found in _LOGIN_IN_JSON.finditer(text)
+    )
+
+
+def _is_public(path: str) -> bool:
+    """Say whether a file holds certificates, public keys and the like, and no private key."""
     with open(path, "rb") as file:
         content = file.read(1_000_000)
-    return b"-----BEGIN CERTIFICATE-----" in content and b"PRIVATE KEY" not in content
+    return b"-----BEGIN " in content and b"PRIVATE KEY" not in content

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from azml_tasks.errors import Problem, UsageError
-from azml_tasks.secrets import STORAGE_KEY, is_secret, is_secret_name, redact, secret_in
+from azml_tasks.secrets import STORAGE_KEY, is_secret, is_secret_name, looks_secret, redact, secret_in
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,15 @@ def test_names_of_secrets(variable):
         *("PASSWORDLESS", "PASSWORDLESS_LOGIN", "KEYBOARD", "XKEYBOARD", "MONKEY", "MONKEY_PATCH", "TURKEYS", "HOTKEY"),
         *("KEYCLOAK_URL", "TOKENIZERS_PARALLELISM", "TOKENIZER", "MAX_TOKENS", "SASL_MECHANISM", "SECRETARY"),
         *("ROOTPATH", "SSH_AUTH_SOCK", "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "CONNECTION_TIMEOUT", "DATABASE_URL"),
+        *(
+            "KEY_VAULT_NAME",
+            "AZURE_KEY_VAULT_URL",
+            "KEYVAULT_URI",
+            "SORT_KEY",
+            "PARTITION_KEYS",
+            "PAD_TOKEN",
+            "EOS_TOKEN",
+        ),
         *("XDG_SESSION_ID", "USERNAME", "LOGNAME", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "AZML_LOCAL_PROCESS"),
     ],
 )
@@ -219,3 +228,96 @@ def test_an_error_of_ours_shows_no_secret():
     assert str(Problem("a.yml", 3, f"x ghp_{'aB1c' * 9} y")) == "a.yml:3: x *** y"
     long = "x" * 990 + f" ghp_{'aB1c' * 9}"
     assert "ghp_" not in str(Problem("a.yml", 3, long))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "https://a.blob.core.windows.net/c?sv=2022\\u0026sig=aB3dE6gH9jK%3D",
+            "https://a.blob.core.windows.net/c?sv=2022\\u0026sig=***",
+        ),
+        ("c%3Fsv%3D2022%26sig%3DaB3dE6gH9jK%253D", "c%3Fsv%3D2022%26sig%3D***"),
+        (
+            "Endpoint=https://x.azconfig.io;Id=a-l0-s0:b;Secret=aB3dE6gH9jKmN2pQ5=",
+            "Endpoint=https://x.azconfig.io;Id=a-l0-s0:b;Secret=***",
+        ),
+        ("Data Source=x;User Id=u;Password='Hun ter2'", "Data Source=x;User Id=u;Password=***"),
+        ("Server=x;Uid=u;Pwd={Hun;ter2};Encrypt=yes", "Server=x;Uid=u;Pwd=***;Encrypt=yes"),
+        (
+            "?odbc_connect=Server%3Dx%3BUid%3Du%3BPWD%3Dhunter2%3BEncrypt%3Dyes",
+            "?odbc_connect=Server%3Dx%3BUid%3Du%3BPWD%3D***%3BEncrypt%3Dyes",
+        ),
+        ("postgresql://u@host:hunter2@x/db", "postgresql://u@host:***@x/db"),
+        (f"{'aB3d' * 13}JQQJ99{'aB' * 13}", "***"),
+        (f"{'aB3d' * 8}x+ASbCaB3dE=", "***"),
+        (f"{'aB3d' * 10}xy+ACRDaB3dE", "***"),
+        (f"sk-{'0a1b2c3d' * 4}", "***"),
+        ("https://aB3dE6gH9jKmN2pQ5s:@h/simple", "https://***:@h/simple"),
+    ],
+)
+def test_forms_in_which_services_and_libraries_pass_secrets_on_are_known_whole(text, shown):
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "https://h/?sig=significance",
+            "p-value sig=0.0000123456",
+            "alpha=0.05;sig=two-sided-test",
+            "x sig=significant_only",
+        ),
+        *(
+            "host=x pwd=/home/me",
+            "server=x;password=None",
+            "user=1&pwd=true&host=2",
+            "primary_key=customer_id_and_order_id",
+        ),
+        *(
+            "sk-RandomForestClassifier2024v1",
+            "sk-StandardScaler3PCA12LogReg",
+            "xoxo-hugs-and-kisses-2024",
+            "xapp-experiment-1234567",
+        ),
+        *("https://contoso-data-team2024@dev.azure.com/o", "https://firstname.lastname1985@dev.azure.com/o/_git/r"),
+        "SG.model_version_number1.component_name_long",
+    ],
+)
+def test_words_in_the_place_of_a_secret_are_no_secrets(text):
+    assert secret_in(text) is None
+
+
+_CONNECTION = f"AccountName=a;AccountKey={'aB3d' * 21}QQ=="
+_KUBE = "apiVersion: v1\nkind: Config\nusers:\n- name: u\n  user:\n    token: abc\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "secret"),
+    [
+        ("connection.txt", _CONNECTION, True),
+        ("storage.json", f'{{"connectionString": "{_CONNECTION}"}}', True),
+        ("blobfuse2.yaml", f"azstorage:\n  account-key: {'aB3d' * 21}QQ==\n", True),
+        ("cluster.yaml", _KUBE, True),
+        ("sas.txt", SAS, True),
+        ("hub", f"ghp_{'aB3d' * 9}", True),
+        ("snowflake.p8", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n", True),
+        ("id_rsa.bak", "-----BEGIN RSA PRIVATE KEY-----\n", True),
+        ("tokens.json", f'{{"access_token": "{"aB3d" * 9}"}}', True),
+        *((name, "", True) for name in (".secrets.toml", ".credentials", "credentials.yml", ".msal_token_cache.json")),
+        ("config.json", '{"model_type": "bert", "pad_token": "[PAD]", "pad_token_id": 0}', False),
+        ("openapi.json", '{"client_secret": "Client secret of the application"}', False),
+        ("deployment.yaml", "kind: Deployment\ntoken: x\n", False),
+        ("pipeline.yaml", "db: postgres://user:secret1@localhost/test\n", False),
+        ("train.env", "SORT_KEY=date\nPAD_TOKEN=x\n", False),
+        (".secrets.baseline", "{}", False),
+        ("public.pem", "-----BEGIN PUBLIC KEY-----\n", False),
+        ("request.pem", "-----BEGIN CERTIFICATE REQUEST-----\n", False),
+        ("release.key", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n", False),
+        ("tls.key", "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n", True),
+    ],
+)
+def test_a_file_is_a_secret_by_what_it_holds_and_not_by_a_word_in_it(tmp_path, name, content, secret):
+    (tmp_path / name).write_text(content)
+    assert looks_secret(str(tmp_path / name), str(tmp_path)) is secret

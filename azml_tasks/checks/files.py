@@ -110,5 +110,6 @@ def _environment_files(project: Project) -> Iterator[Problem]:
 
 
 def environment_notes(project: Project) -> list[Problem]:
-    """Return remarks on the environments that stop nothing: Pythons that a local run cannot use."""
-    return list(files_of(project).old_pythons()) if project.pipeline.backend == "local" else []
+    """Return remarks on the environments that stop nothing: secrets by name, Pythons that a local run cannot use."""
+    files = files_of(project)
+    return [*files.secret_variables(), *(files.old_pythons() if project.pipeline.backend == "local" else ())]

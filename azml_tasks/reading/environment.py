@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
@@ -20,7 +19,7 @@ from azml_tasks.reading.requirements import Line, allows, lines_of
 from azml_tasks.reading.sentences import shown
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
 from azml_tasks.reading.values import LOGIN_OF_AN_INDEX, Values
-from azml_tasks.secrets import looks_secret, secret_in
+from azml_tasks.secrets import holds_secret, looks_secret, secret_in
 
 if TYPE_CHECKING:
     from azml_tasks.reading.project import Project
@@ -178,6 +177,7 @@ class EnvironmentFiles:
         self._unset = {missing.path for missing in values.missing}
         self._main = main
         self._texts: dict[str, str | None] = {}
+        self._unreadable: dict[str, Problem] = {}
 
     def refused(self) -> Iterator[Problem]:
         """Yield the names that lead out of the project or to what is never shown, and secrets in the files."""
@@ -212,6 +212,8 @@ class EnvironmentFiles:
             text = self._text(file) if file else None
             if file and text is not None:
                 yield from (Problem(file, line, message) for line, message in _conda_faults(text))
+            elif file in self._unreadable and (self._directory / file).is_file():  # else said to be missing
+                yield self._unreadable[file]
         for listed in self._lines():
             if listed.line.fault:
                 # Nothing is shown of a file that may be no list of requirements at all.
@@ -251,6 +253,18 @@ class EnvironmentFiles:
                     f"cannot make it on this machine with {asked}"
                 )
                 yield Problem(problem.file, problem.line, message)
+
+    def secret_variables(self) -> Iterator[Problem]:
+        """Yield the variables of conda files whose names say that they hold a secret."""
+        for file in dict.fromkeys(item.conda_file for item in self._pipeline.environments.values() if item.conda_file):
+            variables = self._section(file, "variables")
+            for name, item in variables.value.items() if variables and isinstance(variables.value, dict) else ():
+                if isinstance(item.value, str) and holds_secret(name, item.value):
+                    message = (
+                        f"`variables`: {name} looks like a secret, and what stands here is stored with the "
+                        "environment; keep it in the workspace's key vault"
+                    )
+                    yield Problem(file, item.line, message)
 
     def _pythons(self, name: str) -> Iterator[tuple[str, Problem]]:
         """Yield what asks for a Python that is too old, and where."""
@@ -296,13 +310,17 @@ class EnvironmentFiles:
             yield from self._nested(_Listed(listed.environment, (), file, line.number, base, line, again=True), seen)
 
     def _dependencies(self, file: str) -> list[Node]:
+        found = self._section(file, "dependencies")
+        return found.value if found is not None and isinstance(found.value, list) else []
+
+    def _section(self, file: str, key: str) -> Node | None:
+        """Return what a conda file has under a key, None where it is not there or cannot be read."""
         text = self._text(file)
         try:
             root = parse_tree(text).value if text is not None else None
         except TreeError:
-            return []
-        found = root.get("dependencies") if isinstance(root, dict) else None
-        return found.value if found is not None and isinstance(found.value, list) else []
+            return None
+        return root.get(key) if isinstance(root, dict) else None
 
     def _copied(self) -> Iterator[tuple[str, str, Copied]]:
         for name, environment in self._pipeline.environments.items():
@@ -326,8 +344,10 @@ class EnvironmentFiles:
         if file not in self._texts:
             self._texts[file] = None
             if not _refusal(file, self._directory, self._directory):
-                with contextlib.suppress(TreeError):  # Said where it is looked for.
+                try:
                     self._texts[file] = read_text(self._directory / file)
+                except TreeError as error:
+                    self._unreadable[file] = Problem(file, error.line, error.message)
         return self._texts[file]
 
     def _relative(self, listed: _Listed) -> str:

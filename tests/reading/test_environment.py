@@ -39,6 +39,25 @@ def refusal(folder: Path, environment: str, **files: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
+def test_a_variable_of_a_conda_file_that_its_name_says_is_a_secret_is_remarked_on(tmp_path):
+    text = "dependencies: [python=3.10]\nvariables: {DB_PASSWORD: hunter2, LR: '1'}\n"
+    found = project(tmp_path, "{conda_file: c.yml}", files={"c.yml": text})
+
+    assert file_problems(found) == []
+    assert list(map(str, environment_notes(found))) == [
+        "c.yml:2: `variables`: DB_PASSWORD looks like a secret, and what stands here is stored with the environment; "
+        "keep it in the workspace's key vault"
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
+    (tmp_path / "c.yml").write_bytes("name: été\ndependencies: [python=3.10]\n".encode(encoding))
+    found = project(tmp_path, "{conda_file: c.yml}")
+
+    assert list(map(str, file_problems(found))) == ["c.yml:1: is not UTF-8; save the file in that encoding"]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
