@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -243,7 +243,7 @@ def _fill(
     python = str(_python_in(folder))
     pip = [python, "-m", "pip"]
     options = []
-    if wanted.python == running_version() and find_spec("pip"):
+    if wanted.python == running_version() and PathFinder.find_spec("pip"):
         # The pip that is here serves, and putting another into the new environment takes longest of all.
         pip, options = [sys.executable, "-m", "pip", "--python", python], ["--without-pip"]
     failure = f"the virtual environment '{name}' could not be made"

@@ -48,6 +48,7 @@ ANY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["C
 slow = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.mark.thorough
 @needs_shell
 @slow
 @given(st.lists(ANY_TEXT, max_size=4))
@@ -65,6 +66,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.thorough
 @needs_shell
 @slow
 @given(st.dictionaries(ANY_TEXT, JSON, max_size=3))
@@ -77,6 +79,7 @@ def test_any_configuration_is_the_same_object_to_the_script(value):
     assert (option, json.loads(text)) == ("--config", value)
 
 
+@pytest.mark.thorough
 @needs_shell
 @slow
 @given(ANY_TEXT.filter(lambda text: "${{" not in text and "$[[" not in text))

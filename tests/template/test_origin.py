@@ -16,6 +16,8 @@ from packaging.requirements import Requirement
 
 from tests.template.conftest import checkout, commit, git
 
+pytestmark = pytest.mark.thorough
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:

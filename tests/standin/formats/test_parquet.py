@@ -117,6 +117,7 @@ def test_columns_of_one_name_and_tables_of_none(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_cut_or_changed_anywhere_gets_a_sentence(tmp_path: Path) -> None:
     path = written(tmp_path, pa.table({"a": pa.array(["x"], pa.dictionary(pa.int8(), pa.string())), "b": [[1]]}))
     whole = Path(path).read_bytes()
