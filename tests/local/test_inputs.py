@@ -98,7 +98,8 @@ BY_KERNEL = {
     "in an isolated Python child": "child('open(sys.argv[1], \"w\")', '-I')",
 }
 TRY = """
-import concurrent.futures, ctypes, errno, mmap, multiprocessing, shutil, socket, subprocess, tempfile, zipfile
+import concurrent.futures, ctypes, errno, mmap, multiprocessing, shutil, socket, subprocess, tempfile, warnings, zipfile
+warnings.simplefilter("ignore", DeprecationWarning)  # A thread that has ended may still be counted at a fork.
 home, number = os.getcwd(), 0
 seen = []
 

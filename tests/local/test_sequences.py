@@ -39,7 +39,12 @@ from azml_tasks.reading import load_project
 from azml_tasks.wiring import plan
 from tests.local.conftest import linux
 
-pytestmark = [linux, pytest.mark.thorough]
+pytestmark = [
+    linux,
+    pytest.mark.thorough,
+    # The child of the fork is killed, whatever threads of the tests it lacks.
+    pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
+]
 
 NAMES = ("one", "two", "three", "four")
 VARIABLE = "SEQUENCE_ALPHA"
