@@ -62,8 +62,9 @@ static int fails(void) {
 }
 
 static int is_below(const char *path) {
-    /* Python itself reads tasks.py, and Invoke shows what that raises. */
-    return counting && path && !strncmp(path, folder, strlen(folder)) && !strstr(path, "tasks.");
+    /* Invoke itself reads tasks.py and invoke.yaml, and shows what that raises. */
+    int is_invokes = path && (strstr(path, "/tasks.") || strstr(path, "/invoke."));
+    return counting && path && !is_invokes && !strncmp(path, folder, strlen(folder));
 }
 
 static int is_open_below(int file) {
