@@ -1,6 +1,6 @@
-"""The tasks of this repository: the demo, and exactly what CI runs.
+"""Tasks for developing azml-tasks; CI runs `check` and `test`.
 
-A generated project's tasks.py is another one: template/tasks.py.
+The tasks.py of generated projects is template/tasks.py.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from invoke import Context, Exit, task
 
 HERE = Path(__file__).parent
 DEMO = HERE / "build" / "demo" / "iris"
-# Where Microsoft publishes the SDK; elsewhere the tests of the Azure side are skipped.
+# Versions for which Microsoft publishes the SDK; on others, the tests of the Azure backend are skipped.
 WITH_SDK = ("3.10", "3.11")
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
+# The many processes of the tests start in a fraction of the time if not each of them compiles the package.
+WITH_BYTE_CODE = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _python(*command: str | Path, cwd: Path = HERE) -> None:
-    """Run a Python command line with this interpreter, and end with its status when it fails."""
+    """Run a Python command with this interpreter; exits with its status if it fails."""
     _run(sys.executable, *command, cwd=cwd)
 
 
 def _run(*command: str | Path, cwd: Path = HERE) -> None:
-    status = subprocess.run([str(word) for word in command], cwd=cwd, check=False).returncode
+    status = subprocess.run([str(word) for word in command], cwd=cwd, check=False, env=WITH_BYTE_CODE).returncode
     if status:
         raise Exit(code=status)
 
 
 @task
 def demo(context: Context) -> None:
-    """Scaffold a project, fill in a small model of Fisher's irises, and run its pipeline on this machine."""
+    """Create a project with a small model of the iris data set, and run it."""
     shutil.rmtree(DEMO, ignore_errors=True)
     answers = ["-d", "project_name=iris", "-d", "datasets=iris", "-d", "ci=none"]
     print("copier copy", shlex.quote(str(HERE)), DEMO.relative_to(HERE), flush=True)
     _python("-m", "copier", "copy", "--quiet", "--defaults", "--vcs-ref=HEAD", *answers, HERE, DEMO)
     example = HERE / "docs" / "examples" / "iris"
-    print(
-        "cp -r docs/examples/iris/. build/demo/iris   # the user's own part: pipeline.yaml, steps/, data/", flush=True
-    )
+    print("cp -r docs/examples/iris/. build/demo/iris   # pipeline.yaml, steps/ and data/ of the example", flush=True)
     shutil.rmtree(DEMO / "data")
     shutil.copytree(example, DEMO, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".azml", "__pycache__"))
     print("cd build/demo/iris && invoke run", flush=True)
@@ -53,7 +53,7 @@ def demo(context: Context) -> None:
 
 @task
 def check(context: Context) -> None:
-    """Lint and type-check."""
+    """Check the code: lint, format and types."""
     _python("-m", "ruff", "check", ".")
     _python("-m", "ruff", "format", "--check", ".")
     _python("-m", "mypy")
@@ -61,49 +61,66 @@ def check(context: Context) -> None:
 
 @task(
     help={
-        "python": "Only this version, such as 3.12; by default every supported one that is found.",
-        "slow": "Also what takes minutes: kills at random moments, fuzzing, full disks.",
+        "python": "Use only this version, such as 3.12; default: every supported version that is installed.",
+        "slow": "Add the slow tests: kills at random moments, fuzzing, full disks.",
     }
 )
 def test(context: Context, python: str = "", slow: bool = False) -> None:
-    """Run the tests on every supported Python found on this machine.
+    """Run the tests on every supported Python that is installed.
 
-    The Python in use is taken as it is, each other one in a virtual environment of its own. Tests that go over many
-    cases of the same code run on one of them, unless --slow is given.
+    The current Python is used directly, the others in virtual environments.
+    Tests that cover many cases of the same code run on one version only,
+    those that start local runs or need the SDK also on the oldest and the
+    newest. Of the versions but that one and the newest, one test of every
+    three is run. With --slow or --python, all of them are.
     """
     found = {version: path for version in SUPPORTED if (path := _interpreter(version))}
     if python:
         found = {version: path for version, path in found.items() if version == python}
         if not found:
-            raise Exit(f"Python {python} is not on this machine, or not supported ({', '.join(SUPPORTED)} are)")
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        interpreters = list(pool.map(_environment, found, found.values()))
-    # The SDK's newest Python has all that there is to test; elsewhere many cases of the same code find nothing more.
+            raise Exit(f"Python {python} is not installed, or not supported (supported: {', '.join(SUPPORTED)})")
+    # The newest Python with the SDK can run all tests; on other versions, more cases of the same code find nothing new.
     thorough = WITH_SDK[-1] if WITH_SDK[-1] in found else list(found)[-1]
-    for version, interpreter in zip(found, interpreters, strict=True):
-        print(f"\n# Python {version}", flush=True)
-        # Many tests wait for a process or for the SDK, so there are more workers than processors.
-        workers = str(2 * (os.cpu_count() or 1))
-        options = ["--slow"] if slow else [] if version == thorough else ["-m", "not thorough"]
-        _run(interpreter, "-m", "pytest", "-q", "-n", workers, *options)
+    # More workers than processors, because many tests wait for a process or for the SDK.
+    workers = str(2 * (os.cpu_count() or 1))
+    with ThreadPoolExecutor() as pool:
+        interpreters = {version: pool.submit(_prepared, version, path) for version, path in found.items()}
+        # The current Python first, while the environments of the others are created.
+        for version in sorted(found, key=lambda version: found[version] != sys.executable):
+            interpreter = interpreters[version].result()
+            print(f"\n# Python {version}", flush=True)
+            # Between the oldest and the newest Python, the local runs and the SDK show nothing that those do not.
+            usual = "common" if version in (SUPPORTED[0], SUPPORTED[-1]) or python else "quick"
+            level = "slow" if slow else "thorough" if version == thorough else usual
+            every = "1" if slow or python or version in (thorough, SUPPORTED[-1]) else "3"
+            options = ["-n", workers, "--dist", "worksteal", "--level", level, "--every", every]
+            _run(interpreter, "-m", "pytest", "-q", *options)
 
 
 @task
 def audit(context: Context) -> None:
-    """Look for known holes in what is installed; needs the network."""
+    """Check the installed packages for known vulnerabilities; needs the network."""
     _python("-m", "pip_audit", "--skip-editable", "--progress-spinner=off")
 
 
 @task
 def bench(context: Context) -> None:
-    """Measure start-up, scaffolding and local runs, as ratios against what a user would otherwise do."""
+    """Measure start-up, scaffolding and local runs, relative to alternatives."""
     _python("-m", "tests.bench")
 
 
-def _environment(version: str, interpreter: str) -> Path:
-    """Make the virtual environment of the tests, or bring it up to date, and return its interpreter.
+def _prepared(version: str, interpreter: str) -> Path:
+    """Return the interpreter of the tests, with the tests compiled once instead of by each of pytest's workers."""
+    inside = _environment(version, interpreter)
+    command = [inside, "-m", "pytest", "--collect-only", "--quiet"]
+    subprocess.run(command, cwd=HERE, check=False, stdout=subprocess.DEVNULL, env=WITH_BYTE_CODE)
+    return inside
 
-    The interpreter in use has all of it already, unless it is the Python that is held to the oldest releases.
+
+def _environment(version: str, interpreter: str) -> Path:
+    """Create or update the virtual environment of the tests, and return its interpreter.
+
+    The current interpreter is used directly, unless its version is the one that is tested with the oldest releases.
     """
     is_oldest = version == SUPPORTED[0]
     if interpreter == sys.executable and not is_oldest:
@@ -119,13 +136,7 @@ def _environment(version: str, interpreter: str) -> Path:
 
 
 def _interpreter(version: str) -> str | None:
-    """Find a Python of this minor version: the one in use, one on PATH, or one of pyenv's."""
-    candidates = [sys.executable, shutil.which(f"python{version}")]
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    candidates += map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True))
-    ask = "import sys; print('%d.%d' % sys.version_info[:2])"
-    for candidate in filter(None, candidates):
-        answer = subprocess.run([candidate, "-c", ask], capture_output=True, text=True, check=False)
-        if answer.stdout.strip() == version:
-            return candidate
-    return None
+    """Return a Python of this minor version: this one, or one that is found as `register-env` finds it."""
+    from azml_tasks.local.environments import find_python, running_version
+
+    return sys.executable if version == running_version() else find_python(version)

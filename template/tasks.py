@@ -1,10 +1,10 @@
-"""The commands of this project: `invoke --list` names them, `invoke --help NAME` explains one."""
+"""The commands of this project: `invoke --list` lists them, `invoke --help NAME` describes one."""
 
 from azml_tasks.tasks import namespace
 
 __all__ = ["namespace"]
 
-# A task of your own stands beside them. Take the # away and try `invoke count-rows`:
+# Add your own tasks here. To try this example, remove the # and run `invoke count-rows`:
 #
 # from pathlib import Path
 #
@@ -13,7 +13,7 @@ __all__ = ["namespace"]
 #
 # @task
 # def count_rows(c):
-#     """Say how many rows each local dataset has."""
+#     """Count the rows of each local dataset."""
 #     for file in sorted(Path("data").glob("*.csv")):
 #         print(file.name, len(file.read_text(encoding="utf-8").splitlines()) - 1)
 #

@@ -1,40 +1,126 @@
-"""What all tests share: the option --slow, and the stand-in of Azure ML, one for the whole process.
+"""What all tests share: which of them are run, and the stand-in of Azure ML, one for the whole process.
 
 One, because the SDK's native reader of datasets keeps the address that it was first given.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.service.fixture import SDK_WARNINGS, azure, azure_service
+from tests.service_v2.fixture import azure_v2, azure_v2_service
 
-__all__ = ["azure", "azure_service"]
+__all__ = ["azure", "azure_service", "azure_v2", "azure_v2_service"]
 
-FUZZ = Path(__file__).parent / "fuzz"
-WITH_SDK = (Path(__file__).parent / "azure", Path(__file__).parent / "service")
-# Of those the ones that show on each Python that the SDK is used rightly; it is the same on all of them.
-WITH_EACH_SDK = ("test_register.py", "test_steps.py", "test_workspace_wrapper.py")
+HERE = Path(__file__).parent
+# Each level adds to the one before: tests with processes and the SDK, many cases of the same code, all cases.
+LEVELS = ("quick", "common", "thorough", "slow")
+QUICK, COMMON, THOROUGH, SLOW = LEVELS
+# Markers, the folder or file of tests/ whose tests get them, and the fixture that these have to use; "" stands for all.
+RULES = (
+    ("sdk thorough", "azure", ""),
+    ("sdk thorough", "service", ""),
+    ("sdk thorough", "wrapper", ""),
+    ("sdk", "", "azure_service"),
+    ("sdk", "", "azure_v2_service"),
+    ("processes", "local", "project"),
+    ("processes", "standin", "step"),
+    ("processes", "standin", "recording"),
+    ("processes", "launcher", ""),
+    ("processes", "template/test_projects.py", ""),
+    ("processes", "lock", "index"),
+    ("thorough", "fuzz", ""),
+)
+# These files, which are not thorough, show on each Python that the SDK is used rightly; the rest is the same on all.
+WITH_EACH_SDK = ("test_register.py", "test_steps.py", "test_workspace.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="also what takes minutes: many kills, a search for bad input")
+    parser.addoption(
+        "--level",
+        choices=LEVELS,
+        help="quick (default): less than a minute; common: what is run on each Python; thorough: on one; slow: "
+        "everything. Files and tests that are named are always run, and -m chooses among all but the slow ones.",
+    )
+    parser.addoption("--every", type=int, default=1, help="of the tests of the level, run one of every so many")
+    parser.addoption("--slow", dest="level", action="store_const", const=SLOW, help="the same as --level slow")
+
+
+def level(config: pytest.Config) -> str:
+    """Return the level that is asked for."""
+    return config.getoption("--level") or (THOROUGH if config.getoption("markexpr") else QUICK)
 
 
 @pytest.fixture(scope="session")
 def slow(request: pytest.FixtureRequest) -> bool:
     """Whether there is time for more of the same."""
-    return bool(request.config.getoption("--slow"))
+    return level(request.config) == SLOW
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the SDK warn wherever it is used; take all fuzzing for thorough, and most of what is done with the SDK."""
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by the markers
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests, and keep those of the level and those that are named on the command line."""
+    named = [argument for argument in config.args if (config.invocation_params.dir / argument.split("::")[0]).is_file()]
+    seen: Counter[str] = Counter()
+    kept, left = [], []
+    every = config.getoption("--every")
+    of_level = 0
     for item in items:
-        is_with_sdk = any(folder in item.path.parents for folder in WITH_SDK)
-        if FUZZ in item.path.parents or (is_with_sdk and item.path.name not in WITH_EACH_SDK):
-            item.add_marker(pytest.mark.thorough)
-        if is_with_sdk or "azure" in getattr(item, "fixturenames", ()):
-            for warning in SDK_WARNINGS:
-                item.add_marker(pytest.mark.filterwarnings(warning))
+        _mark(item)
+        is_kept = _is_of(item, level(config), seen)
+        if is_kept:
+            of_level += 1
+            is_kept = of_level % every == 0
+        (kept if is_kept or _is_named(item, named, config.invocation_params.dir) else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
+def _mark(item: pytest.Item) -> None:
+    """Add the markers of the rules; let the SDK warn wherever it is used."""
+    for marker in sorted(markers_of(item.path, getattr(item, "fixturenames", ()))):
+        item.add_marker(marker)
+    if item.get_closest_marker("sdk"):
+        for warning in SDK_WARNINGS:
+            item.add_marker(pytest.mark.filterwarnings(warning))
+
+
+def markers_of(path: Path, fixtures: Iterable[str]) -> set[str]:
+    """Return the markers that the rules add to a test of this file with these fixtures."""
+    found = [rule for rule, fixture in _rules_of(path, HERE) if fixture in ("", *fixtures)]
+    markers = {marker for rule in found for marker in rule.split()}
+    return markers - {"thorough"} if path.name in WITH_EACH_SDK else markers
+
+
+@cache
+def _rules_of(path: Path, root: Path) -> list[tuple[str, str]]:
+    """Return the markers and the fixtures of the rules for a file of the tests in `root`."""
+    return [(rule, fixture) for rule, place, fixture in RULES if path.is_relative_to(root / place)]
+
+
+def _is_of(item: pytest.Item, wanted: str, seen: Counter[str]) -> bool:
+    """Return whether the level contains the test; of one that is marked `sampled`, the first of every so many cases."""
+    sampled = item.get_closest_marker("sampled")
+    if sampled and wanted != SLOW:
+        test = item.nodeid.partition("[")[0]
+        seen[test] += 1
+        if (seen[test] - 1) % sampled.args[0]:
+            return False
+    kinds = {marker.name for marker in item.iter_markers()}
+    needs = THOROUGH if "thorough" in kinds else COMMON if kinds & {"sdk", "processes"} else QUICK
+    return LEVELS.index(needs) <= LEVELS.index(wanted)
+
+
+def _is_named(item: pytest.Item, named: list[str], folder: Path) -> bool:
+    """Return whether one of the arguments is the file of the test, or the test or its class in that file."""
+    for argument in named:
+        file, *names = argument.split("[")[0].split("::")
+        inside = item.nodeid.split("[")[0].split("::")[1:]
+        if item.path == (folder / file).resolve() and inside[: len(names)] == names:
+            return True
+    return False

@@ -11,13 +11,8 @@ from azml_tasks.errors import (
     RunError,
     ServiceError,
     UsageError,
-    closest,
-    did_you_mean,
-    listed,
-    printable,
-    shortened,
-    what_there_is,
 )
+from azml_tasks.text import closest, did_you_mean, listed, printable, shortened, what_there_is
 
 
 @pytest.mark.parametrize(

@@ -6,133 +6,150 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "azml_tasks"
+from tests.imports import PACKAGE, ROOT, imports, modules, name_of, parsed
 
-# The parts of the package, by the layer that they belong to; a part imports its own layer's and those before.
-LAYERS = (
-    {"durations", "errors", "secrets", "standin"},
-    {"model", "wiring"},
-    {"conda", "reading", "snapshot", "recurrence", "runs", "stub"},
-    {"checks", "diagnosis", "diagram", "export", "needs", "overrides", "preview", "schedule_checks"},
-    {"local", "azure"},
-    {"tasks"},
+# The rooms of the package by their floors, from below; a room imports itself and rooms of the floors below it.
+FLOORS = (
+    {"launcher", "packages", "secrets", "standin", "stub", "terminal", "text"},
+    {"errors"},
+    {"model"},
+    {"plan"},
+    {"runs", "snapshot"},
+    {"reading"},
+    {"lock", "schedule"},
+    {"checks"},
+    {"backend", "export"},
+    {"azure", "local"},
+    {"tasks", "wrapper"},
 )
+# What a room does not import although it lies below it.
+STRANGERS = {("local", "export"), ("wrapper", "local")}
 SDK = ("azureml", "azure", "msrest", "msrestazure", "adal")
 SCRIPTS_STAY_APART = "azml_tasks/standin/"
+# What runs in the process of a script, or beside it.
+WITH_SCRIPTS = ("standin", "launcher")
 
 
-def modules(folder: Path = PACKAGE) -> list[Path]:
-    return [file for file in sorted(folder.rglob("*.py")) if "__pycache__" not in file.parts]
-
-
-def name_of(file: Path) -> str:
-    return file.relative_to(ROOT).as_posix()
-
-
-def imports(file: Path, *, functions: bool = True, typing: bool = True) -> Iterator[str]:
-    """Yield the full names of what a module imports.
-
-    Without `functions` what its functions import is left out, without `typing` what only a type checker imports.
-    """
-    package = ".".join(file.relative_to(ROOT).parent.parts)
-    for node in _nodes(ast.parse(file.read_text(encoding="utf-8")), functions, typing):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
-            module = ".".join(filter(None, (base, node.module)))
-            yield from (f"{module}.{alias.name}" for alias in node.names)
-
-
-def _nodes(tree: ast.AST, functions: bool, typing: bool) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not functions:
-            continue
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing:
-            continue
-        yield node
-        yield from _nodes(node, functions, typing)
-
-
-def part_of(module: str) -> str | None:
-    """Return which part of the package a dotted name is in, None for what is not in it."""
+def room_of(module: str) -> str | None:
+    """Return which room of the package a dotted name is in, None for what is not in it."""
     names = module.split(".")
     return names[1] if names[0] == "azml_tasks" and len(names) > 1 else None
 
 
-def layer_of(part: str) -> int:
-    return next(place for place, layer in enumerate(LAYERS) if part in layer)
+def floor_of(room: str) -> int:
+    return next(place for place, floor in enumerate(FLOORS) if room in floor)
 
 
-def parts() -> set[str]:
+def rooms() -> set[str]:
     return {file.relative_to(PACKAGE).parts[0].removesuffix(".py") for file in modules()} - {"__init__"}
 
 
-def test_every_part_has_a_layer():
-    assert parts() - set().union(*LAYERS) == set()
+def test_every_room_is_on_a_floor():
+    assert rooms() == set().union(*FLOORS)
 
 
 @pytest.mark.parametrize("file", modules(), ids=name_of)
-def test_a_module_imports_nothing_of_a_layer_above_it(file):
-    part = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if part == "__init__":
+def test_a_module_imports_its_own_room_and_those_of_lower_floors_alone(file):
+    room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room == "__init__":
         # The package's own face: it imports the wrapper classes when someone asks for them.
-        assert [name for name in imports(file, functions=False, typing=False) if part_of(name)] == []
+        assert [name for name in imports(file, functions=False, typing=False) if room_of(name)] == []
         return
 
-    above = [
-        name
-        for name in imports(file)
-        if (other := part_of(name)) and other != "__version__" and layer_of(other) > layer_of(part)
-    ]
+    others = [(name, other) for name in imports(file) if (other := room_of(name)) not in (None, "__version__", room)]
 
-    assert above == []
+    assert [name for name, other in others if floor_of(other) >= floor_of(room) or (room, other) in STRANGERS] == []
 
 
 @pytest.mark.parametrize(("one", "other"), [("local", "azure"), ("azure", "local")])
 def test_the_backends_do_not_know_each_other(one, other):
     found = {
-        name_of(file): [name for name in imports(file) if part_of(name) == other] for file in modules(PACKAGE / one)
+        name_of(file): [name for name in imports(file) if room_of(name) == other] for file in modules(PACKAGE / one)
     }
 
     assert {file: names for file, names in found.items() if names} == {}
 
 
-def test_the_sdk_is_imported_under_azure_alone():
+@pytest.mark.parametrize(("one", "other"), [("v1", "v2"), ("v2", "v1")])
+def test_the_backends_on_azure_do_not_know_each_other(one, other):
+    prefix = f"azml_tasks.azure.{other}"
     found = {
-        name_of(file): [name for name in imports(file, typing=False) if name.partition(".")[0] in SDK]
-        for file in modules()
-        if not name_of(file).startswith(("azml_tasks/azure/", SCRIPTS_STAY_APART))
+        name_of(file): [name for name in imports(file) if f"{name}.".startswith(f"{prefix}.")]
+        for file in modules(PACKAGE / "azure" / one)
     }
 
     assert {file: names for file, names in found.items() if names} == {}
 
 
-def test_what_runs_beside_a_user_s_script_imports_nothing_of_ours():
+CHOOSER = "azml_tasks/tasks/project.py"
+
+
+def test_tasks_reach_a_backend_through_its_doors_alone():
+    found = {
+        name_of(file): [name for name in imports(file) if room_of(name) in ("local", "azure")]
+        for file in modules(PACKAGE / "tasks")
+        if name_of(file) != CHOOSER
+    }
+
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+def test_no_task_compares_its_backend_with_a_name():
     found = {
         name_of(file): [
-            name for name in imports(file) if name.partition(".")[0] == "azml_tasks" and "standin" not in name
+            node.lineno
+            for node in ast.walk(parsed(file))
+            if isinstance(node, ast.Compare)
+            and any(isinstance(one, ast.Attribute) and one.attr == "backend" for one in (node.left, *node.comparators))
         ]
-        for file in modules(PACKAGE / "standin")
+        for file in modules(PACKAGE / "tasks")
+    }
+
+    assert {file: lines for file, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    ("packages", "places"),
+    [
+        (("azureml",), ("azml_tasks/azure/v1/",)),
+        (("azure.ai", "azure.storage"), ("azml_tasks/azure/v2/",)),
+        (("azure.identity",), ("azml_tasks/azure/auth.py", "azml_tasks/azure/credentials.py")),
+        (SDK, ("azml_tasks/azure/",)),
+    ],
+)
+def test_the_sdk_is_imported_in_its_places_alone(packages, places):
+    prefixes = tuple(f"{package}." for package in packages)
+    found = {
+        name_of(file): [name for name in imports(file, typing=False) if f"{name}.".startswith(prefixes)]
+        for file in modules()
+        if not name_of(file).startswith((*places, SCRIPTS_STAY_APART))
     }
 
     assert {file: names for file, names in found.items() if names} == {}
 
 
-def test_what_runs_beside_a_user_s_script_needs_the_standard_library_alone():
-    own = {file.name.removesuffix(".py") for file in (PACKAGE / "standin").iterdir()}
+@pytest.mark.parametrize("part", WITH_SCRIPTS)
+def test_what_runs_beside_a_user_s_script_imports_nothing_of_ours(part):
+    found = {
+        name_of(file): [name for name in imports(file) if name.partition(".")[0] == "azml_tasks" and part not in name]
+        for file in modules(PACKAGE / part)
+    }
+
+    assert {file: names for file, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize("part", WITH_SCRIPTS)
+def test_what_runs_beside_a_user_s_script_needs_the_standard_library_alone(part):
+    own = {file.name.removesuffix(".py") for file in (PACKAGE / part).iterdir()}
     taken = sys.stdlib_module_names | own | {"azml_tasks"}
     found = {
         name_of(file): [
             name for name in imports(file, functions=False, typing=False) if name.partition(".")[0] not in taken
         ]
-        for file in modules(PACKAGE / "standin")
+        for file in modules(PACKAGE / part)
     }
 
     assert {file: names for file, names in found.items() if names} == {}
@@ -143,17 +160,18 @@ FORMATS = "azml_tasks.standin.azml_local.formats"
 
 def test_the_readers_of_files_are_all_that_is_shared_with_the_stand_in():
     found = {
-        name_of(file): [name for name in imports(file) if part_of(name) == "standin"]
+        name_of(file): [name for name in imports(file) if room_of(name) == "standin"]
         for file in modules()
         if not name_of(file).startswith(SCRIPTS_STAY_APART)
     }
     sharing = {file: names for file, names in found.items() if names}
 
-    # What a recorded answer depends on is asked as the step asked it.
-    reuse = [sharing.pop(f"azml_tasks/local/reuse/{name}.py", []) for name in ("answers", "recorded")]
-    assert {name.split(".")[3] for names in reuse for name in names} <= {"secrets", "session"}
     assert [name for names in sharing.values() for name in names if not name.startswith(f"{FORMATS}.")] == []
-    assert {file for file in sharing if not file.startswith("azml_tasks/local/")} == {"azml_tasks/checks/data.py"}
+    assert {file for file in sharing if not file.startswith("azml_tasks/local/")} == {
+        "azml_tasks/checks/data.py",
+        "azml_tasks/checks/files.py",
+        "azml_tasks/checks/places.py",
+    }
 
 
 def test_the_readers_of_files_are_given_paths_and_import_themselves_alone():
@@ -172,8 +190,8 @@ def test_the_readers_of_files_are_given_paths_and_import_themselves_alone():
 def test_the_model_and_the_wiring_need_pydantic_and_the_standard_library_alone():
     taken = sys.stdlib_module_names | {"pydantic", "tzlocal"}
     found = {
-        name_of(file): [name for name in imports(file) if name.partition(".")[0] not in taken and part_of(name) is None]
-        for folder in ("model", "wiring")
+        name_of(file): [name for name in imports(file) if name.partition(".")[0] not in taken and room_of(name) is None]
+        for folder in ("model", "plan")
         for file in modules(PACKAGE / folder)
     }
 
@@ -210,10 +228,21 @@ def test_listing_tasks_imports_nothing_heavy(code):
 
 
 def test_reading_a_pipeline_imports_no_data_and_no_sdk():
-    code = "import azml_tasks.reading, azml_tasks.checks, azml_tasks.diagram, azml_tasks.overrides"
+    code = "import azml_tasks.reading, azml_tasks.checks, azml_tasks.plan.diagram, azml_tasks.reading.overrides"
 
     assert loaded_by(code, "pandas", "numpy", "jinja2", "copier", "invoke", "azureml", "jsonschema") == []
 
 
 def test_the_local_backend_imports_no_data_and_no_sdk():
     assert loaded_by("import azml_tasks.local", "pandas", "numpy", "jinja2", "copier", "azureml") == []
+
+
+@pytest.mark.parametrize("backend", ["azml_tasks.local.backend", "azml_tasks.azure.v1.backend"])
+def test_a_project_without_a_target_on_v2_loads_nothing_of_it(backend):
+    code = f"import azml_tasks.tasks.project, {backend}"
+
+    assert loaded_by(code, "azure.ai", "azml_tasks.azure.v2", "azml_tasks.azure.v2.backend") == []
+
+
+def test_making_the_backend_of_v2_imports_no_client():
+    assert loaded_by("import azml_tasks.azure.v2.backend", "azure.ai", "azure.ai.ml", "requests") == []

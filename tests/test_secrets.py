@@ -9,7 +9,16 @@ import time
 import pytest
 
 from azml_tasks.errors import Problem, UsageError
-from azml_tasks.secrets import STORAGE_KEY, is_secret, is_secret_name, looks_secret, redact, secret_in
+from azml_tasks.secrets import (
+    STORAGE_KEY,
+    is_secret,
+    is_secret_name,
+    looks_secret,
+    made_up_secrets,
+    redact,
+    secret_in,
+    secret_or_copy_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +136,11 @@ SAS = "https://a.blob.core.windows.net/raw/t.csv?sv=2022-11-02&sp=r&sig=uZ3bX2c9
         (f"dapi{'0a' * 16}", "a Databricks token", "***"),
         (f"abc8Q~{'aB1-' * 8}", "a client secret of Azure", "***"),
         (f"npm_{'aB1c' * 9}", "an npm token", "***"),
+        (f"xai-{'aB1c' * 20}", "a token of a service", "***"),
+        (f"nvapi-{'aB1-' * 16}c", "a token of a service", "***"),
+        (f"lsv2_pt_{'0a' * 16}_0123456789", "a token of a service", "***"),
+        (f"ATATT3xFfGF0{'aB1_' * 20}=0123ABCD", "a token of a service", "***"),
+        (f"AccountName%3Dx%3BAccountKey%3D{'aB1c' * 21}aB%3D%3D", "a connection string with its key", None),
         (
             "x\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\ny",
             "a private key",
@@ -182,6 +196,7 @@ def test_secrets_are_known_by_their_shape_and_not_shown(text, kind, shown):
             f"0/{KEY}",
         ),
         *("sk-learn-pipeline-experiment-name-2", "task-A1b2c3d4e5f6g7h8i9j0k1", "disk-A0000-b1111-c22222222"),
+        *("xai-explanations-of-the-model-2024-final", "wandb_v1_model", "pplx-of-2024", "dp.pt.x"),
         *("hf_hub_download", "ghp_short", "AKIAIOSFODNN7EXAMPLE", "eyJ.eyJ", "run_1234567890_abcdef_step_name"),
         *("--password", "the password=x of nothing", "model-Version2-of-2024-Q3_risk-adjusted"),
         "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
@@ -321,3 +336,12 @@ _KUBE = "apiVersion: v1\nkind: Config\nusers:\n- name: u\n  user:\n    token: ab
 def test_a_file_is_a_secret_by_what_it_holds_and_not_by_a_word_in_it(tmp_path, name, content, secret):
     (tmp_path / name).write_text(content)
     assert looks_secret(str(tmp_path / name), str(tmp_path)) is secret
+
+
+def test_values_of_secrets_are_known_wherever_they_are_copied_to():
+    secrets = made_up_secrets(
+        {"HF_TOKEN": "hunter2hunter", "DB_PASSWORD": "postgres", "SSH_KEY": "/home/me/id_1", "PORT": "h1h2h3h4"}
+    )
+
+    assert secret_or_copy_in("--key=hunter2hunter", secrets) == "the value of HF_TOKEN"
+    assert [secret_or_copy_in(text, secrets) for text in ("postgres", "/home/me/id_1", "h1h2h3h4")] == [None] * 3

@@ -1,6 +1,6 @@
 """Log in to Azure, through azure-identity.
 
-`auth: automatic`, the default, takes the first of these that this machine has:
+`auth: automatic`, the default, uses the first of these that is available:
 
 1. a service principal with a secret: AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, or
    AZUREML_SERVICE_PRINCIPAL_TENANT_ID, AZUREML_SERVICE_PRINCIPAL_ID and AZUREML_SERVICE_PRINCIPAL_PASSWORD;
@@ -11,9 +11,8 @@
 4. the Azure CLI's login (`az login`);
 5. a browser, or a code to type into one: only at a terminal, and never when CI or TF_BUILD is set.
 
-`auth: {method: ..., tenant_id: ...}` names one of them; `service_principal` is 1 and 2, and `managed_identity` asks a
-virtual machine's own service too. A service principal that is refused ends the search: another identity is not what
-was asked for.
+`auth: {method: ..., tenant_id: ...}` selects one of them; `service_principal` is 1 and 2, and `managed_identity` also
+uses the service of a virtual machine. If a service principal is rejected, no other identity is tried.
 """
 
 from __future__ import annotations
@@ -27,15 +26,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.azure.failures import hidden, said_by
-from azml_tasks.azure.federation import federated_credential
-from azml_tasks.errors import LoginError, listed
+from azml_tasks.azure.credentials import federated_credential
+from azml_tasks.azure.errors import redacted, service_message
+from azml_tasks.errors import LoginError
 from azml_tasks.model import Auth
+from azml_tasks.text import listed
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
-# A token is renewed so many seconds before it ends, so that none ends on the way.
+# Tokens are renewed this many seconds before they expire, so that none expires during a request.
 _EARLY = 300
 _SECRET_VARIABLES = (
     ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"),
@@ -48,29 +48,29 @@ _SECRET_VARIABLES = (
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way of logging in; `make` is None where this machine lacks something, which `lacks` says.
+class LoginMethod:
+    """A login method; `make` is None if something is missing, which `missing` describes.
 
-    A `binding` way that is refused ends the search for one that works. One that `keeps_tokens` gives from a store of
-    its own what it gave before, also to a new credential.
+    If a `exclusive` method is rejected, no other is tried. One that `keeps_tokens` returns stored tokens, even to a new
+    credential.
     """
 
     name: str
     make: Callable[[], TokenCredential] | None = None
-    lacks: str = ""
-    binding: bool = False
+    missing: str = ""
+    exclusive: bool = False
     keeps_tokens: bool = False
 
 
 class Tokens:
     """Tokens of the first way that works; each is kept until it has five minutes left."""
 
-    def __init__(self, ways: Sequence[Way], clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, ways: Sequence[LoginMethod], clock: Callable[[], float] = time.time) -> None:
         self._ways = ways
         self._clock = clock
-        self._chosen: tuple[Way, TokenCredential] | None = None
+        self._chosen: tuple[LoginMethod, TokenCredential] | None = None
         self._kept: dict[str, AccessToken] = {}
-        self._resources: dict[str, str] = {}  # of each token that was given
+        self._resources: dict[str, str] = {}  # of each returned token
         self._lock = threading.Lock()
         _sources.add(self)
 
@@ -79,16 +79,20 @@ class Tokens:
 
         Raises LoginError.
         """
+        return str(self.access_token(resource).token)
+
+    def access_token(self, resource: str) -> AccessToken:
+        """Return a token for a resource with the time when it expires. Raises LoginError."""
         with self._lock:
             kept = self._kept.get(resource)
             if kept is None or kept.expires_on - self._clock() < _EARLY:
                 kept = self._keep(resource)
-            return str(kept.token)
+            return kept
 
     def renewed(self, refused: str) -> str | None:
-        """Return another token in place of one that was refused; None for one that is not of this source.
+        """Return a new token to replace a rejected one; None if it is not from this source.
 
-        The credential is made again, so that it gives nothing that it kept. Raises LoginError.
+        The credential is created again, so that it does not return a cached token. Raises LoginError.
         """
         with self._lock:
             resource = self._resources.get(refused)
@@ -98,8 +102,8 @@ class Tokens:
             if self._chosen and (kept is None or kept.token == refused):
                 way, _ = self._chosen
                 self._kept.clear()
-                self._chosen = way, way.make()  # type: ignore[misc]  # it has made one before
-                # What Microsoft Entra itself asks for when a token has been revoked: one that was given after now.
+                self._chosen = way, way.make()  # type: ignore[misc]  # it has created one before
+                # What Microsoft Entra requests when a token was revoked: one issued after now.
                 now = {"access_token": {"nbf": {"essential": True, "value": str(int(self._clock()))}}}
                 kept = self._keep(resource, **({"claims": json.dumps(now)} if way.keeps_tokens else {}))
             return str(kept.token) if kept else None
@@ -110,7 +114,7 @@ class Tokens:
         return token
 
     def __deepcopy__(self, memo: Any) -> Tokens:
-        # The SDK copies objects that hold the workspace, and with it this.
+        # The SDK copies objects that refer to the workspace, and therefore to this.
         return self
 
     def _fetch(self, scope: str, **options: str) -> AccessToken:
@@ -119,14 +123,14 @@ class Tokens:
         tried = []
         for way in [self._chosen[0]] if self._chosen else self._ways:
             if way.make is None:
-                tried.append((way.name, way.lacks))
+                tried.append((way.name, way.missing))
                 continue
             try:
                 credential = self._chosen[1] if self._chosen else way.make()
                 token = credential.get_token(scope, **options)
             except ClientAuthenticationError as error:  # CredentialUnavailableError among them
                 tried.append((way.name, _refusal(error)))
-                if way.binding:
+                if way.exclusive:
                     break
                 continue
             self._chosen = way, credential
@@ -138,17 +142,17 @@ _sources: weakref.WeakSet[Tokens] = weakref.WeakSet()
 
 
 def renewed(refused: str) -> str | None:
-    """Return another token in place of one of ours that was refused; None for one that is not ours.
+    """Return a new token to replace a rejected one of ours; None if it is not ours.
 
-    Raises LoginError when none is given.
+    Raises LoginError if none is issued.
     """
     return next((token for source in list(_sources) if (token := source.renewed(refused)) is not None), None)
 
 
 def login(auth: Auth, variables: Mapping[str, str], at_terminal: bool | None = None) -> Tokens:
-    """Return the source of tokens that `auth` and the variables describe; nothing is asked yet.
+    """Return the source of tokens for `auth` and the variables, without any request yet.
 
-    `at_terminal` says whether somebody can be asked; by default it is found out.
+    `at_terminal` is whether an interactive login is possible; by default it is detected.
     """
     if at_terminal is None:
         at_terminal = sys.stdin.isatty() and sys.stderr.isatty()
@@ -162,23 +166,25 @@ def login(auth: Auth, variables: Mapping[str, str], at_terminal: bool | None = N
     if auth.method != "automatic":
         return Tokens(ways[auth.method])
     if not any(variables.get(name) for name in ("IDENTITY_ENDPOINT", "MSI_ENDPOINT")):
-        ways["managed_identity"] = [Way("managed identity", lacks="IDENTITY_ENDPOINT and MSI_ENDPOINT are not set")]
+        ways["managed_identity"] = [
+            LoginMethod("managed identity", missing="IDENTITY_ENDPOINT and MSI_ENDPOINT are not set")
+        ]
     return Tokens([way for group in ways.values() for way in group])
 
 
-def _secret(tenant: str | None, variables: Mapping[str, str]) -> Way:
-    lacks = []
+def _secret(tenant: str | None, variables: Mapping[str, str]) -> LoginMethod:
+    unset = []
     for names in _SECRET_VARIABLES:
         values = [variables.get(name) for name in names]
         tenant_id, client_id, secret = tenant or values[0], values[1], values[2]
         if tenant_id and client_id and secret:
             name = f"service principal of {names[1]}"
-            return Way(name, lambda t=tenant_id, c=client_id, s=secret: _with_secret(t, c, s), binding=True)  # type: ignore[misc]
+            return LoginMethod(name, lambda t=tenant_id, c=client_id, s=secret: _with_secret(t, c, s), exclusive=True)  # type: ignore[misc]
         missing = [name for name, value in zip(names, (tenant_id, *values[1:]), strict=True) if not value]
-        lacks.append(missing)
-    # Of the two sets of names, the one that lacks less is the one that was meant.
-    missing = min(lacks, key=len)
-    return Way("service principal", lacks=f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} not set")
+        unset.append(missing)
+    # Of the two sets of names, the one with fewer missing variables was meant.
+    missing = min(unset, key=len)
+    return LoginMethod("service principal", missing=f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} not set")
 
 
 def _with_secret(tenant_id: str, client_id: str, secret: str) -> TokenCredential:
@@ -187,52 +193,52 @@ def _with_secret(tenant_id: str, client_id: str, secret: str) -> TokenCredential
     return ClientSecretCredential(tenant_id, client_id, secret)
 
 
-def _federated(tenant: str | None, variables: Mapping[str, str]) -> Way:
+def _federated(tenant: str | None, variables: Mapping[str, str]) -> LoginMethod:
     found = federated_credential(tenant, variables)
     if isinstance(found, str):
-        return Way("federated identity", lacks=found)
-    return Way("federated identity", found, binding=True)
+        return LoginMethod("federated identity", missing=found)
+    return LoginMethod("federated identity", found, exclusive=True)
 
 
-def _managed_identity(variables: Mapping[str, str]) -> Way:
+def _managed_identity(variables: Mapping[str, str]) -> LoginMethod:
     def make() -> TokenCredential:
         from azure.identity import ManagedIdentityCredential
 
         return ManagedIdentityCredential(client_id=variables.get("AZURE_CLIENT_ID"))
 
-    return Way("managed identity", make)
+    return LoginMethod("managed identity", make)
 
 
-def _cli(tenant: str | None) -> Way:
+def _cli(tenant: str | None) -> LoginMethod:
     def make() -> TokenCredential:
         from azure.identity import AzureCliCredential
 
         return AzureCliCredential(tenant_id=tenant or "", process_timeout=60)
 
-    return Way("Azure CLI", make)
+    return LoginMethod("Azure CLI", make)
 
 
-def _interactive(tenant: str | None, variables: Mapping[str, str], at_terminal: bool) -> Way:
+def _interactive(tenant: str | None, variables: Mapping[str, str], at_terminal: bool) -> LoginMethod:
     for name in ("CI", "TF_BUILD"):
         if variables.get(name, "").lower() not in ("", "0", "false"):
-            return Way("browser", lacks=f"{name} is set, so nobody is asked")
+            return LoginMethod("browser", missing=f"skipped: no interactive login when {name} is set")
     if not at_terminal:
-        return Way("browser", lacks="there is no terminal, so nobody is asked")
+        return LoginMethod("browser", missing="skipped: no terminal")
 
     def make() -> TokenCredential:
-        from azml_tasks.azure.interactive import InteractiveLogin
+        from azml_tasks.azure.credentials import InteractiveLogin
 
         return InteractiveLogin(tenant)
 
-    return Way("browser", make, keeps_tokens=True)
+    return LoginMethod("browser", make, keeps_tokens=True)
 
 
 def _refusal(error: Exception) -> str:
-    # Microsoft Entra ends its sentence with identifiers that help nobody at a terminal.
-    return hidden(said_by(str(error)).partition(" Trace ID:")[0]).rstrip(".")
+    # Messages of Microsoft Entra end with identifiers that are of no use in a terminal.
+    return redacted(service_message(str(error)).partition(" Trace ID:")[0]).rstrip(".")
 
 
 def _nothing_worked(tried: Sequence[tuple[str, str]]) -> str:
     lines = [f"  {name}: {reason}" for name, reason in tried]
-    advice = "Set the variables of a service principal, or run `az login`; `auth:` in pipeline.yaml names one way."
-    return "\n".join(["Azure was not shown who we are. Tried in this order:", *lines, advice])
+    advice = "Set the variables of a service principal or run `az login`; `auth:` in pipeline.yaml selects one method."
+    return "\n".join(["Could not log in to Azure. Tried, in order:", *lines, advice])

@@ -1,25 +1,35 @@
-"""Look at the local data that stand for datasets: whether they are there, their columns, how a step reads them."""
+"""Check the local data of datasets: whether they exist, their columns, how a step reads them."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import MOST_SUGGESTIONS, Problem, closest, did_you_mean, listed
+from azml_tasks.checks.places import is_no_place_of_data, place_problem
+from azml_tasks.errors import Problem
+from azml_tasks.plan import DatasetInput
 from azml_tasks.standin.azml_local.formats import columns as column_types
 from azml_tasks.standin.azml_local.formats import delimited, parquet
-from azml_tasks.standin.azml_local.formats.files import UnreadableError, files, is_pattern, local_paths
+from azml_tasks.standin.azml_local.formats.files import (
+    UnreadableError,
+    files,
+    is_pattern,
+    local_paths,
+)
 from azml_tasks.standin.azml_local.formats.table import Rows, Table, transposed
+from azml_tasks.text import MOST_SUGGESTIONS, closest, did_you_mean, listed
 
 if TYPE_CHECKING:
     from azml_tasks.model import Dataset
     from azml_tasks.reading import Project
 
+# Where the runs of a project are kept.
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
 # The name of a column that only rows longer than the header have.
 _BEYOND_HEADER = re.compile(r"Column\d+")
@@ -27,11 +37,11 @@ _BEYOND_HEADER = re.compile(r"Column\d+")
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """What lies at a dataset's local_path, as a step reads it.
+    """The data at a dataset's local_path, as a step reads it.
 
-    `columns` are those of the table, `rows` counts its rows; both are None for what is not a table. `unknown` are
-    columns of set_column_types that it has not. `problems` are sentences on what cannot be read, `remarks` on what is
-    read otherwise than it looks; each comes with the key of the dataset that it is about.
+    `columns` are those of the table, `rows` counts its rows; both are None for data that is not a table. `unknown` are
+    columns of set_column_types that it does not have. `problems` describe what cannot be read, `remarks` what is read
+    differently than it looks; each has the key of the dataset that it is about.
     """
 
     files: tuple[Path, ...]
@@ -45,31 +55,30 @@ class DatasetReport:
 def inspect_dataset(
     name: str, dataset: Dataset, project_dir: str | Path, most_rows: int | None = None
 ) -> DatasetReport:
-    """Read the local data of a dataset as a step would, up to a number of rows: then it may be a placeholder, too.
+    """Read the local data of a dataset as a step would, up to a number of rows.
 
     Raises OSError.
     """
     if dataset.local_path is None:
-        problem = f"dataset '{name}' has no local_path, so there is nothing on this machine that stands for it"
+        problem = f"dataset '{name}' has no local_path, so it cannot be read on this machine"
         return DatasetReport((), problems=(("local_path", problem),))
     place = os.path.normpath(Path(project_dir, dataset.local_path))
     paths = local_paths(place, dataset.paths)
     found = tuple(map(Path, files(paths)))
     if not found:
-        return DatasetReport((), problems=(("local_path", f"dataset '{name}': there is no {dataset.local_path}"),))
+        return DatasetReport((), problems=(("local_path", f"dataset '{name}': {dataset.local_path} does not exist"),))
     if dataset.type == "file":
         return DatasetReport(found)
     inspection = _Inspection(dataset, found, Path(project_dir))
     if paths == [place] and os.path.isdir(place) and dataset.paths and all(map(is_pattern, dataset.paths)):
-        sentence = f"no file in {dataset.local_path} is like {listed(dataset.paths)}, so all of them are read"
+        sentence = f"no file in {dataset.local_path} matches {listed(dataset.paths)}, so all are read"
         inspection.remarks.append(("local_path", sentence))
     try:
         if dataset.format == "parquet":
             inspection.read_parquet()
         else:
             inspection.read_delimited(most_rows)
-        if most_rows is None:
-            inspection.check_rows()
+        inspection.check_rows()
     except UnreadableError as error:
         key = "format" if dataset.format == "parquet" else "local_path"
         inspection.problems.append((key, error.at(inspection.named(error.path))))
@@ -79,19 +88,22 @@ def inspect_dataset(
 
 
 def missing_data(project: Project) -> Iterator[Problem]:
-    """Yield the local paths where there is nothing."""
+    """Yield the local paths that do not exist, or contain more than data."""
     found = 0
     for name, dataset in project.pipeline.datasets.items():
         local = dataset.local_path
         if local is None:
             continue
+        if wrong := place_problem(project, name):
+            yield wrong
+            continue
         place = str(project.directory / local)
-        # A device or a pipe is no data: reading it would never end.
+        # A device or a pipe is not data: reading it would never end.
         if not (files([place]) if "*" in local else os.path.isfile(place) or os.path.isdir(place)):
-            what = "nothing like" if "*" in local else "no"
+            message = f"no file matches {local}" if "*" in local else f"{local} does not exist"
             close = _meant(project.directory, local) if found < MOST_SUGGESTIONS else ""
             found += 1
-            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': there is {what} {local}{close}")
+            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': {message}{close}")
 
 
 def column_problems(project: Project) -> Iterator[Problem]:
@@ -112,29 +124,39 @@ def column_problems(project: Project) -> Iterator[Problem]:
 
 
 def data_notes(project: Project) -> Iterator[Problem]:
-    """Yield what the first rows of the local data show that a step cannot read, or reads otherwise than it looks."""
+    """Yield what a step cannot read in the first rows of the local data, or reads differently than it looks."""
     for name in project.pipeline.datasets:
         report = _sampled(project, name)
         for key, sentence in (*report.problems, *report.remarks) if report else ():
             yield project.problem(("datasets", name, key), sentence)
 
 
+def unread_datasets(project: Project, scripts: Iterable[Path]) -> Iterator[Problem]:
+    """Yield the datasets that no step has and whose name is in none of the files, where a script may look it up."""
+    read = {item.dataset for step in project.plan.steps for item in step.inputs if isinstance(item, DatasetInput)}
+    names = [name for name in project.pipeline.datasets if name not in read]
+    contents = [script.read_bytes() for script in dict.fromkeys(scripts)] if names else []
+    for name in names:
+        if not any(name.encode() in content for content in contents):
+            yield project.problem(("datasets", name), f"dataset '{name}': no step reads it")
+
+
 def unknown_column(name: str, column: str, report: DatasetReport | None, with_suggestion: bool = True) -> str:
-    """Return what is said about a column of set_column_types that the table has not."""
+    """Return the message about a column of set_column_types that the table does not have."""
     meant = did_you_mean(column, (report and report.columns) or ()) if with_suggestion else ""
-    return f"dataset '{name}': there is no column '{column}'{meant}"
+    return f"dataset '{name}': unknown column '{column}'{meant}"
 
 
 def _meant(project: Path, local: str) -> str:
-    """Say which file or folder may have been meant by a local_path where there is none, as it is to be written."""
+    """Suggest an existing file or folder for a local_path that does not exist."""
     slashed = local.replace("\\", "/")
     if slashed != local and os.sep == "/":
-        return f"; write it with slashes: {slashed}"
+        return f"; use slashes: {slashed}"
     if "*" in local:
         return ""
     folder, name = os.path.split(local)
     if (project / local).exists():
-        return "; what lies there is neither a file nor a folder"
+        return "; it is neither a file nor a folder"
     try:
         close = closest(name, sorted(os.listdir(project / folder)))
     except OSError:
@@ -143,9 +165,9 @@ def _meant(project: Path, local: str) -> str:
 
 
 def _sampled(project: Project, name: str) -> DatasetReport | None:
-    """Return what the first rows show; None where there are no local data, which is another problem."""
+    """Return a report on the first rows; None without local data, which is another problem."""
     dataset = project.pipeline.datasets[name]
-    if dataset.type == "file" or not dataset.local_path:
+    if dataset.type == "file" or not dataset.local_path or is_no_place_of_data(project.directory, dataset):
         return None
     try:
         report = inspect_dataset(name, dataset, project.directory, column_types.SAMPLE_ROWS)
@@ -166,7 +188,7 @@ class _Unread:
 
 @dataclass
 class _Inspection:
-    """What is found while a dataset's files are read; of each kind of remark the first is kept."""
+    """The findings while a dataset's files are read; only the first remark of each kind is kept."""
 
     dataset: Dataset
     files: tuple[Path, ...]
@@ -195,12 +217,12 @@ class _Inspection:
         return os.path.relpath(path, self.project).replace(os.sep, "/") if path else ""
 
     def remark_on_hidden(self, folder: str) -> None:
-        """Name the first hidden file of a folder: a copy that an editor or a notebook left doubles the rows."""
+        """Report the first hidden file of a folder: a copy made by an editor or a notebook duplicates the rows."""
         hidden = [path for path in self.files if any(part[0] == "." for part in path.relative_to(folder).parts)]
         if hidden:
             more = f" (and {len(hidden) - 1} more)" if len(hidden) > 1 else ""
             sentence = (
-                f"the hidden file {self.named(hidden[0])}{more} is read too, as on Azure ML; move it if it is not data"
+                f"the hidden file {self.named(hidden[0])}{more} is also read, as on Azure ML; move it if it is not data"
             )
             self.remarks.append(("local_path", sentence))
 
@@ -225,42 +247,58 @@ class _Inspection:
             width = max(width, self._add(table, part, kinds))
         for part in blocks:
             width = max(width, self._add(table, part, kinds))
-        self.columns = tuple(table.name(place) for place in range(width)) if table.header else None
-        self._check_header(table)
+        self.columns = tuple(map(table.name, range(width))) or None
+        self._check_header(table, kinds)
         for column, unread in self._unread.items():
             more = unread.count - 1
             others = f", and so do {more:,} more" if more > 1 else ", and so does one more" if more else ""
-            sentence = f"{unread.place}: {unread.value!r} in the column {column!r} is not read as {unread.kind}; "
+            sentence = f"{unread.place}: {unread.value!r} in column {column!r} is not a valid {unread.kind}; "
             key = "set_column_types" if column in self.dataset.set_column_types else "local_path"
             self.remarks.append((key, f"{sentence}it becomes null{others}"))
 
     def check_rows(self) -> None:
-        """See that there are any."""
+        """Check that there are rows."""
         first = self.named(self.files[0]) if len(self.files) == 1 else self.dataset.local_path
         if not self.columns:
-            self.problems.append(("local_path", f"{first} is empty; the first line names the columns"))
+            rule = "" if self.dataset.format == "parquet" else "; the first line names the columns"
+            self.problems.append(("local_path", f"{first} is empty{rule}"))
         elif not self.rows:
-            self.remarks.append(("local_path", f"{first} has no rows, and Azure ML refuses a table without any"))
+            self.remarks.append(("local_path", f"{first} has no rows; Azure ML does not accept empty tables"))
 
-    def _check_header(self, table: Table) -> None:
+    def _check_header(self, table: Table, kinds: Sequence[column_types.Type]) -> None:
         first = next(iter(table.headers.items()), None)
         if first is None:
             return
         path, (line, row) = first
         place = f"{self.named(path)}:{line}"
-        twice = [name for name, count in Counter(field.strip() for field in row).items() if name and count > 1]
+        if not table.header:
+            unnamed = self.named(self.files[0])
+            sentence = (
+                f"{unnamed} is read first and has no header, so the columns are named {table.name(0)!r} and so on"
+            )
+            self._remark("unnamed", "local_path", f"{sentence}; move it to another folder")
+            return
+        twice = [
+            name
+            for name, count in Counter(field.strip(delimited.SPACES) for field in row).items()
+            if name and count > 1
+        ]
         if twice:
-            names = [name for name in table.header if name not in {field.strip() for field in row}]
-            sentence = f"{place}: {listed(twice)} is there more than once; the others are read as {listed(names)}"
+            names = [name for name in table.header if name not in {field.strip(delimited.SPACES) for field in row}]
+            sentence = f"{place}: duplicate {listed(twice)}; the others are read as {listed(names)}"
             self._remark("twice", "local_path", sentence)
+        if self.rows and _looks_like_data(row, [table.kind(kinds, place) for place in range(len(row))]):
+            shown = listed(row[:3]) + (" and so on" if len(row) > 3 else "")
+            sentence = f"{place}: the first line names the columns, but it looks like data: the names are {shown}"
+            self._remark("data", "local_path", sentence)
         if len(table.header) == 1:
             others = [mark for mark in _OTHER_SEPARATORS if mark != table.dialect.separator and mark in row[0]]
             if others:
-                self._remark("separator", "separator", f"{place}: there is one column; is the separator {others[0]!r}?")
+                self._remark("separator", "separator", f"{place}: only one column; is the separator {others[0]!r}?")
         for other, (number, fields) in table.headers.items():
             if delimited.header(fields) != delimited.header(row):
-                sentence = f"{self.named(other)}:{number}: the header is another one than that of {self.named(path)}"
-                self._remark("header", "local_path", f"{sentence}; columns are taken by their place")
+                sentence = f"{self.named(other)}:{number}: the header differs from that of {self.named(path)}"
+                self._remark("header", "local_path", f"{sentence}; columns are matched by position")
 
     def _remark(self, kind: str, key: str, sentence: str) -> None:
         if kind not in self._kinds:
@@ -268,11 +306,11 @@ class _Inspection:
             self.remarks.append((key, sentence))
 
     def _add(self, table: Table, part: Rows, kinds: Sequence[column_types.Type]) -> int:
-        """Look at rows; returns the width of the widest."""
+        """Check rows; returns the width of the widest."""
         assert self.rows is not None
         self.rows += len(part.rows)
         widths = set(map(len, part.rows))
-        if widths != {len(table.header)}:
+        if table.header and widths != {len(table.header)}:
             self._check_widths(table, part)
         for position, values in enumerate(transposed(part.rows)):
             texts = table.texts(values)
@@ -294,7 +332,7 @@ class _Inspection:
         row = next(place for place, fields in enumerate(part.rows) if len(fields) != width)
         count = len(part.rows[row])
         fields = f"{count} {'field' if count == 1 else 'fields'} for {width} {'column' if width == 1 else 'columns'}"
-        effect = "the rest is null" if count < width else f"the next is read as {table.name(width)!r}"
+        effect = "the rest are null" if count < width else f"the next is named {table.name(width)!r}"
         self._remark("width", "local_path", f"{self._place(part, row)}: {fields}; {effect}")
 
     def _note_unread(
@@ -310,16 +348,33 @@ class _Inspection:
     def _check_blank_lines(self, table: Table, part: Rows) -> None:
         for place, row in enumerate(part.rows):
             if (row[0] or "").startswith("\n") and part.line_text(place).startswith("\n"):
-                sentence = f"{self._place(part, place)}: with support_multi_line a blank line is not skipped"
-                self._remark("blank", "support_multi_line", f"{sentence}; it is read into {table.name(0)!r}")
+                sentence = f"{self._place(part, place)}: with support_multi_line, blank lines are not skipped"
+                self._remark("blank", "support_multi_line", f"{sentence}; this one is read into {table.name(0)!r}")
                 return
 
     def _check_open_fields(self, table: Table, part: Rows) -> None:
         for place, row in enumerate(part.rows):
             if (row[-1] or "").startswith('"') and delimited.is_open(part.line_text(place), table.dialect.separator):
-                sentence = f"{self._place(part, place)}: a field opens a quote that its line does not close"
-                self._remark("open", "support_multi_line", f"{sentence}; if it goes on, set support_multi_line to true")
+                sentence = f"{self._place(part, place)}: the quote is not closed on this line"
+                self._remark(
+                    "open", "support_multi_line", f"{sentence}; if the field continues, set support_multi_line: true"
+                )
                 return
+
+
+def _looks_like_data(row: Sequence[str], kinds: Sequence[column_types.Type]) -> bool:
+    """Return whether a header has values of the columns' types, and is not a series such as years."""
+    fields = zip((text.strip(delimited.SPACES) for text in row), kinds, strict=True)
+    typed = [(text, kind) for text, kind in fields if kind.name != "string"]
+    numbers = [int(text) for text, _ in typed if text.isdecimal()]
+    steps = [b - a for a, b in pairwise(numbers)]
+    if (
+        len(numbers) == len(typed)
+        and steps
+        and (all(step == 1 for step in steps) or (min(steps) > 0 and len(steps) > 1))
+    ):
+        return False
+    return bool(typed) and all(text and not column_types.convert([text], kind)[1] for text, kind in typed)
 
 
 def _reading(dataset: Dataset) -> Mapping[str, Any]:

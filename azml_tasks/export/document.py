@@ -1,13 +1,17 @@
-"""The text of a YAML file as a person would write it."""
+"""Write readable YAML files with names that are valid in v2."""
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
 
-from azml_tasks.reading.scalars import plain_scalar
+from azml_tasks.model.base import is_unresolved
+from azml_tasks.model.names import identifier
+from azml_tasks.reading.syntax import plain_scalar
 
 _SCHEMAS = "https://azuremlschemas.azureedge.net/latest/"
 
@@ -55,7 +59,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write what stands in two places twice."""
+        """Write repeated values in full, without aliases."""
         return True
 
     def write_folded(self, text: str) -> None:
@@ -88,3 +92,51 @@ def _lines(dumper: _Dumper, text: Lines) -> yaml.ScalarNode:
 
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(Lines, _lines)
+
+
+# What a schedule's name is made of, and a data asset's (letters, digits, underscores, dashes; the latter dots too).
+_OTHERS_IN_SCHEDULE = re.compile(r"[^A-Za-z0-9_-]+")
+_OTHERS_IN_ASSET = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class Names:
+    """Unique names; names that differ only in case count as the same."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def give(self, wanted: str) -> str:
+        """Return the wanted name, with a number behind it where it is taken."""
+        name, number = wanted, 1
+        while name.casefold() in self._given:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._given.add(name.casefold())
+        return name
+
+
+def job_name(key: str) -> str:
+    """Return a valid v2 name for the job of a step and its component.
+
+    Both are lower-case identifiers, and a component's starts with a letter (azure-ai-ml, `is_valid_node_name` and
+    `ComponentNameStr`).
+    """
+    name = identifier(key).lower().strip("_")
+    if not name[:1].isalpha():
+        name = f"step_{name}" if name else "step"
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def schedule_name(name: str) -> str:
+    """Return a valid v2 name for a schedule."""
+    return _OTHERS_IN_SCHEDULE.sub("-", name).strip("-_") or "schedule"
+
+
+def asset_name(name: str) -> str:
+    """Return a valid v2 name for a data asset, which is also a valid file name."""
+    return _OTHERS_IN_ASSET.sub("-", name)
+
+
+def or_placeholder(stated: str, name: str) -> str:
+    """Return the v2 name for a name in pipeline.yaml, or the text itself if it contains an unset variable."""
+    return stated if is_unresolved(stated) else name

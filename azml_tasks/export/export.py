@@ -1,78 +1,121 @@
-"""Project -> the files of Azure ML v2, and what is left to do by hand."""
+"""Export a project to files for Azure ML v2, with remarks on what is left to do by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from azml_tasks import conda
-from azml_tasks.errors import Problem
-from azml_tasks.export.code import Content, code_files
-from azml_tasks.export.computes import compute_file
-from azml_tasks.export.data import data_files, is_table
-from azml_tasks.export.datastores import datastore_file
-from azml_tasks.export.environments import environment_files
-from azml_tasks.export.inputs import pipeline_inputs
-from azml_tasks.export.jobs import jobs_of
-from azml_tasks.export.names import Names, asset_name, schedule_name
-from azml_tasks.export.pipeline import component_file, pipeline_file
-from azml_tasks.export.remarks import Exported, remarks_of
+from azml_tasks.checks.azure import check_azure_needs
+from azml_tasks.errors import Problem, ProjectError
+from azml_tasks.export import launcher
+from azml_tasks.export.assets import compute_file, data_files, datastore_file, environment_files, is_table
+from azml_tasks.export.command import pipeline_inputs
+from azml_tasks.export.document import Names, asset_name, schedule_name
+from azml_tasks.export.folder import Content, code_files
+from azml_tasks.export.jobs import Job, component_file, jobs_of, pipeline_file, published_file
+from azml_tasks.export.launcher import PROGRAM, dataset_of, is_carried, is_in_v1
+from azml_tasks.export.remarks import Exported, remarks_of, remarks_of_a_run
 from azml_tasks.export.schedule import schedule_file, stated_name
-from azml_tasks.export.scripts import LOGGING, Scripts, scripts_of
+from azml_tasks.export.scripts import LOGGING, SECRETS, Scripts, scripts_of
 from azml_tasks.export.unset import unset_remarks, with_placeholders
-from azml_tasks.needs import check_needs
+from azml_tasks.plan import DatasetInput, StepPlan, TableInput
 from azml_tasks.reading import Project
-from azml_tasks.reading.environment import files_of
-from azml_tasks.snapshot import SnapshotBuilder, take_snapshots, with_words
-from azml_tasks.wiring import DatasetInput
+from azml_tasks.reading.environment import conda
+from azml_tasks.reading.project import files_of
+from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots, with_words
 
-# What is exported of the file; the rest of it says where to run and how to log in.
-_EXPORTED = (
+# The exported keys; the others are about the workspace and the login.
+EXPORTED = (
     *("compute_name", "computes", "continue_on_step_failure", "datasets", "datastores", "description", "env_name"),
     *("environments", "experiment_name", "pipeline_parameters", "publish", "schedule", "steps", "tags"),
 )
 # What loads an MLTable ("Working with tables in Azure Machine Learning").
 _TABLES = ("mltable", conda.TABLES)
 _METRICS = "azureml-mlflow"
+# The pipeline as a component, if it is to be published.
+PUBLISHED = "component.yml"
 
 
 @dataclass(frozen=True)
 class Export:
-    """The files by their posix path under `azureml-v2/`, and the remarks in the order of their places."""
+    """The files by their posix path under `azureml-v2/`, and the remarks in the order of their places.
+
+    `jobs` maps the names of the steps in the pipeline job to their keys, `assets` the declared datasets to v2's names.
+    """
 
     files: Mapping[str, Content]
     remarks: tuple[Problem, ...]
+    jobs: Mapping[str, str] = field(default_factory=dict)
+    assets: Mapping[str, str] = field(default_factory=dict)
 
 
-def export(project: Project) -> Export:
-    """Return the project's pipeline as files of Azure ML v2, the same whenever and wherever it is done.
+def export(project: Project, snapshots: Mapping[str, Snapshot] | None = None) -> Export:
+    """Return the project's pipeline as files for Azure ML v2, the same on every machine.
 
-    What is not known yet, since a variable is not set, is a placeholder. Raises ProjectError for what keeps the
-    pipeline from running on Azure at all.
+    `snapshots` are those of the steps, if they were taken before. Unset variables become placeholders. Raises
+    ProjectError if the pipeline cannot run on Azure.
     """
-    check_needs(project, sent=False)
-    unset = tuple(unset_remarks(project, *_EXPORTED))
-    project = with_placeholders(project, *_EXPORTED)
-    snapshots = take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
+    check_azure_needs(project, sent=False)
+    unset = tuple(unset_remarks(project, *EXPORTED))
+    project = with_placeholders(project, *EXPORTED)
+    snapshots = snapshots or take_snapshots(SnapshotBuilder(project.directory), project.plan.steps, project.problem)
+    exported = _exported(project, snapshots)
+    jobs = exported.jobs
+    files = {path: Content.of(text) for path, text in _documents(exported)}
+    for job in jobs:
+        for path, content in code_files(snapshots[job.step.key]):
+            files[f"code/{job.name}/{path}"] = content
+        if is_carried(project.pipeline, job.step.step):
+            _check_free(project, job, snapshots)
+            for path, text in launcher.files(job.step, project.pipeline).items():
+                files[f"code/{job.name}/{path}"] = Content.of(text)
+    remarks = {*remarks_of(exported), *project.notes, *files_of(project).unseen_by_azure(), *unset}
+    return Export(files, tuple(sorted(remarks)), {job.name: job.step.key for job in jobs}, exported.assets)
+
+
+def run_remarks(project: Project, snapshots: Mapping[str, Snapshot]) -> list[Problem]:
+    """Return what the steps of a run on v2 need, and what their scripts cannot do there."""
+    return sorted({*remarks_of_a_run(_exported(with_placeholders(project, *EXPORTED), snapshots))})
+
+
+def _exported(project: Project, snapshots: Mapping[str, Snapshot]) -> Exported:
     names = Names()
     declared = (name for name, dataset in project.pipeline.datasets.items() if dataset.is_declared)
     assets = {name: names.give(asset_name(name)) for name in declared}
     top = pipeline_inputs(project, assets)
     scripts = scripts_of(project.directory, snapshots)
     jobs = tuple(jobs_of(with_words(project.plan, snapshots), top))
-    exported = Exported(project, assets, top, jobs, scripts, _needed(project, scripts))
-    files = {path: Content.of(text) for path, text in _documents(exported)}
-    for job in exported.jobs:
-        for path, content in code_files(snapshots[job.step.key]):
-            files[f"code/{job.name}/{path}"] = content
-    remarks = {*remarks_of(exported), *project.notes, *files_of(project).unseen_by_azure(), *unset}
-    return Export(files, tuple(sorted(remarks)))
+    return Exported(project, assets, top, jobs, scripts, _needed(project, scripts))
+
+
+def _needed_in_a_job(project: Project, step: StepPlan, scripts: Scripts) -> Iterator[str]:
+    """Yield what the stand-in for azureml imports for the step's scripts."""
+    read = [dataset_of(project.pipeline, item.dataset) for item in step.inputs if isinstance(item, DatasetInput)]
+    tables = [dataset for dataset in read if dataset.type == "tabular"]
+    outputs = [item for item in step.inputs if isinstance(item, TableInput)]
+    if tables or outputs:
+        yield "pandas"
+    if "parquet" in {*(dataset.format for dataset in tables), *(item.format for item in outputs)}:
+        yield "pyarrow"
+    if any(is_in_v1(dataset) for dataset in tables):
+        yield "mltable"
+    if any(use.name in SECRETS for use in scripts.uses_by(step.key)):
+        yield from ("azure-identity", "azure-keyvault-secrets")
+
+
+def _check_free(project: Project, job: Job, snapshots: Mapping[str, Snapshot]) -> None:
+    """Raise ProjectError if a file of the step has the name of the launcher."""
+    if any(path.split("/")[0] == PROGRAM for path in snapshots[job.step.key].files):
+        message = f"step '{job.step.key}': rename {PROGRAM}; the step's code has a file of azml-tasks with this name"
+        raise ProjectError([project.problem(("steps", job.step.key), message)])
 
 
 def _documents(exported: Exported) -> Iterator[tuple[str, bytes]]:
     project = exported.project
     pipeline = project.pipeline
     yield "pipeline.yml", pipeline_file(project, exported.jobs, exported.top)
+    if pipeline.publish:
+        yield PUBLISHED, published_file(project, exported.jobs, exported.top)
     for job in exported.jobs:
         yield f"components/{job.name}.yml", component_file(pipeline, job)
     for name, environment in pipeline.environments.items():
@@ -95,11 +138,15 @@ def _needed(project: Project, scripts: Scripts) -> dict[str, tuple[str, ...]]:
     needed: dict[str, dict[str, None]] = {}
     for step in project.plan.steps:
         packages = needed.setdefault(str(project.pipeline.env_of(step.step)), {})
+        if is_carried(project.pipeline, step.step):
+            if scripts.use_sdk(step.key):
+                packages.update(dict.fromkeys(_needed_in_a_job(project, step, scripts)))
+            continue
         if scripts.use_sdk(step.key):
             packages[conda.RUN] = None
         if any(isinstance(item, DatasetInput) and is_table(project, item.dataset) for item in step.inputs):
             packages.update(dict.fromkeys(_TABLES))
         if any(use.name.removeprefix("run.") in LOGGING for use in scripts.uses_by(step.key)):
             packages[_METRICS] = None
-    # In one order, whichever step asks for them.
+    # In a fixed order, independent of the steps.
     return {name: tuple(sorted(packages)) for name, packages in needed.items()}

@@ -1,23 +1,23 @@
-"""What v2 cannot do, does otherwise, or wants done by hand: a sentence each, at the place that it is about."""
+"""Remarks on what v2 cannot do, does differently, or requires by hand, each with its place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from azml_tasks.conda import RUN, has_own_python
-from azml_tasks.errors import Problem, listed
-from azml_tasks.export.data import is_table, is_workspace_known, untyped_columns
-from azml_tasks.export.datastores import datastore_remark
-from azml_tasks.export.environments import is_curated
+from azml_tasks.errors import Problem
+from azml_tasks.export.assets import datastore_remark, is_curated, is_table, is_workspace_known, untyped_columns
+from azml_tasks.export.command import PipelineInputs
+from azml_tasks.export.document import asset_name, or_placeholder
 from azml_tasks.export.folder import FOLDER
-from azml_tasks.export.inputs import PipelineInputs
 from azml_tasks.export.jobs import Job
-from azml_tasks.export.names import asset_name, or_placeholder
+from azml_tasks.export.launcher import is_carried
 from azml_tasks.export.schedule import schedule_remarks
 from azml_tasks.export.scripts import Scripts
+from azml_tasks.plan import DatasetInput, FolderInput, Input
 from azml_tasks.reading import Project
-from azml_tasks.wiring import DatasetInput, FolderInput, Input
+from azml_tasks.reading.environment.conda import RUN, has_own_python
+from azml_tasks.text import listed
 
 _Path = tuple[str | int, ...]
 _Remark = tuple[_Path, str]
@@ -25,7 +25,7 @@ _Remark = tuple[_Path, str]
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export consists of.
+    """The parts of an export.
 
     `assets` are v2's names for the declared datasets, and `needed` the pip packages that each environment needs.
     """
@@ -39,7 +39,7 @@ class Exported:
 
 
 def remarks_of(exported: Exported) -> Iterator[Problem]:
-    """Yield what is to be said."""
+    """Yield the remarks."""
     project = exported.project
     for path, message in (
         *_pipeline(exported),
@@ -48,9 +48,38 @@ def remarks_of(exported: Exported) -> Iterator[Problem]:
         *_data(exported),
     ):
         yield project.problem(path, message)
-    for file, uses in exported.scripts.uses.items():
-        for use in uses:
-            yield Problem(file, use.lines[0], use.sentence)
+    yield from _scripts(exported)
+
+
+def remarks_of_a_run(exported: Exported) -> Iterator[Problem]:
+    """Yield the remarks that matter to a run of ours, which does everything else by itself."""
+    project = exported.project
+    for path, message in (*_environments(exported), *_registered(exported)):
+        yield project.problem(path, message)
+    yield from _scripts(exported)
+
+
+def _registered(exported: Exported) -> Iterator[_Remark]:
+    for job in exported.jobs:
+        for written in job.step.outputs:
+            if written.register_on_complete:
+                place = ("steps", job.step.key, "output_folders", written.argument, "register_on_complete")
+                yield (
+                    place,
+                    f"step '{job.step.key}': Azure ML v2 registers '{written.register_on_complete}' also when the step "
+                    "fails",
+                )
+
+
+def _scripts(exported: Exported) -> Iterator[Problem]:
+    pipeline = exported.project.pipeline
+    for job in exported.jobs:
+        is_stand_in = is_carried(pipeline, job.step.step)
+        for file in exported.scripts.of_step[job.step.key]:
+            for use in exported.scripts.uses[file]:
+                sentence = use.sentence_in_a_job if is_stand_in else use.sentence
+                if sentence:
+                    yield Problem(file, use.lines[0], sentence)
 
 
 def _pipeline(exported: Exported) -> Iterator[_Remark]:
@@ -58,8 +87,8 @@ def _pipeline(exported: Exported) -> Iterator[_Remark]:
     for name, value in pipeline.pipeline_parameters.items():
         if "'" in str(value):
             message = (
-                f"pipeline parameter '{name}': v2 puts the value between apostrophes in a command, so one in it is "
-                "written '\\'' there, and whoever gives another value has to write it so"
+                f"pipeline parameter '{name}': v2 puts the value in single quotes in a command; write a single quote "
+                "in another value as '''"
             )
             yield ("pipeline_parameters", name), message
     for name, datastore in pipeline.datastores.items():
@@ -68,13 +97,13 @@ def _pipeline(exported: Exported) -> Iterator[_Remark]:
             yield ("datastores", name), remark
     if pipeline.publish:
         message = (
-            "v2 has no published pipelines: a schedule runs the pipeline as it is, and a batch endpoint with a "
-            "pipeline deployment gives it an address to be run by"
+            "v2 has no published pipelines: component.yml is the pipeline as a component, which az ml component create "
+            "--file component.yml --version 1 registers; a batch endpoint with a pipeline deployment provides a URL"
         )
         yield ("publish",), message
     if pipeline.schedule and pipeline.schedule.on_blob_change:
         message = (
-            "v2 has no schedule on blob change, so none is written: an Event Grid trigger, such as a Logic App's, "
+            "v2 has no schedules on blob changes, so none is exported: an Event Grid trigger, such as a Logic App, "
             "can start the pipeline"
         )
         yield ("schedule", "on_blob_change"), message
@@ -95,34 +124,34 @@ def _job(exported: Exported, job: Job) -> Iterator[_Remark]:
         name = written.register_on_complete
         if name and or_placeholder(name, asset_name(name)) != name:
             place = ("steps", step.key, "output_folders", written.argument, "register_on_complete")
-            yield place, f"step '{step.key}': '{name}' is registered as {asset_name(name)}, as v2 takes names"
+            yield place, f"step '{step.key}': '{name}' is registered as {asset_name(name)}, a valid name in v2"
     for key, output in job.after.items():
         number = step.step.run_after.index(key)
         message = (
-            f"step '{step.key}' runs after '{key}': v2 orders jobs by their data alone, so it is given the address of "
-            f"the output '{output}' of '{key}', which it does not read"
+            f"step '{step.key}' runs after '{key}': v2 orders jobs only by their data, so it gets the output "
+            f"'{output}' of '{key}' as an input, which it does not read"
         )
         yield ("steps", step.key, "run_after", number), message
 
 
 def _input(exported: Exported, job: Job, item: Input) -> str | None:
-    """Return what a script has to do otherwise to read an input, if anything."""
-    if isinstance(item, FolderInput):
+    """Return what a script must do differently to read an input, if anything."""
+    if isinstance(item, FolderInput) or is_carried(exported.project.pipeline, job.step.step):
         return None
     added = job.added.get(item)
     if isinstance(item, DatasetInput):
         if added is None and item.mode != "direct":
             return None
-        holds = f"{item.argument} holds a path in v2 and no id"
+        holds = f"{item.argument} is a path in v2, not an id"
         is_files = not is_table(exported.project, item.dataset)
-        reading = "the files lie there" if is_files else "mltable.load(PATH).to_pandas_dataframe() reads it"
+        reading = "read the files there" if is_files else "read it with mltable.load(PATH).to_pandas_dataframe()"
     else:
-        holds = f"{item.argument} holds the folder that '{item.output.step}' wrote"
+        holds = f"{item.argument} is the folder that '{item.output.step}' wrote"
         is_parquet = item.format == "parquet"
-        reading = f"{'pandas.read_parquet(PATH)' if is_parquet else 'pandas.read_csv(FILE, dtype=str)'} reads it"
+        reading = f"read it with {'pandas.read_parquet(PATH)' if is_parquet else 'pandas.read_csv(FILE, dtype=str)'}"
     if added is not None:
-        holds = f"v2 hands over data by arguments alone, so the script has to take {added} PATH besides"
-    return f"{holds}; {reading}, in place of run.input_datasets['{item.name}']"
+        holds = f"v2 passes data only in arguments, so the script must also accept {added} PATH"
+    return f"{holds}; {reading}, not with run.input_datasets['{item.name}']"
 
 
 def _environments(exported: Exported) -> Iterator[_Remark]:
@@ -136,38 +165,41 @@ def _environments(exported: Exported) -> Iterator[_Remark]:
         declared, packages = pipeline.environments.get(name), exported.needed[name]
         if declared:
             if packages and has_own_python(declared):
-                message = f"environment '{name}' is an image without packages: see that it has {listed(packages)}"
+                message = f"environment '{name}' is an image without packages: it must contain {listed(packages)}"
                 yield ("environments", name), message
             continue
         packages = tuple(package for package in packages if package != RUN)
         if packages:
-            yield place, f"environment '{name}' is not in this file: see that it has {listed(packages)}"
+            yield place, f"environment '{name}' is not in this file: it must contain {listed(packages)}"
         if is_curated(name):
             message = (
-                f"environment '{name}' is looked for in Microsoft's registry, and those of v1 are retired in time: "
-                "az ml environment list --registry-name azureml shows which there are"
+                f"environment '{name}' is from Microsoft's registry, where those of v1 will be removed: az ml "
+                "environment list --registry-name azureml lists them"
             )
             yield place, message
 
 
 def _data(exported: Exported) -> Iterator[_Remark]:
     project = exported.project
+    # Of the others, the pipeline reads the files, not the MLTable.
+    read = {name for name, is_stand_in in exported.top.data if not is_stand_in}
+    as_tables = {name for name in read if is_table(project, name)}
     for name, asset in exported.assets.items():
         dataset = project.pipeline.datasets[name]
         if asset != name:
-            yield ("datasets", name), f"dataset '{name}' is called {asset} in v2, where names have no spaces"
+            yield ("datasets", name), f"dataset '{name}' is called {asset} in v2, where names cannot contain spaces"
         if dataset.version != "latest":
-            message = f"dataset '{name}': version {dataset.version} is one of v1, which the pipeline reads as it is"
+            message = f"dataset '{name}': version {dataset.version} is a v1 version; the pipeline reads it unchanged"
             yield ("datasets", name, "version"), message
-        for column in untyped_columns(dataset):
+        for column in untyped_columns(dataset) if name in as_tables else ():
             message = (
-                f"dataset '{name}': v2 wants the format of dates, so the type of '{column}' is left to be guessed; "
-                f"state it in {FOLDER}/data/{asset}/MLTable"
+                f"dataset '{name}': v2 needs the format of dates, so the type of '{column}' will be detected; set it "
+                f"in {FOLDER}/data/{asset}/MLTable"
             )
             yield ("datasets", name, "set_column_types", column), message
-    if not is_workspace_known(project) and any(is_table(project, name) for name in exported.assets):
+    if not is_workspace_known(project) and any(name in as_tables for name in exported.assets):
         message = (
-            "the MLTable files name their data without the workspace, which mltable may not take outside a job; "
-            "set ws_name, resource_group and subscription_id, and export again"
+            "the MLTable files refer to data without the workspace, which mltable may not accept outside a job; set "
+            "ws_name, resource_group and subscription_id, and export again"
         )
         yield ("datasets",), message

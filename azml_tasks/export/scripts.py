@@ -1,7 +1,7 @@
-"""What the scripts use of SDK v1 that has another form in v2, found in their syntax trees without running them.
+"""Find uses of SDK v1 in scripts that are different in v2, in their syntax trees, without running them.
 
-What takes its place: "Upgrade to SDK v2" and its pages on run history, data, models and secrets (Microsoft Learn),
-and "Log metrics, parameters, and files with MLflow".
+Sources for the replacements: "Upgrade to SDK v2" and its pages on run history, data, models and secrets (Microsoft
+Learn), and "Log metrics, parameters, and files with MLflow".
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from azml_tasks.errors import some_listed
+from azml_tasks.export.launcher import provides
 from azml_tasks.snapshot import Snapshot
+from azml_tasks.text import some_listed
 
-_METRICS = "in v2 mlflow.log_metric(name, value) logs a metric"
-_FIGURES = "in v2 mlflow.log_figure and mlflow.log_image log pictures"
-_TABLES = "in v2 mlflow.log_table and mlflow.log_dict log what has rows"
-_FILES = "in v2 mlflow.log_artifact and mlflow.log_artifacts upload files; what lies in outputs/ is still collected"
-_SECRETS = "in v2 SecretClient of azure-keyvault-secrets reads the workspace's key vault, with the compute's identity"
-_NESTED = "in v2 mlflow.start_run(nested=True) starts a run below this one"
-_CLIENT = "in v2 MLClient of azure-ai-ml is the way to the workspace"
-_ENDED = "in v2 a job ends with its script: leave it out, and raise an exception to fail"
-# By what a script asks a run for.
+_METRICS = "in v2, use mlflow.log_metric(name, value)"
+_FIGURES = "in v2, use mlflow.log_figure or mlflow.log_image"
+_TABLES = "in v2, use mlflow.log_table or mlflow.log_dict"
+_FILES = "in v2, use mlflow.log_artifact or mlflow.log_artifacts; files in outputs/ are still collected"
+_SECRETS = (
+    "in v2, read the workspace's key vault with SecretClient of azure-keyvault-secrets and the compute's identity"
+)
+_NESTED = "in v2, use mlflow.start_run(nested=True)"
+_CLIENT = "in v2, use MLClient of azure-ai-ml"
+_ENDED = "in v2, remove this call, because a job ends with its script; to fail, raise an exception"
+# By attributes of a run.
 _OF_A_RUN = {
-    "input_datasets": "in v2 the step's argument holds the path to read from",
-    "output_datasets": "in v2 the step's argument holds the path to write to",
+    "input_datasets": "in v2, read from the path in the step's argument",
+    "output_datasets": "in v2, write to the path in the step's argument",
     **dict.fromkeys(("log", "log_list"), _METRICS),
     "log_image": _FIGURES,
     **dict.fromkeys(
@@ -37,41 +40,67 @@ _OF_A_RUN = {
     **dict.fromkeys(("upload_file", "upload_files", "upload_folder", "download_file", "download_files"), _FILES),
     **dict.fromkeys(("get_secret", "get_secrets"), _SECRETS),
     **dict.fromkeys(("child_run", "create_children", "submit_child", "get_children"), _NESTED),
-    "parent": "in v2 the tag mlflow.parentRunId of mlflow.active_run() names the parent",
-    **dict.fromkeys(("tag", "set_tags", "get_tags", "remove_tags"), "in v2 mlflow.set_tag tags the run"),
-    **dict.fromkeys(("get_metrics", "get_details", "get_file_names"), "in v2 mlflow.get_run reads what was logged"),
-    "register_model": "in v2 mlflow.register_model registers a model",
+    "parent": "in v2, read the tag mlflow.parentRunId of mlflow.active_run()",
+    **dict.fromkeys(("tag", "set_tags", "get_tags", "remove_tags"), "in v2, use mlflow.set_tag"),
+    **dict.fromkeys(("get_metrics", "get_details", "get_file_names"), "in v2, use mlflow.get_run"),
+    "register_model": "in v2, use mlflow.register_model",
     **dict.fromkeys(("experiment", "get_environment"), _CLIENT),
     **dict.fromkeys(("complete", "fail", "cancel"), _ENDED),
 }
 # By what a script imports from azureml.
 _OF_A_CLASS = {
-    "Model": "in v2 mlflow.register_model registers a model, and MLClient.models of azure-ai-ml finds one",
-    "Dataset": "in v2 name the data as an input of the step, and read the path that its argument holds",
-    "Datastore": "in v2 name the data as an input of the step, or MLClient.datastores of azure-ai-ml finds one",
+    "Model": "in v2, register models with mlflow.register_model, and find them with MLClient.models of azure-ai-ml",
+    "Dataset": "in v2, declare the data as an input of the step, and read the path in its argument",
+    "Datastore": "in v2, declare the data as an input of the step, or use MLClient.datastores of azure-ai-ml",
     "Workspace": _CLIENT,
     "Experiment": _CLIENT,
     "Keyvault": _SECRETS,
 }
-_ELSE = "in v2 MLflow and azure-ai-ml take the place of the SDK"
+_ELSE = "in v2, use MLflow and azure-ai-ml"
 _RUNS = ("get_context", "child_run")
 _USUAL_NAME = "run"
+SECRETS = frozenset(("run.get_secret", "run.get_secrets", "Keyvault"))
+# What a script that imports the stand-in for azureml must do differently in a job.
+_VAULT = (
+    "in a job of v2, it reads the key vault whose address is in the variable AZML_KEY_VAULT_URL (set it in "
+    "environment_variables), with the managed identity of the compute target, which needs the role Key Vault Secrets "
+    "User"
+)
+_IN_A_JOB = {
+    **dict.fromkeys(SECRETS, _VAULT),
+    "Datastore": "in a job of v2, declare the data as an input of the step, or write to an output with a destination",
+    "Dataset": "in a job of v2, a script finds by name only the datasets of its input_datasets, and registers none",
+    "Model": "in a job of v2, a script finds only the models that its own step has registered",
+    "Experiment": "in a job of v2, the runs of an experiment cannot be read",
+    **dict.fromkeys(("run.submit_child", "run.get_environment"), _CLIENT),
+}
 LOGGING = frozenset(name for name, sentence in _OF_A_RUN.items() if sentence in (_METRICS, _FIGURES, _TABLES))
 
 
 @dataclass(frozen=True)
 class Use:
-    """One thing of SDK v1 that a script uses, and on which lines, counted from 1."""
+    """A use of SDK v1 in a script, and its lines, counted from 1."""
 
     name: str
     lines: tuple[int, ...]
 
     @property
     def sentence(self) -> str:
-        """What it is, where else it stands, and what takes its place."""
+        """Its name, its other lines, and its replacement."""
+        return f"{self.name} is SDK v1{self._also}: {_REMEDIES.get(self.name, _ELSE)}"
+
+    @property
+    def sentence_in_a_job(self) -> str | None:
+        """What is different where the script imports the stand-in for azureml, if anything is."""
+        found = _IN_A_JOB.get(self.name)
+        if found is None and self.name.startswith("azureml.") and not provides(*self.name.rsplit(".", 1)):
+            found = "in a job of v2, this needs SDK v1 in the environment, with Python 3.10 or 3.11"
+        return found and f"{self.name}{self._also}: {found}"
+
+    @property
+    def _also(self) -> str:
         others = some_listed(map(str, self.lines[1:]))
-        also = f" (also on {'line' if len(self.lines) == 2 else 'lines'} {others})" if others else ""
-        return f"{self.name} is SDK v1{also}: {_REMEDIES.get(self.name, _ELSE)}"
+        return f" (also on {'line' if len(self.lines) == 2 else 'lines'} {others})" if others else ""
 
 
 _REMEDIES = {f"run.{name}": sentence for name, sentence in _OF_A_RUN.items()} | _OF_A_CLASS
@@ -85,7 +114,7 @@ class Scripts:
     of_step: Mapping[str, tuple[str, ...]]
 
     def use_sdk(self, key: str) -> bool:
-        """Say whether a step's scripts import azureml."""
+        """Return whether a step's scripts import azureml."""
         return bool(self.of_step[key])
 
     def uses_by(self, key: str) -> Iterator[Use]:
@@ -109,9 +138,9 @@ def scripts_of(directory: Path, snapshots: Mapping[str, Snapshot]) -> Scripts:
 
 
 def uses_of(source: bytes) -> list[Use]:
-    """Return what the source uses of SDK v1, in the order of first use; nothing for what is no Python.
+    """Return what the source uses of SDK v1, in the order of first use; nothing if it is not Python.
 
-    Whatever is called `run` is taken for one, so ask only about files of a step that imports azureml.
+    Every variable named `run` counts as a run, so use this only for files of a step that imports azureml.
     """
     try:
         with warnings.catch_warnings():
@@ -143,7 +172,7 @@ def _uses(nodes: list[ast.AST]) -> Iterator[tuple[str, int]]:
 
 
 def _imported(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
-    """Yield the names that stand for a class of the SDK, and what it is called there."""
+    """Yield the names that refer to a class of the SDK, with its name there."""
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and _is_sdk(node.module):
             yield from ((alias.asname or alias.name, alias.name) for alias in node.names if alias.name in _OF_A_CLASS)
@@ -154,7 +183,7 @@ def _is_sdk(module: str | None) -> bool:
 
 
 def _assigned_runs(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Yield the names and attributes that hold a run, as they are written."""
+    """Yield the names and attributes that refer to a run, as written."""
     for node in nodes:
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value and _gives_run(node.value):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]

@@ -1,4 +1,4 @@
-"""Values of pipeline.yaml that are not known yet: variables that are not set.
+"""Handle unset variables of pipeline.yaml in an export.
 
 The files get the text of pipeline.yaml, such as `${AZURE_STORAGE_ACCOUNT}`, as a placeholder, and a remark names it.
 """
@@ -12,12 +12,11 @@ from typing import Any
 from azml_tasks.errors import Problem
 from azml_tasks.model.base import is_unresolved
 from azml_tasks.reading import Project
-from azml_tasks.reading.checked import names_files
-from azml_tasks.reading.sentences import described
-from azml_tasks.reading.values import Missing
-from azml_tasks.reading.variables import resolve
+from azml_tasks.reading.messages import described
+from azml_tasks.reading.validation import names_files
+from azml_tasks.reading.values import Missing, resolve
 
-# Keys that are no texts in pipeline.yaml, and that the export writes as they are.
+# Keys that are not text in pipeline.yaml, and that the export writes unchanged.
 _AS_WRITTEN = {
     "computes": ("vm_priority", "min_nodes", "max_nodes", "idle_seconds_before_scaledown"),
     "schedule": ("interval",),
@@ -53,26 +52,26 @@ def unset_remarks(project: Project, *sections: str) -> Iterator[Problem]:
         prefix = f"{owner}: " if owner else ""
         remedy = f"set {item.variable} in the environment or in .env and export again"
         if _is_kept(project, item) or _is_added(project, item):
-            done = f"the files have ${{{item.variable}}} in its place; write the value there, or {remedy}"
+            done = f"the files contain ${{{item.variable}}} instead; write the value there, or {remedy}"
         else:
-            done = f"the files are written without this key; {remedy}"
+            done = f"the files do not contain this key; {remedy}"
         message = f"{prefix}{key} needs {item.variable}, which is not set: {done}"
         yield Problem(project.file.name, item.line, message)
 
 
 def _is_kept(project: Project, item: Missing) -> bool:
-    """Say whether the value is a text, which the pipeline has as it is written."""
+    """Return whether the value is a text, which the pipeline has as it is written."""
     value: Any = project.values.data
     try:
         for part in item.path:
             value = value[part]
     except (IndexError, KeyError, TypeError):
-        return False  # It was taken out, or what holds it.
+        return False  # It, or its container, was removed.
     return isinstance(value, str) and is_unresolved(value)
 
 
 def _is_added(project: Project, item: Missing) -> bool:
-    """Say whether the value is none that the pipeline can have, and its text can be written all the same."""
+    """Return whether the pipeline cannot contain the value, but its text can be written anyway."""
     section, *keys = map(str, item.path)
     if not keys or keys[-1] not in _AS_WRITTEN.get(section, ()):
         return False

@@ -1,4 +1,4 @@
-"""What every part of the model shares: frozen, strict, no unknown key, and the names of its scalars."""
+"""The base class of the model (frozen, strict, no unknown keys) and its scalar types."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from azml_tasks.errors import shortened
 from azml_tasks.model.written import WrittenFloat, WrittenInt
+from azml_tasks.text import shortened
 
 T = TypeVar("T")
 
@@ -27,14 +27,14 @@ Argument = Annotated[Scalar, WrapValidator(_as_written)]
 Sequence = Annotated[tuple[T, ...], Field(strict=False)]
 Config = Mapping[str, Any]
 
-# A variable with a default never stays unresolved.
+# A variable with a default is always resolved.
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-# What may stand around one in a name, whatever the rule: nothing that a path is made of. `$${A}` looks like one, too.
+# Allowed around a variable in any name: no characters of paths. `$${A}` looks like one, too.
 _AROUND_REFERENCES = re.compile(r"[\w. ()-]*")
 
 
 class InvalidNameError(ValueError):
-    """A name that breaks one of Azure's rules; `rule` is that rule as a sentence."""
+    """A name that breaks one of Azure's rules; `rule` describes the rule."""
 
     def __init__(self, name: str, rule: str) -> None:
         self.name = name
@@ -43,7 +43,7 @@ class InvalidNameError(ValueError):
 
 
 class MisfitError(ValueError):
-    """Keys of one mapping that do not fit together; `key` is the one to look at."""
+    """Incompatible keys of one mapping; `key` is the one to report."""
 
     def __init__(self, key: str, message: str) -> None:
         self.key = key
@@ -51,19 +51,19 @@ class MisfitError(ValueError):
 
 
 class Model(BaseModel):
-    """A frozen part of pipeline.yaml, which refuses unknown keys and silent conversions."""
+    """A frozen part of pipeline.yaml, without unknown keys and silent conversions."""
 
-    # Deferred: only the whole pipeline is ever checked, so only its validator is made.
+    # Deferred: only the whole pipeline is ever checked, so only its validator is built.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=(), defer_build=True)
 
 
 def is_unresolved(value: str) -> bool:
-    """Say whether the text still names a variable that was not set when the file was read."""
+    """Return whether the text still contains a variable that was not set when the file was read."""
     return bool(_REFERENCE.search(value))
 
 
 def named(rule: str, pattern: str) -> AfterValidator:
-    """Hold a name to one of Azure's rules; `rule` is the sentence that a refusal ends with."""
+    """Check a name against one of Azure's rules; `rule` is the end of the error message."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:

@@ -12,86 +12,88 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from azml_tasks.errors import shortened
 from azml_tasks.model.base import InvalidNameError, named
+from azml_tasks.text import shortened
 
 WorkspaceName = Annotated[
     str,
     named(
-        "a workspace takes 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit",
+        "a workspace name has 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit",
         r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}",
     ),
 ]
 ResourceGroupName = Annotated[
     str,
     named(
-        "a resource group takes 1 to 90 letters, digits, underscores, dashes, dots and parentheses, no dot last",
+        "a resource group name has 1 to 90 letters, digits, underscores, dashes, dots and parentheses, and does not "
+        "end with a dot",
         r"[-\w.()]{0,89}[-\w()]",
     ),
 ]
 SubscriptionId = Annotated[
     str,
     named(
-        "a subscription is a GUID such as 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)",
+        "a subscription ID is a GUID such as 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)",
         r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
     ),
 ]
 _EXPERIMENT = (
-    "an experiment takes 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit",
+    "an experiment name has 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit",
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}",
 )
 ExperimentName = Annotated[str, named(*_EXPERIMENT)]
 DatastoreName = Annotated[
     str,
-    named("a datastore takes 1 to 255 letters, digits and underscores", r"[A-Za-z0-9_]{1,255}"),
+    named("a datastore name has 1 to 255 letters, digits and underscores", r"[A-Za-z0-9_]{1,255}"),
 ]
 DatasetName = Annotated[
     str,
     named(
-        "a dataset takes 1 to 255 letters, digits, underscores, dashes, dots and spaces",
+        "a dataset name has 1 to 255 letters, digits, underscores, dashes, dots and spaces",
         r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,254}",
     ),
 ]
 EnvironmentName = Annotated[
     str,
     named(
-        "an environment takes 1 to 255 letters, digits, underscores, dashes and dots",
+        "an environment name has 1 to 255 letters, digits, underscores, dashes and dots",
         r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}",
     ),
 ]
 ComputeName = Annotated[
     str,
     named(
-        "a compute cluster takes 2 to 16 letters, digits and dashes, starts with a letter and does not end with a dash",
+        "a compute cluster name has 2 to 16 letters, digits and dashes, starts with a letter and does not end with "
+        "a dash",
         r"[A-Za-z][A-Za-z0-9-]{0,14}[A-Za-z0-9]",
     ),
 ]
 ContainerName = Annotated[
     str,
     named(
-        "a blob container takes 3 to 63 lower-case letters, digits and single dashes",
+        "a blob container name has 3 to 63 lower-case letters, digits and single dashes",
         r"(?=.{3,63}$)(\$root|\$logs|\$web|[a-z0-9]+(-[a-z0-9]+)*)",
     ),
 ]
 StorageAccountName = Annotated[
     str,
-    named("a storage account takes 3 to 24 lower-case letters and digits", r"[a-z0-9]{3,24}"),
+    named("a storage account name has 3 to 24 lower-case letters and digits", r"[a-z0-9]{3,24}"),
 ]
 VariableName = Annotated[
     str,
-    named("an environment variable takes letters, digits and underscores", r"[A-Za-z_][A-Za-z0-9_]*"),
+    named("an environment variable name has only letters, digits and underscores", r"[A-Za-z_][A-Za-z0-9_]*"),
 ]
 ParameterName = Annotated[
     str,
     named(
-        "a pipeline parameter takes letters, digits and underscores, and starts with a letter or an underscore",
+        "a pipeline parameter name has only letters, digits and underscores, and starts with a letter or an underscore",
         r"[A-Za-z_][A-Za-z0-9_]*",
     ),
 ]
 StepKey = Annotated[
     str,
     named(
-        "a step takes up to 100 letters, digits, underscores, dashes, dots and spaces, "
+        "a step name has up to 100 letters, digits, underscores, dashes, dots and spaces, "
         "and starts with a letter, a digit or an underscore",
         r"\w([\w. -]{0,98}[\w-])?",
     ),
@@ -115,8 +117,8 @@ def input_name_problem(name: str) -> str | None:
     """Return why `name` cannot be a dataset's name in the run, or None."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         return (
-            f"{shortened(repr(name))} cannot be a dataset's name in the run: "
-            "such a name takes letters, digits and underscores, and no digit first"
+            f"{shortened(repr(name))} cannot be a dataset's name in the run: use letters, digits and underscores, "
+            "not starting with a digit"
         )
     if name.lower() in _RESERVED_INPUTS:
         return f"{name!r} cannot be a dataset's name in the run: it would replace the variable {name.upper()}"

@@ -1,7 +1,7 @@
-"""When the pipeline runs by itself: at recurring times, or when a blob has changed.
+"""The schedule of the pipeline: at recurring times, or when a blob changes.
 
-The rules are those of `ScheduleRecurrence` and `Schedule.create` (azureml-pipeline-core, schedule.py); what the SDK
-takes and then misreads without a word is refused here.
+The rules are those of `ScheduleRecurrence` and `Schedule.create` (azureml-pipeline-core, schedule.py); values that the
+SDK accepts but misinterprets are rejected here.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from azml_tasks.errors import did_you_mean, listed
 from azml_tasks.model.base import MisfitError, Model, Sequence, is_unresolved
 from azml_tasks.model.names import DatastoreName
 from azml_tasks.model.time_zone import windows_time_zone
+from azml_tasks.text import did_you_mean, listed
 
 Frequency = Literal["Minute", "Hour", "Day", "Week", "Month"]
 WeekDay = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -39,7 +39,7 @@ _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
 class BlobChange(Model):
-    """A run for each blob that was added or changed.
+    """Starts a run for each blob that was added or changed.
 
     The service watches one folder and not its subfolders, of a blob datastore with an account key, outside any
     virtual network.
@@ -47,11 +47,11 @@ class BlobChange(Model):
 
     datastore_name: DatastoreName = Field(description="The blob datastore to watch; it needs an account key.")
     path_on_datastore: str | None = Field(
-        None, description="The folder to watch, without its subfolders; by default the container's top."
+        None, description="The folder to watch, without subfolders; default: the root of the container."
     )
-    polling_interval: int = Field(5, description="Minutes between two looks.", ge=1)
+    polling_interval: int = Field(5, description="Minutes between checks.", ge=1)
     data_path_parameter_name: str | None = Field(
-        None, description="The pipeline parameter that takes the changed blob's path.", min_length=1
+        None, description="The pipeline parameter that receives the path of the changed blob.", min_length=1
     )
 
     @field_validator("polling_interval", mode="before")
@@ -65,12 +65,12 @@ class BlobChange(Model):
         if value is None or is_unresolved(value):
             return value
         if not value.strip("/"):
-            raise ValueError("path_on_datastore names no folder; leave it out to watch the container's top")
+            raise ValueError("path_on_datastore must be a folder; remove it to watch the root of the container")
         if value.startswith("/"):
             folder = value.lstrip("/")
-            raise ValueError(f"path_on_datastore starts at the container: write '{folder}', not '{value}'")
+            raise ValueError(f"path_on_datastore is relative to the container: write '{folder}', not '{value}'")
         if "*" in value:
-            raise ValueError(f"path_on_datastore names one folder; '{value}' is a pattern")
+            raise ValueError(f"path_on_datastore must be a single folder; '{value}' is a pattern")
         return value
 
 
@@ -78,39 +78,37 @@ class Schedule(Model):
     """A recurrence (`frequency` and what goes with it) or `on_blob_change`."""
 
     frequency: Frequency | None = Field(None, description="The unit of time between two runs.")
-    interval: int = Field(1, description="How many of these units lie between two runs.", ge=1)
+    interval: int = Field(1, description="The number of units between two runs.", ge=1)
     start_time: str | None = Field(
         None,
-        description="Date and time of the first run in time_zone, such as 2026-01-05T09:00:00. A start that matches "
-        "week_days and the stated times is skipped. By default the next run that the other keys give.",
+        description="Date and time of the first run in time_zone, such as 2026-01-05T09:00:00. Skipped if it "
+        "matches week_days and the other times. Default: the next scheduled time.",
         examples=["2026-01-05T09:00:00"],
     )
     time_zone: str = Field(
         "UTC",
-        description="Windows or IANA name of the zone of all times here.",
+        description="Windows or IANA name of the time zone of these times.",
         examples=["Europe/Paris", "Romance Standard Time"],
     )
     week_days: Sequence[WeekDay] | None = Field(None, description="Days of the week, with frequency Week.")
     hours: Sequence[Annotated[int, Field(ge=0, le=23)]] | None = Field(
-        None, description="Hours of the day, with frequency Day or Week; a run at each of the minutes of each hour."
+        None, description="Hours of the day, with frequency Day or Week; runs at each of the minutes."
     )
-    minutes: Sequence[Annotated[int, Field(ge=0, le=59)]] | None = Field(
-        None, description="Minutes of each of the hours."
-    )
-    time_of_day: str | None = Field(None, description="hh:mm, in place of hours and minutes.", examples=["18:30"])
-    on_blob_change: BlobChange | None = Field(None, description="Run when a blob has changed, not by the clock.")
-    enabled: bool = Field(True, description="false keeps the schedule, switched off.")
-    name: str | None = Field(None, description="The schedule's name; by default the pipeline's.", min_length=1)
-    description: str | None = Field(None, description="Shown beside the name.")
+    minutes: Sequence[Annotated[int, Field(ge=0, le=59)]] | None = Field(None, description="Minutes of these hours.")
+    time_of_day: str | None = Field(None, description="hh:mm, instead of hours and minutes.", examples=["18:30"])
+    on_blob_change: BlobChange | None = Field(None, description="Run when a blob changes, instead of at fixed times.")
+    enabled: bool = Field(True, description="false keeps the schedule disabled.")
+    name: str | None = Field(None, description="The schedule's name; default: the pipeline's name.", min_length=1)
+    description: str | None = Field(None, description="Shown with the name.")
 
     @field_validator("frequency", mode="before")
     @classmethod
     def _one_of_five(cls, value: object) -> object:
         if value is None or value in FREQUENCIES:
             return value
-        message = f"frequency is {listed(FREQUENCIES, 'or')}, not {_shown(value)}"
+        message = f"frequency must be {listed(FREQUENCIES, 'or')}, not {_shown(value)}"
         if isinstance(value, str) and value.lower() == "on_blob_change":
-            raise ValueError(f"{message}; write on_blob_change: {{datastore_name: ...}} in its place")
+            raise ValueError(f"{message}; use on_blob_change: {{datastore_name: ...}} instead")
         raise ValueError(message + _meant(value, FREQUENCIES))
 
     @field_validator("interval", mode="before")
@@ -126,8 +124,8 @@ class Schedule(Model):
         start = _start(value)
         if info.data.get("frequency") == "Month" and start.day > 28:
             raise ValueError(
-                "a monthly schedule runs on the day of start_time, and not every month has "
-                f"day {start.day}; choose a day from 1 to 28"
+                "a monthly schedule runs on the day of start_time, but not every month has day {start.day}; choose "
+                "a day from 1 to 28"
             )
         return start.isoformat()
 
@@ -149,7 +147,7 @@ class Schedule(Model):
         for day in days:
             if day not in WEEK_DAYS:
                 meant = _meant(day, WEEK_DAYS)
-                raise ValueError(f"week_days takes full English day names, not {_shown(day)}{meant}")
+                raise ValueError(f"week_days must be full English day names, not {_shown(day)}{meant}")
         return _goes_with("week_days", days, info, ("Week",))
 
     @field_validator("hours", "minutes", mode="before")
@@ -162,7 +160,7 @@ class Schedule(Model):
         numbers = _items(name, value, f"whole numbers from 0 to {last}, such as {example}")
         for number in numbers:
             if type(number) is not int or not 0 <= number <= last:
-                raise ValueError(f"{name} takes whole numbers from 0 to {last}, not {_shown(number)}")
+                raise ValueError(f"{name} must be whole numbers from 0 to {last}, not {_shown(number)}")
         return _goes_with(name, numbers, info, ("Day", "Week"))
 
     @field_validator("time_of_day", mode="before")
@@ -171,9 +169,9 @@ class Schedule(Model):
         if value is None or (isinstance(value, str) and is_unresolved(value)):
             return value
         if not isinstance(value, str) or not _TIME_OF_DAY.fullmatch(value):
-            raise ValueError(f"time_of_day is a time from 00:00 to 23:59, such as 18:30, not {_shown(value)}")
+            raise ValueError(f"time_of_day must be a time from 00:00 to 23:59, such as 18:30, not {_shown(value)}")
         if info.data.get("hours") or info.data.get("minutes"):
-            raise ValueError("time_of_day stands in place of hours and minutes; give one or the other")
+            raise ValueError("use either time_of_day, or hours and minutes")
         return _goes_with("time_of_day", value, info, ("Day", "Week"))
 
     @model_validator(mode="after")
@@ -196,21 +194,21 @@ class Schedule(Model):
     def _a_whole_time(self) -> Schedule:
         if bool(self.hours) != bool(self.minutes):
             stated, missing = ("hours", "minutes") if self.hours else ("minutes", "hours")
-            message = f"{stated} needs {missing} beside it, or the service takes them from the first run"
+            message = f"{stated} also needs {missing}; otherwise the service takes them from the first run"
             raise MisfitError(stated, message)
         if self.week_days and not (self.hours or self.time_of_day or self.start_time):
-            message = "week_days needs a time beside it: time_of_day, hours and minutes, or start_time"
+            message = "week_days also needs a time: time_of_day, hours and minutes, or start_time"
             raise MisfitError("week_days", message)
         return self
 
     @property
     def start(self) -> datetime | None:
-        """The stated start, by the clock of `time_zone` and without a tzinfo."""
+        """The start time in `time_zone`, without a tzinfo."""
         return None if self.start_time is None else _start(self.start_time)
 
     @property
     def times(self) -> tuple[time, ...]:
-        """The stated times of the day in order, each once; none when they follow from the start."""
+        """The times of the day in order, without duplicates; none if they follow from the start."""
         if self.time_of_day is not None:
             hour, minute = self.time_of_day.split(":")
             return (time(int(hour), int(minute)),)
@@ -220,28 +218,28 @@ class Schedule(Model):
 def _start(value: object) -> datetime:
     if isinstance(value, str):
         if _OFFSET.fullmatch(value):
-            raise ValueError(f"start_time '{value}' carries an offset; leave it out and state the time_zone")
+            raise ValueError(f"start_time '{value}' has an offset; remove it and set time_zone")
         if _START_TIME.fullmatch(value):
             try:
                 return datetime.fromisoformat(value)
             except ValueError:
                 pass
-    raise ValueError(f"start_time is a date and a time such as 2026-01-05T09:00:00, not {_shown(value)}")
+    raise ValueError(f"start_time must be a date and time such as 2026-01-05T09:00:00, not {_shown(value)}")
 
 
 def _whole_number(name: str, value: object) -> object:
     if type(value) is not int or value < 1:
-        raise ValueError(f"{name} is a whole number from 1, not {_shown(value)}")
+        raise ValueError(f"{name} must be a whole number of at least 1, not {_shown(value)}")
     return value
 
 
 def _items(name: str, value: object, what: str) -> AnySequence[object]:
     if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{name} is a list of {what}, not {_shown(value)}")
+        raise ValueError(f"{name} must be a list of {what}, not {_shown(value)}")
     if not value:
-        # The SDK sends an empty list, and the service reads it as nothing stated.
-        raise ValueError(f"{name} is empty, which the service takes for not stated; fill it or leave it out")
-    # Among more than there are minutes one stands twice, or is none of them.
+        # The SDK sends an empty list, which the service treats as not set.
+        raise ValueError(f"{name} is empty, which the service treats as not set; add a value or remove it")
+    # More items than minutes contain a duplicate or an invalid one.
     for item in value[:61]:
         if value[:61].count(item) > 1:
             raise ValueError(f"{name} lists {_shown(item)} twice")
@@ -251,7 +249,7 @@ def _items(name: str, value: object, what: str) -> AnySequence[object]:
 def _goes_with(name: str, value: object, info: ValidationInfo, frequencies: tuple[str, ...]) -> object:
     frequency = info.data.get("frequency")
     if frequency is not None and frequency not in frequencies:
-        raise ValueError(f"{name} goes with frequency {listed(frequencies, 'or')}, not {frequency}")
+        raise ValueError(f"{name} is only for frequency {listed(frequencies, 'or')}, not {frequency}")
     return value
 
 
@@ -260,7 +258,7 @@ def _meant(value: object, known: tuple[str, ...]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Write a value as the file has it."""
+    """Return a value as written in the file."""
     if isinstance(value, bool):
         return str(value).lower()
     return repr(value)

@@ -1,4 +1,4 @@
-"""A step: a script, what it is given, and what it leaves behind."""
+"""A step: a script, its inputs and its outputs."""
 
 from __future__ import annotations
 
@@ -6,40 +6,50 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from azml_tasks.errors import shortened
 from azml_tasks.model.base import Argument, Config, Model, Sequence
 from azml_tasks.model.names import (
     ArgumentName,
     ComputeName,
+    DatasetName,
     DatastoreName,
     InputKey,
     StepKey,
     VariableName,
 )
+from azml_tasks.text import shortened
+
+
+def _inside(path: str) -> str:
+    depth = 0
+    for part in path.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            raise ValueError(f"'{shortened(path)}' is outside the datastore")
+    return path
 
 
 class Destination(Model):
-    """Where an output is kept, instead of the workspace's own place."""
+    """A location for an output, instead of the workspace's default."""
 
     datastore_name: DatastoreName = Field(description="A datastore of this file or of the workspace.")
-    path: str | None = Field(
-        None, description="Folder in the datastore; `{run-id}` and `{output-name}` are filled in by Azure."
+    path: Annotated[str, AfterValidator(_inside)] | None = Field(
+        None, description="Folder in the datastore; Azure replaces `{run-id}` and `{output-name}`."
     )
 
     @property
     def folder(self) -> str:
-        """The folder in the datastore, by default where Azure puts one (azureml-core, OutputFileDatasetConfig)."""
+        """The folder in the datastore; default: that of Azure (azureml-core, OutputFileDatasetConfig)."""
         return self.path or "dataset/{run-id}/{output-name}"
 
 
 class OutputFolder(Model):
-    """What becomes of one output folder of a step."""
+    """Options of an output folder."""
 
-    destination: Destination | None = Field(None, description="Where the folder is kept.")
-    register_on_complete: str | None = Field(
-        None, description="Register the folder as a file dataset of this name when the step has completed."
+    destination: Destination | None = Field(None, description="Where the folder is stored.")
+    register_on_complete: DatasetName | None = Field(
+        None, description="Register the folder as a file dataset with this name when the step completes."
     )
 
 
@@ -47,73 +57,67 @@ class StepTable(Model):
     """A step's output folder, read as a table by another step."""
 
     step: StepKey = Field(description="The step that writes the table.")
-    output: ArgumentName | None = Field(
-        None, description="Which of its output folders, where it has several: `--name`."
-    )
+    output: ArgumentName | None = Field(None, description="The output folder, if it has several: `--name`.")
     format: Literal["parquet", "delimited"] = Field(
-        "parquet", description="What its files are; parquet keeps the types, delimited gives all text."
+        "parquet", description="The format of the files; parquet keeps types, delimited reads everything as text."
     )
 
 
-# Endings that `.py` is not to be put behind: whoever writes one means that file.
+# Suffixes after which `.py` is not added, because that file is meant.
 _NO_SCRIPTS = (".ipynb", ".json", ".pyc", ".r", ".sh", ".sql", ".txt", ".yaml", ".yml")
-# What the file may say for `output_folders`; the model holds the mapping.
+# What the file can contain for `output_folders`; the model has the mapping.
 _OutputFolders = Mapping[ArgumentName, OutputFolder | None] | Sequence[ArgumentName] | None
 
 
 class Step(Model):
     """One Python script of the pipeline."""
 
-    script_name: str = Field(
-        description="The script, relative to script_directory; `.py` may be left out.", min_length=1
-    )
+    script_name: str = Field(description="The script, relative to script_directory; `.py` is optional.", min_length=1)
     script_directory: str = Field(".", description="The folder of the script, relative to this file.", min_length=1)
-    step_name: str | None = Field(
-        None, description="The label that Azure shows; by default the step's key.", min_length=1
-    )
-    step_config: Config | None = Field(None, description="Hyperparameters; arrive as --config, a JSON object.")
+    step_name: str | None = Field(None, description="The label in Azure; default: the step's name.", min_length=1)
+    step_config: Config | None = Field(None, description="Hyperparameters, passed as --config, a JSON object.")
     input_datasets: Mapping[InputKey, str | StepTable] = Field(
         {},
-        description="Argument (`--new-data`) or bare name: the dataset that it reads, or `{step: ..., format: ...}` "
-        "for a step's output read as a table.",
+        description="Argument (`--new-data`) or plain name: the dataset that it reads, or `{step: ..., format: "
+        "...}` for a step's output read as a table.",
     )
     input_folders: Mapping[ArgumentName, str] | None = Field(
         None,
-        description="Argument: the step whose output folder it reads, or `step/--output` where that step has several. "
-        "By default --input-folder reads the step before; {} passes none.",
+        description="Argument: the step whose output folder it reads, or `step/--output` if that step has several. "
+        "Default: --input-folder reads the previous step; {} passes none.",
     )
     output_folders: Mapping[ArgumentName, OutputFolder] | None = Field(
-        None, description="The arguments that name an output folder. By default --output-folder; [] passes none."
+        None, description="The arguments that receive an output folder. Default: --output-folder; [] passes none."
     )
     arguments: Mapping[str, Argument] | Sequence[Argument] = Field(
         (),
-        description="Further arguments, as a mapping or a list; `${{ parameters.name }}` takes a pipeline parameter.",
+        description="More arguments, as a mapping or a list; `${{ parameters.name }}` passes a pipeline parameter.",
     )
-    run_after: Sequence[str] = Field((), description="Steps that must have completed before this one starts.")
+    run_after: Sequence[str] = Field((), description="Steps that must complete before this one starts.")
     include: Sequence[str] = Field(
-        (), description="Further files of the snapshot: patterns such as `params.json` or `sql/**`."
+        (), description="More files for the snapshot: patterns such as `params.json` or `sql/**`."
     )
     snapshot: Literal["imports", "directory"] = Field(
         "imports",
         description="`imports`: the script and what it imports from the project; "
-        "`directory`: all of script_directory, less .amlignore.",
+        "`directory`: all of script_directory, except .amlignore.",
     )
     environment_variables: Mapping[VariableName, str] = Field({}, description="Variables set for the script.")
     max_run_duration_seconds: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Stop the step after so many seconds."
+        None, description="Stop the step after this number of seconds."
     )
     allow_reuse: bool | None = Field(
-        None, description="Whether an earlier result may stand in when nothing has changed; by default yes."
+        None, description="Whether to reuse an earlier result if nothing changed; default: true."
     )
-    compute_name: ComputeName | None = Field(None, description="The compute of this step; by default the pipeline's.")
-    env_name: str | None = Field(None, description="The environment of this step; by default the pipeline's.")
+    compute_name: ComputeName | None = Field(None, description="The compute of this step; default: the pipeline's.")
+    env_name: str | None = Field(None, description="The environment of this step; default: the pipeline's.")
 
     @field_validator("script_name")
     @classmethod
     def _with_suffix(cls, name: str) -> str:
         if name.lower().endswith(_NO_SCRIPTS):
-            remedy = f"; `jupyter nbconvert --to script {name}` makes one of it" if name.endswith(".ipynb") else ""
-            raise ValueError(f"script_name: a step runs a Python script (.py), which {shortened(name)} is not{remedy}")
+            remedy = f"; convert it with `jupyter nbconvert --to script {name}`" if name.endswith(".ipynb") else ""
+            raise ValueError(f"script_name must be a Python script (.py), not {shortened(name)}{remedy}")
         return name if name.endswith(".py") else f"{name}.py"
 
     @field_validator("output_folders", mode="before", json_schema_input_type=_OutputFolders)
@@ -122,7 +126,7 @@ class Step(Model):
         if isinstance(value, (list, tuple)) and all(isinstance(argument, str) for argument in value):
             for argument, count in Counter(value).items():
                 if count > 1:
-                    raise ValueError(f"output_folders: {argument} stands twice in the list")
+                    raise ValueError(f"output_folders: duplicate {argument}")
             return {argument: {} for argument in value}
         if isinstance(value, Mapping):
             return {argument: {} if options is None else options for argument, options in value.items()}
@@ -134,11 +138,11 @@ class Step(Model):
     @classmethod
     def _one_line(cls, name: str | None) -> str | None:
         if name is not None and not name.isprintable():
-            raise ValueError("step_name is one line of text")
+            raise ValueError("step_name must be one line of text")
         return name
 
 
-# Keys by which people would ask for another kind of v1 step, none of which is a key of this file.
+# Keys of other kinds of v1 steps, none of which is a key of this file.
 OTHER_KINDS = {
     "parallel_run_config": "ParallelRunStep",
     "mini_batch_size": "ParallelRunStep",

@@ -1,7 +1,7 @@
-"""Time zones, by the Windows names that Azure ML takes and by the IANA names that people write.
+"""Time zones, by the Windows names that Azure ML uses and by IANA names.
 
 The pairs are Unicode CLDR's (windowsZones.xml), as tzlocal ships them. Which Windows names count is fixed here:
-`TimeZone` of azureml-pipeline-core takes 131, and one that it does not know breaks the listing of schedules.
+`TimeZone` of azureml-pipeline-core has 131, and any other breaks the listing of schedules.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from tzlocal.windows_tz import tz_win, win_tz
 
-from azml_tasks.errors import NotInstalledError, did_you_mean, listed
+from azml_tasks.errors import NotInstalledError
+from azml_tasks.text import did_you_mean, listed
 
 _STANDARD_TIMES = """
 AUS Central, AUS Eastern, Afghanistan, Alaskan, Aleutian, Altai, Arab, Arabian, Arabic, Argentina, Astrakhan,
@@ -50,17 +51,17 @@ WINDOWS_NAMES = frozenset(
 # tzlocal's table has an empty name too, for machines that state none.
 _WINDOWS_NAME_OF = {iana: windows for iana, windows in tz_win.items() if iana}
 
-# Windows keeps these two for old settings only; CLDR gives them no place, so nobody can say when they fire.
+# Windows keeps these two for old settings only; CLDR does not map them, so their times are unknown.
 _OBSOLETE = {"Kamchatka Standard Time": "Russia Time Zone 11", "Mid-Atlantic Standard Time": "UTC-02"}
 
-# A year past the transitions that the time zone data lists one by one: the rules as they now stand.
+# A year past the transitions that the time zone data lists one by one: the current rules.
 _COMPARED_YEAR = 2037
 
 
 def windows_time_zone(name: str) -> str:
-    """Return the Windows name that Azure ML takes for a time zone, given that name or an IANA one.
+    """Return the Windows name of a time zone for Azure ML, given that name or an IANA name.
 
-    Raises ValueError, with a sentence that names an alternative, for a zone that Azure ML has no name for.
+    Raises ValueError, with an alternative in the message, for a zone that Azure ML does not support.
     """
     if name in _OBSOLETE:
         raise ValueError(f"the time zone '{name}' is obsolete; use '{_OBSOLETE[name]}'")
@@ -71,7 +72,7 @@ def windows_time_zone(name: str) -> str:
 
 
 def iana_time_zone(name: str) -> str:
-    """Return the IANA name of the zone whose clock Azure ML follows under a Windows or IANA name.
+    """Return the IANA name of the zone that Azure ML uses for a Windows or IANA name.
 
     It is CLDR's main zone of the Windows name: Europe/Paris for Europe/Brussels, which Azure ML cannot tell apart.
     Raises ValueError as windows_time_zone does.
@@ -80,7 +81,7 @@ def iana_time_zone(name: str) -> str:
 
 
 def clock(name: str) -> ZoneInfo:
-    """Return the zone whose clock Azure ML follows under a Windows or IANA name.
+    """Return the zone that Azure ML uses for a Windows or IANA name.
 
     Raises ValueError as windows_time_zone does, and NotInstalledError where the machine has no time zone data.
     """
@@ -100,16 +101,16 @@ def _refusal(name: str) -> str:
     iana = win_tz.get(name, name)
     if iana not in _WINDOWS_NAME_OF and iana not in available_timezones():
         known = (*sorted(WINDOWS_NAMES - _OBSOLETE.keys()), *_WINDOWS_NAME_OF)
-        return f"'{name}' is no time zone that Windows or IANA names{did_you_mean(name, known)}"
+        return f"unknown time zone '{name}' (expected a Windows or IANA name){did_you_mean(name, known)}"
     same = _same_clock(iana)
     if not same:
-        return f"Azure ML has no name for the time zone '{name}', nor for one with the same time; use 'UTC'"
+        return f"Azure ML does not support the time zone '{name}' or one with the same time; use 'UTC'"
     names = listed([f"'{zone}'" for zone in same], "or")
-    return f"Azure ML has no name for the time zone '{name}'; use {names} for the same time"
+    return f"Azure ML does not support the time zone '{name}'; use {names} for the same time"
 
 
 def _same_clock(iana: str) -> list[str]:
-    """Return up to three zones that Azure ML has a name for and that keep the same time, the nearest first."""
+    """Return up to three zones that Azure ML supports and that have the same time, the nearest first."""
     offsets = _offsets(iana)
     mains = {win_tz[name] for name in WINDOWS_NAMES - _OBSOLETE.keys()}
     same = sorted(zone for zone in mains if _offsets(zone) == offsets)

@@ -1,4 +1,4 @@
-"""Numbers that a script receives as they are written in pipeline.yaml, and words that argparse takes for options."""
+"""Numbers that keep their text from pipeline.yaml, and words that argparse treats as options."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from decimal import Decimal
 from typing import TypeVar
 
-# What argparse takes for a negative number, before Python 3.14: no exponent, digits after a point.
+# A negative number for argparse, before Python 3.14: no exponent, digits after a point.
 _NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+", re.ASCII)
 
 _Number = TypeVar("_Number", bound="_Written")
 
 
 class _Written:
-    """A number with the text that it is written as."""
+    """A number that keeps its text."""
 
     text: str
 
@@ -43,16 +43,16 @@ class WrittenFloat(_Written, float):
 
 
 def argument_text(value: str | float) -> str:
-    """Return a scalar as the word that a script receives."""
+    """Return a scalar as a command-line word."""
     return number_text(value) if type(value) is float else str(value)
 
 
 def number_text(value: float) -> str:
-    """Return a number as text that argparse does not take for an option, as far as there is such a text."""
+    """Return a number as text that argparse does not treat as an option, if possible."""
     text = repr(value)
     return format(Decimal(text), "f") if looks_like_option(text) and math.isfinite(value) else text
 
 
 def looks_like_option(word: str) -> bool:
-    """Say whether argparse may take the word for an option where a value is expected."""
+    """Return whether argparse may treat the word as an option where a value is expected."""
     return len(word) > 1 and word.startswith("-") and not _NEGATIVE_NUMBER.fullmatch(word)

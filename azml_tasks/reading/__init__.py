@@ -1,5 +1,5 @@
-"""pipeline.yaml -> Project: one pass that keeps every line, and says all that is wrong at once."""
+"""Read pipeline.yaml into a Project, keeping line numbers and reporting all problems at once."""
 
-from azml_tasks.reading.project import FILE_NAME, Project, find_file, load_project, stated_backend
+from azml_tasks.reading.project import FILE_NAME, Project, find_file, load_project, stated_backend, step_keys
 
-__all__ = ["FILE_NAME", "Project", "find_file", "load_project", "stated_backend"]
+__all__ = ["FILE_NAME", "Project", "find_file", "load_project", "stated_backend", "step_keys"]

@@ -1,4 +1,4 @@
-"""Add a step to the text of a pipeline.yaml, every other byte kept."""
+"""Add a step to the text of a pipeline.yaml without changing anything else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from azml_tasks.errors import Problem, ProjectError, what_there_is
+from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.reading.project import FILE_NAME
 from azml_tasks.reading.tree import Node, TreeError, parse_tree
+from azml_tasks.text import what_there_is
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 # YAML 1.1 and 1.2 together.
@@ -17,10 +18,10 @@ _WORDS = frozenset(("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
 def add_step(text: str, key: str, fields: Sequence[str], after: str | None = None) -> str:
-    """Return the text with the step `key` added behind the step `after`, by default behind the last.
+    """Return the text with the step `key` added after the step `after`, by default after the last.
 
-    `fields` are the lines of the step, without their indentation. Raises ProjectError when the step is there
-    already, `after` is not, or `steps` is written in braces.
+    `fields` are the lines of the step, without their indentation. Raises ProjectError if the step already exists,
+    `after` does not, or `steps` is written in braces.
     """
     try:
         root = parse_tree(text)
@@ -29,7 +30,7 @@ def add_step(text: str, key: str, fields: Sequence[str], after: str | None = Non
     steps = _steps(root)
     keys = list(steps.key_lines)
     if key in steps.key_lines:
-        raise _problem(steps.key_lines[key], f"there is a step '{key}' already")
+        raise _problem(steps.key_lines[key], f"step '{key}' already exists")
     behind = after or keys[-1]
     if behind not in steps.key_lines:
         raise _problem(root.key_lines["steps"], f"the file has no step '{behind}'{what_there_is(behind, keys)}")
@@ -48,7 +49,7 @@ def add_step(text: str, key: str, fields: Sequence[str], after: str | None = Non
 
 
 def scalar(text: str) -> str:
-    """Write a text as a YAML scalar, in quotes where any reader could take it for something else."""
+    """Write a text as a YAML scalar, with quotes where a reader could interpret it differently."""
     text = text.replace("$", "$$")
     return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else json.dumps(text, ensure_ascii=False)
 
@@ -63,9 +64,7 @@ def _steps(root: Node) -> Node:
         raise _problem(0, "has no steps to add one to")
     assert isinstance(root.value, dict)
     if root.key_lines["steps"] in steps.key_lines.values() or len(set(steps.key_lines.values())) < len(steps.value):
-        raise _problem(
-            steps.line, "steps is written in braces; give each step lines of its own, so that one can be added"
-        )
+        raise _problem(steps.line, "steps is written in braces; write each step on its own lines to add one")
     return steps
 
 
@@ -78,7 +77,7 @@ def _ending(line: str) -> str:
 
 
 def _inner_indent(lines: Sequence[str], steps: Node, indent: str) -> str:
-    """Return the indentation that the keys of the steps have in this file."""
+    """Return the indentation of the keys of steps in this file."""
     assert isinstance(steps.value, dict)
     for key, step in steps.value.items():
         for line in step.key_lines.values():
@@ -89,13 +88,13 @@ def _inner_indent(lines: Sequence[str], steps: Node, indent: str) -> str:
 
 
 def _next_key(root: Node, steps: Node, start: int, last: int) -> int:
-    """Return the first line behind `start` that holds a key of the file or of a step, or the file's end."""
+    """Return the first line after `start` with a key of the file or of a step, or the end of the file."""
     behind = (line - 1 for line in (*root.key_lines.values(), *steps.key_lines.values()) if line - 1 > start)
     return min(behind, default=last)
 
 
 def _end_of_block(lines: Sequence[str], start: int, end: int, width: int) -> int:
-    """Return the place behind the last of the lines that belongs to the block which starts in line `start`.
+    """Return the index after the last line of the block that starts on line `start`.
 
     A comment belongs to it when it is indented more than the block's key.
     """
@@ -108,7 +107,7 @@ def _end_of_block(lines: Sequence[str], start: int, end: int, width: int) -> int
 
 
 def _check(root: Node, edited: str, key: str, behind: str) -> None:
-    """Make sure that the new step stands where it should, and nothing else has changed."""
+    """Check that the new step is in the right place, and nothing else has changed."""
     before = _plain(root)
     try:
         after = _plain(parse_tree(edited))
@@ -119,7 +118,9 @@ def _check(root: Node, edited: str, key: str, behind: str) -> None:
     stands = list(after["steps"]) == keys
     after["steps"].pop(key, None)
     if after != before or not stands:
-        raise _problem(0, f"the step '{key}' could not be added without changing something else; add it by hand")
+        raise _problem(
+            0, f"the step '{key}' could not be added without changing other parts of the file; add it by hand"
+        )
 
 
 def _plain(node: Node) -> Any:

@@ -1,24 +1,22 @@
-"""A project: the folder of a pipeline.yaml, read, checked and wired."""
+"""A project: the folder of a pipeline.yaml, with a target applied, read, checked and wired."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
-from azml_tasks.reading.checked import Checked, unset
-from azml_tasks.reading.environment import EnvironmentFiles
-from azml_tasks.reading.literal_secrets import literal_secrets
-from azml_tasks.reading.references import notes_of
-from azml_tasks.reading.sentences import shown
-from azml_tasks.reading.targets import apply_target, targets_of
+from azml_tasks.plan import Plan, build_plan
+from azml_tasks.reading.environment.files import EnvironmentFiles
+from azml_tasks.reading.messages import shown
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
-from azml_tasks.reading.values import REMEDY, Missing, Values
-from azml_tasks.reading.variables import read_variables
-from azml_tasks.wiring import Plan, plan
+from azml_tasks.reading.validation import CheckedTree, notes_of, unset_variables
+from azml_tasks.reading.values import REMEDY, Missing, Values, literal_secrets, read_variables
+from azml_tasks.text import did_you_mean, listed
 
 FILE_NAME = "pipeline.yaml"
 _MISNAMED = ("pipeline.yml", "pipelines.yaml", "pipelines.yml", "Pipeline.yaml", "Pipeline.yml")
@@ -27,9 +25,9 @@ MOST_TARGETED_STEPS = 200_000
 
 @dataclass(frozen=True)
 class Project:
-    """A readable pipeline.yaml and where it lies.
+    """A valid pipeline.yaml and its path.
 
-    `notes` are remarks that stop nothing: names that only the workspace can know, and what looks like a secret.
+    `notes` are remarks: names that must exist in the workspace, and possible secrets.
     """
 
     file: Path
@@ -47,25 +45,37 @@ class Project:
     @cached_property
     def plan(self) -> Plan:
         """The wired pipeline."""
-        return plan(self.pipeline)
+        return build_plan(self.pipeline)
+
+    def with_settings(self, settings: Iterable[str]) -> Project:
+        """Return the project with settings (`train.lr=0.1`) in place of the file's values, in its plan, too.
+
+        Raises OverrideError.
+        """
+        settings = tuple(settings)
+        if not settings:
+            return self
+        from azml_tasks.reading.overrides import override
+
+        return replace(self, pipeline=override(self.pipeline, settings, self.variables))
 
     def problem(self, path: tuple[str | int, ...], message: str) -> Problem:
-        """Return a problem at the line where the keys of `path` lead."""
+        """Return a problem at the line of the keys `path`."""
         return Problem(self.file.name, self.values.root.line_of(path), message)
 
     def require(self, *sections: str) -> None:
-        """Refuse variables of these top-level keys that are not set.
+        """Check that the variables of these top-level keys are set.
 
         Raises ProjectError.
         """
         self.refuse_unset(self.missing(*sections))
 
     def missing(self, *sections: str) -> list[Missing]:
-        """Return the variables of these top-level keys that are not set, each with its place."""
+        """Return the unset variables of these top-level keys, with their places."""
         return [missing for missing in self.values.missing if missing.path[0] in sections]
 
     def secret(self, reference: str, path: tuple[str | int, ...]) -> str:
-        """Return the secret behind `${VARIABLE}`, read when it is needed and kept nowhere.
+        """Return the secret behind `${VARIABLE}`, read when needed and not stored.
 
         Raises ProjectError.
         """
@@ -77,8 +87,8 @@ class Project:
         return value
 
     def refuse_unset(self, missing: Iterable[Missing]) -> None:
-        """Raise ProjectError that names the variables to set, if there are any."""
-        problems = [Problem(self.file.name, item.line, sentence) for item, sentence in unset(missing)]
+        """Raise ProjectError for unset variables, if there are any."""
+        problems = [Problem(self.file.name, item.line, sentence) for item, sentence in unset_variables(missing)]
         if problems:
             raise ProjectError(problems)
 
@@ -86,7 +96,7 @@ class Project:
 def find_file(start: Path, beside: Path | None = None) -> Path:
     """Return the pipeline.yaml of the folder `beside`, else that of `start` or of the nearest folder above it.
 
-    Where those have none, it is looked for above `beside` too. Raises ProjectError.
+    If not found, it is also looked for above `beside`. Raises ProjectError.
     """
     folders = dict.fromkeys((*([beside] if beside else []), start, *start.parents, *(beside.parents if beside else ())))
     for folder in folders:
@@ -94,17 +104,17 @@ def find_file(start: Path, beside: Path | None = None) -> Path:
             return folder / FILE_NAME
     misnamed = (folder / name for folder in folders for name in _MISNAMED)
     found = next(filter(Path.is_file, misnamed), None)
-    remedy = f"rename {found} to that" if found else "`copier copy` makes a project with one"
-    where = f"{start} or in a folder above it"
+    remedy = f"rename {found}" if found else "create a project with `copier copy`"
+    where = f"{start} or its parent folders"
     if beside and beside not in (start, *start.parents):
         where = f"{beside}, {where}"
-    raise ProjectError([Problem(FILE_NAME, 0, f"there is none in {where}; {remedy}")])
+    raise ProjectError([Problem(FILE_NAME, 0, f"not found in {where}; {remedy}")])
 
 
 def stated_backend(file: Path, target: str | None = None) -> object:
-    """Return what the file states as its backend, whatever may be wrong with the rest of it; None for nothing.
+    """Return the backend in the file, even if the rest is invalid; None if not set.
 
-    Raises ProjectError for a file that is no YAML, or has no such target.
+    Raises ProjectError for invalid YAML or an unknown target.
     """
     try:
         tree = _parse(read_text(file))
@@ -116,6 +126,20 @@ def stated_backend(file: Path, target: str | None = None) -> object:
     return merged["backend"].value if "backend" in merged else None
 
 
+def step_keys(file: Path) -> frozenset[str] | None:
+    """Return the keys of the steps in the file, of all its targets, even if the rest is invalid; None if unreadable."""
+    found: set[str] = set()
+    try:
+        tree = _parse(read_text(file))
+        for target in (None, *targets_of(tree)):
+            merged = apply_target(tree, target).value
+            assert isinstance(merged, dict)
+            found.update(merged["steps"].key_lines if "steps" in merged else ())
+    except (TreeError, ProjectError, OSError):
+        return None
+    return frozenset(found) or None
+
+
 def load_project(
     file: Path,
     target: str | None = None,
@@ -125,12 +149,12 @@ def load_project(
     text: str | None = None,
     needs_values: bool = True,
 ) -> Project:
-    """Read and check a pipeline.yaml; `text` is what it is to hold, by default what it holds.
+    """Read and check a pipeline.yaml; `text` replaces its content.
 
-    Without `needs_values`, variables that are not set are no mistake, and their texts stay as they are written.
+    Without `needs_values`, unset variables are not errors, and their texts are kept.
 
-    Where it has mistakes, `beside` finds those of the files that it names: it is given what is left of the project,
-    which may not be wired. Raises ProjectError with every problem of the file at once, and with what `beside` finds.
+    If it has errors, `beside` also finds those of its files: it gets the valid part of the project, which may have no
+    plan. Raises ProjectError with every problem of the file at once, and with what `beside` finds.
     """
     if variables is None:
         variables = read_variables(file.parent)
@@ -138,23 +162,23 @@ def load_project(
         tree = _parse(read_text(file) if text is None else text.removeprefix("\ufeff"))
         others = [name for name in targets_of(tree) if name != target]
         _check_extent(tree, len(others))
-        chosen = Checked(apply_target(tree, target), variables, needs_values=needs_values)
+        chosen = CheckedTree(apply_target(tree, target), variables, needs_values=needs_values)
         remarks = dict.fromkeys(chosen.remarks, "")
-        # Every target is checked, whichever is asked for: a mistake in prod shows before prod is used.
+        # All targets are checked, so that an error in prod is found before prod is used.
         for other in others:
-            for remark in Checked(apply_target(tree, other), variables, like=chosen).remarks:
+            for remark in CheckedTree(apply_target(tree, other), variables, like=chosen).remarks:
                 remarks.setdefault(remark, f"target '{other}': ")
     except TreeError as error:
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
-    sound = chosen.sound()
-    refused = list(EnvironmentFiles(sound, file.parent, chosen.values, file.name).refused()) if sound else []
+    usable = chosen.usable_part()
+    refused = list(EnvironmentFiles(usable, file.parent, chosen.values, file.name).refused()) if usable else []
     if (remarks or refused or chosen.pipeline is None) and not needs_values:
         return load_project(file, target, variables, beside, text=text)  # which names what is not set, too
     if remarks or refused or chosen.pipeline is None:
         problems = [Problem(file.name, line, f"{prefix}{text}") for (line, text), prefix in remarks.items()]
         problems += refused
-        if beside and sound:
-            problems += beside(Project(file, target, sound, (), variables, chosen.values))
+        if beside and usable:
+            problems += beside(Project(file, target, usable, (), variables, chosen.values))
         raise ProjectError(dict.fromkeys(problems))
     found = [(note.path, note.message) for note in notes_of(chosen.pipeline)]
     found += ((secret.path, f"{secret.message}; {REMEDY}") for secret in literal_secrets(chosen.pipeline))
@@ -165,18 +189,95 @@ def load_project(
 def _parse(text: str) -> Node:
     tree = parse_tree(text)
     if tree.value is None:
-        raise TreeError(0, "is empty; a pipeline has at least `steps`")
+        raise TreeError(0, "the file is empty; a pipeline needs `steps`")
     if not isinstance(tree.value, dict):
-        raise TreeError(tree.line, f"the file holds {shown(tree.value)}; a pipeline has keys such as `steps`")
+        raise TreeError(tree.line, f"expected keys such as `steps`, found {shown(tree.value)}")
     return tree
 
 
 def _check_extent(tree: Node, targets: int) -> None:
-    """Hold the work of checking every step of every target to what can be waited for; raises TreeError."""
+    """Limit the number of steps to check in all targets; raises TreeError."""
     assert isinstance(tree.value, dict)
     steps = tree.value.get("steps")
     count = len(steps.value) if steps and isinstance(steps.value, dict) else 0
     if count * targets > MOST_TARGETED_STEPS:
+        raise TreeError(tree.key_lines["targets"], f"{targets:,} targets with {count:,} steps exceed the limit")
+
+
+# Read by Invoke, as `azml.target` of its configuration.
+_VARIABLE = "INVOKE_AZML_TARGET"
+
+
+def targets_of(root: Node) -> list[str]:
+    """Return the names of the file's targets; raises TreeError for invalid ones."""
+    assert isinstance(root.value, dict)
+    targets = root.value.get("targets")
+    if targets is None or targets.value is None:
+        return []
+    if not isinstance(targets.value, dict):
         raise TreeError(
-            tree.key_lines["targets"], f"{targets:,} targets of {count:,} steps are more than any pipeline needs"
+            root.key_lines["targets"],
+            f"targets: expected target names, each with keys of this file, found {shown(targets.value)}",
         )
+    for name, node in targets.value.items():
+        if node.value is None:
+            continue
+        if not isinstance(node.value, dict):
+            raise TreeError(
+                targets.key_lines[name], f"target '{name}': expected keys of this file, found {shown(node.value)}"
+            )
+        if "targets" in node.value:
+            raise TreeError(node.key_lines["targets"], f"target '{name}': a target cannot contain targets")
+    return list(targets.value)
+
+
+def apply_target(root: Node, target: str | None) -> Node:
+    """Return the tree without `targets`, the chosen target's keys merged over it.
+
+    Mappings merge key by key; everything else, lists too, is replaced. Raises TreeError for an unknown target.
+    """
+    assert isinstance(root.value, dict)
+    targets = root.value.get("targets")
+    known = targets.value if targets and isinstance(targets.value, dict) else {}
+    base = Node({key: node for key, node in root.value.items() if key != "targets"}, root.line, root.key_lines)
+    if target is None:
+        return base
+    if target not in known:
+        has = f"it has {listed(known)}" if known else "it has no targets"
+        # It was not given as a flag; one in Invoke's configuration files is not detected here.
+        asked = f" ({_VARIABLE} selects it)" if os.environ.get(_VARIABLE) == target else ""
+        raise TreeError(
+            root.key_lines.get("targets", 1),
+            f"'{target}' is not a target of this file{asked}: {has}{did_you_mean(target, known)}",
+        )
+    over = known[target]
+    return base if over.value is None else merge(base, over)
+
+
+_NOTHING = Node(None, 0)
+
+
+def merge(base: Node, over: Node) -> Node:
+    """Return `base` with `over` deep-merged over it; each value keeps the line where it is written.
+
+    A key of `over` without a value removes that key.
+    """
+    if not isinstance(over.value, dict):
+        return over
+    values = dict(base.value) if isinstance(base.value, dict) else {}
+    lines = dict(base.key_lines)
+    for key, node in over.value.items():
+        if node.value is None:
+            values.pop(key, None)
+            continue
+        values[key] = merge(values.get(key, _NOTHING), node)
+        lines[key] = over.key_lines[key]
+    return Node(values, over.line, lines)
+
+
+def files_of(project: Project, name: str | None = None) -> EnvironmentFiles:
+    """Return the files that the environments of a project name, or one of them."""
+    pipeline = project.pipeline
+    if name is not None:
+        pipeline = pipeline.model_copy(update={"environments": {name: pipeline.environments[name]}})
+    return EnvironmentFiles(pipeline, project.directory, project.values, project.file.name)

@@ -1,17 +1,40 @@
-"""The JSON schema of pipeline.yaml, for editors, made from the model.
-
-Making it takes longer than all else that a run of unchanged steps does, so the package carries it as a file:
-`python -m azml_tasks.reading.schema` writes that file anew.
-"""
+"""The JSON schema of pipeline.yaml for editors, generated from the model."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from azml_tasks.model import Pipeline
-from azml_tasks.reading.schema_file import PACKAGED
+
+PACKAGED = Path(__file__).with_name("pipeline.schema.json")
+# Where the first line of a generated pipeline.yaml points the editor to.
+SCHEMA_FILE = Path(".azml", "pipeline.schema.json")
+
+
+def write_schema(directory: Path) -> None:
+    """Write the schema to the project's `.azml`, unless it is up to date."""
+    from azml_tasks.snapshot.files import leads_out
+
+    file = directory / SCHEMA_FILE
+    schema = PACKAGED.read_bytes()
+    # The schema is optional: folders that are read-only or links are skipped.
+    with contextlib.suppress(OSError):
+        if leads_out(file.parent, directory) or (file.is_file() and file.read_bytes() == schema):
+            return
+        file.parent.mkdir(exist_ok=True)
+        # Atomically; this also replaces a link.
+        descriptor, partial = tempfile.mkstemp(".partial", dir=file.parent)
+        with open(descriptor, "wb") as opened:
+            opened.write(schema)
+        os.chmod(partial, 0o644)
+        os.replace(partial, file)
+
 
 Schema = dict[str, Any]
 
@@ -30,7 +53,7 @@ def json_schema() -> Schema:
     target = {"anyOf": [_partial_reference("Pipeline"), _NULL]}
     whole["properties"]["targets"] = {
         "anyOf": [{"type": "object", "additionalProperties": target}, _NULL],
-        "description": "NAME: keys that are merged over the above by --target NAME; one without a value is taken away.",
+        "description": "NAME: keys that override those above with --target NAME; a key without a value is removed.",
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -41,7 +64,7 @@ def json_schema() -> Schema:
 
 
 def _with_variables(schema: Schema) -> Schema:
-    """Take `${VARIABLE}` wherever something other than any text is taken; the title, pydantic's own, goes."""
+    """Allow `${VARIABLE}` where text is not allowed; remove pydantic's title."""
     schema = _inside({key: value for key, value in schema.items() if key != "title"}, _with_variables)
     if _is_value(schema):
         about = {key: schema.pop(key) for key in _ABOUT if key in schema}
@@ -54,12 +77,12 @@ def _with_variables(schema: Schema) -> Schema:
 
 
 def _is_value(schema: Schema) -> bool:
-    """Say whether the schema takes single values, and not any text."""
+    """Return whether the schema allows single values, but not any text."""
     return schema.get("type") in ("integer", "number", "boolean") or "enum" in schema or "const" in schema
 
 
 def _partial(schema: Schema) -> Schema:
-    """Take a part of what the schema takes: a target holds what it changes, and nothing for what it takes away."""
+    """Make all keys optional: a target has only the keys that it changes, and null for those it removes."""
     if "$ref" in schema:
         return _partial_reference(schema["$ref"].rpartition("/")[2])
     left_out = ("required", "minProperties", "default")

@@ -1,4 +1,4 @@
-"""YAML text -> a tree that remembers lines.
+"""Parse YAML text into a tree with line numbers.
 
 One pass over the parser's events, so that the depth is bounded before anything recurses: PyYAML's own composer,
 in C, ends the process at some 40,000 nested brackets.
@@ -12,30 +12,30 @@ from pathlib import Path as File
 
 import yaml
 
-from azml_tasks.reading.scalars import plain_scalar
-from azml_tasks.reading.syntax import place_and_sentence
+from azml_tasks.reading.syntax import KeyPath, place_and_sentence, plain_scalar, with_space
+from azml_tasks.text import shortened
 
 MOST_DEPTH = 100
 MOST_NODES = 200_000
 MOST_BYTES = 5_000_000
 MOST_CHARACTERS = 20_000_000
 LONGEST_KEY = 500
-_TOO_DEEP = f"nested more than {MOST_DEPTH} deep, which no pipeline needs"
-
-Path = tuple[str | int, ...]
+_TOO_DEEP = f"nested more than {MOST_DEPTH} levels deep"
 
 _MAP_TAG = "tag:yaml.org,2002:map"
 _SEQ_TAG = "tag:yaml.org,2002:seq"
 _STR_TAG = "tag:yaml.org,2002:str"
 
-# What YAML takes as an escape and nothing else can: a program's argument, a path or a file's text.
+# Characters that YAML allows as escapes, but that arguments, paths and text files cannot contain.
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+
+_VARIABLE = re.compile(r"\$\{\{[^}\n]*\}\}|\$\{[^}\n]*\}")
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class TreeError(ValueError):
-    """The text is no YAML that we take; `line` counts from 1."""
+    """The YAML text is invalid or not supported; `line` counts from 1."""
 
     def __init__(self, line: int, message: str) -> None:
         self.line = line
@@ -47,8 +47,8 @@ class Node:
     """A value and the line where it starts.
 
     `value` is a scalar, a list of nodes, or a mapping of key to node; `key_lines` holds the lines of a mapping's keys.
-    `plain` tells a scalar without quotes, `text` how a number is written, `size` how many values the node holds with
-    itself, `length` how many characters their texts have, `height` how deep they are nested.
+    `plain` marks a scalar without quotes, `text` is a number as written, `size` counts the values in the node including
+    itself, `length` the characters of their texts, `height` the nesting depth.
     """
 
     __slots__ = ("height", "key_lines", "length", "line", "plain", "size", "text", "value")
@@ -64,21 +64,21 @@ class Node:
         self.height = 0
 
     def hold(self, inner: Node) -> None:
-        """Count a value that the node holds."""
+        """Count a value of the node."""
         self.size += inner.size
         self.length += inner.length
         if inner.height >= self.height:
             self.height = inner.height + 1
 
-    def line_of(self, path: Path) -> int:
-        """Return the line of the deepest key along the path that is there."""
+    def line_of(self, path: KeyPath) -> int:
+        """Return the line of the deepest existing key along the path; a text selects the equal item of a list."""
         node, line = self, self.line
         for part in path:
             if isinstance(node.value, dict) and part in node.value:
                 line = node.key_lines[str(part)]
                 node = node.value[part]
-            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
-                node = node.value[part]
+            elif isinstance(node.value, list) and (item := _item(node.value, part)):
+                node = item
                 line = node.line
             else:
                 break
@@ -88,47 +88,55 @@ class Node:
 _NO_KEYS: dict[str, int] = {}
 
 
+def _item(items: list[Node], part: str | int) -> Node | None:
+    """Return the item of a list at a place, or with a value; None if there is none."""
+    if isinstance(part, int):
+        return items[part] if part < len(items) else None
+    return next((item for item in items if item.value == part), None)
+
+
 def read_text(file: File) -> str:
     """Return the text of a file that is not too large.
 
     Raises TreeError.
     """
     try:
-        # One byte more than is taken: what is too large is not read to its end.
+        # One byte more than allowed: a file that is too large is not read to its end.
         with file.open("rb") as opened:
             raw = opened.read(MOST_BYTES + 1)
     except OSError as error:
         raise TreeError(0, f"cannot be read: {error.strerror}") from None
     if len(raw) > MOST_BYTES:
-        raise TreeError(0, f"is larger than {MOST_BYTES // 1_000_000} MB, which no pipeline needs")
+        raise TreeError(0, f"the file is larger than {MOST_BYTES // 1_000_000} MB")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise TreeError(line, "is not UTF-8; save the file in that encoding") from None
+        raise TreeError(line, "the file is not UTF-8; save it as UTF-8") from None
 
 
 def parse_tree(text: str) -> Node:
     """Read one YAML document.
 
-    Raises TreeError for what is no YAML, a key that stands twice, a tag, nesting deeper than MOST_DEPTH,
-    and more than MOST_NODES values or MOST_CHARACTERS in texts, which aliases unfold to or which the text holds.
+    Raises TreeError for invalid YAML, a duplicate key, a tag, nesting deeper than MOST_DEPTH, and more than MOST_NODES
+    values or MOST_CHARACTERS in texts, counted after expanding aliases.
     """
     try:
         return _Composer(text).document()
     except yaml.MarkedYAMLError as error:
         line, sentence = place_and_sentence(text, error)
-        # libyaml reads ahead of its events, and since 0.2.6 takes no more than 1,000 levels.
+        # libyaml reads ahead of its events, and since 0.2.6 allows at most 1,000 levels.
         raise TreeError(line, _TOO_DEEP if "nesting depth" in (error.problem or "") else sentence) from None
     except yaml.reader.ReaderError as error:
         found = yaml.reader.Reader.NON_PRINTABLE.search(text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
         character = found[0] if found else error.character
-        raise TreeError(line, f"holds the character {character!r}, which YAML does not take") from None
+        raise TreeError(line, f"this line contains the character {character!r}, which YAML does not allow") from None
 
 
 class _Composer:
     def __init__(self, text: str) -> None:
+        self.text = text
         self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=_Loader)
         self.anchors: dict[str, Node] = {}
         self.depth = 0
@@ -142,7 +150,9 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise TreeError(_line(event), "the file holds a second YAML document (a line `---`); it takes one")
+                    raise TreeError(
+                        _line(event), "the file contains a second YAML document (a line `---`); only one is allowed"
+                    )
                 root = self._node(next(self.events))
         return root
 
@@ -165,7 +175,7 @@ class _Composer:
         if event.anchor not in self.anchors:
             raise TreeError(
                 _line(event),
-                f"*{event.anchor}: no &{event.anchor} stands above; put a text that starts with * in quotes",
+                f"*{event.anchor}: no &{event.anchor} above; put text that starts with * in quotes",
             )
         node = self.anchors[event.anchor]
         self._check_depth(event, self.depth + node.height)
@@ -181,7 +191,7 @@ class _Composer:
         self.characters += characters
         if self.values > MOST_NODES or self.characters > MOST_CHARACTERS:
             most = f"{MOST_NODES:,} values" if self.values > MOST_NODES else f"{MOST_CHARACTERS:,} characters"
-            raise TreeError(_line(event), f"the file holds more than {most}, each alias counted as what it stands for")
+            raise TreeError(_line(event), f"the file contains more than {most}, with each alias expanded")
 
     def _scalar(self, event: yaml.ScalarEvent) -> Node:
         text = self._text(event)
@@ -199,7 +209,7 @@ class _Composer:
         self._count(event, 1)
         text: str = event.value
         if event.style and (found := _NO_TEXT.search(text)):
-            raise TreeError(_line(event), f"the escape for {found[0]!r} stands for no character of a text")
+            raise TreeError(_line(event), f"the escape for {found[0]!r} is not a text character")
         return text
 
     def _sequence(self, start: yaml.SequenceStartEvent) -> Node:
@@ -227,42 +237,57 @@ class _Composer:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             key = self._key(event)
-            value = self._node(next(self.events))
+            after = next(self.events)
+            if start.flow_style and self._has_no_colon(event, after) and (meant := with_space(key)):
+                if meant.endswith("$") and event.end_mark:
+                    variable = _VARIABLE.match(self.text, event.end_mark.index - 1)
+                    text = variable[0] if variable else "${VARIABLE}"
+                    key, meant = key[:-1] + text, f'{meant[:-1]}"{text}"'
+                raise TreeError(_line(event), f"'{shortened(key)}': a space is missing after the colon: write {meant}")
+            value = self._node(after)
             node.hold(value)
             if key == "<<" and isinstance(event, yaml.ScalarEvent) and not event.style:
                 merged.append(value)
                 continue
             if key in items:
                 first = node.key_lines[key]
-                raise TreeError(_line(event), f"the key '{key}' stands twice; the first is in line {first}")
+                raise TreeError(_line(event), f"duplicate key '{key}' (first on line {first})")
             items[key] = value
             node.key_lines[key] = _line(event)
         for value in merged:
             _merge(node, value)
         return node
 
+    def _has_no_colon(self, key: yaml.Event, value: yaml.Event) -> bool:
+        """Return whether a key without quotes has neither a colon nor a value, as in `{a}`."""
+        if not (isinstance(key, yaml.ScalarEvent) and isinstance(value, yaml.ScalarEvent)):
+            return False
+        if key.style or value.style or value.value or not (key.end_mark and value.start_mark):
+            return False
+        return ":" not in self.text[key.end_mark.index : value.start_mark.index]
+
     def _key(self, event: yaml.Event) -> str:
         if isinstance(event, yaml.AliasEvent):
             raise TreeError(_line(event), "an alias cannot be a key")
         if not isinstance(event, yaml.ScalarEvent):
             braces = isinstance(event, yaml.MappingStartEvent) and event.flow_style
-            remedy = "; a pipeline parameter is written '${{ parameters.NAME }}'" if braces else ""
-            raise TreeError(_line(event), f"a key is one word or text, not a list or a mapping{remedy}")
-        # A key is a name: `no`, `on`, `null` and `1` are the texts that stand there.
+            remedy = "; write a pipeline parameter as '${{ parameters.NAME }}'" if braces else ""
+            raise TreeError(_line(event), f"a key must be text, not a list or a mapping{remedy}")
+        # A key is a name: `no`, `on`, `null` and `1` are texts.
         key = self._text(event)
         if len(key) > LONGEST_KEY:
-            raise TreeError(_line(event), f"a key of {len(key):,} characters; keys are names, of {LONGEST_KEY} at most")
+            raise TreeError(_line(event), f"this key has {len(key):,} characters; the limit is {LONGEST_KEY}")
         if event.anchor:
             self.anchors[event.anchor] = self._scalar(event)
         return key
 
 
 def _merge(node: Node, value: Node) -> None:
-    """Apply a merge key (`<<: *defaults`), whose values stand behind those of the mapping itself."""
+    """Apply a merge key (`<<: *defaults`); keys of the mapping itself have priority."""
     sources = value.value if isinstance(value.value, list) else [value]
     for source in sources:
         if not isinstance(source.value, dict):
-            raise TreeError(value.line, "`<<` takes a mapping, or a list of mappings")
+            raise TreeError(value.line, "`<<` must be a mapping or a list of mappings")
         assert isinstance(node.value, dict)
         for key, item in source.value.items():
             if key not in node.value:
@@ -272,7 +297,9 @@ def _merge(node: Node, value: Node) -> None:
 
 def _tagged(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> TreeError:
     tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
-    return TreeError(_line(event), f"the tag {tag} is not taken; leave it out, or quote a text that starts with !")
+    return TreeError(
+        _line(event), f"the tag {tag} is not supported; remove it, or put text that starts with ! in quotes"
+    )
 
 
 def _line(event: yaml.Event) -> int:

@@ -1,60 +1,167 @@
-"""Tree -> plain data: variables filled in, each value's place remembered."""
+"""Turn a tree into plain data: replace variables from the environment and .env, and reject literal secrets."""
 
 from __future__ import annotations
 
+import io
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from azml_tasks.reading.scalars import plain_scalar, written_scalar
-from azml_tasks.reading.sentences import described
-from azml_tasks.reading.tree import Node, Path
-from azml_tasks.reading.variables import VariableError, resolve
-from azml_tasks.secrets import is_secret, redact, secret_in
+from azml_tasks.errors import Problem, ProjectError
+from azml_tasks.model import Pipeline
+from azml_tasks.plan import PlanProblem
+from azml_tasks.reading.messages import described
+from azml_tasks.reading.syntax import KeyPath, plain_scalar, written_scalar
+from azml_tasks.reading.tree import Node
+from azml_tasks.secrets import holds_secret, is_secret, made_up_secrets, redact, secret_or_copy_in
+from azml_tasks.text import shortened
 
-REMEDY = 'keep it in .env and in the workspace\'s key vault, and let the script read it with run.get_secret("NAME")'
+if TYPE_CHECKING:
+    from dotenv.parser import Original
+
+# `${{ ... }}` is Azure's own, for pipeline parameters, and stays as it is.
+_PATTERN = re.compile(r"\$\$|\$\{(?!\{)(?P<body>[^}]*)(?P<end>\}?)")
+_BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?", re.DOTALL)
+
+_MOST = 1_000_000
+_LONGEST_LINE = 30_000
+_NOT_A_VARIABLE = "this line is not NAME=value; check for an unclosed quote or a space in the name"
+
+
+class VariableError(ValueError):
+    """A `${` that is not followed by a name and a closing brace."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A text with its variables replaced; `missing` are those that were not set."""
+
+    text: str
+    used: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def read_variables(directory: Path) -> dict[str, str]:
+    """Return the environment's variables, over those of `.env` in the directory.
+
+    Raises ProjectError if it cannot be read or has invalid lines.
+    """
+    file = directory / ".env"
+    if not file.is_file():
+        return dict(os.environ)
+    from dotenv.parser import parse_stream  # not dotenv_values, which logs errors and continues
+
+    try:
+        # `$` in a value is not a variable: a secret may contain one. There may be a byte-order mark first.
+        with file.open(encoding="utf-8-sig") as opened:
+            text = opened.read(_MOST + 1)
+    except OSError as error:
+        raise ProjectError([Problem(file.name, 0, f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise ProjectError([Problem(file.name, 0, "the file is not UTF-8; save it as UTF-8")]) from None
+    if len(text) > _MOST:
+        raise ProjectError([Problem(file.name, 0, f"the file is longer than {_MOST:,} characters")])
+    for number, line in enumerate(text.split("\n"), start=1):
+        # The time that a line of blanks takes to read grows with the square of its length.
+        if len(line) > _LONGEST_LINE:
+            message = f"this line is longer than {_LONGEST_LINE:,} characters"
+            raise ProjectError([Problem(file.name, number, message)])
+    bindings = list(parse_stream(io.StringIO(text)))
+    # Never show the text: it may be a secret.
+    broken = [Problem(file.name, _first_line(item.original), _NOT_A_VARIABLE) for item in bindings if item.error]
+    if broken:
+        raise ProjectError(broken)
+    return {**{item.key: item.value for item in bindings if item.key and item.value is not None}, **os.environ}
+
+
+def _first_line(original: Original) -> int:
+    # The parsed text includes the empty lines above it.
+    text = original.string
+    return original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def resolve(text: str, variables: Mapping[str, str]) -> Resolved:
+    """Replace the variables of a text; unset and empty ones are kept as written.
+
+    As in a shell, `${VAR:-default}` is the default if VAR is unset or empty. Raises VariableError.
+    """
+    used: list[str] = []
+    missing: list[str] = []
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        body = _BODY.fullmatch(match["body"])
+        if not body or not match["end"] or "${" in match["body"]:
+            raise VariableError(_no_variable(match[0]))
+        name, default = body["name"], body["default"]
+        used.append(name)
+        found = variables.get(name)
+        if found:
+            return found
+        if default is not None:
+            return str(default)
+        missing.append(name)
+        return match[0]
+
+    return Resolved(_PATTERN.sub(value, text), tuple(used), tuple(missing))
+
+
+def _no_variable(written: str) -> str:
+    shown = shortened(written, 40)
+    if ":-" in written and "${" in written[2:]:
+        return f"'{shown}': a default cannot contain a variable"
+    return f"'{shown}' is not a variable: write ${{NAME}} or ${{NAME:-default}}, and $$ for a dollar sign"
+
+
+REMEDY = 'keep it in .env and in the workspace\'s key vault, and read it in the script with run.get_secret("NAME")'
 LOGIN_OF_AN_INDEX = (
-    "write the bare address: on Azure ML a workspace connection (Workspace.set_connection) holds the login, "
+    "write the URL without the login: on Azure ML, store the login in a workspace connection "
+    "(Workspace.set_connection); "
     "on this machine PIP_INDEX_URL or PIP_EXTRA_INDEX_URL in the environment, pip.conf or .netrc"
 )
-# Azure's own, unless `$$` makes the dollar a plain one.
+# Azure's syntax, unless `$$` makes it a dollar sign.
 _PARAMETER = re.compile(r"(?<!\$)\$\{\{")
 _SECRET_KEYS = frozenset(("account_key", "sas_token"))
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A variable that the file names and that is not set."""
+    """An unset variable in the file."""
 
-    path: Path
+    path: KeyPath
     line: int
     variable: str
 
 
 @dataclass
 class Values:
-    """The data of a tree, and what was found on the way.
+    """The data of a tree, with the problems found.
 
-    `findings` hold the places whose text is no use; they keep it as it is written. A value with variables is text
-    when it stands in quotes, else what it looks like; `otherwise` holds the other of the two.
+    `findings` are the places with invalid text, which is kept. A value with variables is text if it is in quotes, else
+    of the type it looks like; `otherwise` has the alternative.
     """
 
     root: Node
     variables: Mapping[str, str]
-    findings: list[tuple[Path, str]] = field(default_factory=list)
+    findings: list[tuple[KeyPath, str]] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
-    otherwise: dict[Path, Any] = field(default_factory=dict)
+    otherwise: dict[KeyPath, Any] = field(default_factory=dict)
     data: Any = None
 
     def __post_init__(self) -> None:
         self.data = self._value(self.root, ())
 
-    def line(self, path: Path) -> int:
-        """Return the line of the deepest key along the path that the file holds."""
+    def line(self, path: KeyPath) -> int:
+        """Return the line of the deepest key along the path in the file."""
         return self.root.line_of(path)
 
-    def _value(self, node: Node, path: Path) -> Any:
+    def _value(self, node: Node, path: KeyPath) -> Any:
         value = node.value
         if isinstance(value, dict):
             return {key: self._value(item, (*path, key)) for key, item in value.items()}
@@ -64,17 +171,23 @@ class Values:
             return self._without_secret(path, self._text(node, value, path) if "$" in value else value)
         return written_scalar(node.text) if node.text and _is_passed_as_text(path) else value
 
-    def _without_secret(self, path: Path, value: Any) -> Any:
-        """Return the value, less what has the shape of a secret."""
-        kind = secret_in(value, str(path[-1]) if path else "") if isinstance(value, str) else None
+    @cached_property
+    def _secrets(self) -> dict[str, str]:
+        return made_up_secrets(self.variables)
+
+    def _without_secret(self, path: KeyPath, value: Any) -> Any:
+        """Return the value without what looks like a secret."""
+        if not isinstance(value, str):
+            return value
+        kind = secret_or_copy_in(value, self._secrets, str(path[-1]) if path else "")
         if kind is None:
             return value
         self.findings.append((path, _literal_sentence(path, kind)))
-        return redact(value)
+        return redact(value, self._secrets.values())
 
-    def _text(self, node: Node, text: str, path: Path) -> Any:
+    def _text(self, node: Node, text: str, path: KeyPath) -> Any:
         if _PARAMETER.search(text) and not _is_argument(path):
-            self.findings.append((path, "${{ ... }} stands for a pipeline parameter, which only arguments take"))
+            self.findings.append((path, "${{ ... }} is a pipeline parameter, which is allowed only in arguments"))
             return text
         try:
             resolved = resolve(text, self.variables)
@@ -83,7 +196,7 @@ class Values:
             return text
         secrets = [variable for variable in resolved.used if is_secret(variable, self.variables.get(variable, ""))]
         if secrets:
-            # Left as it is written, so that no later sentence can show the secret.
+            # Kept as written, so that no later message can show the secret.
             self.findings += ((path, _secret_sentence(variable, path)) for variable in secrets)
             return text
         self.missing += (Missing(path, node.line, variable) for variable in resolved.missing)
@@ -94,31 +207,77 @@ class Values:
         return value
 
 
-def _secret_sentence(variable: str, path: Path) -> str:
-    stored = f"${{{variable}}} looks like a secret, and what stands here is stored with the run"
+def _secret_sentence(variable: str, path: KeyPath) -> str:
+    stored = f"${{{variable}}} looks like a secret and would be stored with the run"
     if _names_packages(path):
         return f"{stored}; {LOGIN_OF_AN_INDEX}"
-    return f"{stored}; a script reads it with run.get_secret('{variable}')"
+    return f"{stored}; read it in the script with run.get_secret('{variable}')"
 
 
-def _literal_sentence(path: Path, kind: str) -> str:
+def _literal_sentence(path: KeyPath, kind: str) -> str:
     owner, key = described(path)
     place = f"{owner}: {key}" if owner else key
     remedy = LOGIN_OF_AN_INDEX if _names_packages(path) else REMEDY
-    return f"{place} looks like a secret ({kind}), and what stands here is stored with each run; {remedy}"
+    return f"{place} looks like a secret ({kind}) and would be stored with each run; {remedy}"
 
 
-def _names_packages(path: Path) -> bool:
+def _names_packages(path: KeyPath) -> bool:
     return path[:1] == ("environments",) and path[2:3] in (("pip_packages",), ("conda_packages",))
 
 
-def _is_argument(path: Path) -> bool:
+def _is_argument(path: KeyPath) -> bool:
     return path[:1] + path[2:3] == ("steps", "arguments")
 
 
-def _is_passed_as_text(path: Path) -> bool:
+def _is_passed_as_text(path: KeyPath) -> bool:
     return _is_argument(path) or path[:1] == ("pipeline_parameters",)
 
 
-def _is_secret(path: Path) -> bool:
+def _is_secret(path: KeyPath) -> bool:
     return len(path) == 3 and path[0] == "datastores" and path[2] in _SECRET_KEYS
+
+
+# A pipeline parameter's value is checked at its default.
+_PARAMETER_START = "${{"
+
+
+def literal_secrets(pipeline: Pipeline) -> Iterator[PlanProblem]:
+    """Find texts whose keys look like secrets: hyperparameters, arguments, variables, pipeline parameters."""
+    for key, step in pipeline.steps.items():
+        place = ("steps", key)
+        yield from _in_value((*place, "step_config"), step.step_config)
+        if isinstance(step.arguments, Mapping):
+            yield from _in_value((*place, "arguments"), step.arguments)
+        else:
+            yield from _in_arguments((*place, "arguments"), step.arguments)
+        yield from _in_value((*place, "environment_variables"), step.environment_variables)
+    yield from _in_value(("pipeline_parameters",), pipeline.pipeline_parameters)
+    for name, environment in pipeline.environments.items():
+        yield from _in_value(("environments", name, "environment_variables"), environment.environment_variables)
+
+
+def _in_value(path: KeyPath, value: Any, name: str = "") -> Iterator[PlanProblem]:
+    """Check a value; items of a list are checked with the list's key."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _in_value((*path, key), item, key)
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            yield from _in_value((*path, place), item, name)
+    elif isinstance(value, str) and _PARAMETER_START not in value and holds_secret(name, value):
+        yield _finding(path, ".".join(map(str, path[2:] if path[0] != "pipeline_parameters" else path)))
+
+
+def _in_arguments(path: KeyPath, arguments: Any) -> Iterator[PlanProblem]:
+    """Check a list of arguments: `--password`, and the value in it or after it."""
+    words = [word if isinstance(word, str) and _PARAMETER_START not in word else "" for word in arguments]
+    for place, (before, word) in enumerate(pairwise(["", *words])):
+        flag, equals, value = word.partition("=") if word.startswith("-") else (before, "=", word)
+        if equals and flag.startswith("-") and holds_secret(flag, value):
+            yield _finding((*path, place), f"the argument {flag}")
+
+
+def _finding(path: KeyPath, label: str) -> PlanProblem:
+    owner, _ = described(path)
+    prefix = f"{owner}: " if owner else ""
+    return PlanProblem(path, f"{prefix}{label} looks like a secret and would be stored with each run")

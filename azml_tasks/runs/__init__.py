@@ -1,1 +1,1 @@
-"""Runs of a pipeline, wherever they take place: what is known of one, what it tells, how it is shown."""
+"""Runs of a pipeline on any backend: records, events, output."""

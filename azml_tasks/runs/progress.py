@@ -1,4 +1,4 @@
-"""Show a run while it goes on: a line that is redrawn on a terminal, plain lines elsewhere."""
+"""Progress of a run: plain lines, or live lines on a terminal."""
 
 from __future__ import annotations
 
@@ -6,56 +6,168 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
-from azml_tasks.durations import seconds_text
-from azml_tasks.errors import printable
-from azml_tasks.runs.events import (
+from azml_tasks.runs.records import (
     Event,
     Remark,
     RunFinished,
     RunStarted,
+    RunStatus,
     RunStopping,
     StepFinished,
+    StepOutput,
+    StepRecord,
     StepReused,
     StepSkipped,
     StepStarted,
+    StepStatus,
     StepWaiting,
+    Tick,
 )
-from azml_tasks.runs.records import StepRecord
+from azml_tasks.terminal import Color, fitted, obeys_escapes, painted, shows_colors, width_of
+from azml_tasks.text import printable, seconds_text
 
-# How often the running line of a terminal is drawn again (seconds).
+# Seconds between updates of the live lines on a terminal.
 TICK = 0.5
+# Seconds between the lines about steps that are still running, elsewhere.
+_STILL_RUNNING = 30.0
 _NARROW = 20
+_MOST_RUNNING = 8
+_MOST_METRICS = 12
+_COLORS: Mapping[RunStatus | StepStatus, Color] = {
+    "completed": "green",
+    "reused": "cyan",
+    "failed": "red",
+    "cancelled": "yellow",
+    "interrupted": "yellow",
+    "skipped": "yellow",
+    "waiting": "dim",
+}
 
 
-def progress_on(stream: TextIO | None = None, environment: Mapping[str, str] = os.environ) -> Progress:
-    """Return what suits the stream, by default standard output: a terminal is drawn on, unless CI is set."""
+def progress_on(
+    stream: TextIO | None = None, environment: Mapping[str, str] = os.environ, target: str | None = ""
+) -> Progress:
+    """Return the display for the stream, by default standard output: live lines on a terminal, unless CI is set.
+
+    `target` is that of the command, for the commands that are printed; None for a program without our tasks.
+    """
     stream = stream or sys.stdout
-    is_live = stream.isatty() and not environment.get("CI") and environment.get("TERM") != "dumb"
-    return LiveProgress(stream) if is_live else Progress(stream)
+    has_colors = shows_colors(stream, environment)
+    if obeys_escapes(stream, environment) and not environment.get("CI"):
+        return LiveProgress(stream, has_colors, target)
+    return Progress(stream, has_colors, target)
 
 
 class Progress:
-    """A line for everything that happens. `tick` is how often (seconds) it wants to be told that time has passed."""
+    """Print lines for each event. `tick` is the time between Tick events in seconds."""
 
-    tick: float | None = None
+    tick: float = _STILL_RUNNING
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, has_colors: bool = False, target: str | None = "") -> None:
         self._stream = stream
+        self._target = target
+        self._has_colors = has_colors
         self._is_read = True
+        self._running: dict[str, tuple[StepRecord, float]] = {}
+        self._unended: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
-        """Show an event."""
-        line = printable(self._line(event))
-        if line:
-            self._write(line + "\n")
+        """Print an event."""
+        lines = [*self._output(event), *self._lines(event)]
+        self._follow(event)
+        if lines:
+            self._write("".join(f"{line}\n" for line in lines))
 
-    def _line(self, event: Event) -> str:
+    def _lines(self, event: Event) -> Iterator[str]:
         if isinstance(event, StepStarted):
-            return f"{event.step.key}: {_with_reason('started', event.step)}"
-        return line_of(event)
+            yield self._of_step(event.step, "started", event.step.reason)
+        elif isinstance(event, Tick):
+            for step, since in self._running.values():
+                said = printable(step.last_line())
+                running = f"running for {seconds_text(time.monotonic() - since)}"
+                yield self._of_step(step, running + (f": {said}" if said else ""))
+        else:
+            yield from self._lines_of(event)
+
+    def _lines_of(self, event: Event) -> Iterator[str]:
+        """Yield the lines that are the same everywhere."""
+        if isinstance(event, (StepWaiting, StepFinished, StepReused, StepSkipped)):
+            yield self._finished(event.step)
+        elif isinstance(event, RunStarted):
+            run, steps = event.run, "1 step" if len(event.steps) == 1 else f"{len(event.steps)} steps"
+            yield printable(f"run {run.id} of experiment {run.experiment}: {steps} {run.where}")
+            if run.url:
+                yield printable(run.url)
+            yield from map(self._finished, event.given)
+        elif isinstance(event, Remark):
+            yield f"{self._in('note:', 'yellow')} {printable(event.text)}"
+        elif isinstance(event, RunStopping):
+            yield self._in(printable(f"{event.reason}; waiting for the running steps to end"), "yellow")
+        elif isinstance(event, RunFinished):
+            yield from self._summary(event)
+
+    def _output(self, event: Event) -> Iterator[str]:
+        """Yield the lines of a step's log that have become complete, each with the step's name."""
+        if isinstance(event, StepOutput):
+            *lines, rest = (self._unended.pop(event.step.key, "") + event.text).split("\n")
+            self._unended[event.step.key] = rest
+        elif isinstance(event, StepFinished):
+            rest = self._unended.pop(event.step.key, "")
+            lines = [rest] if rest else []
+        else:
+            return
+        name = self._in(f"{printable(event.step.key)} |", "dim")
+        # Of a line that was overwritten, as a progress bar is, the last state counts.
+        yield from (f"{name} {printable(line.rstrip().rpartition(chr(13))[2])}" for line in lines)
+
+    def _finished(self, step: StepRecord) -> str:
+        if step.status == "reused":
+            return self._of_step(step, step.reason)
+        if step.status in ("waiting", "skipped"):
+            return self._of_step(step, step.status, step.reason)
+        after = f" after {seconds_text(step.seconds)}" if step.seconds is not None else ""
+        return self._of_step(step, f"{step.status}{after}" + (f": {step.message}" if step.message else ""))
+
+    def _of_step(self, step: StepRecord, text: str, reason: str = "") -> str:
+        """Return the line of a step: its status in color, and the reason dimmed."""
+        color = _COLORS.get(step.status)
+        line = f"{self._in(printable(step.key), 'bold')}: {self._in(printable(text), *([color] if color else []))}"
+        return line + (self._in(printable(f"; {reason}"), "dim") if reason else "")
+
+    def _summary(self, event: RunFinished) -> Iterator[str]:
+        """Yield how the run ended, the metrics of a completed run, and the next commands."""
+        from azml_tasks.runs.metrics import Metrics
+        from azml_tasks.runs.summary import metric_lines
+
+        run = event.run
+        colors = [color] if (color := _COLORS.get(run.status)) else []
+        ended = self._in(printable(run.status), *colors)
+        yield f"run {run.id} {ended} after {seconds_text(run.seconds or 0)}"
+        if run.status != "completed":
+            return
+        lines = [f"  {step.key}: {line}" for step in run.steps for line in metric_lines(Metrics.of(step.metrics()))]
+        lines += [f"  {line}" for line in metric_lines(Metrics.of(run.metrics()))]
+        more = len(lines) - _MOST_METRICS
+        for line in lines if more < 2 else lines[:_MOST_METRICS]:
+            yield printable(line)
+        left = f" ({more} more metrics)" if more > 1 else ""
+        if self._target is None:
+            return
+        target = f" --target {self._target}" if self._target else ""
+        yield self._in(f"details: `invoke runs.show --run {run.id}{target}`{left}", "dim")
+        yield self._in(f"as a page: `invoke runs.report --open --run {run.id}{target}`", "dim")
+
+    def _in(self, text: str, *colors: Color) -> str:
+        return painted(text, *colors) if self._has_colors else text
+
+    def _follow(self, event: Event) -> None:
+        if isinstance(event, StepStarted):
+            self._running[event.step.key] = (event.step, time.monotonic())
+        elif isinstance(event, (StepFinished, StepReused, StepSkipped)):
+            self._running.pop(event.step.key, None)
 
     def _write(self, text: str) -> None:
         if not self._is_read:
@@ -65,83 +177,66 @@ class Progress:
             self._stream.write(text.encode(encoding, "replace").decode(encoding))
             self._stream.flush()
         except OSError:
-            # Whoever read along has left, or the terminal, or there is no room for more; the run goes on, and its
-            # records tell the rest.
+            # The reader or the terminal is gone, or the disk is full; the run continues, and its records have the rest.
             self._is_read = False
 
 
 class LiveProgress(Progress):
-    """A line for every step that is over, and below them one that says what runs."""
+    """Print a line for each finished step and, below, one for each running step with the last line of its log."""
 
     tick = TICK
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self._running: dict[str, float] = {}
+    def __init__(self, stream: TextIO, has_colors: bool = False, target: str | None = "") -> None:
+        super().__init__(stream, has_colors, target)
+        self._reasons: dict[str, str] = {}
         self._to_go = 0
         self._drawn = 0
 
     def __call__(self, event: Event) -> None:
+        lines = [*self._output(event), *self._lines(event)]
         self._follow(event)
-        line = printable(self._line(event))
-        status = self._status()
-        text = "\r" + line.ljust(self._drawn) + "\n" if line else ""
-        # Padding clears what the last status leaves over, on every terminal that knows a carriage return.
-        left_over = 0 if line else max(0, self._drawn - len(status))
-        text += ("" if line else "\r") + status + " " * left_over + "\b" * left_over
-        self._drawn = len(status)
-        self._write(text)
+        live = list(self._live_lines())
+        # To the first of the live lines, which are erased with all that is below.
+        up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+        erased = f"\r{up}\x1b[J" if self._drawn else ""
+        self._drawn = len(live)
+        self._write(erased + "".join(f"{line}\n" for line in lines) + "\n".join(live))
 
-    def _line(self, event: Event) -> str:
-        return line_of(event)
+    def _lines(self, event: Event) -> Iterator[str]:
+        if isinstance(event, StepStarted):
+            self._reasons[event.step.key] = event.step.reason
+        elif isinstance(event, StepFinished):
+            reason = self._reasons.pop(event.step.key, "")
+            yield self._finished(event.step) + (self._in(printable(f"; {reason}"), "dim") if reason else "")
+        elif not isinstance(event, Tick):
+            yield from self._lines_of(event)
 
     def _follow(self, event: Event) -> None:
+        super()._follow(event)
         if isinstance(event, RunStarted):
             self._to_go = len(event.steps)
-        elif isinstance(event, StepStarted):
-            self._running[event.step.key] = time.monotonic()
         elif isinstance(event, (StepFinished, StepReused, StepSkipped)):
-            self._running.pop(event.step.key, None)
             self._to_go -= 1
 
-    def _status(self) -> str:
+    def _live_lines(self) -> Iterator[str]:
+        """Yield a line for each running step, and one on the others; none is as wide as the terminal."""
         if not self._running:
-            return ""
-        now = time.monotonic()
-        running = ", ".join(f"{key} {seconds_text(now - since)}" for key, since in self._running.items())
+            return
+        size = shutil.get_terminal_size()
+        # A full line makes some terminals wrap, and lines above the screen cannot be erased.
+        columns, most = max(_NARROW, size.columns - 1), max(1, min(_MOST_RUNNING, size.lines - 3))
+        shown = list(self._running.values())[:most]
+        keys = [printable(step.key) for step, _ in shown]
+        widest = min(max(map(width_of, keys)), columns // 3)
+        for key, (step, since) in zip(keys, shown, strict=True):
+            name = fitted(key, widest)
+            time_taken = seconds_text(time.monotonic() - since)
+            said = printable(step.last_line()) or self._reasons.get(step.key, "")
+            start = f"{name}{' ' * (widest - width_of(name))}  {time_taken:>9}  "
+            rest = fitted(said, columns - width_of(start))
+            yield self._in(start, "bold") + self._in(rest, "dim")
+        others = [f"{len(self._running) - len(shown)} more running"] if len(self._running) > len(shown) else []
         waiting = self._to_go - len(self._running)
-        text = f"running: {running}" + (f"; {waiting} to go" if waiting else "")
-        # One less than the width: a full line makes some terminals wrap.
-        width = max(_NARROW, shutil.get_terminal_size().columns - 1)
-        return text if len(text) <= width else f"{text[: width - 3]}..."
-
-
-def line_of(event: Event) -> str:
-    """Return the line that an event leaves, empty when it leaves none; a run's page and what it stands on have more."""
-    if isinstance(event, (StepWaiting, StepFinished, StepReused, StepSkipped)):
-        return f"{event.step.key}: {_of_step(event.step)}"
-    if isinstance(event, RunStarted):
-        run, steps = event.run, "1 step" if len(event.steps) == 1 else f"{len(event.steps)} steps"
-        lines = [f"run {run.id} of experiment {run.experiment}: {steps} {run.where}", run.url]
-        lines += (f"{step.key}: {_of_step(step)}" for step in event.given)
-        return "\n".join(filter(None, lines))
-    if isinstance(event, Remark):
-        return f"note: {event.text}"
-    if isinstance(event, RunStopping):
-        return f"{event.reason}; waiting for its steps to end"
-    if isinstance(event, RunFinished):
-        return f"run {event.run.id} {event.run.status} after {seconds_text(event.run.seconds or 0)}"
-    return ""
-
-
-def _of_step(step: StepRecord) -> str:
-    if step.status == "reused":
-        return step.reason
-    if step.status in ("waiting", "skipped"):
-        return _with_reason(step.status, step)
-    after = f" after {seconds_text(step.seconds)}" if step.seconds is not None else ""
-    return f"{step.status}{after}" + (f": {step.message}" if step.message else "")
-
-
-def _with_reason(word: str, step: StepRecord) -> str:
-    return f"{word}; {step.reason}" if step.reason else word
+        others += [f"{waiting} waiting"] if waiting > 0 else []
+        if others:
+            yield self._in(", ".join(others), "dim")

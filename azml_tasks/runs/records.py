@@ -1,12 +1,15 @@
-"""What is known of a run and of its steps, now or long after."""
+"""Records of runs and steps, events during a run, and messages about its end."""
 
 from __future__ import annotations
 
 import abc
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from azml_tasks.runs.origin import Origin, Provenance
+from azml_tasks.text import listed
 
 RunStatus = Literal["waiting", "running", "completed", "failed", "cancelled", "interrupted"]
 StepStatus = Literal["waiting", "running", "completed", "reused", "failed", "cancelled", "skipped", "interrupted"]
@@ -19,12 +22,44 @@ _ENDINGS: Mapping[RunStatus, str] = {
 }
 
 
+def shown_metrics(metrics: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return metrics without secrets in their values; numbers are none."""
+    from azml_tasks.secrets import without_secrets
+
+    found = []
+    for metric in metrics:
+        value = metric.get("value")
+        is_number = isinstance(value, (int, float))
+        found.append({**metric, "value": value if is_number else without_secrets(str(metric.get("name")), value)})
+    return found
+
+
+def shown_pairs(pairs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tags or parameters without secrets in their values."""
+    from azml_tasks.secrets import without_secrets
+
+    return {name: without_secrets(name, value) for name, value in pairs.items()}
+
+
+@dataclass(frozen=True)
+class ChildRun:
+    """A run that a step's script started itself; `name` starts with the step: `train>fold 1`.
+
+    `metrics` are in the order in which they were logged.
+    """
+
+    name: str
+    metrics: Sequence[dict[str, Any]] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class StepRecord(abc.ABC):
     """One step of a run. Times are seconds since the epoch.
 
-    `reason` says why it runs, waits, was reused or was skipped, and `message` what went wrong, in a line. `producer`
-    is the run that made its results, when that is known.
+    `reason` is why it runs, waits, was reused or was skipped, and `message` the error, in one line. `producer` is the
+    run that created its results, if known.
     """
 
     key: str
@@ -42,12 +77,28 @@ class StepRecord(abc.ABC):
 
     @property
     def seconds(self) -> float | None:
-        """How long it ran, so far when it still runs."""
+        """The duration, so far if it is still running."""
         return _span(self.started, self.finished)
 
     @abc.abstractmethod
     def metrics(self) -> list[dict[str, Any]]:
-        """Return what the script logged, in its order."""
+        """Return the logged metrics, in order."""
+
+    def last_line(self) -> str:
+        """Return the last line of its log so far, if that can be read without waiting."""
+        return ""
+
+    def parameters(self) -> Mapping[str, str]:
+        """Return the parameters that the script logged with MLflow."""
+        return {}
+
+    def recorded_tags(self) -> Mapping[str, str | None]:
+        """Return the tags that the script set."""
+        return {}
+
+    def children(self) -> Sequence[ChildRun]:
+        """Return the child runs that the script started, in order."""
+        return ()
 
 
 Step_co = TypeVar("Step_co", bound=StepRecord, covariant=True)
@@ -55,7 +106,10 @@ Step_co = TypeVar("Step_co", bound=StepRecord, covariant=True)
 
 @dataclass(frozen=True)
 class RunRecord(Generic[Step_co]):
-    """One run of a pipeline. Times are seconds since the epoch; `url` is its page, where it has one."""
+    """One run of a pipeline. Times are seconds since the epoch; `url` is its page, if any.
+
+    `settings` maps the steps that have a step_config to it, as it was after `--set`, without secrets.
+    """
 
     id: str
     experiment: str
@@ -65,6 +119,8 @@ class RunRecord(Generic[Step_co]):
     steps: tuple[Step_co, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
+    origin: Origin = field(default_factory=Origin)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     where: ClassVar[str]
     """Where such runs take place: `on this machine`."""
@@ -73,12 +129,12 @@ class RunRecord(Generic[Step_co]):
         return next(step for step in self.steps if step.key == key)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return what was logged on the run itself, as by `run.parent.log`, in its order."""
+        """Return the metrics of the run itself, as by `run.parent.log`, in order."""
         return []
 
-    def origin_lines(self) -> list[str]:
-        """Return lines that tell what it was started with, where that is not what the file says."""
-        return []
+    def provenance(self) -> Provenance:
+        """Return what it was started from, as far as it was recorded."""
+        return Provenance()
 
     def recorded_tags(self) -> Mapping[str, str | None]:
         """Return the tags of the run itself."""
@@ -86,19 +142,151 @@ class RunRecord(Generic[Step_co]):
 
     @property
     def seconds(self) -> float | None:
-        """How long it ran, so far when it still runs."""
+        """The duration, so far if it is still running."""
         return _span(self.started, self.finished)
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the run has ended."""
         return self.status in _ENDINGS
+
+    @property
+    def shown_status(self) -> str:
+        """The status, with a mark if a step ran under a debugger."""
+        return f"{self.status}, debugged" if self.origin.is_debugged else self.status
 
     @property
     def ending(self) -> str:
         """How it ended, as a verb: `was cancelled`."""
-        return _ENDINGS.get(self.status, "has not ended")
+        return _ENDINGS.get(self.status, "has not finished")
 
 
 def _span(started: float | None, finished: float | None) -> float | None:
     return None if started is None else (finished or time.time()) - started
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run has started; `steps` are the keys of its steps, in order, and `given` the steps with earlier results that
+    it uses."""
+
+    run: RunRecord[StepRecord]
+    steps: tuple[str, ...]
+    given: tuple[StepRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A note about the run."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class StepWaiting:
+    """A step waits for something new, `step.reason`."""
+
+    step: StepRecord
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step's script is being started."""
+
+    step: StepRecord
+
+
+@dataclass(frozen=True)
+class StepOutput:
+    """The log of a running step has grown by `text`, which may end within a line."""
+
+    step: StepRecord
+    text: str
+
+
+@dataclass(frozen=True)
+class StepReused:
+    """An earlier result of the step is reused."""
+
+    step: StepRecord
+
+
+@dataclass(frozen=True)
+class StepFinished:
+    """A step has ended, successfully or not."""
+
+    step: StepRecord
+
+
+@dataclass(frozen=True)
+class StepSkipped:
+    """A step is skipped, because another failed or the run was stopped."""
+
+    step: StepRecord
+
+
+@dataclass(frozen=True)
+class RunStopping:
+    """The running steps are being stopped; `reason` is a sentence."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed and nothing happened."""
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run has ended; its record is complete."""
+
+    run: RunRecord[StepRecord]
+
+
+StepEvent = StepWaiting | StepStarted | StepOutput | StepReused | StepFinished | StepSkipped
+Event = RunStarted | Remark | StepEvent | RunStopping | Tick | RunFinished
+Listener = Callable[[Event], None]
+
+
+def end_of(step: StepRecord) -> Event:
+    """Return the event of a step that has ended."""
+    if step.status == "reused":
+        return StepReused(step)
+    return StepSkipped(step) if step.status == "skipped" else StepFinished(step)
+
+
+def ignore_event(event: Event) -> None:
+    """Ignore an event."""
+
+
+GOING_ON = "Run `invoke run` again to continue; completed steps are reused"
+
+
+def step_failure(step: StepRecord, message: str, detail: str) -> str:
+    """Describe a failed step; `detail` is the end of its log."""
+    first = f"step '{step.key}' failed" + (f": {message}" if message else "")
+    return "\n".join([first, *(f"  {line}".rstrip() for line in detail.splitlines())])
+
+
+def skipped_text(run: RunRecord[StepRecord]) -> str:
+    """List the skipped steps; empty if no dates were found."""
+    skipped = [step.key for step in run.steps if step.status == "skipped"]
+    return f"skipped: {listed(skipped)}" if skipped else ""
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was deleted, or would be: runs that are gone completely, and versions of models, with their sizes.
+
+    `in_part` are the steps whose outputs and logs are gone, of runs that are kept for the results of other steps.
+    `holds` is what there was before by kind, and `holds_now` what there is, in bytes; both are empty unless they were
+    measured.
+    """
+
+    runs: Sequence[str] = ()
+    models: Sequence[str] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    holds: Mapping[str, int] = field(default_factory=dict)
+    holds_now: Mapping[str, int] = field(default_factory=dict)
+    in_part: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Find the files of a step's snapshot, and check them before anything is sent."""
+"""Find the files of the steps' snapshots, and check them before anything is sent."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from azml_tasks.errors import MOST_SUGGESTIONS, Problem
+from azml_tasks.errors import Problem, ProjectError
+from azml_tasks.plan import OptionValue, Plan, StepPlan, Token
 from azml_tasks.secrets import looks_secret
-from azml_tasks.snapshot.ignore import IgnoreFile, files_under, is_never_sent
-from azml_tasks.snapshot.import_folders import import_folders
+from azml_tasks.snapshot.files import (
+    IgnoreFile,
+    LinkResolver,
+    Script,
+    SnapshotFile,
+    files_under,
+    included,
+    is_inside,
+    is_never_sent,
+)
 from azml_tasks.snapshot.imports import SourceFile, SourceFiles
-from azml_tasks.snapshot.include import included, is_inside
 from azml_tasks.snapshot.limits import over_the_limits
-from azml_tasks.snapshot.links import RealPaths
-from azml_tasks.snapshot.modules import Closure, Located, Modules
-from azml_tasks.snapshot.script import Script
-from azml_tasks.snapshot.snapshot import Finding, Snapshot, SnapshotError
+from azml_tasks.snapshot.modules import ImportClosure, Modules, import_folders
+from azml_tasks.snapshot.snapshot import FileSet, Snapshot, SnapshotError, SnapshotProblem
+from azml_tasks.text import MOST_SUGGESTIONS
 
 _T = TypeVar("_T")
 _CHUNK = 1 << 20
@@ -56,17 +64,17 @@ def build_snapshot(
 class SnapshotBuilder:
     """Builds the snapshots of a project's steps, reading each file and folder once for all of them.
 
-    It sees folders as they were when it first looked, so make a new one for each command. `hash_file` returns
-    the SHA-256 of a file's content by its path.
+    It caches folders, so create a new one for each command. `hash_file` returns the SHA-256 of a file's content by its
+    path.
     """
 
     def __init__(self, project_dir: str | Path, hash_file: Callable[[str], str] = hash_file) -> None:
         self.project = os.path.abspath(project_dir)
         self.hash_file = hash_file
         self.sources = SourceFiles()
-        self.real_paths = RealPaths(self.project)
+        self.real_paths = LinkResolver(self.project)
         self.import_folders = import_folders(self.project)
-        self._modules: dict[tuple[Located, ...], Modules] = {}
+        self._modules: dict[tuple[SnapshotFile, ...], Modules] = {}
         self._ignore_files: dict[str, IgnoreFile] = {}
         self._refused = 0
 
@@ -79,11 +87,29 @@ class SnapshotBuilder:
     ) -> Snapshot:
         """Return the snapshot of the step that runs `script_name`, relative to `script_directory`.
 
-        Raises SnapshotError with everything that is wrong.
+        Raises SnapshotError with all problems.
         """
+        return self._assembly(script_directory, script_name, include, whole_directory).snapshot()
+
+    def collect(
+        self,
+        script_directory: str,
+        script_name: str,
+        include: Sequence[str] = (),
+        whole_directory: bool = False,
+    ) -> FileSet:
+        """Return the files of the snapshot with their sizes and reasons, and its problems, without reading contents."""
+        try:
+            return self._assembly(script_directory, script_name, include, whole_directory).file_set()
+        except SnapshotError as error:
+            return FileSet("", {}, {}, {}, error.findings)
+
+    def _assembly(
+        self, script_directory: str, script_name: str, include: Sequence[str], whole_directory: bool
+    ) -> _Assembly:
         suggests = self._refused < MOST_SUGGESTIONS
         script = Script(self.project, script_directory, script_name, self.import_folders, suggests)
-        findings = list(script.findings())
+        findings = list(script.findings(self.real_paths))
         if findings:
             self._refused += 1
             raise SnapshotError(findings)
@@ -92,17 +118,17 @@ class SnapshotBuilder:
         assembly.add_included(include)
         if whole_directory:
             assembly.add_directory()
-        return assembly.snapshot()
+        return assembly
 
     def modules(self, script: Script) -> Modules:
-        """Return the project's modules as the script finds them."""
+        """Return the project's modules as the script imports them."""
         path = script.import_path
         if path not in self._modules:
             self._modules[path] = Modules(path)
         return self._modules[path]
 
     def ignore_files(self, script: Script) -> tuple[IgnoreFile, ...]:
-        """Return the rules that hold for the script's directory: the project's and its own."""
+        """Return the ignore rules for the script's directory: the project's and its own."""
         folders = dict.fromkeys((self.project, script.directory))
         for folder in folders:
             if folder not in self._ignore_files:
@@ -111,23 +137,26 @@ class SnapshotBuilder:
 
 
 class _Assembly:
-    """One snapshot while its files are gathered; `findings` holds what is wrong so far."""
+    """A snapshot while its files are collected; `findings` are the problems so far."""
 
     def __init__(self, builder: SnapshotBuilder, script: Script) -> None:
         self._builder = builder
         self._script = script
         self._files: dict[str, str] = {}
+        self._reasons: dict[str, str] = {}
         self._imported: frozenset[str] = frozenset()
         self._tunes = False
+        self._names_mlflow = False
         self._reads_argv = False
         self._parses_arguments = False
-        self.findings: list[Finding] = []
+        self.findings: list[SnapshotProblem] = []
 
     def add_imports(self) -> None:
         """Add the script and all that it imports from the project."""
         closure = self._closure(self._script.file)
         for file, source in closure.files.values():
-            self._add_imported(file, ("script_name",) if file == self._script.file else ())
+            is_script = file == self._script.file
+            self._add_imported(file, closure.reason(file) or "the script", is_script)
             self._look_at(source)
             if source.error:
                 message = f"Python {platform.python_version()} cannot read this file: {source.error}"
@@ -139,37 +168,47 @@ class _Assembly:
         for index, pattern in enumerate(patterns):
             key = ("include", index)
             if not is_inside(pattern):
-                self._find(key, self._script.file.path, f"'{pattern}' of its include lies outside the project")
+                self._find(key, self._script.file.path, f"include '{pattern}' is outside the project")
                 continue
             found = included(pattern, self._script.folders)
             if not found:
-                self._find(key, self._script.file.path, f"'{pattern}' of its include finds no file")
+                self._find(key, self._script.file.path, f"include '{pattern}' does not match any file")
             for file in found:
-                if self._add_checked(file, key, "narrow the include") and file.path.endswith(".py"):
-                    # What cannot be parsed here may be meant for something else than Python's import.
-                    for reached, source in self._closure(file).files.values():
-                        self._add_imported(reached)
+                added = self._add_checked(file, key, "narrow the include", f"include: {pattern}")
+                if added and file.path.endswith(".py"):
+                    # A file that cannot be parsed may not be meant for import.
+                    closure = self._closure(file)
+                    for reached, source in closure.files.values():
+                        self._add_imported(reached, closure.reason(reached))
                         self._look_at(source)
 
     def add_directory(self) -> None:
-        """Add all of the script's directory less what its .amlignore leaves out."""
+        """Add all of the script's directory except what its .amlignore excludes."""
         script = self._script
         for path in files_under(script.directory, self._builder.ignore_files(script)):
             place = os.path.relpath(path, script.directory).replace(os.sep, "/")
-            self._add_checked(Located(path, place), ("snapshot",), "name it in .amlignore")
+            self._add_checked(SnapshotFile(path, place), ("snapshot",), "add it to .amlignore", "snapshot: directory")
 
-    def snapshot(self) -> Snapshot:
-        """Return the snapshot.
-
-        Raises SnapshotError with what was found wrong, or when it is too large or a file cannot be read.
-        """
+    def file_set(self) -> FileSet:
+        """Return the files so far, with sizes, and all problems, those of the limits too."""
         places = sorted(self._files)
         sizes = dict(self._read(places, os.path.getsize))
         for sentence in over_the_limits(sizes):
             self._find(("snapshot",), self._script.file.path, sentence)
+        # All files behind one link have the same problem.
+        findings = tuple(dict.fromkeys(self.findings))
+        return FileSet(self._script.file.place, dict(self._files), sizes, dict(self._reasons), findings)
+
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot.
+
+        Raises SnapshotError with the problems, or if it is too large or a file cannot be read.
+        """
+        self.file_set()
+        places = sorted(self._files)
         hashes = {} if self.findings else dict(self._read(places, self._builder.hash_file))
         if self.findings:
-            # Of all that lies behind one link the same is found.
+            # All files behind one link have the same problem.
             raise SnapshotError(list(dict.fromkeys(self.findings)))
         return Snapshot(
             script=self._script.file.place,
@@ -178,49 +217,56 @@ class _Assembly:
             outside=self._imported - sys.stdlib_module_names,
             standard=self._imported & sys.stdlib_module_names,
             tunes=self._tunes,
+            names_mlflow=self._names_mlflow,
             splits_arguments=self._reads_argv and not self._parses_arguments,
         )
 
     def _look_at(self, source: SourceFile) -> None:
         self._tunes |= source.tunes
+        self._names_mlflow |= source.names_mlflow
         self._reads_argv |= source.reads_argv
         self._parses_arguments |= source.parses_arguments
 
-    def _closure(self, file: Located) -> Closure:
-        closure = Closure(self._builder.modules(self._script), self._builder.sources)
+    def _closure(self, file: SnapshotFile) -> ImportClosure:
+        closure = ImportClosure(self._builder.modules(self._script), self._builder.sources)
         try:
             closure.add(file)
         except OSError as error:
             self._cannot_read(file.path, error)
         return closure
 
-    def _add_imported(self, file: Located, key: tuple[str | int, ...] = ()) -> None:
-        """Add a file that is run or imported, which may lie where a link leads to, unless it looks like a secret."""
+    def _add_imported(self, file: SnapshotFile, reason: str, is_script: bool = False) -> None:
+        """Add a file that is run or imported, possibly through a link, unless it looks like a secret."""
         secret = self._secret(file.path)
         if secret:
-            self._find(key, file.path, f"this {secret} is never sent")
+            self._find(("script_name",) if is_script else (), file.path, f"this {secret} is never uploaded")
         else:
-            self._files.setdefault(file.place, file.path)
+            self._add(file, reason)
 
-    def _add_checked(self, file: Located, key: tuple[str | int, ...], remedy: str) -> bool:
-        """Add a file that lies in the project and does not look like a secret; say whether it was added."""
+    def _add(self, file: SnapshotFile, reason: str) -> None:
+        if file.place not in self._files:
+            self._files[file.place] = file.path
+            self._reasons[file.place] = reason
+
+    def _add_checked(self, file: SnapshotFile, key: tuple[str | int, ...], remedy: str, reason: str) -> bool:
+        """Add a file if it is in the project and does not look like a secret; return whether it was added."""
         inside = self._builder.real_paths.inside(file.path)
         if inside is None:
             left = self._builder.real_paths.exit(file.path)
-            self._find(key, left, f"this leads out of the project by a link: {remedy}")
+            self._find(key, left, f"this is outside the project (through a link): {remedy}")
             return False
         secret = self._secret(file.path)
         if secret:
-            self._find(key, file.path, f"this {secret} is never sent: {remedy}")
+            self._find(key, file.path, f"this {secret} is never uploaded: {remedy}")
         elif is_never_sent(inside):
-            self._find(key, file.path, f"this never belongs to a snapshot: {remedy}")
+            self._find(key, file.path, f"this is never uploaded: {remedy}")
         elif secret is not None:
-            self._files.setdefault(file.place, file.path)
+            self._add(file, reason)
             return True
         return False
 
     def _secret(self, path: str) -> str | None:
-        """Say of what kind a file is that looks like a secret, else nothing; None for one that cannot be read."""
+        """Return the kind of secret that a file looks like, empty if none; None if it cannot be read."""
         real = self._builder.real_paths.of(path)
         try:
             if looks_secret(path, self._builder.project):
@@ -239,8 +285,65 @@ class _Assembly:
                 self._cannot_read(self._files[place], error)
 
     def _cannot_read(self, path: str, error: OSError) -> None:
-        # Of what the file imports it may be another that cannot be opened; where reading fails, no name is given.
+        # The unreadable file may be an imported one; a failing read has no name.
         self._find((), error.filename or path, f"this file cannot be read: {error.strerror}")
 
     def _find(self, key: tuple[str | int, ...], path: str, message: str, line: int = 0) -> None:
-        self.findings.append(Finding(key, Problem(self._script.shown(path), line, message)))
+        self.findings.append(SnapshotProblem(key, Problem(self._script.shown(path), line, message)))
+
+
+Locate = Callable[[tuple[str | int, ...], str], Problem]
+
+
+def take_snapshots(
+    builder: SnapshotBuilder, steps: Iterable[StepPlan], located: Locate | None = None
+) -> dict[str, Snapshot]:
+    """Return the snapshot of each step, by its key.
+
+    `located` turns a place in pipeline.yaml into a problem. Raises ProjectError with everything that is wrong.
+    """
+    snapshots: dict[str, Snapshot] = {}
+    problems: list[Problem] = []
+    for key, step in ((planned.key, planned.step) for planned in steps):
+        whole = step.snapshot == "directory"
+        try:
+            snapshots[key] = builder.build(step.script_directory, step.script_name, step.include, whole)
+        except SnapshotError as error:
+            problems += located_problems(key, error.findings, located)
+    if problems:
+        raise ProjectError(dict.fromkeys(problems))
+    return snapshots
+
+
+def located_problems(
+    step: str, findings: Iterable[SnapshotProblem], located: Locate | None = None
+) -> Iterator[Problem]:
+    """Yield the problems of a step's snapshot; those that a key of pipeline.yaml causes are located there."""
+    for finding in findings:
+        wrong = finding.problem
+        if finding.key and located:
+            wrong = located(("steps", step, *finding.key), f"step '{step}': {wrong.file}: {wrong.message}")
+        yield wrong
+
+
+def with_words(plan: Plan, snapshots: Mapping[str, Snapshot]) -> Plan:
+    """Return the plan with the options and values in the form that the scripts in the snapshots accept."""
+    return replace(plan, steps=tuple(step_with_words(step, snapshots[step.key]) for step in plan.steps))
+
+
+def step_with_words(step: StepPlan, snapshot: Snapshot) -> StepPlan:
+    """Return the step's plan with the options and values in the form that its script accepts.
+
+    Where a script reads `sys.argv` by itself, an option and its value are two words whatever the value is.
+    """
+    return replace(step, argv=tuple(_words(step, snapshot)))
+
+
+def _words(step: StepPlan, snapshot: Snapshot) -> Iterator[Token]:
+    for token in step.argv:
+        if not isinstance(token, OptionValue):
+            yield token
+        elif snapshot.splits_arguments:
+            yield from (token.name, token.value)
+        else:
+            yield token.joined

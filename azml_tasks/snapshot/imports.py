@@ -1,8 +1,9 @@
-"""What a Python file imports, read from its syntax tree without running it."""
+"""Find the imports of a Python file in its syntax tree, without running it."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import re
 import warnings
@@ -10,36 +11,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 # The deepest nesting of statements that CPython itself compiles is below this.
-_TOO_DEEP = "it is nested too deeply"
-# Variables that libraries read once, as they are imported.
+_TOO_DEEP = "nested too deeply"
+# Variables that libraries read once, at import.
 READ_AT_IMPORT = (
     *("MALLOC_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "GOTO_", "BLIS_", "MKL_", "NUMEXPR_", "NPY_", "NUMPY_"),
     *("PANDAS_", "SCIPY_", "SKLEARN_", "JOBLIB_", "ARROW_"),
 )
 _READ_AT_IMPORT = re.compile(rf"\b(?:{'|'.join(READ_AT_IMPORT)})[A-Z]".encode())
 
+_MLFLOW = re.compile(rb"mlflow", re.IGNORECASE)
 
-# argparse's own, and those that are built upon it: HfArgumentParser, jsonargparse.ArgumentParser, ArgParser.
+# argparse and parsers based on it: HfArgumentParser, jsonargparse.ArgumentParser, ArgParser.
 _PARSER = re.compile(rb"Arg(?:ument)?Parser")
 
 
 @dataclass(frozen=True)
 class Import:
-    """One import: `from ..module import name` has level 2; `names` is empty for a plain `import module`."""
+    """One import: `from ..module import name` has level 2; `names` is empty for a plain `import module`.
+
+    `line` is where it is, the first one if the file repeats it.
+    """
 
     module: str
     names: tuple[str, ...] = ()
     level: int = 0
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """The imports of one file, or why it cannot be read; `line` counts from 1, 0 is the file as a whole.
+    """The imports of one file, or why it cannot be parsed; `line` counts from 1, 0 is the file as a whole.
 
-    `exports` holds the names in a literal `__all__`, which `from package import *` imports. `tunes` says whether it
-    names a variable that libraries read as they are imported, and so may set it before, `reads_argv` whether it
-    reads `sys.argv`, and `parses_arguments` whether it names a parser of arguments; the syntax `tree` of one that does
-    is kept, to be read again.
+    `exports` holds the names in a literal `__all__`, which `from package import *` imports. `tunes` is whether it
+    contains a variable that libraries read at import, and so may set it before, `names_mlflow` whether it contains the
+    name of MLflow (in an import, or in a text such as `report_to="mlflow"`), `reads_argv` whether it reads
+    `sys.argv`, `parses_arguments` whether it names a parser of arguments, and `reads_datasets` whether it names the
+    datasets of the run; the syntax `tree` of one that does is kept, to be read again. `digest` is the SHA-256 of its
+    content.
     """
 
     imports: tuple[Import, ...] = ()
@@ -47,16 +55,20 @@ class SourceFile:
     error: str | None = None
     line: int = 0
     tunes: bool = False
+    names_mlflow: bool = False
     reads_argv: bool = False
     parses_arguments: bool = False
+    reads_datasets: bool = False
+    digest: str = field(default="", compare=False)
     tree: ast.Module | None = field(default=None, compare=False, repr=False)
 
 
 class SourceFiles:
-    """Parsed files, each parsed again only when its size, time or inode has changed."""
+    """Parsed files, each read again only when its size, time or inode has changed; equal ones are parsed once."""
 
     def __init__(self) -> None:
         self._parsed: dict[str, tuple[tuple[int, ...], SourceFile]] = {}
+        self._by_content: dict[bytes, SourceFile] = {}
         self._trees: dict[str, ast.Module | None] = {}
 
     def tree(self, path: str) -> ast.Module | None:
@@ -85,13 +97,15 @@ class SourceFiles:
         known = self._parsed.get(path)
         if known is None or known[0] != signature:
             with open(path, "rb") as file:
-                known = (signature, parse(file.read()))
-            self._parsed[path] = known
+                source = file.read()
+            if source not in self._by_content:
+                self._by_content[source] = parse(source)
+            known = self._parsed[path] = (signature, self._by_content[source])
         return known[1]
 
 
 def parse(source: bytes) -> SourceFile:
-    """Find every import of the source, wherever it stands, and those by a literal `import_module("name")`."""
+    """Find all imports of the source, at any level, including a literal `import_module("name")`."""
     try:
         tree = _tree(source)
     except SyntaxError as error:
@@ -107,21 +121,24 @@ def parse(source: bytes) -> SourceFile:
         tuple(dict.fromkeys(found)),
         _exports(tree),
         tunes=bool(_READ_AT_IMPORT.search(source)),
+        names_mlflow=bool(_MLFLOW.search(source)),
         reads_argv=b"argv" in source and any(map(_is_argv, ast.walk(tree))),
         parses_arguments=parses_arguments,
-        tree=tree if parses_arguments else None,
+        reads_datasets=b"input_datasets" in source,
+        digest=hashlib.sha256(source).hexdigest(),
+        tree=tree if parses_arguments or b"input_datasets" in source else None,
     )
 
 
 def _tree(source: bytes) -> ast.Module:
     with warnings.catch_warnings():
-        # An invalid escape in the user's text is the user's affair, and under -W error would be a syntax error.
+        # An invalid escape is not our concern, and would be a syntax error with -W error.
         warnings.simplefilter("ignore")
         return ast.parse(source)
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Walk the statements alone: imports are statements, and most of a tree is expressions."""
+    """Walk only statements: imports are statements, and most of a tree is expressions."""
     blocks: list[list[ast.stmt]] = [tree.body]
     while blocks:
         for statement in blocks.pop():
@@ -137,9 +154,10 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
 def _imported_by(statement: ast.stmt) -> Iterator[Import]:
     if isinstance(statement, ast.Import):
         for alias in statement.names:
-            yield Import(alias.name)
+            yield Import(alias.name, line=statement.lineno)
     elif isinstance(statement, ast.ImportFrom):
-        yield Import(statement.module or "", tuple(alias.name for alias in statement.names), statement.level)
+        names = tuple(alias.name for alias in statement.names)
+        yield Import(statement.module or "", names, statement.level, statement.lineno)
 
 
 def _dynamic(tree: ast.Module) -> Iterator[Import]:
@@ -148,18 +166,18 @@ def _dynamic(tree: ast.Module) -> Iterator[Import]:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
             name = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
             if called in ("import_module", "__import__") and isinstance(name, str) and not name.startswith("."):
-                yield Import(name)
+                yield Import(name, line=node.lineno)
 
 
 def reaches_argv_by_name(call: ast.Call) -> bool:
-    """Say whether that is `getattr` or `setattr` of `sys.argv`, or a patch of unittest.mock or pytest."""
+    """Return whether that is `getattr` or `setattr` of `sys.argv`, or a patch of unittest.mock or pytest."""
     called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     names = (argument.value for argument in call.args if isinstance(argument, ast.Constant))
     return called in ("getattr", "setattr", "patch", "object") and any(name in ("argv", "sys.argv") for name in names)
 
 
 def _is_argv(node: ast.AST) -> bool:
-    """Say whether that is `sys.argv`, or `argv` imported from there."""
+    """Return whether that is `sys.argv`, or `argv` imported from there."""
     if isinstance(node, ast.Attribute):
         return node.attr == "argv"
     if isinstance(node, ast.Call):

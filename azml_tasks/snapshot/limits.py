@@ -1,7 +1,4 @@
-"""How much a snapshot may hold.
-
-Source: azureml-core, _restclient/constants.py, SNAPSHOT_MAX_FILES and SNAPSHOT_MAX_SIZE_BYTES.
-"""
+"""The limits of Azure ML on a snapshot, and sizes as text."""
 
 from __future__ import annotations
 
@@ -14,23 +11,32 @@ _NAMED = 3
 
 
 def over_the_limits(sizes: Mapping[str, int]) -> list[str]:
-    """Say in a sentence each how a snapshot is too large; `sizes` maps its files to bytes."""
+    """Return messages if a snapshot is too large; `sizes` maps its files to bytes."""
     sentences = []
     if len(sizes) > MAX_FILES:
         folders = Counter(path.partition("/")[0] + "/" for path in sizes if "/" in path).most_common(_NAMED)
         most = ", ".join(f"{folder} ({count:,})" for folder, count in folders)
         sentences.append(
-            f"its snapshot has {len(sizes):,} files and Azure ML takes {MAX_FILES:,}"
-            + (f"; most lie in {most}" if most else "")
+            f"its snapshot has {len(sizes):,} files, but Azure ML allows {MAX_FILES:,}"
+            + (f"; most are in {most}" if most else "")
         )
     total = sum(sizes.values())
     if total > MAX_BYTES:
         largest = sorted(sizes, key=lambda path: (-sizes[path], path))[:_NAMED]
         named = ", ".join(f"{path} ({_megabytes(sizes[path])})" for path in largest)
         sentences.append(
-            f"its snapshot has {_megabytes(total)} and Azure ML takes {_megabytes(MAX_BYTES)}; the largest: {named}"
+            f"its snapshot has {_megabytes(total)}, but Azure ML allows {_megabytes(MAX_BYTES)}; the largest: {named}"
         )
     return sentences
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as text: `812 B`, `1.2 KB`, `34 MB`."""
+    if size < 1024:
+        return f"{size} B"
+    if size < 1024 * 1024:
+        return f"{size / 1024:,.1f}".removesuffix(".0") + " KB"
+    return _megabytes(size)
 
 
 def _megabytes(size: int) -> str:

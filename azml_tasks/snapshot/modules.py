@@ -1,4 +1,4 @@
-"""Find the project's modules as Python would with the snapshot's root first on its import path."""
+"""Find the project's modules like Python with the snapshot's root first on the import path."""
 
 from __future__ import annotations
 
@@ -8,47 +8,36 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 
+from azml_tasks.snapshot.files import LinkResolver, SnapshotFile, is_never_sent
 from azml_tasks.snapshot.imports import Import, SourceFile, SourceFiles
 
 _SUFFIXES = (*EXTENSION_SUFFIXES, ".py")
 
 
 @dataclass(frozen=True)
-class Located:
-    """A file or folder of the project; `place` is its posix path in the snapshot, empty for the root."""
-
-    path: str
-    place: str = ""
-
-    def child(self, name: str) -> Located:
-        """Return what lies in this folder under that name."""
-        return Located(os.path.join(self.path, name), f"{self.place}/{name}" if self.place else name)
-
-
-@dataclass(frozen=True)
 class Module:
-    """A module of the project: its file (None for a namespace package), and where its submodules lie."""
+    """A module of the project: its file (None for a namespace package), and the folders of its submodules."""
 
     name: str
-    file: Located | None
-    folders: tuple[Located, ...] = ()
+    file: SnapshotFile | None
+    folders: tuple[SnapshotFile, ...] = ()
 
     @property
     def package(self) -> str:
-        """The package against which its relative imports count."""
+        """The package for its relative imports."""
         return self.name if self.folders else self.name.rpartition(".")[0]
 
 
 class Modules:
-    """The modules under the folders of an import path, as they lay when each folder was first looked into."""
+    """The modules in the folders of an import path; each folder is read once."""
 
-    def __init__(self, path: Sequence[Located]) -> None:
+    def __init__(self, path: Sequence[SnapshotFile]) -> None:
         self._path = tuple(path)
         self._found: dict[str, Module | None] = {}
         self._listed: dict[str, frozenset[str]] = {}
 
     def find(self, name: str) -> Module | None:
-        """Return the project's module of that dotted name, or None when the project has none."""
+        """Return the project's module with that dotted name, or None."""
         if name not in self._found:
             self._found[name] = self._search(name)
         return self._found[name]
@@ -70,10 +59,10 @@ class Modules:
             parent = self.find(parent_name)
             return self._in_folders(name, last, parent.folders) if parent else None
         if last in sys.builtin_module_names:
-            return None  # Python looks for these nowhere else.
+            return None  # Python searches only there.
         return self._in_folders(name, last, self._path)
 
-    def _in_folders(self, name: str, last: str, folders: Iterable[Located]) -> Module | None:
+    def _in_folders(self, name: str, last: str, folders: Iterable[SnapshotFile]) -> Module | None:
         portions = []
         for folder in folders:
             inner = folder.child(last)
@@ -88,7 +77,7 @@ class Modules:
                 portions.append(inner)
         return Module(name, None, tuple(portions)) if portions else None
 
-    def _file(self, folder: Located, stem: str) -> Located | None:
+    def _file(self, folder: SnapshotFile, stem: str) -> SnapshotFile | None:
         names = self._names(folder.path)
         for suffix in _SUFFIXES:
             file = folder.child(stem + suffix)
@@ -105,61 +94,71 @@ class Modules:
         return self._listed[folder]
 
 
-class Closure:
-    """Everything that some files import from the project, directly or not.
+class ImportClosure:
+    """Everything that files import from the project, directly or indirectly.
 
-    `files` maps each place in the snapshot to the file that lies there and what was read in it;
-    `outside` holds the top-level names that the project does not have.
+    `files` maps each place in the snapshot to its file and imports, `importers` those that are imported to the first
+    file and line found that do so; `outside` are the top-level names that are not in the project.
     """
 
     def __init__(self, modules: Modules, sources: SourceFiles) -> None:
         self._modules = modules
         self._sources = sources
-        self._waiting: list[tuple[SourceFile, str]] = []
+        self._waiting: list[tuple[SnapshotFile, SourceFile, str]] = []
         self._seen: set[tuple[str, str]] = set()
-        self.files: dict[str, tuple[Located, SourceFile]] = {}
+        self.files: dict[str, tuple[SnapshotFile, SourceFile]] = {}
+        self.importers: dict[str, tuple[SnapshotFile, int]] = {}
         self.outside: set[str] = set()
 
-    def add(self, file: Located) -> None:
+    def add(self, file: SnapshotFile) -> None:
         """Add a file that is run or loaded by its path, and all that it imports.
 
         Raises OSError.
         """
         self._reach(file, package="")
         while self._waiting:
-            source, package = self._waiting.pop()
+            file, source, package = self._waiting.pop()
             for item in source.imports:
-                self._follow(item, package)
+                self._follow(item, package, (file, item.line))
 
-    def _reach(self, file: Located, package: str) -> SourceFile:
+    def reason(self, file: SnapshotFile) -> str:
+        """Return why a file was found: `imported by train.py:3`; empty for one that was added."""
+        if file.place not in self.importers:
+            return ""
+        importer, line = self.importers[file.place]
+        return f"imported by {importer.place}:{line}"
+
+    def _reach(self, file: SnapshotFile, package: str, importer: tuple[SnapshotFile, int] | None = None) -> SourceFile:
         if file.place not in self.files:
             source = self._sources.read(file.path) if file.path.endswith(".py") else SourceFile()
             self.files[file.place] = (file, source)
+            if importer:
+                self.importers[file.place] = importer
         source = self.files[file.place][1]
         if (file.place, package) not in self._seen:
             self._seen.add((file.place, package))
-            self._waiting.append((source, package))
+            self._waiting.append((file, source, package))
         return source
 
-    def _follow(self, item: Import, package: str) -> None:
+    def _follow(self, item: Import, package: str, importer: tuple[SnapshotFile, int]) -> None:
         base = _absolute(item, package)
-        module = self._import(base) if base else None
+        module = self._import(base, importer) if base else None
         if module is None:
             return
         names = item.names
         if names == ("*",) and module.file is not None:
             names = self._reach(module.file, module.package).exports
         for name in names:
-            self._import(f"{base}.{name}")
+            self._import(f"{base}.{name}", importer)
 
-    def _import(self, name: str) -> Module | None:
-        """Reach the module and the packages around it; return it, or None when the project lacks it."""
+    def _import(self, name: str, importer: tuple[SnapshotFile, int]) -> Module | None:
+        """Add the module and its parent packages; return it, or None if it is not in the project."""
         found = list(self._modules.parents(name))
         if not found:
             self.outside.add(name.partition(".")[0])
         for module in found:
             if module.file is not None:
-                self._reach(module.file, module.package)
+                self._reach(module.file, module.package, importer)
         return found[-1] if found and found[-1].name == name else None
 
 
@@ -173,3 +172,47 @@ def _absolute(item: Import, package: str) -> str | None:
         return None
     base = ".".join(parts[: len(parts) - up])
     return f"{base}.{item.module}" if item.module else base
+
+
+_INSTALLED = frozenset(("site-packages", "dist-packages"))
+_MARKS_OF_ENVIRONMENTS = ("pyvenv.cfg", "conda-meta")
+
+
+def import_folders(project: str) -> tuple[str, ...]:
+    """Return the folders below the project that a new interpreter has on its import path, in its order.
+
+    They come from PYTHONPATH and .pth files, without virtual environments in the project. `sys.path` has more: what
+    Invoke added, and the working directory, on which a snapshot must not depend.
+    """
+    real_paths = LinkResolver(project)
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    entries += [line for folder in sys.path if os.path.basename(folder) in _INSTALLED for line in _pth_lines(folder)]
+    places = (real_paths.inside(os.path.abspath(entry)) for entry in entries if entry and os.path.isdir(entry))
+    kept = dict.fromkeys(place for place in places if place and place != os.curdir)
+    return tuple(os.path.join(project, *place.split("/")) for place in kept if is_own_folder(project, place))
+
+
+def _pth_lines(folder: str) -> Iterator[str]:
+    """Yield the paths in the .pth files of a folder, like Python's `site`."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".pth") and not name.startswith("."))
+    except OSError:
+        return
+    for name in names:
+        try:
+            with open(os.path.join(folder, name), encoding="utf-8-sig", errors="replace") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            if line.strip() and "\0" not in line and not line.startswith(("#", "import ", "import\t")):
+                yield os.path.join(folder, line.rstrip())
+
+
+def is_own_folder(project: str, place: str) -> bool:
+    """Return whether a folder has the project's own modules, not those of an environment in the project."""
+    parts = place.split("/")
+    if is_never_sent(place) or not _INSTALLED.isdisjoint(parts):
+        return False
+    around = (os.path.join(project, *parts[:end]) for end in range(1, len(parts) + 1))
+    return not any(os.path.exists(os.path.join(folder, mark)) for folder in around for mark in _MARKS_OF_ENVIRONMENTS)

@@ -1,8 +1,9 @@
-"""The files that a step runs from, on the cluster and on this machine alike."""
+"""The files of a step's snapshot, the same on the cluster and on this machine."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +11,19 @@ from pathlib import Path
 
 from azml_tasks.errors import Problem, ProjectError
 
+# Libraries that log with MLflow where it is installed, unless they are configured not to.
+_LOG_BY_THEMSELVES = frozenset(("transformers", "ultralytics"))
+
 
 @dataclass(frozen=True)
 class Snapshot:
     """Files by their posix path under the root, which is the step's working directory.
 
-    `hashes` maps the same paths to the SHA-256 of each content and `script` is the path of the script. `outside`
-    names the top-level modules that the files import and the project does not have, `standard` those among the
-    imported that belong to the standard library. `tunes` says whether one of the files names a variable that
-    libraries read as they are imported, `splits_arguments` whether they read `sys.argv` without a parser.
+    `hashes` maps the same paths to the SHA-256 of each content and `script` is the path of the script. `outside` names
+    the top-level modules that the files import and the project does not have, `standard` those among the imported that
+    belong to the standard library. `tunes` is whether one of the files contains a variable that libraries read at
+    import, `splits_arguments` whether they read `sys.argv` without a parser, `names_mlflow` whether they contain the
+    name of MLflow.
     """
 
     script: str
@@ -28,19 +33,34 @@ class Snapshot:
     standard: frozenset[str]
     tunes: bool = False
     splits_arguments: bool = False
+    names_mlflow: bool = False
+
+    @property
+    def uses_mlflow(self) -> bool:
+        """Whether the step may log with MLflow, by itself or through a library that does so where MLflow is installed.
+
+        A name in a text counts, too, since it may be imported by that.
+        """
+        return self.names_mlflow or not self.outside.isdisjoint(_LOG_BY_THEMSELVES)
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the paths and contents, whatever their order, times or places in the project."""
+        """The SHA-256 of the paths and contents, independent of order, times and location in the project."""
         total = hashlib.sha256()
         for path in sorted(self.hashes):
             total.update(f"{path}\0{self.hashes[path]}\n".encode("utf-8", "surrogateescape"))
         return total.hexdigest()
 
+    def path_in(self, project: Path, script_directory: str, name: str) -> str:
+        """Return where in a project a file of this or an earlier snapshot is; its name there if that is not known."""
+        file = self.files.get(name) or project / script_directory / name
+        path = os.path.relpath(file, project).replace(os.sep, "/")
+        return path if file.is_file() and not path.startswith("../") else name
+
 
 @dataclass(frozen=True)
-class Finding:
-    """Something wrong with a snapshot, and the key of the step that is to blame.
+class SnapshotProblem:
+    """A problem of a snapshot, and the key of the step that causes it.
 
     `key` leads from the step, as in `("include", 0)`; it is empty when a file is wrong rather than the step.
     """
@@ -49,9 +69,24 @@ class Finding:
     problem: Problem
 
 
-class SnapshotError(ProjectError):
-    """A step's snapshot cannot be made; carries every finding."""
+@dataclass(frozen=True)
+class FileSet:
+    """The files of a snapshot before their contents are read, and what prevents it.
 
-    def __init__(self, findings: list[Finding]) -> None:
+    `files` maps each path under the root to the file, `sizes` to its bytes, `reasons` to why it is there: `the script`,
+    `imported by train.py:3`, `include: data/**`, `snapshot: directory`.
+    """
+
+    script: str
+    files: Mapping[str, str]
+    sizes: Mapping[str, int]
+    reasons: Mapping[str, str]
+    findings: tuple[SnapshotProblem, ...]
+
+
+class SnapshotError(ProjectError):
+    """A step's snapshot cannot be built; contains all problems."""
+
+    def __init__(self, findings: list[SnapshotProblem]) -> None:
         self.findings = tuple(findings)
         super().__init__(finding.problem for finding in findings)

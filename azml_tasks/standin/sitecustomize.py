@@ -1,6 +1,6 @@
-"""Begin what accompanies a step in each new interpreter, then run the `sitecustomize` that this one hides.
+"""Start the guard and the recorder in each new interpreter, then run the `sitecustomize` that this one hides.
 
-Python imports it when it starts, since this folder is on the PYTHONPATH of a step.
+Python imports it at start-up, because this folder is on the PYTHONPATH of a step.
 """
 
 import os
@@ -20,7 +20,7 @@ def _begin() -> None:
 
 def _run_next() -> None:
     """Run the next `sitecustomize` of the path; without one raise the ImportError that Python expects."""
-    # What importlib.machinery and importlib.util give names to, which take longer to import than all of this.
+    # Also available from importlib.machinery and importlib.util, which take longer to import than all of this.
     import _frozen_importlib
     import _frozen_importlib_external
 
@@ -29,7 +29,7 @@ def _run_next() -> None:
     spec = _frozen_importlib_external.PathFinder.find_spec("sitecustomize", entries)
     if spec is None:
         raise ImportError("No module named 'sitecustomize'", name="sitecustomize")
-    _frozen_importlib._load(spec)
+    _frozen_importlib._load(spec)  # type: ignore[attr-defined]
 
 
 _begin()

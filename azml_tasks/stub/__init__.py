@@ -1,7 +1,7 @@
-"""The first version of a step's script, and which names a step or a dataset can have.
+"""Render the first version of a step's script, and check the names of steps and datasets.
 
-The Copier template at the root of the repository includes the same Jinja sources, so a step that `copier copy`
-writes and one that `invoke new-step` writes are the same text.
+The Copier template at the root of the repository includes the same Jinja sources, so `copier copy` and
+`invoke new-step` write the same script.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def render_stub(step: str, datasets: Sequence[str] = ()) -> str:
-    """Return the script of a step that reads the datasets and passes its data along."""
+    """Return the script of a step that reads the datasets and passes its data to the next step."""
     return _environment().get_template("step.py.jinja").render(step=step, datasets=datasets)
 
 
 def step_name_problem(name: str) -> str:
-    """Return in a few words why no step, and no script of one, should have the name; empty when it may."""
+    """Return a short message on why the name is not valid for a step and its script; empty if it is valid."""
     return _problem("step_problem", name)
 
 
 def dataset_name_problem(name: str) -> str:
-    """Return in a few words why no dataset should have the name; empty when it may."""
+    """Return a short message on why the name is not valid for a dataset; empty if it is valid."""
     return _problem("dataset_problem", name)
 
 
@@ -36,7 +36,7 @@ def _problem(macro: str, name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader  # only who writes a step pays for it
+    from jinja2 import Environment, FileSystemLoader  # imported late, because it is slow and only needed here
 
     # The text is Python, not HTML: escaping would break it.
     return Environment(loader=FileSystemLoader(Path(__file__).parent), keep_trailing_newline=True)  # noqa: S701

@@ -1,4 +1,4 @@
-"""The task that adds a step."""
+"""The `new-step` task."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from invoke import Context
 
-from azml_tasks.errors import AzmlError, ProjectError, did_you_mean, what_there_is
-from azml_tasks.tasks.settings import is_dry, project_file
+from azml_tasks.errors import AzmlError, ProjectError
+from azml_tasks.tasks.project import backend_of, is_dry, project_file
 from azml_tasks.tasks.task import interruptible, task
+from azml_tasks.text import did_you_mean
 
 if TYPE_CHECKING:
     from azml_tasks.reading import Project
@@ -22,57 +23,59 @@ if TYPE_CHECKING:
     positional=["name"],
     iterable=["dataset"],
     help={
-        "name": "The step's key, and its script's name.",
-        "after": "The step that it follows; by default the last.",
-        "dataset": "A dataset that it reads; may be given several times.",
+        "name": "Key of the step, and name of its script.",
+        "after": "Insert the new step after this one; default: the last step.",
+        "dataset": "A dataset that the step reads; can be repeated.",
     },
 )
 def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str] | None = None) -> None:
-    """Add the step NAME to pipeline.yaml and write its script."""
+    """Add the step NAME to pipeline.yaml and create its script."""
     from azml_tasks.reading import load_project
     from azml_tasks.reading.edit import add_step
     from azml_tasks.stub import render_stub
 
     if name in ("-h", "--help"):
-        # Invoke takes the flag for the missing name before it looks for flags.
-        raise AzmlError("usage: invoke new-step NAME [--after STEP] [--dataset NAME]; more by invoke --help new-step")
+        # Invoke treats the flag as the missing name.
+        raise AzmlError(
+            "usage: invoke new-step NAME [--after STEP] [--dataset NAME]; for details: invoke --help new-step"
+        )
     dataset = list(dict.fromkeys(dataset or []))
     _check_names(name, dataset)
     file = project_file(context)
     project = load_project(file)
     pipeline = project.pipeline
-    if pipeline.backend == "local":
-        _check_datasets(project, dataset)
+    if problems := backend_of(project).dataset_problems(dataset):
+        raise ProjectError(problems)
     before = after if after in pipeline.steps else list(pipeline.steps)[-1]
     folder = pipeline.steps[before].script_directory
     path = PurePosixPath(folder, f"{name}.py")
     script = file.parent / path
     if not script.resolve().is_relative_to(file.parent.resolve()):
-        raise AzmlError(f"{path} would lie outside the project; add the step by hand")
+        raise AzmlError(f"{path} is outside the project; add the step by hand")
     _check_link(file)
-    if script.exists():
-        raise AzmlError(f"{path} is there already; choose another name, or add the step by hand")
+    if script.exists() and name not in pipeline.steps:
+        raise AzmlError(f"{path} already exists; choose another name, or add the step by hand")
     read = _output_to_read(project, before)
     fields = [f"script_name: {name}.py", *_fields(project, before, dataset, read)]
-    # Bytes, so that the line endings of the file stay what they are.
+    # Bytes, to keep the line endings of the file.
     text = add_step(file.read_bytes().decode("utf-8"), name, fields, after or None)
     _check_text(project, text, name, before)
     if is_dry(context):
-        print(f"would add '{name}' to {file.name} and write {path}")
+        print(f"would add step '{name}' to {file.name} and create {path}")
         return
-    with interruptible(f"the step '{name}' is added whole or not at all; `invoke new-step {name}` adds it"):
+    with interruptible(f"step '{name}' is added completely or not at all; to add it, run `invoke new-step {name}`"):
         _write_both(script, render_stub(name, dataset), file.resolve(), text)
-    print(f"{file.name}: the step '{name}' is added, and {path} is written; `invoke run` runs it")
+    print(f"added step '{name}' to {file.name} and created {path}; run it with `invoke run`")
     if read:
-        print(f"note: '{before}' has several outputs; '{name}' reads {read}, as its input_folders say")
+        print(f"note: step '{before}' has several outputs; '{name}' reads {read} (see its input_folders)")
     for item in dataset:
         if item not in pipeline.datasets:
             close = did_you_mean(item, pipeline.datasets)
-            print(f"note: the dataset '{item}' is not under datasets, and a local run needs it there{close}")
+            print(f"note: dataset '{item}' is not declared under datasets, which local runs need{close}")
 
 
 def _write_both(script: Path, source: str, file: Path, text: str) -> None:
-    """Write the script and replace the file in one step; when either fails, neither is there."""
+    """Write the script and replace the file; if one of them fails, undo the other."""
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     script.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -88,34 +91,34 @@ def _write_both(script: Path, source: str, file: Path, text: str) -> None:
 
 
 def _check_link(file: Path) -> None:
-    """See that the file to be changed lies in the project; raises AzmlError."""
-    from azml_tasks.snapshot.links import leads_out
+    """Raise AzmlError if the file is a link to a place outside the project."""
+    from azml_tasks.snapshot.files import leads_out
 
     if leads_out(file, file.parent):
-        raise AzmlError(f"{file.name} leads out of the project by a link: add the step to {file.resolve()} by hand")
+        raise AzmlError(f"{file.name} is a link to outside the project; add the step to {file.resolve()} by hand")
 
 
 def _check_names(name: str, datasets: Iterable[str]) -> None:
     from azml_tasks.stub import dataset_name_problem, step_name_problem
 
     if problem := step_name_problem(name):
-        raise AzmlError(f"new-step makes no step '{name}' ({problem}); by hand, pipeline.yaml takes other keys too")
+        raise AzmlError(f"new-step cannot add a step named '{name}': {problem} (a step added by hand can have any key)")
     for dataset in datasets:
         if problem := dataset_name_problem(dataset):
-            raise AzmlError(f"new-step takes no dataset '{dataset}' ({problem})")
+            raise AzmlError(f"new-step cannot use the dataset '{dataset}': {problem}")
 
 
 def _output_to_read(project: Project, before: str) -> str | None:
-    """Return the output of the step before that the new one reads, when it has several to choose from."""
+    """Return the output that the new step reads, if the step before has several; otherwise None."""
     outputs = project.plan[before].outputs
     return f"{before}/{outputs[0].argument}" if len(outputs) > 1 else None
 
 
 def _fields(project: Project, before: str, datasets: Sequence[str], read: str | None) -> Iterator[str]:
-    """Yield the lines of a step behind the step `before`, without its script's name.
+    """Yield the lines of a step after the step `before`, without its script_name.
 
-    It lies in the same folder, reads the datasets and the output `read`, and has the compute and the environment of the
-    step before where the file names none for all steps.
+    The step has the same folder, reads the datasets and the output `read`, and has the compute and environment of the
+    step before if the file sets none for all steps.
     """
     from azml_tasks.reading.edit import scalar
 
@@ -127,7 +130,7 @@ def _fields(project: Project, before: str, datasets: Sequence[str], read: str | 
         yield f"input_datasets: {{{arguments}}}"
     if read:
         yield f"input_folders: {{--input-folder: {scalar(read)}}}"
-    # As they are written, since a value may be a variable.
+    # As written in the file, because a value may be a variable.
     written = project.values.root.value["steps"].value[before].value  # type: ignore[index]
     for key in ("compute_name", "env_name"):
         if getattr(step, key) and not getattr(project.pipeline, key):
@@ -135,48 +138,32 @@ def _fields(project: Project, before: str, datasets: Sequence[str], read: str | 
 
 
 def _check_text(project: Project, text: str, name: str, before: str) -> None:
-    """See that pipeline.yaml is valid with that text, as far as it has been; raises ProjectError."""
+    """Raise ProjectError if pipeline.yaml has errors with the new text that it does not have now."""
     from azml_tasks.reading import load_project
-    from azml_tasks.reading.targets import targets_of
+    from azml_tasks.reading.project import targets_of
     from azml_tasks.reading.tree import parse_tree
 
     messages: list[str] = []
     try:
-        load_project(project.file, variables=project.variables, text=text)  # with what every target changes
+        load_project(project.file, variables=project.variables, text=text)  # including all targets
     except ProjectError as error:
         messages += (problem.message for problem in error.problems)
     else:
         for target in (None, *targets_of(parse_tree(text.removeprefix("\ufeff")))):
-            if not _azure_problems(project, target):
-                messages += _azure_problems(project, target, text)
+            if not _backend_problems(project, target):
+                messages += _backend_problems(project, target, text)
     if messages:
         place = ("steps", before)
-        said = (f"the step '{name}' cannot be added after '{before}': {message}" for message in dict.fromkeys(messages))
+        said = (f"step '{name}' cannot be added after '{before}': {message}" for message in dict.fromkeys(messages))
         raise ProjectError(project.problem(place, sentence) for sentence in said)
 
 
-def _azure_problems(project: Project, target: str | None, text: str | None = None) -> list[str]:
-    """Return what keeps Azure from taking a target, if that runs there; variables may be unset."""
-    from azml_tasks.needs import needs_problems
+def _backend_problems(project: Project, target: str | None, text: str | None = None) -> list[str]:
+    """Return the problems of a target, and what its backend does not find; variables may be unset."""
     from azml_tasks.reading import load_project
 
     try:
         loaded = load_project(project.file, target, project.variables, text=text, needs_values=False)
     except ProjectError as error:
         return [problem.message for problem in error.problems]
-    return [problem.message for problem in needs_problems(loaded)] if loaded.pipeline.backend == "azure" else []
-
-
-def _check_datasets(project: Project, datasets: Iterable[str]) -> None:
-    """See that a local run can read the datasets; raises ProjectError."""
-    declared = project.pipeline.datasets
-    problems = []
-    for name in datasets:
-        if name not in declared:
-            message = f"the file has no dataset '{name}'{what_there_is(name, declared)}"
-            problems.append(project.problem(("datasets",), message))
-        elif declared[name].local_path is None:
-            message = f"dataset '{name}' has no local_path, which a local run needs"
-            problems.append(project.problem(("datasets", name), message))
-    if problems:
-        raise ProjectError(problems)
+    return [problem.message for problem in backend_of(loaded).problems()]

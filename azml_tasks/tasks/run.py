@@ -1,45 +1,40 @@
-"""The task that runs the pipeline."""
+"""The `run` task."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypedDict
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 from invoke import Context
 
-from azml_tasks.errors import printable
-from azml_tasks.tasks.flags import named_experiment
-from azml_tasks.tasks.settings import is_dry, load
-from azml_tasks.tasks.task import SET, TARGET, interruptible, task, with_target
+from azml_tasks.tasks.project import backend_of, is_dry, load
+from azml_tasks.tasks.task import SET, TARGET, interruptible, named_experiment, task, with_target
 
 if TYPE_CHECKING:
-    from azml_tasks.local.record import Origin
-    from azml_tasks.model import Pipeline
-    from azml_tasks.reading import Project
+    from azml_tasks.backend import Watch
 
 
-class Selected(TypedDict):
-    """Which steps a local run is about."""
-
-    from_step: str | None
-    only: str | None
-    force: bool
+_LAST_PORT = 65535
 
 
 @task(
     iterable=["set"],
+    least={"debugpy": 1},
     help={
         "target": TARGET,
         "set": SET,
-        "from-step": "Run this step and what follows it, on what the last run left (local runs only).",
-        "only": "Run this step alone, on what the last run left (local runs only).",
-        "experiment": "File the run under this experiment.",
-        "force": "Run every step anew, whatever could be reused.",
-        "wait": "--no-wait returns as soon as Azure has taken the run; a local run is always waited for.",
+        "from-step": "Run this step and the steps after it, using earlier results of the others (local runs only).",
+        "only": "Run only this step, using earlier results of the others (local runs only).",
+        "experiment": "Store the run in this experiment.",
+        "force": "Rerun every step, ignoring earlier results.",
+        "pdb": "Run the step of --only under Python's debugger, in this terminal; its result is not stored.",
+        "debugpy": "Run the step of --only under debugpy, which waits for an editor on this port.",
+        "wait": "Wait for the end of the run; --no-wait: return once Azure ML accepts it (local runs always wait).",
     },
 )
-def run(
+def run(  # noqa: PLR0913, PLR0917 - each is a flag
     context: Context,
     target: str = "",
     set: Sequence[str] | None = None,  # noqa: A002  (the flag is --set)
@@ -48,166 +43,58 @@ def run(
     experiment: str = "",
     force: bool = False,
     wait: bool = True,
+    pdb: bool = False,
+    debugpy: int = 0,
 ) -> None:
-    """Run the pipeline, on this machine or on Azure ML, as pipeline.yaml says."""
-    from azml_tasks.errors import AzmlError
-    from azml_tasks.overrides import override
-    from azml_tasks.reading.schema_file import write_schema
+    """Run the pipeline locally or on Azure ML, depending on its backend."""
+    from azml_tasks.backend import RunRequest
+    from azml_tasks.errors import UsageError
+    from azml_tasks.reading.editor import write_editor_files
 
     project = load(context, target, with_files=True)
-    pipeline = override(project.pipeline, set or ())
-    is_local = pipeline.backend == "local"
-    if not is_local and (from_step or only):
-        raise AzmlError(
-            "--from-step and --only are for local runs; on Azure ML, steps that have not changed are reused anyway"
-        )
-    wanted = named_experiment(experiment)
-    print(_where(project), flush=True)
-    if not is_local:
-        _check_azure(project)
-    selection: Selected = {"from_step": from_step or None, "only": only or None, "force": force}
+    backend = backend_of(project)
+    if pdb and debugpy:
+        raise UsageError("use either --pdb or --debugpy, not both")
+    if debugpy > _LAST_PORT:
+        raise UsageError(f"--debugpy must be a port, {_LAST_PORT} at most, not {debugpy}")
+    debugger = "pdb" if pdb else f"debugpy:{debugpy}" if debugpy else ""
+    request = RunRequest(tuple(set or ()), experiment or None, from_step or None, only or None, force, wait, debugger)
+    backend.check_request(request)
+    named_experiment(experiment)
+    print(backend.headline(), flush=True)
     if is_dry(context):
-        _foretell(project, pipeline, selection, set or ()) if is_local else _name_steps(project, pipeline)
+        from azml_tasks.tasks.blocks import run_block
+
+        run_block(backend, request).show()
         return
-    write_schema(project.directory)
-    if is_local:
-        _run_here(project, pipeline, wanted, selection, set or ())
-    else:
-        _run_on_azure(project, set or (), experiment=wanted, force=force, wait=wait)
+    backend.check()
+    write_editor_files(project.directory)
+    with interruptible(backend.after_interrupt) if backend.after_interrupt else nullcontext():
+        record = backend.run(request, _watch(target, bool(debugger)))
+    if debugger:
+        print(f"step '{only}' ran under a debugger: its result is not reused")
+    if not record.is_over:
+        print(with_target(f"check its progress with `invoke runs.show --run {record.id}`", project.target or ""))
 
 
-def _check_azure(project: Project) -> None:
-    """See that the file has what Azure needs, before anything is sent."""
-    from azml_tasks.errors import ProjectError
-    from azml_tasks.needs import check_workspace, needs_problems
+def _watch(target: str, is_debugged: bool) -> Watch:
+    """Return how a run is followed at this terminal, which a debugger has for itself meanwhile.
 
-    problems = needs_problems(project)
-    if problems:
-        raise ProjectError(problems)
-    check_workspace(project)
+    `target` is that of the command.
+    """
+    from azml_tasks.backend import Watch
+    from azml_tasks.runs.progress import Progress, progress_on
+    from azml_tasks.terminal import shows_colors
 
-
-def _where(project: Project) -> str:
-    target = f", target {project.target}" if project.target else ""
-    if project.pipeline.backend == "local":
-        return f"{project.file.name} on this machine (backend local{target})"
-    from azml_tasks.model.base import is_unresolved
-
-    workspace = project.pipeline.ws_name
-    where = f"in the workspace {workspace}" if workspace and not is_unresolved(workspace) else "on Azure ML"
-    is_stated = "backend" in project.pipeline.model_fields_set
-    default = "" if is_stated else ", which is the default: `backend: local` runs it on this machine"
-    return f"{project.file.name} {where} (backend azure{target}{default})"
-
-
-def _foretell(project: Project, pipeline: Pipeline, selection: Selected, settings: Sequence[str]) -> None:
-    """Say what a local run would do with each step, and why."""
-    from azml_tasks.local.forecast import forecast
-    from azml_tasks.wiring import plan
-
-    parameters = pipeline.pipeline_parameters
-    forecasts = forecast(
-        plan(pipeline),
-        project.directory,
-        parameters=parameters,
-        origin=_origin(project, None, selection, settings),
-        located=project.problem,
-        **selection,
-    )
-    for step in forecasts:
-        # The reason for reusing a step says itself that it does.
-        reason = step.reason if step.verdict == "reused" else f"{step.verdict}; {step.reason}"
-        print(printable(f"{step.key}: {reason}"))
-
-
-def _name_steps(project: Project, pipeline: Pipeline) -> None:
-    """Say which steps would be submitted, when their files are all there and take what they are passed."""
-    from azml_tasks.checks import check_contracts
-    from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
-    from azml_tasks.wiring import plan as plan_of
-
-    plan = plan_of(pipeline)
-    builder = SnapshotBuilder(project.directory)
-    snapshots = take_snapshots(builder, plan.steps, project.problem)
-    check_contracts(plan.steps, snapshots, builder, project.problem, pipeline.pipeline_parameters)
-    print(f"would submit {', '.join(snapshots)}")
-
-
-def _origin(project: Project, experiment: str | None, selection: Selected, settings: Sequence[str]) -> Origin:
-    """Return what a local run is started with, for its record."""
-    from azml_tasks.local.provenance import shown_settings
-    from azml_tasks.local.record import Origin
-
-    changes = shown_settings(settings)
-    flags = {
-        "--target": project.target,
-        "--from-step": selection["from_step"],
-        "--only": selection["only"],
-        "--experiment": experiment,
-    }
-    words = [word for name, value in flags.items() if value for word in (name, value)]
-    words += [word for change in changes for word in ("--set", change)]
-    words += ["--force"] if selection["force"] else []
-    return Origin(project.target or "", ("invoke", "run", *words), changes)
-
-
-def _run_here(
-    project: Project, pipeline: Pipeline, experiment: str | None, selection: Selected, settings: Sequence[str]
-) -> None:
-    from azml_tasks.local.processes import processes_for
-
-    # First: it warms up while the rest is imported.
-    processes = processes_for(pipeline, project.directory)
-    from azml_tasks.local.outcome import raise_for_status
-    from azml_tasks.local.runner import run_pipeline
-    from azml_tasks.runs.progress import progress_on
-    from azml_tasks.wiring import plan
-
-    progress = progress_on(sys.stdout)
-    record = run_pipeline(
-        plan(pipeline),
-        project.directory,
-        experiment=experiment,
-        parameters=pipeline.pipeline_parameters,
-        on_event=progress,
-        tick=progress.tick,
-        processes=processes,
-        origin=_origin(project, experiment, selection, settings),
-        located=project.problem,
-        **selection,
-    )
-    raise_for_status(record)
-
-
-def _run_on_azure(
-    project: Project, settings: Sequence[str], *, experiment: str | None, force: bool, wait: bool
-) -> None:
-    from azml_tasks.azure.connection import connect
-    from azml_tasks.azure.submission import run as run_on_azure
-    from azml_tasks.azure.watch import Watch
-    from azml_tasks.runs.progress import progress_on
-
-    progress = progress_on(sys.stdout)
-    asks = _asks_to_cancel if sys.stdin.isatty() else None
-    with interruptible(
-        "environments of the file may have been registered; `invoke runs.list` shows whether a run has started, and "
-        "`invoke run` starts one"
-    ):
-        record = run_on_azure(
-            project,
-            connect(project),
-            experiment=experiment,
-            settings=settings,
-            force=force,
-            wait=wait,
-            watch=Watch(progress, asks_to_cancel=asks, tick=progress.tick),
-        )
-    if not wait:
-        print(with_target(f"`invoke runs.show --run {record.id}` shows how far it is", project.target or ""))
+    if is_debugged:
+        return Watch(Progress(sys.stdout, shows_colors(sys.stdout), target))
+    progress = progress_on(sys.stdout, target=target)
+    asks = _asks_to_cancel if sys.stdin and sys.stdin.isatty() else None
+    return Watch(progress, asks_to_cancel=asks, tick=progress.tick)
 
 
 def _asks_to_cancel() -> bool:
-    """Ask at the terminal what is to become of a run that is no longer watched; a second Ctrl-C lets it go on."""
+    """Ask whether to cancel a run that is no longer followed; a second Ctrl-C means no."""
     try:
         return input("\nCancel the run on Azure ML? [y/N] ").strip().lower() in ("y", "yes")
     except (KeyboardInterrupt, EOFError):

@@ -1,27 +1,35 @@
-"""Tasks that look at the runs of either backend."""
+"""Tasks that list, show, cancel and delete runs."""
 
 from __future__ import annotations
 
+import os
 import sys
-import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invoke import Context
 
-from azml_tasks.errors import printable
-from azml_tasks.tasks.settings import is_dry, load, local_runs, project_file
-from azml_tasks.tasks.task import TARGET, interruptible, task
+from azml_tasks.errors import UsageError
+from azml_tasks.tasks.project import is_dry, local_runs, project_file, runs_of
+from azml_tasks.tasks.task import TARGET, interruptible, task, without_known_secrets
+from azml_tasks.text import shortened, size_of
 
 if TYPE_CHECKING:
-    from azml_tasks.runs.records import RunRecord, StepRecord
+    from pathlib import Path
 
-    Run = RunRecord[StepRecord]
+    from azml_tasks.backend import Run, Runs
 
-# What is shown for an empty log.
-_SILENT = {"waiting": "(has not started)", "skipped": "(was skipped)", "running": "(has printed nothing yet)"}
-RUN = "The run's id, or how it begins; by default the newest."
+# Shown for an empty log.
+_SILENT = {"waiting": "(not started)", "skipped": "(skipped)", "running": "(no output yet)"}
+# Narrower terminals break lines themselves.
+_NARROWEST = 60
+# How many runs `runs.prune` keeps without --size, and the value of a --keep that is not set.
+_KEPT = 5
+_NOT_SET = -1
+RUN = "Run ID, or its first characters; default: the newest run."
 
 
 @task(
@@ -29,192 +37,303 @@ RUN = "The run's id, or how it begins; by default the newest."
     least={"most": 1},
     help={
         "target": TARGET,
-        "most": "How many to show; 20 by default.",
-        "experiment": "The runs of this experiment alone; by default, on Azure those of the file's.",
+        "most": "Number of runs to show; default: 20.",
+        "experiment": "Only runs of this experiment; default: all (Azure ML: the experiment of pipeline.yaml).",
+        "metrics": "Also show these metrics: names separated by commas, such as accuracy,train.loss.",
+        "sort": "Sort these runs by a metric, `started` or `time`, largest first.",
+        "reverse": "With --sort: smallest first.",
     },
 )
-def list_(context: Context, target: str = "", most: int = 20, experiment: str = "") -> None:
-    """List the runs, the newest first."""
+def list_(
+    context: Context,
+    target: str = "",
+    most: int = 20,
+    experiment: str = "",
+    metrics: str = "",
+    sort: str = "",
+    reverse: bool = False,
+) -> None:
+    """List the runs, newest first, or sorted by a metric."""
     from azml_tasks.errors import RunError
+    from azml_tasks.runs.listing import as_rows
+    from azml_tasks.runs.show import table
 
-    here = local_runs(context, target)
-    if here is None:
-        from azml_tasks.azure.connection import connect
-        from azml_tasks.azure.runs import list_runs as list_on_azure
-
-        project = load(context, target)
-        experiment = experiment or project.pipeline.experiment
-        records: Sequence[Run] = list_on_azure(connect(project), experiment, most + 1)
-    else:
-        from azml_tasks.local.runs import list_runs
-
-        records = [run for run in list_runs(here) if experiment in ("", run.experiment)]
-    _say_what_is_passed_over(here)
-    rows = [(run.id, run.status, _date(run.started), _span(run.seconds), run.experiment) for run in records[:most]]
-    if not rows:
-        where = f"in the experiment '{experiment}'" if experiment else "here"
-        raise RunError(f"nothing has been run {where} yet; `invoke run` does")
-    print(printable("\n".join(_table([("RUN", "STATUS", "STARTED", "TIME", "EXPERIMENT"), *rows]))))
+    runs = runs_of(context, target)
+    experiment = experiment or runs.experiment
+    records = runs.list(experiment, most + 1)
+    _say_what_is_unreadable(runs)
+    if not records:
+        where = f" in the experiment '{experiment}'" if experiment else ""
+        raise RunError(f"no runs{where} yet; start one with `invoke run`")
+    names = [name.strip() for name in metrics.split(",") if name.strip()]
+    rows = as_rows(records[:most], names, sort, runs.with_steps, reverse=reverse)
+    print(without_known_secrets("\n".join(table(rows))))
     if len(records) > most:
-        print(f"there are older ones; `--most {2 * most}` shows twice as many")
+        print(f"older runs are not shown; use `--most {2 * most}` to see more")
 
 
 @task(help={"target": TARGET, "run": RUN})
 def show(context: Context, target: str = "", run: str = "") -> None:
-    """Show a run: its steps, how they ended, and what was logged and tagged."""
-    from azml_tasks.runs.values import metric_lines, value_text
+    """Show a run: how it was started, its steps, metrics, tags and files."""
+    from azml_tasks.runs.summary import run_lines
 
-    record = _find(context, target, run)
-    print(f"run {record.id} of experiment {record.experiment}: {record.status}, {_span(record.seconds)}")
-    if record.started:
-        print(f"started {_date(record.started)}")
-    if record.url:
-        print(record.url)
-    for line in record.origin_lines():
-        print(printable(line))
-    for name, value in record.parameters.items():
-        print(f"parameter {name} = {value_text(value)}")
-    for name, tag in record.recorded_tags().items():
-        print(printable(f"tag {name}" + ("" if tag is None else f" = {value_text(tag)}")))
-    for line in metric_lines(record.metrics()):
-        print(printable(f"metric {line}"))
-    rows = [(step.key, step.status, _span(step.seconds), step.message or step.reason) for step in record.steps]
-    print(printable("\n".join(_table([("STEP", "STATUS", "TIME", "WHY"), *rows]))))
-    for step in record.steps:
-        for line in metric_lines(step.metrics()):
-            print(printable(f"{step.key}: {line}"))
+    runs = runs_of(context, target)
+    details = runs.details(find(runs, run, debugged=True))
+    print(without_known_secrets("\n".join(run_lines(details, columns()))))
 
 
-@task(help={"target": TARGET, "run": RUN, "step": "Only what this step printed; by default what every step did."})
-def logs(context: Context, target: str = "", run: str = "", step: str = "") -> None:
-    """Print what the scripts of a run printed."""
-    for record, pieces in _logs(context, target, run or None, step or None):
+@task(
+    iterable=["run"],
+    help={
+        "target": TARGET,
+        "run": "Run ID, or its first characters; give it once for each run. Default: the two newest runs.",
+        "json": "Print JSON: what is different and what is the same.",
+        "csv": "Print CSV: what is different.",
+    },
+)
+def compare(
+    context: Context, target: str = "", run: Sequence[str] | None = None, json: bool = False, csv: bool = False
+) -> None:
+    """Compare runs: settings, metrics, inputs, code and packages that differ."""
+    from azml_tasks.errors import UsageError
+    from azml_tasks.runs.compare import as_csv, as_json, comparison_lines
+    from azml_tasks.runs.compare import compare as compared
+    from azml_tasks.secrets import redact
+    from azml_tasks.tasks.task import all_known_secrets
+
+    if json and csv:
+        raise UsageError("use either --json or --csv, not both")
+    runs = runs_of(context, target)
+    comparison = compared([runs.details(record) for record in _to_compare(runs, run or ())])
+    if json or csv:
+        text = as_csv(comparison) if csv else as_json(comparison) + "\n"
+        sys.stdout.write(redact(text, all_known_secrets()))
+    else:
+        print(without_known_secrets("\n".join(comparison_lines(comparison, columns()))))
+
+
+def _to_compare(runs: Runs, wanted: Sequence[str]) -> list[Run]:
+    """Return the runs of these ids; the two newest, older first, without any, and of one id also the run before."""
+    from azml_tasks.errors import RunError
+
+    if len(wanted) > 1:
+        return [runs.find(one) for one in wanted]
+    newest = find(runs, wanted[0] if wanted else "")
+    before = runs.before(newest)
+    if before is None:
+        raise RunError(f"there is no run of the experiment '{newest.experiment}' before {newest.id} to compare it with")
+    return [before, newest]
+
+
+@task(
+    help={
+        "target": TARGET,
+        "run": RUN,
+        "against": "Compare with this run; default: the run of the same experiment before it.",
+        "to": "Write the page to this file; default: .azml/reports/RUN.html.",
+        "open": "Open the page in a browser.",
+    }
+)
+def report(
+    context: Context,
+    target: str = "",
+    run: str = "",
+    against: str = "",
+    to: str = "",
+    open: bool = False,  # noqa: A002  (the flag is --open)
+) -> None:
+    """Write a page about a run: graph, time line, metrics, settings, files and logs."""
+    from pathlib import Path
+
+    from azml_tasks.runs.report.page import report_page
+    from azml_tasks.tasks.task import all_known_secrets
+
+    runs = runs_of(context, target)
+    record = find(runs, run)
+    before = runs.find(against) if against else runs.before(record)
+    file = Path(to).absolute() if to else project_file(context).parent / ".azml" / "reports" / f"{record.id}.html"
+    if is_dry(context):
+        print(f"would write {os.path.relpath(file)}")
+        return
+    page = report_page(
+        runs.details(record, with_logs=True), runs.details(before) if before else None, file.parent, all_known_secrets()
+    )
+    _write_page(file, page, None if to else project_file(context).parent)
+    print(os.path.relpath(file))
+    if open:
+        import webbrowser
+
+        webbrowser.open(file.as_uri())
+
+
+def _write_page(file: Path, page: str, project: Path | None) -> None:
+    """Write a file, in the folder of the project if that is given. Raises UsageError."""
+    from azml_tasks.errors import UsageError
+    from azml_tasks.snapshot.files import leads_out
+
+    if project is not None and leads_out(file, project):
+        raise UsageError(f"{os.path.relpath(file)} is outside the project by a link; delete the link, or use --to")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if project is not None and not (ignore := project / ".azml" / ".gitignore").exists():
+            ignore.write_text("*\n", encoding="utf-8")
+        file.write_text(page, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+
+
+@task(
+    least={"tail": 1},
+    help={
+        "target": TARGET,
+        "run": RUN,
+        "step": "Only the log of this step; default: the logs of all steps.",
+        "follow": "Continue to print what the steps log, until they have ended.",
+        "tail": "Start with the last N lines of each log; default: print all.",
+    },
+)
+def logs(
+    context: Context, target: str = "", run: str = "", step: str = "", follow: bool = False, tail: int = 0
+) -> None:
+    """Print the logs of a run's steps."""
+    runs = runs_of(context, target)
+    if follow:
+        _follow_logs(runs, run, step, tail)
+        return
+    with _unreadable_said(runs, run):
+        found = runs.logs(run or None, step or None)
+    for log in found:
         if not step:
-            print(f"--- {record.key}")
+            print(f"--- {log.step.key}")
         last = ""
-        for piece in filter(None, pieces):
+        for piece in filter(None, _last_lines(log.pieces, tail) if tail else log.pieces):
             sys.stdout.write(piece)
             last = piece
         if not last:
-            # Of one step, what stands on standard output is its log and nothing else.
-            print(_SILENT.get(record.status, "(printed nothing)"), file=sys.stderr if step else sys.stdout)
+            # With --step, standard output is the log and nothing else.
+            silent = "(deleted by runs.prune)" if log.is_deleted else _SILENT.get(log.step.status, "(no output)")
+            print(silent, file=sys.stderr if step else sys.stdout)
         elif not step and not last.endswith("\n"):
             print()
 
 
+def _last_lines(pieces: Iterable[str], count: int) -> Iterable[str]:
+    """Return the last so many lines of a log."""
+    kept: deque[str] = deque(maxlen=count)
+    rest = ""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split("\n")
+        kept.extend(f"{line}\n" for line in lines)
+    if rest:
+        kept.append(rest)
+    return kept
+
+
+def _follow_logs(runs: Runs, run: str, step: str, tail: int) -> None:
+    """Print the logs while the steps run: lines with the step's name, or with --step the log and nothing else."""
+    from azml_tasks.runs.progress import Progress
+    from azml_tasks.runs.records import RunFinished, StepOutput
+    from azml_tasks.terminal import shows_colors
+
+    progress = Progress(sys.stdout, shows_colors(sys.stdout))
+    started = set()
+    try:
+        with _unreadable_said(runs, run):
+            events = runs.follow_logs(run or None, step or None)
+        for event in events:
+            shown = event
+            if isinstance(event, StepOutput) and event.step.key not in started:
+                started.add(event.step.key)
+                shown = replace(event, text="".join(_last_lines([event.text], tail))) if tail else event
+            if not step and not isinstance(shown, RunFinished):
+                progress(shown)
+            elif isinstance(shown, StepOutput):
+                sys.stdout.write(shown.text)
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        # The run continues; only following it has ended.
+        print()
+
+
 @task(help={"target": TARGET, "run": RUN})
 def cancel(context: Context, target: str = "", run: str = "") -> None:
-    """Stop a run."""
-    here = local_runs(context, target)
+    """Cancel a run."""
+    runs = runs_of(context, target)
     if is_dry(context):
-        record = _find(context, target, run)
+        record = find(runs, run, debugged=True)
         print(f"would cancel {record.id}, which is {record.status}")
-    elif here is None:
-        from azml_tasks.azure.connection import connect
-        from azml_tasks.azure.runs import cancel_run
-
-        project = load(context, target)
-        with interruptible(
-            "Azure ML may have been asked to cancel the run; `invoke runs.show` shows it, and `invoke runs.cancel` "
-            "completes it"
-        ):
-            record = cancel_run(connect(project), project.pipeline.experiment, run or None)
-        print(f"Azure ML was asked to cancel {record.id}")
-    else:
-        from azml_tasks.local.cancellation import cancel_run as cancel_here
-
-        print(f"{cancel_here(here, run or None).id} was told to stop")
+        return
+    with interruptible(
+        "the run may be cancelled: check with `invoke runs.show`, or run `invoke runs.cancel` to complete it"
+    ):
+        record = runs.cancel(run or None)
+    print(runs.cancelling(record))
 
 
-@task(help={"keep": "How many of the newest runs to keep; 5 by default. What the next run would reuse stays anyway."})
-def prune(context: Context, keep: int = 5) -> None:
-    """Clear away local runs, but for the newest and the results that are in use."""
-    from azml_tasks.local.runs import list_runs
-    from azml_tasks.local.runs import prune as prune_here
+@task(
+    help={
+        "target": TARGET,
+        "keep": "Number of newest runs to keep; default: 5, with --size 1. Results that the next run would "
+        "reuse are also kept.",
+        "size": "Delete only the oldest runs, until .azml is below this size, such as 10GB.",
+    }
+)
+def prune(context: Context, keep: int = _NOT_SET, size: str = "", target: str = "") -> None:
+    """Delete old local runs, keeping the newest and results still in use."""
+    from azml_tasks.runs.summary import pruned_lines, what_is_left
 
-    dry, here = is_dry(context), project_file(context).parent
-    gone = prune_here(here, keep=keep, dry=dry)
-    _say_what_is_passed_over(here)
-    for run_id in gone:
-        print(f"{'would clear' if dry else 'cleared'} {run_id}")
-    left = [run for run in list_runs(here) if run.id not in gone]
+    limit, dry = _size(size), is_dry(context)
+    # Without a target local runs are meant, whatever the backend of the file.
+    runs = runs_of(context, target) if target else local_runs(context)
+    keep = keep if keep != _NOT_SET else _KEPT if limit is None else 1
+    pruned = runs.prune(keep, limit, dry=dry)
+    left = [run for run in runs.list() if run.id not in pruned.runs]
+    _say_what_is_unreadable(runs)
+    for line in pruned_lines(pruned, dry=dry):
+        print(line)
+    if limit is not None:
+        print(what_is_left(pruned, limit, dry=dry))
+        return
     for run in left[keep:]:
-        why = (
-            "as far as its results are in use, or the next run would reuse them" if run.is_over else "since it goes on"
-        )
-        print(f"{run.id} stays, {why}")
-    if not gone and len(left) <= keep:
-        newest = {0: "there are no runs", 1: "the newest run stays"}.get(keep, f"the newest {keep} runs stay")
-        print(f"nothing to clear: {newest}")
+        kept = "the results that are in use or that the next run would reuse" if run.is_over else "it is still running"
+        print(f"kept {run.id}: {kept}")
+    if not pruned.runs and not pruned.models and len(left) <= keep:
+        newest = {0: "no runs yet", 1: "the newest run is kept"}.get(keep, f"the newest {keep} runs are kept")
+        print(f"nothing to delete: {newest}")
 
 
-def _find(context: Context, target: str, wanted: str) -> Run:
-    here = local_runs(context, target)
-    if here is None:
-        from azml_tasks.azure.connection import connect
-        from azml_tasks.azure.runs import find_run as find_on_azure
-
-        project = load(context, target)
-        return find_on_azure(connect(project), project.pipeline.experiment, wanted or None, project.plan)
-    from azml_tasks.local.runs import find_run
-
-    if not wanted:
-        _say_what_is_passed_over(here)
-    return find_run(here, wanted or None)
+def _size(text: str) -> int | None:
+    size = size_of(text)
+    if text and size is None:
+        raise UsageError(f"--size must be a number with a unit, such as 500MB or 10GB, not '{shortened(text, 40)}'")
+    return size
 
 
-def _say_what_is_passed_over(here: Path | None) -> None:
-    """Name the local runs that are not shown, on standard error: standard output may be a log."""
-    from azml_tasks.local.runs import passed_over
+def find(runs: Runs, wanted: str, *, debugged: bool = False) -> Run:
+    """Return the wanted run, or the newest: one under a debugger only if `debugged`. Raises what `Runs.find` raises."""
+    with _unreadable_said(runs, wanted):
+        return runs.find(wanted or None) if wanted or debugged else runs.newest()
 
-    sentence = passed_over(here) if here else ""
+
+@contextmanager
+def _unreadable_said(runs: Runs, wanted: str) -> Iterator[None]:
+    """Print which newer runs were left out when the newest was looked for."""
+    try:
+        yield
+    finally:
+        if not wanted:
+            _say_what_is_unreadable(runs)
+
+
+def _say_what_is_unreadable(runs: Runs) -> None:
+    """Print the runs that are left out to standard error, because standard output may be a log."""
+    sentence = runs.unreadable()
     if sentence:
         print(f"note: {sentence}", file=sys.stderr)
 
 
-def _logs(
-    context: Context, target: str, wanted: str | None, step: str | None
-) -> Iterator[tuple[StepRecord, Iterable[str]]]:
-    """Find the logs of a run's steps, in pieces.
+def columns() -> int:
+    """Return how many characters fit in a line."""
+    import shutil
 
-    Raises RunError when nothing has been run, and UsageError for a run or a step that there is not.
-    """
-    here = local_runs(context, target)
-    if here is None:
-        from azml_tasks.azure.connection import connect
-        from azml_tasks.azure.runs import read_logs
-
-        project = load(context, target)
-        for log in read_logs(connect(project), project.pipeline.experiment, wanted, step, project.plan):
-            yield log.step, [log.text]
-        return
-    from azml_tasks.errors import UsageError, what_there_is
-    from azml_tasks.local.logs import read_log
-    from azml_tasks.local.runs import find_run
-
-    if wanted is None:
-        _say_what_is_passed_over(here)
-    record = find_run(here, wanted)
-    keys = [one.key for one in record.steps]
-    if step is not None and step not in keys:
-        raise UsageError(f"the run {record.id} has no step '{step}'{what_there_is(step, keys)}")
-    for one in record.steps:
-        if step in (None, one.key):
-            yield one, read_log(one)
-
-
-def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _date(seconds: float | None) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds)) if seconds else ""
-
-
-def _span(seconds: float | None) -> str:
-    from azml_tasks.durations import seconds_text
-
-    return seconds_text(seconds) if seconds is not None else ""
+    return max(_NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else 80

@@ -1,9 +1,11 @@
-"""How every task of ours is made, and the one place where our errors become exit statuses."""
+"""How every task of ours is made: its flags, and the one place where our errors become exit statuses."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
+import gc
 import io
 import os
 import re
@@ -18,30 +20,87 @@ from typing import Any, TypeVar
 
 import invoke
 
-from azml_tasks.errors import AzmlError, Interrupted, Terminated, printable
-from azml_tasks.secrets import is_secret, redact
-from azml_tasks.tasks.flags import Task
-
-_STDOUT, _STDERR = 1, 2
-# A shorter value may be part of any word.
-_LONG = 6
+from azml_tasks.errors import AzmlError, Interrupted, Terminated, UsageError
+from azml_tasks.text import printable, shortened
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
-TARGET = "Use this target of pipeline.yaml: its keys are laid over the file's."
+
+def named_experiment(name: str) -> str | None:
+    """Return the experiment in `--experiment`, or None if it is empty.
+
+    Raises UsageError if the name is not valid.
+    """
+    from azml_tasks.model.names import experiment_name_problem
+
+    problem = experiment_name_problem(name) if name else None
+    if problem:
+        raise UsageError(f"--experiment: {problem}")
+    return name or None
+
+
+class Number(invoke.Argument):
+    """A flag whose value is a whole number, `least` or more."""
+
+    least = 0
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        """Set the value; ends the command if it is not such a number."""
+        try:
+            super().set_value(value, cast)
+            fits = self.value >= self.least
+        except ValueError:
+            fits = False
+        if not fits:
+            text = f"--{self.names[0]} must be a whole number, {self.least} or more, not '{shortened(str(value), 40)}'"
+            raise invoke.Exit(text, code=AzmlError.exit_status)
+
+
+class Task(invoke.Task[Body]):
+    """A task whose flags require their values.
+
+    Flags with a number as default are `Number`s; `least` contains their smallest values.
+    """
+
+    least: Mapping[str, int] = {}
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[invoke.Argument]:
+        """Return the flags that Invoke derives from the signature, with numbers and lists validated."""
+        arguments = super().get_arguments(ignore_unknown_help)
+        for argument in arguments:
+            if argument.kind is list:
+                # The parser treats an empty list as a value.
+                argument.raw_value = None
+        return [self._number(argument) if argument.kind is int else argument for argument in arguments]
+
+    def _number(self, argument: invoke.Argument) -> Number:
+        number = Number(
+            names=argument.names,
+            kind=int,
+            default=argument.default,
+            help=argument.help,
+            attr_name=argument.attr_name,
+        )
+        number.least = self.least.get(argument.names[0], 0)
+        return number
+
+
+_STDOUT, _STDERR = 1, 2
+
+TARGET = "Use this target: its keys override the rest of pipeline.yaml."
 SET = (
-    "Another value for this run: STEP.KEY=VALUE, such as train.lr=0.1, for a hyperparameter, NAME=VALUE for a "
-    "pipeline parameter; may be given several times."
+    "Override a value for this run: STEP.KEY=VALUE for a hyperparameter (train.lr=0.1), NAME=VALUE for a pipeline "
+    "parameter; can be repeated."
 )
-# A command in a sentence, unless it takes no target.
-_COMMAND = re.compile(r"`invoke (?!new-step|runs\.prune)([a-z][\w.-]*)")
+# A command in a message, unless it has no --target.
+_COMMAND = re.compile(r"`invoke (?!new-step)([a-z][\w.-]*)")
 
 
 def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Body], invoke.Task[Body]]:
-    """Make a task whose expected errors are printed as sentences.
+    """Create a task whose expected errors are printed as one sentence.
 
-    `least` holds the smallest number that each flag with one takes. Invoke's own `-e` and `-f` would collide with
-    short flags, so there are none.
+    `least` contains the smallest value of each flag that is a number. Short flags are disabled, because they would
+    collide with Invoke's own `-e` and `-f`.
     """
 
     def make(body: Body) -> invoke.Task[Body]:
@@ -50,7 +109,8 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
             _open_what_is_closed()
             _show_what_can_be_shown()
             try:
-                done = body(*args, **kwargs)
+                with _few_collections():
+                    done = body(*args, **kwargs)
                 sys.stdout.flush()
                 return done
             except AzmlError as error:
@@ -61,8 +121,8 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
                     sys.excepthook = _show_without_secrets
                     raise
                 _say_no_more()
-                # Quietly where nobody reads on, as in `invoke runs.logs | head`.
-                lost = f"what this command prints could not be written: {error.strerror}"
+                # No message if the reader has ended, as in `invoke runs.logs | head`.
+                lost = f"cannot write the output: {error.strerror}"
                 raise invoke.Exit(None if isinstance(error, BrokenPipeError) else lost, code=1) from None
             except Exception:
                 sys.excepthook = _show_without_secrets
@@ -76,8 +136,29 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
 
 
 @contextlib.contextmanager
+def _few_collections() -> Iterator[None]:
+    """Collect garbage seldom in the block, and not at exit.
+
+    Objects created at start-up live until the end. The collector would check them several times and once more at exit,
+    which takes a third of the time of a short task.
+    """
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
+    before = gc.get_threshold()
+    gc.set_threshold(500_000)
+    try:
+        yield
+    finally:
+        if not gc.get_freeze_count():
+            # Moves what is left to the oldest generation; else the lower threshold would start a collection at once.
+            gc.freeze()
+            gc.unfreeze()
+        gc.set_threshold(*before)
+
+
+@contextlib.contextmanager
 def interruptible(advice: str) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM within the block end the command with a sentence.
+    """End the command with a message if Ctrl-C or SIGTERM interrupts the block.
 
     `advice` says what may have been done, and which command completes or undoes it. Raises Interrupted.
     """
@@ -90,7 +171,7 @@ def interruptible(advice: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sigterm_raised() -> Iterator[None]:
-    """Raise Terminated within the block when SIGTERM arrives, unless that is ignored or handled already."""
+    """Raise Terminated in the block on SIGTERM, unless the signal is already ignored or handled."""
     is_ours = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
@@ -109,25 +190,40 @@ def _sigterm_raised() -> Iterator[None]:
 
 
 def _show_without_secrets(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print the traceback of a bug as Python does, less what looks like a secret."""
+    """Print the traceback of a bug as Python does, without text that looks like a secret."""
+    from azml_tasks.secrets import redact
+
     text = "".join(traceback.format_exception(kind, error, trace))
-    secrets = (value for name, value in os.environ.items() if len(value) >= _LONG and is_secret(name, value))
-    sys.stderr.write(redact(text, (*secrets, *_secrets_of_the_project())))
+    sys.stderr.write(redact(text, all_known_secrets()))
+
+
+def without_known_secrets(text: str) -> str:
+    """Return a text as a terminal may show it: without secrets and control characters."""
+    from azml_tasks.secrets import redact
+
+    return printable(redact(text, all_known_secrets()))
+
+
+def all_known_secrets() -> list[str]:
+    """Return the secrets in the environment and in the project's .env, except for short ones."""
+    from azml_tasks.secrets import known_secrets
+
+    return [*known_secrets(os.environ), *_secrets_of_the_project()]
 
 
 def _secrets_of_the_project() -> list[str]:
-    """Return the values of .env that are secrets, as far as they can be read."""
+    """Return the secrets in .env; none if it cannot be read."""
     from azml_tasks.reading import find_file
-    from azml_tasks.reading.variables import read_variables
+    from azml_tasks.reading.values import read_variables
+    from azml_tasks.secrets import known_secrets
 
     with contextlib.suppress(Exception):
-        variables = read_variables(find_file(Path.cwd()).parent)
-        return [value for name, value in variables.items() if len(value) >= _LONG and is_secret(name, value)]
+        return known_secrets(read_variables(find_file(Path.cwd()).parent))
     return []
 
 
 def _open_what_is_closed() -> None:
-    """Let standard streams that are closed lead nowhere, so that nothing else is opened under their numbers."""
+    """Redirect closed standard streams to devnull, so that no other file gets their numbers."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass
     os.close(number)
@@ -136,13 +232,13 @@ def _open_what_is_closed() -> None:
 
 
 def _show_what_can_be_shown() -> None:
-    """Replace the characters that standard output does not take: a log may hold any."""
+    """Replace characters that standard output cannot encode, because logs may contain any."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
 
 def _can_print() -> bool:
-    """See whether standard output still takes anything, by writing a line to it."""
+    """Return whether standard output is still writable, by writing a line to it."""
     try:
         os.write(sys.stdout.fileno(), b"\n")
     except OSError:
@@ -151,10 +247,10 @@ def _can_print() -> bool:
 
 
 def _say_no_more() -> None:
-    """Let what is still buffered go nowhere."""
+    """Discard the buffered output."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def with_target(text: str, target: str) -> str:
-    """Return the text with the target in the commands that it gives to go on with."""
+    """Return the text with `--target` added to the commands in it."""
     return _COMMAND.sub(lambda found: f"{found[0]} --target {target}", text) if target else text

@@ -1,8 +1,8 @@
-"""Let the tests import a step where Microsoft's SDK is not installed."""
+"""Allow the tests to import steps without Microsoft's SDK."""
 
 import sys
 
 import azml_tasks.standin
 
-# Last, so that the SDK comes first where it is there.
+# At the end, so that the SDK is used if it is installed.
 sys.path.append(azml_tasks.standin.__path__[0])

@@ -1,4 +1,4 @@
-"""The pipeline as a whole, by the commands that people type."""
+"""Test the whole pipeline with the commands of the project."""
 
 import subprocess
 import sys
@@ -12,9 +12,9 @@ def invoke(*arguments: str) -> int:
     return subprocess.run(command, cwd=PROJECT, check=False).returncode
 
 
-def test_pipeline_yaml_is_right():
+def test_pipeline_yaml_is_valid():
     assert invoke("validate") == 0
 
 
-def test_the_pipeline_runs_on_this_machine():
+def test_the_pipeline_runs_locally():
     assert invoke("run") == 0

@@ -1,4 +1,4 @@
-"""Each script takes the arguments that pipeline.yaml gives it: a wrong name shows before a run."""
+"""Test that each script accepts the arguments that pipeline.yaml passes to it."""
 
 import ast
 import importlib.util
@@ -12,12 +12,12 @@ import yaml
 
 PROJECT = Path(__file__).parent.parent
 STEPS = yaml.safe_load((PROJECT / "pipeline.yaml").read_text(encoding="utf-8"))["steps"]
-# By these a step chooses its arguments itself.
+# Steps with these keys define their own arguments.
 OWN_ARGUMENTS = {"arguments", "input_folders", "output_folders"}
 
 
 def arguments_of(name: str) -> list[str]:
-    """Return what a step gets by its keys and by its place in the pipeline."""
+    """Return the arguments of a step, from its keys and its position in the pipeline."""
     step, names = STEPS[name], list(STEPS)
     arguments = []
     if step.get("step_config"):
@@ -32,7 +32,7 @@ def arguments_of(name: str) -> list[str]:
 
 
 def has_parser(script: Path) -> bool:
-    """Say whether the script has a `parse_arguments(argv)`, and does its work only when it is run."""
+    """Return whether the script has `parse_arguments(argv)` and is safe to import."""
     body = ast.parse(script.read_bytes()).body
     functions = [part for part in body if isinstance(part, ast.FunctionDef) and part.args.args]
     tests = [ast.unparse(part.test) for part in body if isinstance(part, ast.If)]
@@ -42,13 +42,14 @@ def has_parser(script: Path) -> bool:
 
 
 def load(script: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import the script as its run does: what lies beside it comes first."""
+    """Import the script like a run does: modules in its folder come first."""
     beside = {file.stem for file in script.parent.iterdir()}
     for name in [name for name in sys.modules if name.partition(".")[0] in beside]:
-        monkeypatch.delitem(sys.modules, name)  # of that name, but from another folder
+        monkeypatch.delitem(sys.modules, name)  # same name, but from another folder
     monkeypatch.syspath_prepend(str(PROJECT))
     monkeypatch.syspath_prepend(str(script.parent))
     spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, script.stem, module)
     spec.loader.exec_module(module)
@@ -56,15 +57,15 @@ def load(script: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", STEPS)
-def test_step_takes_its_arguments(name: str, monkeypatch: pytest.MonkeyPatch):
+def test_step_accepts_its_arguments(name: str, monkeypatch: pytest.MonkeyPatch):
     step = STEPS[name]
     file = step["script_name"].removesuffix(".py") + ".py"
     script = PROJECT / step.get("script_directory", ".") / file
-    # Any script may be a step. One that parses its arguments as soon as it is imported is tested
-    # by test_pipeline.py, which runs them all.
+    # Any script may be a step. Scripts that parse their arguments on import are tested by
+    # test_pipeline.py, which runs all steps.
     if not has_parser(script):
-        pytest.skip(f"{file} has no parse_arguments(argv) to call without running it")
+        pytest.skip(f"{file} has no parse_arguments(argv), or runs when it is imported")
     if OWN_ARGUMENTS & step.keys():
-        pytest.skip(f"'{name}' chooses its arguments itself")
+        pytest.skip(f"'{name}' defines its own arguments")
 
     load(script, monkeypatch).parse_arguments(arguments_of(name))

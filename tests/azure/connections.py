@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azml_tasks.azure import connection
+from azml_tasks.azure.v1.client import connection
 
 
 def forget_connections() -> None:

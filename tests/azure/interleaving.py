@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from azml_tasks.azure import connection
 from azml_tasks.azure.auth import Tokens
+from azml_tasks.azure.v1.client import connection
 from azml_tasks.errors import AzmlError
 from tests.azure.workspace import opened
 from tests.service.message import Request

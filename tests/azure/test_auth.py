@@ -20,9 +20,9 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 
-from azml_tasks.azure.auth import Tokens, Way, login, renewed
-from azml_tasks.azure.sdk import quiet
-from azml_tasks.azure.transport import steady
+from azml_tasks.azure.auth import LoginMethod, Tokens, login, renewed
+from azml_tasks.azure.v1.client.retry import retrying
+from azml_tasks.azure.v1.client.sdk import quiet
 from azml_tasks.errors import LoginError
 from azml_tasks.model import Auth
 from tests.service.names import CLIENT, PASSWORD, TENANT
@@ -74,7 +74,7 @@ def test_a_federated_identity_logs_in_by_its_token_file(azure: Service, tmp_path
     assert (form["client_assertion"], form["client_id"]) == ("proof-of-the-job", CLIENT)
 
 
-def test_a_github_job_proves_itself_anew_for_each_token(azure: Service) -> None:
+def test_a_github_job_sends_a_new_proof_for_each_token(azure: Service) -> None:
     azure.put_blob("github", "jobs", "identity", b'{"value": "proof-of-the-job"}')
     asked_at = "https://github.blob.core.windows.net/jobs/identity"
     job = {"ACTIONS_ID_TOKEN_REQUEST_URL": asked_at, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job-token"}
@@ -133,46 +133,46 @@ def test_a_method_of_the_file_is_the_only_one(azure: Service) -> None:
     with pytest.raises(LoginError) as error:
         login(Auth(method="service_principal"), {"MSI_ENDPOINT": "set"})(ARM)
     assert str(error.value) == (
-        "Azure was not shown who we are. Tried in this order:\n"
+        "Could not log in to Azure. Tried, in order:\n"
         "  service principal: AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are not set\n"
         "  federated identity: AZURE_TENANT_ID and AZURE_CLIENT_ID are not both set\n"
-        "Set the variables of a service principal, or run `az login`; `auth:` in pipeline.yaml names one way."
+        "Set the variables of a service principal or run `az login`; `auth:` in pipeline.yaml selects one method."
     )
 
 
-def test_nothing_at_all_says_everything_that_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_at_all_reports_everything_that_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(LoginError) as error:
         login(Auth(), {"CI": "true", "AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT})(ARM)
     assert str(error.value) == (
-        "Azure was not shown who we are. Tried in this order:\n"
+        "Could not log in to Azure. Tried, in order:\n"
         "  service principal: AZURE_CLIENT_SECRET is not set\n"
-        "  federated identity: neither AZURE_FEDERATED_TOKEN_FILE nor the identity of a GitHub or Azure Pipelines job "
-        "is there\n"
+        "  federated identity: neither AZURE_FEDERATED_TOKEN_FILE nor the identity of a GitHub or Azure Pipelines "
+        "job is available\n"
         "  managed identity: IDENTITY_ENDPOINT and MSI_ENDPOINT are not set\n"
         "  Azure CLI: Azure CLI not found on path\n"
-        "  browser: CI is set, so nobody is asked\n"
-        "Set the variables of a service principal, or run `az login`; `auth:` in pipeline.yaml names one way."
+        "  browser: skipped: no interactive login when CI is set\n"
+        "Set the variables of a service principal or run `az login`; `auth:` in pipeline.yaml selects one method."
     )
 
 
 def test_a_wrong_secret_ends_the_search_and_is_not_shown(azure: Service) -> None:
     variables = {**BOTH_SETS["AZURE"], "AZURE_CLIENT_SECRET": "hunter2", "MSI_ENDPOINT": "set"}
-    with pytest.raises(LoginError) as error, steady():
+    with pytest.raises(LoginError) as error, retrying():
         login(Auth(), variables)(ARM)
     assert str(error.value) == (
-        "Azure was not shown who we are. Tried in this order:\n"
+        "Could not log in to Azure. Tried, in order:\n"
         "  service principal of AZURE_CLIENT_ID: Authentication failed: AADSTS7000215: Invalid client secret provided\n"
-        "Set the variables of a service principal, or run `az login`; `auth:` in pipeline.yaml names one way."
+        "Set the variables of a service principal or run `az login`; `auth:` in pipeline.yaml selects one method."
     )
 
 
 @pytest.mark.parametrize(
     ("variables", "at_terminal", "why"),
     [
-        ({"CI": "true"}, True, "CI is set, so nobody is asked"),
-        ({"TF_BUILD": "True"}, True, "TF_BUILD is set, so nobody is asked"),
-        ({}, False, "there is no terminal, so nobody is asked"),
+        ({"CI": "true"}, True, "skipped: no interactive login when CI is set"),
+        ({"TF_BUILD": "True"}, True, "skipped: no interactive login when TF_BUILD is set"),
+        ({}, False, "skipped: no terminal"),
     ],
 )
 def test_nobody_is_asked_in_ci_or_without_a_terminal(variables: dict[str, str], at_terminal: bool, why: str) -> None:
@@ -181,7 +181,7 @@ def test_nobody_is_asked_in_ci_or_without_a_terminal(variables: dict[str, str], 
     assert str(error.value).splitlines()[1] == f"  browser: {why}"
 
 
-def test_a_github_job_without_permission_is_told_which() -> None:
+def test_a_github_job_without_permission_is_reported_with_its_name() -> None:
     variables = {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, "GITHUB_ACTIONS": "true"}
     with pytest.raises(LoginError) as error:
         login(Auth(method="service_principal"), variables)(ARM)
@@ -213,7 +213,7 @@ class Giving:
 def test_a_token_is_kept_until_five_minutes_before_it_ends() -> None:
     clock = Clock()
     credential = Giving(clock)
-    tokens = Tokens([Way("w", lambda: credential)], clock)
+    tokens = Tokens([LoginMethod("w", lambda: credential)], clock)
     given = [tokens("a")]
     clock.now += 299
     given.append(tokens("a"))
@@ -226,7 +226,7 @@ def test_a_token_is_kept_until_five_minutes_before_it_ends() -> None:
 def test_the_way_that_worked_is_the_one_that_is_asked_again() -> None:
     clock = Clock()
     first, second = Giving(clock, CredentialUnavailableError("no")), Giving(clock)
-    tokens = Tokens([Way("one", lambda: first), Way("two", lambda: second)], clock)
+    tokens = Tokens([LoginMethod("one", lambda: first), LoginMethod("two", lambda: second)], clock)
     tokens("a"), tokens("b")
     assert (first.asked, second.asked) == (1, 2)
 
@@ -240,7 +240,7 @@ def test_another_token_in_place_of_a_refused_one_is_of_a_new_credential_and_is_k
         made[-1].asked = 10 * len(made)
         return made[-1]
 
-    tokens = Tokens([Way("w", make)], clock)
+    tokens = Tokens([LoginMethod("w", make)], clock)
     assert (tokens("a"), tokens("b")) == ("a/.default 11", "b/.default 12")
     assert tokens.renewed("a/.default 11") == "a/.default 21"
     assert tokens.renewed("a/.default 11") == "a/.default 21"  # asked by another thread, with the old one
@@ -283,23 +283,25 @@ def test_the_store_of_a_persons_login_is_asked_for_a_token_that_is_given_from_no
             return super().get_token(*scopes)
 
     clock = Clock()
-    tokens = Tokens([Way("browser", lambda: Storing(clock), keeps_tokens=True)], clock)
+    tokens = Tokens([LoginMethod("browser", lambda: Storing(clock), keeps_tokens=True)], clock)
     tokens.renewed(tokens("a"))
     assert asked == [{}, {"claims": '{"access_token": {"nbf": {"essential": true, "value": "1000"}}}'}]
 
 
-def test_what_github_answers_in_place_of_the_proof_is_told(azure: Service) -> None:
+def test_what_github_answers_in_place_of_the_proof_is_reported(azure: Service) -> None:
     azure.put_blob("github", "jobs", "identity", b'{"message": "no"}')
     asked_at = "https://github.blob.core.windows.net/jobs/identity"
     job = {"ACTIONS_ID_TOKEN_REQUEST_URL": asked_at, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job-token"}
-    with pytest.raises(LoginError, match=r"\n  federated identity: GitHub's answer holds no identity of the job\n"):
+    with pytest.raises(
+        LoginError, match=r"\n  federated identity: the response of GitHub has no identity of the job\n"
+    ):
         login(Auth(), {"AZURE_TENANT_ID": TENANT, "AZURE_CLIENT_ID": CLIENT, **job})(ARM)
 
 
-def test_a_binding_way_that_is_refused_is_the_last() -> None:
+def test_an_exclusive_login_method_that_is_refused_is_the_last() -> None:
     clock = Clock()
     refused, other = Giving(clock, ClientAuthenticationError("AADSTS1: no. Trace ID: 12")), Giving(clock)
-    tokens = Tokens([Way("one", lambda: refused, binding=True), Way("two", lambda: other)], clock)
+    tokens = Tokens([LoginMethod("one", lambda: refused, exclusive=True), LoginMethod("two", lambda: other)], clock)
     with pytest.raises(LoginError, match=r"  one: AADSTS1: no\n"):
         tokens("a")
     assert other.asked == 0

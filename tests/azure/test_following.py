@@ -6,10 +6,10 @@ from itertools import islice
 
 import pytest
 
-from azml_tasks.azure.progress import changes
-from azml_tasks.azure.records import StepRecord, run_status, step_status
-from azml_tasks.azure.watch import Pace
-from azml_tasks.runs.events import StepFinished, StepReused, StepSkipped, StepStarted, StepWaiting
+from azml_tasks.azure.following import changes
+from azml_tasks.azure.records import AzureStepRecord, run_status, step_status
+from azml_tasks.backend import Pace
+from azml_tasks.runs.records import StepFinished, StepReused, StepSkipped, StepStarted, StepWaiting
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_azures_words_and_numbers_for_a_run_become_ours(word, status):
     ("word", "producer", "status"),
     [
         ("NotStarted", "", ("waiting", "")),
-        ("Queued", "", ("waiting", "Azure ML says Queued")),
-        ("PartiallyExecuted", "", ("waiting", "Azure ML says PartiallyExecuted")),
+        ("Queued", "", ("waiting", "Azure ML status: Queued")),
+        ("PartiallyExecuted", "", ("waiting", "Azure ML status: PartiallyExecuted")),
         ("Running", "", ("running", "")),
         ("Finished", "", ("completed", "")),
         ("Finished", "xyz", ("reused", "reused from xyz")),
         ("Failed", "xyz", ("failed", "")),
         ("Bypassed", "", ("skipped", "")),
-        ("1", "", ("waiting", "Azure ML says Queued")),
+        ("1", "", ("waiting", "Azure ML status: Queued")),
         ("2", "", ("running", "")),
         ("3", "", ("failed", "")),
         ("4", "xyz", ("reused", "reused from xyz")),
@@ -58,16 +58,16 @@ def test_azures_words_and_numbers_for_a_step_become_ours(word, producer, status)
     assert step_status(word, producer) == status
 
 
-def test_what_changed_between_two_looks_is_told_in_the_order_of_the_steps():
-    before = tuple(StepRecord(key) for key in "abcdefg")
+def test_what_changed_between_two_looks_is_reported_in_the_order_of_the_steps():
+    before = tuple(AzureStepRecord(key) for key in "abcdefg")
     after = (
-        StepRecord("a", "waiting", "Queued"),
-        StepRecord("b", "running"),
-        StepRecord("c", "reused"),
-        StepRecord("d", "completed"),
-        StepRecord("e", "skipped"),
-        StepRecord("f", "cancelled"),
-        StepRecord("g", "waiting", message="not told"),
+        AzureStepRecord("a", "waiting", "Queued"),
+        AzureStepRecord("b", "running"),
+        AzureStepRecord("c", "reused"),
+        AzureStepRecord("d", "completed"),
+        AzureStepRecord("e", "skipped"),
+        AzureStepRecord("f", "cancelled"),
+        AzureStepRecord("g", "waiting", message="not told"),
     )
 
     told = [StepWaiting, StepStarted, StepReused, StepFinished, StepSkipped, StepFinished]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from azml_tasks.azure.connection import open_workspace
+from azml_tasks.azure.v1.client.connection import open_workspace
 from tests.azure.connections import forget_connections
 from tests.service.names import GROUP, SUBSCRIPTION, WORKSPACE
 from tests.service.service import Service

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.bench.against import AgainstRelease
 from tests.bench.pairs import BesideOthers, Timer
 
-PARTS = ("start", "scaffold", "local", "large", "azure")
+PARTS = ("start", "scaffold", "local", "large", "data", "size", "azure")
 
 
 def main() -> None:

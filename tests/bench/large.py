@@ -1,10 +1,10 @@
-"""A file of 1,000 steps: `invoke validate` against a bare parse by PyYAML's C loader, whole processes."""
+"""Files of many steps: `invoke validate` against a bare parse by PyYAML's C loader, and of their scripts by `ast`."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench.pairs import Command, Timer
@@ -39,6 +39,77 @@ STEP = """\
     max_run_duration_seconds: 3600
 """
 
+PARSE_SCRIPTS = "import ast, glob; [ast.parse(open(name).read()) for name in glob.glob('steps/*.py')]"
+# A script of 300 lines, in the manner of real ones: functions on frames, then a parser.
+_FUNCTION = """
+
+def stage_{place}(frame: pd.DataFrame, *, low=float({place}), high: float = {number}.5, names=("a", "b")):
+    \"\"\"Return the rows of a stage, cleaned and scaled.\"\"\"
+    found = frame.copy()
+    for name in names:
+        if name not in found.columns:
+            logger.warning("column %s is missing in stage {place}", name)
+            continue
+        column = found[name].astype(float)
+        found[name] = np.where((column > low) & (column < high), column, np.nan)
+        found[f"{{name}}_scaled"] = (column - column.mean()) / (column.std() or 1.0)
+    try:
+        found = found.dropna(subset=[name for name in names if name in found])
+    except KeyError as error:
+        raise ValueError(f"stage {place}: {{error}}") from error
+    groups = {{key: len(part) for key, part in found.groupby("id")}} if "id" in found else {{}}
+    run.log("rows_{place}", len(found))
+    run.log("groups_{place}", sum(groups.values()))
+    return found.sort_values(by=list(names)[:1]).reset_index(drop=True)
+"""
+_HEAD = """\
+import argparse
+import json
+import logging
+import os
+
+import numpy as np
+import pandas as pd
+from azureml.core import Run
+from sklearn.linear_model import LogisticRegression
+
+logger = logging.getLogger("step {number}")
+run = Run.get_context()
+"""
+_MAIN = """
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", type=json.loads)
+    parser.add_argument("--input-folder")
+    parser.add_argument("--output-folder")
+    parser.add_argument("--alpha", type=float, default=0.1)
+    parser.add_argument("--mode", choices=["fast", "slow"])
+    parser.add_argument("--seed", type=int)
+    args = parser.parse_args()
+    np.random.seed(args.seed)
+    frame = pd.read_csv(os.path.join(args.input_folder or "data", "rows.csv"))
+    for stage in ({stages}):
+        frame = stage(frame, high=args.alpha * args.config["epochs"])
+    model = LogisticRegression(C=args.config["lr"], solver=args.config["optimizer"]["name"])
+    model.fit(frame[["a"]], frame["b"])
+    print(args.mode, args.config["batch_size"], args.config["layers"])
+    if args.output_folder:
+        os.makedirs(args.output_folder, exist_ok=True)
+        frame.to_csv(os.path.join(args.output_folder, "rows.csv"), index=False)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def script_of_300_lines(number: int) -> str:
+    """Return a script that takes what STEP passes."""
+    functions = "".join(_FUNCTION.format(place=place, number=number) for place in range(12))
+    stages = ", ".join(f"stage_{place}" for place in range(12))
+    return _HEAD.format(number=number) + functions + _MAIN.format(stages=stages)
+
 
 def figures(timer: Timer) -> Iterator[object]:
     """Compare at 1,000 steps, then 3,000 steps with 1,000 to see how the cost grows."""
@@ -49,16 +120,20 @@ def figures(timer: Timer) -> Iterator[object]:
         yield timer.compare("invoke validate, 1,000 steps", ours, parse, goal=3.0)
         larger = Command("3,000 steps", (sys.executable, "-m", "invoke", "validate"), more)
         yield timer.compare("invoke validate, 3,000 steps", larger, ours, goal=3.0, runs=3)
+        scripts = _project(Path(folder, "scripts"), 200, script_of_300_lines)
+        long = Command("200 scripts of 300 lines", (sys.executable, "-m", "invoke", "validate"), scripts)
+        trees = Command("ast.parse of them", (sys.executable, "-c", PARSE_SCRIPTS), scripts)
+        yield timer.compare("invoke validate, 200 steps of 300 lines", long, trees)
 
 
-def _project(folder: Path, steps: int) -> Path:
+def _project(folder: Path, steps: int, script: Callable[[int], str] = lambda number: WITH_RUN) -> Path:
     """Write a project of steps in a line, each with a script of its own."""
     (folder / "steps").mkdir(parents=True)
     (folder / "tasks.py").write_text("from azml_tasks.tasks import namespace\n")
     lines = ["backend: local\nsteps:\n"]
     for number in range(steps):
         name = f"s{number:04}"
-        (folder / "steps" / f"{name}.py").write_text(WITH_RUN)
+        (folder / "steps" / f"{name}.py").write_text(script(number))
         step = STEP.format(name=name, number=number, before=f"s{number - 1:04}")
         lines.append(step.replace("\n      --input-folder: s-001", " {}"))
     (folder / "pipeline.yaml").write_text("".join(lines))

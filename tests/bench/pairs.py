@@ -44,9 +44,10 @@ class Command:
         cpu = after.children_user - before.children_user + after.children_system - before.children_system
         return Spent(wall, cpu)
 
-    def seconds(self) -> float:
-        """Run it once and return the wall time in seconds."""
-        return self.run().wall
+    def seconds(self, cpu: bool = False) -> float:
+        """Run it once and return the seconds of the clock, or of processors."""
+        spent = self.run()
+        return spent.cpu if cpu else spent.wall
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Timer(Protocol):
     """A way of timing our commands."""
 
     def compare(
-        self, what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5
+        self, what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5, cpu: bool = False
     ) -> object | None:
         """Time our command, and return the figure to print; `other` is what a user would otherwise do."""
 
@@ -102,10 +103,12 @@ class Timer(Protocol):
 class BesideOthers:
     """Times our commands in turn with what a user would otherwise do."""
 
-    def compare(self, what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5) -> Ratio:
+    def compare(
+        self, what: str, ours: Command, other: Command, goal: float | None = None, runs: int = 5, cpu: bool = False
+    ) -> Ratio:
         """Time the two in turn, after one run of each that is not counted."""
         ours.seconds(), other.seconds()
-        pairs = [(ours.seconds(), other.seconds()) for _ in range(runs)]
+        pairs = [(ours.seconds(cpu), other.seconds(cpu)) for _ in range(runs)]
         median = statistics.median
         return Ratio(
             what,

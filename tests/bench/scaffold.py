@@ -1,4 +1,4 @@
-"""Scaffolding: `copier copy` of the template against copying the finished project."""
+"""Scaffolding: `copier copy` of the template against copying the finished project, and `invoke validate` in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.template.conftest import checkout, commit
 
 
 def figures(timer: Timer) -> Iterator[object]:
-    """Compare with `cp -r`."""
+    """Compare with `cp -r`, and with `invoke --list`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         template = checkout(folder / "template")
@@ -30,3 +30,6 @@ def figures(timer: Timer) -> Iterator[object]:
             before=lambda _: shutil.rmtree(copied, ignore_errors=True),
         )
         yield timer.compare("copier copy --defaults", ours, plain)
+        validate = Command("ours", (sys.executable, "-m", "invoke", "validate"), folder / "finished")
+        listing = Command("invoke --list", (sys.executable, "-m", "invoke", "--list"), folder / "finished")
+        yield timer.compare("invoke validate of a new project", validate, listing)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.checks import data_notes
-from azml_tasks.checks.data import DatasetReport, inspect_dataset
+from azml_tasks.checks.data import DatasetReport, data_notes, inspect_dataset
+from azml_tasks.checks.files import check_project
+from azml_tasks.checks.places import place_problem
 from azml_tasks.model import Dataset
 from azml_tasks.reading import load_project
+from azml_tasks.standin.azml_local.formats import table as tables
 
 
 def said(folder: Path, **options: object) -> tuple[list[str], list[str]]:
@@ -59,39 +61,116 @@ def test_the_patterns_of_path_hold_for_a_local_folder(tmp_path, path, names):
     assert [file.relative_to(tmp_path / "data").as_posix() for file in found.files] == names
 
 
+@pytest.mark.parametrize(
+    ("first", "multi_line", "columns", "remarks"),
+    [
+        ("", False, ("a", "b"), []),
+        ("", True, ("Column1", "Column2"), ["data/_SUCCESS"]),
+        ("\n", False, ("Column1", "Column2"), ["data/_SUCCESS"]),
+        ("x,y\n", True, ("x", "y"), []),
+    ],
+)
+def test_the_first_file_of_a_folder_names_the_columns_also_where_it_has_none(
+    tmp_path, first, multi_line, columns, remarks
+):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/_SUCCESS").write_text(first)
+    (tmp_path / "data/part-0.csv").write_text("a,b\n5,x\n")
+
+    found = inspect_dataset("d", Dataset(local_path="data", support_multi_line=multi_line), tmp_path)
+
+    assert (found.columns, found.rows) == (columns, 1)
+    assert [sentence for _, sentence in found.remarks if "has no header" in sentence] == [
+        f"dataset 'd': {file} is read first and has no header, so the columns are named 'Column1' and so on; move it "
+        "to another folder"
+        for file in remarks
+    ]
+
+
+@pytest.mark.parametrize(
+    ("local_path", "holds"),
+    [
+        *(
+            (path, True)
+            for path in ("/", ".", "..", "data/..", ".azml", ".azml/runs", "up", "**", "**/*.csv", "../**/x")
+        ),
+        *(
+            (path, False)
+            for path in ("data", "data/**/*.csv", "*.csv", "*/*.csv", "d*/**", "../*.csv", "up/project/data")
+        ),
+        *((path, False) for path in (".azml/runs/x/steps/y", ".azml/datastores/lake", "nothing/here", "data/*")),
+    ],
+)
+def test_a_local_path_with_the_runs_of_the_project_is_refused(tmp_path, local_path, holds):
+    project = tmp_path / "project"
+    (project / "data").mkdir(parents=True)
+    (project / "data/a.csv").write_text("a\n5\n")
+    (project / "up").symlink_to("..")
+
+    text = f"backend: local\ndatasets: {{d: {{local_path: '{local_path}'}}}}\nsteps: {{s: {{script_name: s.py}}}}\n"
+    (project / "pipeline.yaml").write_text(text)
+
+    found = place_problem(load_project(project / "pipeline.yaml", variables={}), "d")
+
+    assert (str(found) if found else None) == (
+        f"pipeline.yaml:2: dataset 'd': the project's own runs (.azml) are in {local_path}; "
+        "select a file, or a folder that contains only data"
+        if holds
+        else None
+    )
+
+
+@pytest.mark.parametrize(("local_path", "is_refused"), [(".", False), ("..", False), ("/", True), (".azml", True)])
+def test_a_file_dataset_may_be_a_folder_around_the_project_but_not_the_disk(tmp_path, local_path, is_refused):
+    text = f"datasets: {{d: {{type: file, local_path: {local_path}}}}}\nsteps: {{s: {{script_name: s.py}}}}\n"
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/pipeline.yaml").write_text(text)
+
+    found = place_problem(load_project(tmp_path / "project/pipeline.yaml", variables={}), "d")
+
+    assert bool(found) == is_refused
+
+
 PROBLEMS = {
     "nothing": (b"", {}, "a.csv is empty; the first line names the columns"),
     "Latin": (
         b"a\n\nx\n\xff\n",
         {},
-        "a.csv:4: the byte 0xff is not UTF-8; save the file as UTF-8, or name its encoding",
+        "a.csv:4: the byte 0xff is not UTF-8; save the file as UTF-8, or set its encoding",
     ),
     "UTF-16": ("a\n5\n".encode("utf-16"), {}, "a.csv is UTF-16; save it as UTF-8"),
-    "gzip": (gzip.compress(b"a\n5\n"), {}, "a.csv is compressed (gzip), and Azure ML does not unpack it; unpack it"),
+    "gzip": (gzip.compress(b"a\n5\n"), {}, "a.csv is compressed (gzip), which Azure ML cannot read; decompress it"),
     "a workbook": (b"PK\x03\x04\xff", {}, "a.csv is a zip archive or an Excel workbook; save it as CSV"),
-    "NUL": (b"a\0b\n5\n", {}, "a.csv:1: the header holds a NUL character; this is not a text file"),
+    "NUL": (b"a\0b\n5\n", {}, "a.csv:1: the header contains a NUL character; this is not a text file"),
+    "another control character": (
+        b"a,b\x0bc\n5,6\n",
+        {},
+        "a.csv:1: the header contains the character '\\x0b', which Azure ML does not allow in column names",
+    ),
+    "an empty file as parquet": (b"", {"format": "parquet"}, "a.csv is empty"),
     "a second Column3": (
         b"a,Column3\n5,6,7\n",
         {},
-        "a.csv has rows with more fields than the header, and one of their columns would be a second 'Column3'",
+        "a.csv has rows with more fields than the header, and the name of an added column would be a duplicate "
+        "'Column3'",
     ),
     "dates both ways": (
         b"a\n1/2/2020\n",
         {"set_column_types": {"a": "datetime"}},
-        "the format of the dates in 'a' cannot be found, as month-day and day-month both fit; state it in a script's "
-        "DataType.to_datetime(), or leave the type of the column out",
+        "cannot detect the date format of 'a': month-day and day-month both fit; set it with DataType.to_datetime() "
+        "in a script, or remove the type of the column",
     ),
     "dates that are none": (
         b"a\n2020-01-13\nsoon\n",
         {"set_column_types": {"a": "datetime"}},
-        "the format of the dates in 'a' cannot be found, as 'soon' is none; state it in a script's "
-        "DataType.to_datetime(), or leave the type of the column out",
+        "cannot detect the date format of 'a': 'soon' is not a date; set it with DataType.to_datetime() in a "
+        "script, or remove the type of the column",
     ),
     "no parquet": (b"a\n1\n", {"format": "parquet"}, "a.csv is not a parquet file"),
     "half a parquet": (
         b"PAR1\0\0\0\0\0",
         {"format": "parquet"},
-        "a.csv is not a whole parquet file: its end is missing",
+        "a.csv is truncated: the end of this parquet file is missing",
     ),
     "a broken parquet": (
         b"PAR1\xff\xff\x02\0\0\0PAR1",
@@ -108,13 +187,28 @@ def test_what_cannot_be_read(tmp_path, content, options, problem):
     assert said(tmp_path, local_path="a.csv", **options) == [[problem], []]
 
 
+@pytest.mark.parametrize("multi_line", [False, True])
+def test_validate_reads_no_more_than_the_start_of_a_row_that_does_not_end(tmp_path, monkeypatch, multi_line):
+    monkeypatch.setattr(tables, "_SMALL", 10)
+    monkeypatch.setattr(tables, "_LONGEST", 100)
+    rest = "x" * 1000 if not multi_line else "5,x\n" * 300
+    (tmp_path / "a.csv").write_text(f'a,b\n1,"{rest}')
+    dataset = Dataset(local_path="a.csv", support_multi_line=multi_line)
+
+    found = inspect_dataset("d", dataset, tmp_path, 200)
+
+    reason = "this row has several megabytes; is this a delimited file, and is each quoted field closed?"
+    assert found.problems == (("local_path", f"dataset 'd': a.csv:2: {reason}"),)
+    assert inspect_dataset("d", dataset, tmp_path).problems == ()
+
+
 def test_a_hidden_file_that_is_not_text_is_to_be_moved_out_of_the_folder(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("a\n5\n")
     (tmp_path / "data" / ".DS_Store").write_bytes(b"\0\0\0\1Bud1\0")
 
     assert said(tmp_path, local_path="data") == [
-        ["data/.DS_Store:1: the header holds a NUL character; this is not a text file; move it out of the folder"],
+        ["data/.DS_Store:1: the header contains a NUL character; this is not a text file; move it out of the folder"],
         [],
     ]
 
@@ -126,7 +220,7 @@ def test_a_hidden_file_that_is_read_is_named(tmp_path):
 
     assert said(tmp_path, local_path="data") == [
         [],
-        ["the hidden file data/.b.csv (and 1 more) is read too, as on Azure ML; move it if it is not data"],
+        ["the hidden file data/.b.csv (and 1 more) is also read, as on Azure ML; move it if it is not data"],
     ]
 
 
@@ -135,44 +229,43 @@ REMARKS = {
     "doubles": (
         b"a,b,a,a\n1,2,3,4\n",
         {},
-        ["a.csv:1: a is there more than once; the others are read as a_1 and a_2"],
+        ["a.csv:1: duplicate a; the others are read as a_1 and a_2"],
     ),
-    "another separator": (b"\na;b\n1;2\n", {}, ["a.csv:2: there is one column; is the separator ';'?"]),
-    "a short row": (b"a,b\n\n5,2\n6\n", {}, ["a.csv:4: 1 field for 2 columns; the rest is null"]),
-    "a long row": (b"a,b\r\n5,2,3\r\n", {}, ["a.csv:2: 3 fields for 2 columns; the next is read as 'Column3'"]),
-    "a header alone": (b"a,b\n", {}, ["a.csv has no rows, and Azure ML refuses a table without any"]),
+    "another separator": (b"\na;b\n1;2\n", {}, ["a.csv:2: only one column; is the separator ';'?"]),
+    "a short row": (b"a,b\n\n5,2\n6\n", {}, ["a.csv:4: 1 field for 2 columns; the rest are null"]),
+    "a long row": (b"a,b\r\n5,2,3\r\n", {}, ["a.csv:2: 3 fields for 2 columns; the next is named 'Column3'"]),
+    "a header alone": (b"a,b\n", {}, ["a.csv has no rows; Azure ML does not accept empty tables"]),
     "a field that goes on": (
         b'a,b\n1,"x\ny"\n',
         {},
         [
-            "a.csv:3: 1 field for 2 columns; the rest is null",
-            "a.csv:2: a field opens a quote that its line does not close; "
-            "if it goes on, set support_multi_line to true",
+            "a.csv:3: 1 field for 2 columns; the rest are null",
+            "a.csv:2: the quote is not closed on this line; if the field continues, set support_multi_line: true",
         ],
     ),
     "a field that goes on, and is read so": (b'a,b\n1,"x\n\n\ny"\n2,z\n', {"support_multi_line": True}, []),
     "a blank line between such": (
         b'a,b\n5,"x\ny"\n\n6,z\n',
         {"support_multi_line": True},
-        ["a.csv:4: with support_multi_line a blank line is not skipped; it is read into 'a'"],
+        ["a.csv:4: with support_multi_line, blank lines are not skipped; this one is read into 'a'"],
     ),
     "values of another type": (
         b"day, flag ,n\nx,true,1\n\ny,yes,1_000\nz,no,7\n",
         TYPES,
         [
-            "a.csv:4: 'yes' in the column 'flag' is not read as boolean; it becomes null, and so does one more",
-            "a.csv:4: '1_000' in the column 'n' is not read as long; it becomes null",
+            "a.csv:4: 'yes' in column 'flag' is not a valid boolean; it becomes null, and so does one more",
+            "a.csv:4: '1_000' in column 'n' is not a valid long; it becomes null",
         ],
     ),
     "the line after a field of several": (
         b'n,text\n1,"x\ny\nz"\nold,y\n',
         {"set_column_types": {"n": "long"}, "support_multi_line": True},
-        ["a.csv:5: 'old' in the column 'n' is not read as long; it becomes null"],
+        ["a.csv:5: 'old' in column 'n' is not a valid long; it becomes null"],
     ),
     "a type that the first rows show": (
         b"n\n" + b"5\n" * 200 + b"x\n" * 3,
         {},
-        ["a.csv:202: 'x' in the column 'n' is not read as long; it becomes null, and so do 2 more"],
+        ["a.csv:202: 'x' in column 'n' is not a valid long; it becomes null, and so do 2 more"],
     ),
     "values of its type": (
         b"a,b,c,d\n1.5,TRUE,,1e3\n,0,x, 7 \nnan,T,y,+5\n",
@@ -205,10 +298,10 @@ def test_a_column_that_there_is_not(tmp_path):
 def test_data_that_are_not_there(tmp_path):
     (tmp_path / "empty").mkdir()
 
-    assert said(tmp_path, local_path="b.csv") == [["there is no b.csv"], []]
-    assert said(tmp_path, local_path="empty") == [["there is no empty"], []]
+    assert said(tmp_path, local_path="b.csv") == [["b.csv does not exist"], []]
+    assert said(tmp_path, local_path="empty") == [["empty does not exist"], []]
     assert inspect_dataset("d", Dataset(), tmp_path).problems == (
-        ("local_path", "dataset 'd' has no local_path, so there is nothing on this machine that stands for it"),
+        ("local_path", "dataset 'd' has no local_path, so it cannot be read on this machine"),
     )
 
 
@@ -220,11 +313,11 @@ def test_files_of_the_system_are_read_as_azure_reads_them(tmp_path):
 
     assert said(tmp_path, local_path="*.csv") == [[], []]
     assert said(tmp_path, local_path=".") == [
-        [".DS_Store is a file of the macOS Finder; delete it, or name the files by a pattern such as *.csv"],
+        [".DS_Store is a macOS Finder file; delete it, or select the files with a pattern such as *.csv"],
         [],
     ]
     assert said(tmp_path, local_path=".", path="raw/*.txt", datastore_name="s")[1] == [
-        "no file in . is like raw/*.txt, so all of them are read"
+        "no file in . matches raw/*.txt, so all are read"
     ]
 
 
@@ -234,7 +327,7 @@ def test_tables_with_other_columns_than_the_first(tmp_path):
 
     assert said(tmp_path, local_path="*.csv") == [
         [],
-        ["2.csv:2: the header is another one than that of 1.csv; columns are taken by their place"],
+        ["2.csv:2: the header differs from that of 1.csv; columns are matched by position"],
     ]
 
 
@@ -252,5 +345,62 @@ def test_validate_remarks_on_the_first_rows(tmp_path):
     )
 
     assert [str(note) for note in data_notes(load_project(file, variables={}))] == [
-        "pipeline.yaml:5: dataset 'd': d.csv:152: 'yes' in the column 'flag' is not read as boolean; it becomes null"
+        "pipeline.yaml:5: dataset 'd': d.csv:152: 'yes' in column 'flag' is not a valid boolean; it becomes null"
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        ("", "d.csv is empty; the first line names the columns"),
+        ("\n\n", "d.csv is empty; the first line names the columns"),
+        ("a,b\n", "d.csv has no rows; Azure ML does not accept empty tables"),
+        ("a;b\n1;2\n", "d.csv:1: only one column; is the separator ';'?"),
+        (
+            "5.1,3.5,0\n4.9,3.0,0\n",
+            "d.csv:1: the first line names the columns, but it looks like data: the names are 5.1, 3.5 and 0",
+        ),
+        ("2019,2020\n1,2\n", ""),
+        ("city,2015,2017,2020\na,1,2,3\n", ""),
+        ("10,100\na,b\n", ""),
+        *(
+            (rows, f"d.csv:1: the first line names the columns, but it looks like data: the names are {names}")
+            for rows, names in (
+                ("2024,5\n2025,6\n", "2024 and 5"),
+                ("1,5\n2,6\n3,7\n", "1 and 5"),
+                ("2024-01-01,Lyon,5\n2024-01-02,Nice,6\n", "2024-01-01, Lyon and 5"),
+            )
+        ),
+        ("a,b\n1,2\n", ""),
+    ],
+)
+def test_notes_of_validate(tmp_path, content, note):
+    (tmp_path / "d.csv").write_text(content)
+    (tmp_path / "a.py").touch()
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(
+        "backend: local\ndatasets:\n  d: {local_path: d.csv}\nsteps: {a: {script_name: a.py, input_datasets: {d: d}}}\n"
+    )
+
+    found = [str(one) for one in data_notes(load_project(file, variables={}))]
+
+    assert found == ([f"pipeline.yaml:3: dataset 'd': {note}"] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("script", "notes"),
+    [
+        ("", ["pipeline.yaml:4: dataset 'orders': no step reads it"]),
+        ("Dataset.get_by_name(ws, 'orders')\n", []),
+    ],
+)
+def test_a_dataset_that_no_step_reads(tmp_path, script, notes):
+    (tmp_path / "d.csv").write_text("a\n1\n")
+    (tmp_path / "a.py").write_text(script)
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(
+        "backend: local\ndatasets:\n  d: {local_path: d.csv}\n  orders: {local_path: d.csv}\n"
+        "steps: {a: {script_name: a.py, input_datasets: {d: d}}}\n"
+    )
+
+    assert list(map(str, check_project(load_project(file, variables={})).notes)) == notes

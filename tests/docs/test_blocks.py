@@ -89,7 +89,7 @@ def test_the_readmes_table_has_each_task(invoke: Invoke) -> None:
     assert [task for task in listed if f"`{task}`" not in text] == []
 
 
-def test_each_key_of_the_model_stands_in_the_page_on_pipeline_yaml() -> None:
+def test_each_key_of_the_model_is_in_the_page_on_pipeline_yaml() -> None:
     text = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8")
     keys = {key for model in _models(Pipeline) for key in model.model_fields}
     assert sorted(key for key in keys if not re.search(rf"\b{key}\b", text)) == []

@@ -127,7 +127,7 @@ environments:
   docker: {dockerfile: Dockerfile}
   both: {dockerfile: Dockerfile, pip_packages: [pandas]}
 computes:
-  cpu: {vm_size: STANDARD_DS3_V2, max_nodes: 2}
+  cpu: {vm_size: STANDARD_D4DS_V4, max_nodes: 2}
   spot:
     vm_size: STANDARD_NC6S_V3
     vm_priority: lowpriority

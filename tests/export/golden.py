@@ -10,7 +10,7 @@ from pathlib import Path
 from azml_tasks.export import Export, export
 from azml_tasks.reading import Project, load_project
 from tests.docs.blocks import blocks_of
-from tests.export.projects import ROOT, VARIABLES, iris, texts
+from tests.export.projects import ROOT, VARIABLES, iris, texts, with_sdk
 
 HERE = Path(__file__).parent / "golden"
 
@@ -24,7 +24,12 @@ def churn(folder: Path) -> Project:
     return load_project(folder / "pipeline.yaml", target="prod", variables=VARIABLES)
 
 
-EXAMPLES = {"churn": churn, "iris": iris}
+def iris_with_sdk(folder: Path) -> Project:
+    """Return the example of the documentation with the SDK as what scripts import."""
+    return with_sdk(iris(folder))
+
+
+EXAMPLES = {"churn": churn, "iris": iris, "iris-sdk": iris_with_sdk}
 
 
 def shown(exported: Export) -> str:

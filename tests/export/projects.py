@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 from azml_tasks.export import Export, export
+from azml_tasks.model import Environment
 from azml_tasks.reading import Project, load_project
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,17 @@ def project(folder: Path, text: str, files: Mapping[str, str] | None = None) -> 
         script.parent.mkdir(parents=True, exist_ok=True)
         script.touch()
     return made
+
+
+def with_sdk(made: Project) -> Project:
+    """Return the project with the SDK as what scripts import, in each of its environments."""
+    environments = dict.fromkeys(filter(None, map(made.pipeline.env_of, made.pipeline.steps.values())), Environment())
+    environments |= made.pipeline.environments
+    sdk = {name: one.model_copy(update={"azureml": "sdk"}) for name, one in environments.items()}
+    pipeline = made.pipeline.model_copy(update={"environments": sdk})
+    changed = replace(made, pipeline=pipeline)
+    assert changed.plan.pipeline is pipeline
+    return changed
 
 
 def iris(folder: Path) -> Project:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from azml_tasks.export import FOLDER, export, write
-from azml_tasks.export.code import Content
+from azml_tasks.export.folder import Content
+from azml_tasks.export.launcher import PROGRAM
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
 from tests.export.projects import iris, project
 
@@ -16,6 +17,7 @@ def test_each_step_has_its_snapshot(tmp_path):
     for key, snapshot in snapshots.items():
         folder = made.directory / FOLDER / "code" / key
         there = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*")}
+        assert there.pop(PROGRAM)
         assert there == {place: file.read_bytes() for place, file in snapshot.files.items()}
 
 
@@ -38,6 +40,7 @@ def test_what_a_step_imports_from_the_project_lies_at_the_root(tmp_path):
         "code/train/shared/more.py",
         "code/train/sql/a.sql",
         "code/train/train.py",
+        "code/train/azml_step",
     ]
 
 
@@ -53,5 +56,6 @@ def test_an_ignore_file_of_the_snapshot_leaves_nothing_out_again(tmp_path):
         "code/a/data.bin",
         "code/a/pipeline.yaml",
         "code/a/.amlignore",
+        "code/a/azml_step",
     ]
     assert code["code/a/.amlignore"] == Content.of(b".amlignore\n")

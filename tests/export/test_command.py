@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from azml_tasks.export import command
-from azml_tasks.local.arguments import Folders, give
+from azml_tasks.local.step.arguments import StepFolders, resolve_arguments
 from azml_tasks.reading import Project
 from tests.export.examples import EXAMPLES, FILES
-from tests.export.projects import documents, project
+from tests.export.projects import documents, project, with_sdk
 
 SHELL = shutil.which("sh")
 needs_shell = pytest.mark.skipif(SHELL is None, reason="there is no shell here, and Azure ML's is one")
@@ -87,6 +87,11 @@ def test_any_value_of_a_parameter_reaches_the_script_as_it_is(value):
     assert ran(shown(command.input_of("x")), x=command.inside(value)) == [value]
 
 
+def same(made: Project) -> Project:
+    """Return the project."""
+    return made
+
+
 def values_of(files: dict[str, Any], job: str) -> dict[str, str]:
     """Return the values that v2 puts into a job's command: of inputs, and paths for what is data."""
     pipeline = files["pipeline.yml"]
@@ -104,26 +109,27 @@ def locally(made: Project, key: str) -> list[str]:
     plan = made.plan
     written = {(step.key, output.name): Path("/in") for step in plan.steps for output in step.outputs}
     own = {output.name: Path("/out") for output in plan[key].outputs}
-    given_ = give(
+    given_ = resolve_arguments(
         plan[key],
         made.pipeline,
         made.pipeline.pipeline_parameters,
-        Folders(Path("/"), written, own, Path("/temporary")),
+        StepFolders(Path("/"), written, own, Path("/temporary")),
     )
     return list(given_.argv)
 
 
 @needs_shell
+@pytest.mark.parametrize("of", [same, with_sdk], ids=["stand-in", "sdk"])
 @pytest.mark.parametrize("example_", ["a line", "a fan", "names", "order", "parameters"])
-def test_the_steps_of_an_example_get_the_arguments_of_a_local_run(example_, tmp_path):
-    made = project(tmp_path, EXAMPLES[example_], FILES)
+def test_the_steps_of_an_example_get_the_arguments_of_a_local_run(example_, of, tmp_path):
+    made = of(project(tmp_path, EXAMPLES[example_], FILES))
     files = documents(made)
     for key, job in zip(made.pipeline.steps, files["pipeline.yml"]["jobs"], strict=True):
         line = files[f"components/{job}.yml"]["command"]
-        words = line.split(" ", 2)
-        assert words[:2] == ["python", made.pipeline.steps[key].script_name]
+        script, arguments_ = started(line)
+        assert script == made.pipeline.steps[key].script_name
 
-        arguments = ran(shown(*words[2:]), **values_of(files, job))
+        arguments = ran(shown(arguments_), **values_of(files, job))
 
         assert [plain(word) for word in arguments] == [plain(word) for word in locally(made, key)]
 
@@ -145,7 +151,16 @@ steps:
 
 
 def _words(files: dict[str, Any], job: str) -> list[str]:
-    return files[f"components/{job}.yml"]["command"].split(" ", 2)[2:]
+    return started(files[f"components/{job}.yml"]["command"])[1:]
+
+
+def started(line: str) -> tuple[str, str]:
+    """Return the script that a command starts, and its arguments as the shell reads them."""
+    front, *_ = line.split(" ", 2)
+    assert front == "python"
+    words = line.partition(" -- " if line.startswith("python azml_step ") else " ")[2]
+    script, _, arguments = words.partition(" ")
+    return script, arguments
 
 
 def plain(word: str) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.export.examples import DATA
-from tests.export.projects import VARIABLES, documents, project
+from tests.export.projects import VARIABLES, documents, project, with_sdk
 
 STEP = "steps: {a: {script_name: a.py, input_datasets: {--data: d}}}\n"
 ADDRESS = "azureml://datastores/s/paths"
@@ -29,11 +29,41 @@ ADDRESS = "azureml://datastores/s/paths"
         ("path: a.csv", ("mltable", "d"), {"type": "mltable"}),
     ],
 )
-def test_a_dataset_becomes_an_asset_that_the_pipeline_reads(dataset, asset, read, tmp_path):
-    files = documents(project(tmp_path, f"{STEP}datasets: {{d: {{datastore_name: s, {dataset}}}}}\n", {"a.py": ""}))
+def test_a_dataset_becomes_an_asset_that_scripts_with_the_sdk_read(dataset, asset, read, tmp_path):
+    text = f"{STEP}datasets: {{d: {{datastore_name: s, {dataset}}}}}\n"
+    files = documents(with_sdk(project(tmp_path, text, {"a.py": ""})))
 
     assert (files["data/d.yml"]["type"], files["data/d.yml"]["path"]) == asset
     assert files["pipeline.yml"]["inputs"]["d"] == {"path": "azureml:d@latest", **read}
+
+
+FILE, FOLDER = "uri_file", "uri_folder"
+
+
+@pytest.mark.parametrize(
+    ("dataset", "read"),
+    [
+        ("path: images/, type: file", [(FOLDER, "images/", None)]),
+        ("path: /a/b.bin, type: file", [(FILE, "a/b.bin", None)]),
+        ("path: a/b.bin, type: file, mode: download", [(FILE, "a/b.bin", "download")]),
+        ("path: d.v1, type: file, local_path: x", [(FILE, "d.v1", None)]),
+        ("path: x, type: file, local_path: a.py", [(FILE, "x", None)]),
+        ("path: a/*.png, type: file", [(FOLDER, "a/", None)]),
+        ("path: '*.png', type: file", [(FOLDER, "", None)]),
+        ("path: a/b*/c/**, type: file", [(FOLDER, "a/", None)]),
+        ("path: [a, b/c.bin], type: file, mode: download", [(FOLDER, "a", "download"), (FILE, "b/c.bin", "download")]),
+        ("path: a.csv", [(FILE, "a.csv", None)]),
+        ("path: [a/*.csv, b/]", [(FOLDER, "a/", None), (FOLDER, "b/", None)]),
+    ],
+)
+def test_the_stand_in_reads_the_files_of_a_dataset_themselves(dataset, read, tmp_path):
+    text = f"{STEP}datasets: {{d: {{datastore_name: s, {dataset}}}}}\n"
+    inputs = documents(project(tmp_path, text, {"a.py": ""}))["pipeline.yml"]["inputs"]
+
+    assert inputs == {
+        name: {"type": kind, "path": f"{ADDRESS}/{path}", **({"mode": mode} if mode else {})}
+        for name, (kind, path, mode) in zip(("d", "d_2"), read, strict=False)
+    }
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azml_tasks.export.document import Lines, document, plain_document
-from azml_tasks.reading.scalars import plain_scalar
+from azml_tasks.reading.syntax import plain_scalar
 from tests.fuzz.strategies import TEXTS
 
 

@@ -12,8 +12,7 @@ import pytest
 
 from azml_tasks.errors import AzmlError
 from azml_tasks.export import FOLDER, write
-from azml_tasks.export.code import Content
-from azml_tasks.export.folder import WRITTEN
+from azml_tasks.export.folder import WRITTEN, Content
 
 
 def done(folder: Path, dry: bool = False, **files: str) -> dict[str, str]:
@@ -32,8 +31,8 @@ def there(folder: Path) -> dict[str, str]:
     }
 
 
-KEPT = "kept as it is, since it was changed by hand; delete it to have it written anew"
-LEFT = "no longer part of the export, and left since it was changed by hand"
+KEPT = "not overwritten, because it was edited; delete it to export it again"
+LEFT = "no longer part of the export, but not deleted, because it was edited"
 
 
 def test_files_are_created_then_unchanged_then_updated(tmp_path):
@@ -52,7 +51,7 @@ def test_a_second_export_touches_nothing(tmp_path):
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / FOLDER).iterdir()} == before
 
 
-def test_what_was_changed_by_hand_is_kept_and_written_anew_when_it_is_deleted(tmp_path):
+def test_what_was_changed_by_hand_is_kept_and_written_again_when_it_is_deleted(tmp_path):
     done(tmp_path, pipeline="1")
     (tmp_path / FOLDER / "pipeline.yml").write_text("mine", encoding="utf-8")
 
@@ -88,7 +87,7 @@ def test_what_is_no_longer_made_goes_with_its_folder_unless_it_was_changed(tmp_p
     assert not (tmp_path / FOLDER / "computes").exists()
 
 
-def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path):
+def test_a_dry_run_reports_the_same_and_writes_nothing(tmp_path):
     assert done(tmp_path, dry=True, pipeline="1") == {"pipeline.yml": "would be created"}
     assert not (tmp_path / FOLDER).exists()
 
@@ -103,7 +102,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path):
     assert there(tmp_path) == {"data/a.yml": "1", "data/b.yml": "mine", "pipeline.yml": "1"}
 
 
-def test_without_the_list_of_what_was_written_nothing_is_taken_for_ours(tmp_path):
+def test_without_the_list_of_what_was_written_no_file_counts_as_ours(tmp_path):
     done(tmp_path, pipeline="1", data__a="1")
     (tmp_path / FOLDER / WRITTEN).write_text("[]", encoding="utf-8")
 
@@ -122,7 +121,7 @@ def test_a_path_in_the_list_that_leads_out_of_the_folder_is_no_file_of_ours(tmp_
     assert (tmp_path / "mine.yml").exists()
 
 
-def test_a_file_where_the_folder_is_to_be_is_told_in_a_sentence(tmp_path):
+def test_a_file_where_the_folder_is_to_be_is_reported_in_a_sentence(tmp_path):
     (tmp_path / FOLDER).write_text("", encoding="utf-8")
 
     with pytest.raises(AzmlError, match=rf"^{FOLDER}\S* cannot be read or written: "):
@@ -130,7 +129,7 @@ def test_a_file_where_the_folder_is_to_be_is_told_in_a_sentence(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="everything can be written")
-def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported_in_a_sentence(tmp_path):
     (tmp_path / FOLDER).mkdir(mode=0o555)
 
     with pytest.raises(AzmlError, match=f"^{FOLDER}/pipeline.yml.part cannot be read or written: Permission denied$"):
@@ -150,17 +149,17 @@ def outside(tmp_path) -> Path:
 @pytest.mark.parametrize(
     ("link", "target", "message"),
     [
-        (FOLDER, "outside", f"{FOLDER} is a link that leads out of the project; delete the link, and export again"),
-        (FOLDER, "..", f"{FOLDER} is a link that leads out of the project; delete the link, and export again"),
+        (FOLDER, "outside", f"{FOLDER} is a link to outside the project; delete the link and export again"),
+        (FOLDER, "..", f"{FOLDER} is a link to outside the project; delete the link and export again"),
         (
             f"{FOLDER}/data",
             "outside",
-            f"{FOLDER}/data is a link that leads out of {FOLDER}; delete the link, and export again",
+            f"{FOLDER}/data is a link to outside {FOLDER}; delete the link and export again",
         ),
         (
             f"{FOLDER}/data",
             "p/steps",
-            f"{FOLDER}/data is a link that leads out of {FOLDER}; delete the link, and export again",
+            f"{FOLDER}/data is a link to outside {FOLDER}; delete the link and export again",
         ),
     ],
 )
@@ -187,7 +186,7 @@ def test_a_link_that_stays_inside_is_followed(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["lnk/victim.txt", "../outside/victim.txt", "/outside/victim.txt", "..", ""])
-def test_what_a_list_of_somebody_else_names_outside_stays(tmp_path, outside, path):
+def test_files_outside_the_folder_stay_although_a_foreign_list_names_them(tmp_path, outside, path):
     project = tmp_path / "p"
     done(project, pipeline="1")
     (project / FOLDER / "lnk").symlink_to(outside)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from azml_tasks.export import export, write
-from azml_tasks.tasks.exporting import lines
+from azml_tasks.tasks.export import lines
 from tests.docs.blocks import blocks_of
 from tests.export.golden import EXAMPLES, HERE, shown
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_becomes_what_stands_beside(name, tmp_path):
+def test_an_example_becomes_the_files_beside_it(name, tmp_path):
     exported = export(EXAMPLES[name](tmp_path / name))
 
     assert shown(exported) == (HERE / f"{name}.txt").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ def found(source: str) -> list[tuple[str, tuple[int, ...]]]:
     return [(use.name, use.lines) for use in uses_of(dedent(source).encode())]
 
 
-def test_what_a_script_asks_its_run_for():
+def test_what_a_script_uses_of_its_run():
     source = """\
         from azureml.core import Run
         run = Run.get_context()
@@ -93,13 +93,13 @@ def test_what_has_no_counterpart_of_its_own_is_named_all_the_same():
     """
 
     assert [str(use.sentence) for use in uses_of(dedent(source).encode())] == [
-        "azureml.train.hyperdrive.HyperDriveConfig is SDK v1: in v2 MLflow and azure-ai-ml take the place of the SDK",
-        "run.number is SDK v1: in v2 MLflow and azure-ai-ml take the place of the SDK",
+        "azureml.train.hyperdrive.HyperDriveConfig is SDK v1: in v2, use MLflow and azure-ai-ml",
+        "run.number is SDK v1: in v2, use MLflow and azure-ai-ml",
     ]
 
 
 def test_the_sentence_names_the_further_lines():
-    remedy = "in v2 mlflow.log_metric(name, value) logs a metric"
+    remedy = "in v2, use mlflow.log_metric(name, value)"
 
     assert Use("run.log", (3,)).sentence == f"run.log is SDK v1: {remedy}"
     assert Use("run.log", (3, 5)).sentence == f"run.log is SDK v1 (also on line 5): {remedy}"

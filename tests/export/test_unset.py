@@ -27,8 +27,8 @@ def document(made: Export, path: str) -> Any:
 
 
 def remark(line: int, place: str, variable: str, is_left_out: bool = False) -> str:
-    placeholder = f"the files have ${{{variable}}} in its place; write the value there, or "
-    done = "the files are written without this key; " if is_left_out else placeholder
+    placeholder = f"the files contain ${{{variable}}} instead; write the value there, or "
+    done = "the files do not contain this key; " if is_left_out else placeholder
     remedy = f"set {variable} in the environment or in .env and export again"
     return f"pipeline.yaml:{line}: {place} needs {variable}, which is not set: {done}{remedy}"
 
@@ -132,7 +132,7 @@ def test_a_file_whose_name_is_not_known_cannot_be_exported(tmp_path, text, line)
     assert str(caught.value) == f"pipeline.yaml:{line}; set it in the environment or in .env"
 
 
-def test_a_mistake_is_said_with_what_is_not_set(tmp_path):
+def test_a_mistake_is_reported_with_what_is_not_set(tmp_path):
     with pytest.raises(ProjectError) as caught:
         exported(tmp_path, "steps: {a: {script_name: a.py, step_config: {x: '${X}'}, nonsense: 1}}\n")
 

@@ -38,6 +38,10 @@ def check(folder: Path) -> None:
         code = Path(node.component.base_path, node.component.code)
         assert code.resolve() == folder / "code" / name
         assert code.is_dir()
+    if (folder / "component.yml").exists():
+        published = ml.load_component(folder / "component.yml")
+        assert published._validate().error_messages == {}
+        assert list(published.jobs) == list(stated["jobs"])
     for part, load in loaders.items():
         for file in sorted((folder / part).glob("*.yml")):
             loaded = load(file)

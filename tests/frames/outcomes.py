@@ -30,14 +30,14 @@ def outcome(frame: Any) -> dict[str, Any]:
 
 def of_the_stand_in(table: Table, folder: Path) -> Outcome:
     """Return what the stand-in makes of a table."""
-    from azml_tasks.standin.azml_local import factory, frames
+    from azml_tasks.standin.azml_local.data import dataset, frames
     from azml_tasks.standin.azml_local.errors import UserErrorException
 
     types = {name: {"name": kind} for name, kind in table.options.get("types", {}).items()}
     reading = {"format": "delimited", "infer": True, **table.options, "types": types}
     paths = files_of(table, folder)
     try:
-        factory._check(paths, reading, True)
+        dataset._check(paths, reading, True)
         return outcome(frames.read(paths, reading))
     except UserErrorException:
         return REFUSED

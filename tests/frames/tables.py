@@ -104,6 +104,8 @@ def by_hand() -> Iterator[Table]:
     for column in DATES:
         yield Table((_column(column),), {"types": {"v": "datetime"}})
     yield from _encoded()
+    yield from _marked()
+    yield from _with_odd_characters()
     yield from _of_several_files()
     for separator in ("\t", " ", "|", "'", "1", "||", r"\t", "", "é"):
         yield Table((f"x{separator}b\n5{separator}z\n".encode(),), {"separator": separator})
@@ -132,6 +134,30 @@ def _encoded() -> Iterator[Table]:
         yield Table((b"\xef\xbb\xbfid,v\n5,x\n",), {"encoding": name})
 
 
+def _marked() -> Iterator[Table]:
+    """Yield tables with the mark that UTF-8 or UTF-16 may start with in other places, too."""
+    texts = ("a,b\n\ufeff5,x\n6,\ufeffy\n", "\ufeff\ufeffa,b\n5,x\n", "a,b\n\ufeff\n5,x\n")
+    quoted = ('\ufeff"a\nb","c"\n5,x\n', '\ufeff"a,b","c"\n5,x\n', 'a,b\n\ufeff"x,y",5\n', '"a"\n"x\n\ufeffy"\n')
+    for text in (*texts, *quoted):
+        for codec, encoding in (("utf-8", "utf8"), ("utf-16-le", "utf16")):
+            for multi_line in (False, True):
+                yield Table((text.encode(codec),), {"encoding": encoding, "multi_line": multi_line})
+    yield Table((b"a,b\n5,x\n", b"\xef\xbb\xbfa,b\n6,y\n"))
+    yield Table((b"a,b\n\xef\xbb\xbf5,x\n",), {"encoding": "latin1", "multi_line": True})
+
+
+def _with_odd_characters() -> Iterator[Table]:
+    """Yield tables with characters that may count as spaces, or that no name may have."""
+    for character in "\x1c\x1f\x85\u180e\u200b\u2028\u3000\ufeff":
+        yield Table((f"k,{character}v{character}\nr,{character}5\nr,6{character}\n".encode(),))
+        for kind, value in (("long", "5"), ("float", "5.5"), ("boolean", "true")):
+            yield Table((f"k,v\nr,{character}{value}{character}\n".encode(),), {"types": {"v": kind}})
+    for (
+        character
+    ) in "\x01\x07\b\v\f\x1b\x1c\x7f\x80\x85\x9f\xa0\xad\u2028\u202e\ue000\ufdd0\ufffe\uffff\U0001f600'\\`{":
+        yield Table((f"k,v{character}w\nr,5\n".encode(),))
+
+
 def _of_several_files() -> Iterator[Table]:
     pairs = (
         (b"a,b\n5,x\n", b"b,a\ny,6\n"),
@@ -148,6 +174,11 @@ def _of_several_files() -> Iterator[Table]:
     for header in headers:
         for pair in pairs:
             yield Table(pair, {"header": header})
+        for first in (b"", b"\n", b"\r\n", b"\xef\xbb\xbf", b" \n", b"c,d\n"):
+            for multi_line in (False, True):
+                yield Table((first, b"a,b\n5,x\n", b"a,b\n6\n"), {"header": header, "multi_line": multi_line})
+        yield Table((b"", b"a,b\n5,x\n"), {"header": header, "encoding": "latin1"})
+        yield Table((b"a,b,c\n5,x\n", b"a,b,d\n6,y,z\n"), {"header": header})
 
 
 FIELDS = (

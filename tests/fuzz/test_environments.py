@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azml_tasks.errors import ProjectError
-from azml_tasks.reading.dockerfile import copied_files
-from azml_tasks.reading.environment import read_conda, requirements_of
-from azml_tasks.reading.requirements import lines_of, pip_requirement
+from azml_tasks.reading.environment.conda import read_conda
+from azml_tasks.reading.environment.dockerfile import copied_files
+from azml_tasks.reading.environment.files import requirements_of
+from azml_tasks.reading.environment.requirements import lines_of, pip_requirement
 from azml_tasks.secrets import redact, secret_in
 from tests.fuzz.strategies import CHARACTERS, TREES, written
 
@@ -86,7 +87,7 @@ TEXTS = st.lists(st.sampled_from(WORDS) | st.text(CHARACTERS, max_size=3), max_s
 
 
 @given(text=TEXTS)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_any_list_of_requirements(text):
     for line in lines_of(text):
         assert line.text
@@ -97,7 +98,7 @@ def test_any_list_of_requirements(text):
 
 
 @given(files=st.lists(st.text(CHARACTERS, min_size=1, max_size=8), min_size=1, max_size=3))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_each_file_that_pip_would_read_is_found(files):
     files = [file for file in files if "://" not in file and not file.startswith("file:") and "#" not in file]
     text = shlex.join(["--pre", *(word for file in files for word in ("-r", file))])
@@ -106,7 +107,7 @@ def test_each_file_that_pip_would_read_is_found(files):
 
 
 @given(text=TEXTS)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_dockerfile(text):
     for copied in copied_files(text):
         assert copied.files
@@ -114,13 +115,13 @@ def test_any_dockerfile(text):
 
 
 @given(text=TEXTS)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_package_of_conda_s(text):
     pip_requirement(text)
 
 
 @given(text=TEXTS)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_what_is_hidden_is_no_longer_a_secret(text):
     if secret_in(text):
         assert redact(text) != text
@@ -128,7 +129,7 @@ def test_what_is_hidden_is_no_longer_a_secret(text):
 
 
 @given(tree=TREES)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_any_conda_file(tmp_path_factory, tree):
     folder = tmp_path_factory.mktemp("conda")
     (folder / "env.yml").write_text(written({"dependencies": tree}), encoding="utf-8")

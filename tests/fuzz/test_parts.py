@@ -13,15 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from azml_tasks.errors import ProjectError, closest
+from azml_tasks.errors import ProjectError
 from azml_tasks.model.names import DatasetName, StepKey, identifier, input_name_problem
+from azml_tasks.plan.build import StepCycleError, in_order
 from azml_tasks.reading.edit import add_step, scalar
-from azml_tasks.reading.scalars import plain_scalar
-from azml_tasks.reading.targets import merge
+from azml_tasks.reading.project import merge
+from azml_tasks.reading.syntax import plain_scalar
 from azml_tasks.reading.tree import MOST_NODES, Node, TreeError, parse_tree
-from azml_tasks.reading.variables import VariableError, resolve
+from azml_tasks.reading.values import VariableError, resolve
 from azml_tasks.stub import dataset_name_problem, step_name_problem
-from azml_tasks.wiring.order import StepCycleError, in_order
+from azml_tasks.text import closest
 from tests.fuzz.strategies import BROKEN_TEXTS, CHARACTERS, NAMES, TEXTS, TREES, written
 
 VARIABLE_TEXTS = st.lists(
@@ -38,13 +39,13 @@ def plain(node: Node) -> Any:
 
 
 @given(text=st.text(CHARACTERS) | VARIABLE_TEXTS)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_two_dollars_are_one(text):
     assert resolve(text.replace("$", "$$"), {"A": "x"}).text == text
 
 
 @given(text=VARIABLE_TEXTS)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_variables_are_resolved_or_refused(text):
     try:
         resolved = resolve(text, {"A": "one"})
@@ -56,7 +57,7 @@ def test_variables_are_resolved_or_refused(text):
 
 
 @given(text=st.text(max_size=12) | st.from_regex(r"[-+.0-9eExXoabcfINnulrtF~]{0,8}", fullmatch=True))
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_a_scalar_is_its_text_or_what_it_writes_as(text):
     found = plain_scalar(text)
 
@@ -68,7 +69,7 @@ def test_a_scalar_is_its_text_or_what_it_writes_as(text):
 
 
 @given(text=st.text(CHARACTERS))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_text_written_as_a_scalar_is_read_as_itself(text):
     value = parse_tree(f"{{{scalar('key')}: {scalar(text)}}}").value["key"].value
 
@@ -76,7 +77,7 @@ def test_a_text_written_as_a_scalar_is_read_as_itself(text):
 
 
 @given(base=st.dictionaries(NAMES, TREES, max_size=4), over=st.dictionaries(NAMES, TREES, max_size=4))
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_merging_trees(base, over):
     one, other = (Node(_node(tree).value, 1, dict.fromkeys(tree, 1)) for tree in (base, over))
 
@@ -101,7 +102,7 @@ def _node(tree: Any) -> Node:
 
 
 @given(edges=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=14))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_the_order_follows_what_each_needs_and_is_the_file_s_otherwise(edges):
     keys = [f"s{number}" for number in range(8)]
     upstream: dict[str, list[str]] = {key: [] for key in keys}
@@ -127,7 +128,7 @@ def _check_cycle(keys: list[str], upstream: dict[str, list[str]]) -> None:
 
 
 @given(parts=st.lists(st.text(max_size=8), min_size=1, max_size=3))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_an_identifier_is_one(parts):
     name = identifier(*parts)
 
@@ -136,7 +137,7 @@ def test_an_identifier_is_one(parts):
 
 
 @given(name=st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True) | TEXTS | st.sampled_from(keyword.kwlist))
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_a_name_that_the_template_takes_is_one_everywhere(name):
     if step_name_problem(name) == "":
         assert TypeAdapter(StepKey).validate_python(name) == name
@@ -168,7 +169,7 @@ STEP_LINES = st.sampled_from(
     ending=st.sampled_from(["\n", "\r\n"]),
     tail=st.sampled_from([["tags: {}"], [""], ["tags: {}", ""], ["# the end"], ["...", ""]]),
 )
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_adding_a_step_keeps_every_byte(steps, after, ending, tail):
     lines = ["# top", "backend: local", "steps:"]
     for number, (step, between) in enumerate(steps):
@@ -191,7 +192,7 @@ def test_adding_a_step_keeps_every_byte(steps, after, ending, tail):
 
 
 @given(text=BROKEN_TEXTS)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_adding_a_step_to_anything(text):
     try:
         edited = add_step(text, "new", ["script_name: new.py"])
@@ -201,7 +202,7 @@ def test_adding_a_step_to_anything(text):
 
 
 @given(text=BROKEN_TEXTS | TREES.map(written))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_a_tree_counts_what_it_holds(text):
     try:
         root = parse_tree(text)
@@ -219,7 +220,7 @@ def test_a_tree_counts_what_it_holds(text):
 
 
 @given(name=st.text(max_size=300), known=st.lists(st.text(max_size=12), max_size=5))
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_what_was_meant_is_known(name, known):
     assert closest(name, known) in (None, *known)
 
@@ -228,13 +229,13 @@ def test_what_was_meant_is_known(name, known):
 def test_thousands_of_wrong_references_are_no_harder_than_twenty(count):
     # Counted, not timed: comparing names is what would take minutes here.
     from azml_tasks.model import Pipeline
-    from azml_tasks.wiring import WiringError, plan
+    from azml_tasks.plan import WiringError, build_plan
 
     steps = {
         f"step_{number:05}": {"script_name": "a.py", "run_after": [f"stpe_{number:05}"]} for number in range(count)
     }
     with pytest.raises(WiringError) as caught:
-        plan(Pipeline.model_validate({"steps": steps}))
+        build_plan(Pipeline.model_validate({"steps": steps}))
 
     suggested = [finding for finding in caught.value.findings if "did you mean" in finding.message]
     assert (len(caught.value.findings), len(suggested)) == (count, 20)

@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 
 from azml_tasks.errors import ProjectError
 from azml_tasks.model import Pipeline
+from azml_tasks.plan import DatasetInput, FolderInput, Plan, TableInput
 from azml_tasks.reading import Project, load_project
 from azml_tasks.reading.schema import json_schema
-from azml_tasks.wiring import DatasetInput, FolderInput, Plan, TableInput
 from tests.fuzz.strategies import BROKEN_TEXTS, CHARACTERS, TREES, damaged, pipelines, written
 
 VARIABLES = {"A": "value", "B": "", "SECRET_KEY": "hunter2"}
@@ -67,31 +67,31 @@ def check_plan(plan: Plan) -> None:
 
 
 @given(raw=st.binary(max_size=200))
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_any_bytes(folder, raw):
     check(folder, raw)
 
 
 @given(text=st.text(max_size=100))
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_any_text(folder, text):
     check(folder, text.encode("utf-8", "surrogatepass"))
 
 
 @given(text=BROKEN_TEXTS)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_pieces_of_yaml(folder, text):
     check(folder, text.encode())
 
 
 @given(tree=TREES)
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_any_tree(folder, tree):
     check(folder, written(tree).encode())
 
 
 @given(tree=pipelines(), target=st.sampled_from([None, None, "dev"]))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_file_that_is_nearly_right(folder, tree, target):
     if check(folder, written(tree).encode(), target):
         # Null takes a key away in a target, and in the file stands where the schema says so.
@@ -99,7 +99,7 @@ def test_a_file_that_is_nearly_right(folder, tree, target):
 
 
 @given(raw=damaged())
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_a_damaged_file(folder, raw):
     check(folder, raw)
 
@@ -122,7 +122,7 @@ def without_variables(tree: Any) -> Any:
 
 
 @given(config=st.dictionaries(st.text(CHARACTERS, max_size=20), JSON, max_size=3), description=st.text(CHARACTERS))
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_what_is_written_is_read(folder, config, description):
     assume("<<" not in json.dumps(config))
     data = {"description": description, "steps": {"a": {"script_name": "a.py", "step_config": config}}}

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invoke import Program
 
-from azml_tasks.local.outcome import raise_for_status
-from azml_tasks.local.runner import run_pipeline
+from azml_tasks.local.run.failure import raise_for_status
+from azml_tasks.local.run.runner import run_pipeline
+from azml_tasks.plan import build_plan
 from azml_tasks.reading import load_project
 from azml_tasks.tasks import namespace
-from azml_tasks.wiring import plan
 
 PIPELINE = """\
 backend: local
@@ -86,7 +86,7 @@ def project(tmp_path_factory) -> Path:
 
 def run(folder: Path):
     loaded = load_project(folder / "pipeline.yaml", variables={})
-    return run_pipeline(plan(loaded.pipeline), folder)
+    return run_pipeline(build_plan(loaded.pipeline), folder)
 
 
 def places_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -136,7 +136,7 @@ def invoke(*words: str) -> tuple[int, str]:
 
 
 @given(data=st.data())
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_in_the_place_of_any_other_ends_in_no_traceback(project, data, monkeypatch):
     monkeypatch.chdir(project)
     monkeypatch.setenv("CI", "1")

@@ -11,7 +11,7 @@ import pytest
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="needs atheris, which Python 3.11 has")
 def test_a_minute_s_search_finds_nothing_that_breaks_the_reader(slow, tmp_path):
     if not slow:
-        pytest.skip("a minute; give --slow")
+        pytest.skip("a minute; give --level slow")
     search = Path(__file__).with_name("fuzz_reader.py")
 
     done = subprocess.run(

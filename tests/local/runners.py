@@ -22,9 +22,9 @@ RUNNER = """
 import sys
 from pathlib import Path
 from azml_tasks.errors import RunError
-from azml_tasks.local.outcome import raise_for_status
-from azml_tasks.local.processes import Subprocesses
-from azml_tasks.local.runner import run_pipeline
+from azml_tasks.local.run.failure import raise_for_status
+from azml_tasks.local.run.processes import Subprocesses
+from azml_tasks.local.run.runner import run_pipeline
 from azml_tasks.reading import load_project
 from azml_tasks.runs.progress import progress_on
 

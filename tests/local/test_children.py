@@ -118,6 +118,7 @@ def test_children_that_a_step_leaves_behind_end_with_it(project, way, tmp_path):
     assert beat.stat().st_size == size
 
 
+@pytest.mark.thorough
 @linux
 @pytest.mark.parametrize("way", ["warm", "cold"], indirect=True)
 @pytest.mark.parametrize("end", ["", "os._exit(0)", "os.kill(os.getpid(), signal.SIGKILL)", "time.sleep(600)"])

@@ -224,7 +224,7 @@ def test_what_an_editable_install_or_python_path_takes_from_the_project_comes_fr
 
     project.write({"src/churnlib/__init__.py": "x = 2"})
     run = project.run(**way)
-    assert run["a"].reason == "a file of its snapshot changed (churnlib/__init__.py)"
+    assert run["a"].reason == "src/churnlib/__init__.py changed"
     assert project.log(run, "a") == "churnlib/__init__.py 2\n"
 
 
@@ -299,7 +299,7 @@ def test_variables_of_the_file_reach_the_step_and_secrets_do_not(project, monkey
     assert project.log(run, "a") == ("[None, None, None, 'value of ORDINARY', '1', '2', None, None]\nNone 1\n")
 
 
-def test_a_step_that_asks_for_a_secret_by_name_gets_that_one_alone(project, monkeypatch):
+def test_a_step_that_requests_a_secret_by_name_gets_that_one_alone(project, monkeypatch):
     monkeypatch.setenv("DB_PASSWORD", "open sesame")
     monkeypatch.setenv("OTHER_PASSWORD", "another")
     project.line(

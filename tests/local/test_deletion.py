@@ -15,17 +15,18 @@ from random import Random
 import pytest
 
 from azml_tasks.errors import RunError
-from azml_tasks.local.forecast import forecast
 from azml_tasks.local.logs import read_log
-from azml_tasks.local.record import RunRecord
-from azml_tasks.local.runs import find_run, list_runs, prune
+from azml_tasks.local.prune import prune
+from azml_tasks.local.run.runner import forecast
+from azml_tasks.local.runs import find_run, list_runs
+from azml_tasks.local.store.records import LocalRunRecord
 from azml_tasks.reading import load_project
-from azml_tasks.runs.events import StepFinished
+from azml_tasks.runs.records import StepFinished
 from tests.local.conftest import BEGINNING, PASS_ALONG, Project, linux
 from tests.local.runners import WAYS, Runner, text_of
 
 OWN_FOLDER = "its folder in .azml was deleted while it ran"
-OF_ONE = "what 'one' wrote for it was deleted meanwhile"
+OF_ONE = "the output of 'one' was deleted in the meantime"
 # Reads whatever is there and makes what is not: it notices nothing itself. Its files take a while to delete.
 NOTICES_NOTHING = (
     BEGINNING
@@ -56,7 +57,7 @@ def deleting(*places: str) -> str:
     )
 
 
-def run(project: Project, **options) -> RunRecord:
+def run(project: Project, **options) -> LocalRunRecord:
     """Run the pipeline, and delete what its scripts ask for."""
 
     def delete(event: object) -> None:
@@ -99,7 +100,7 @@ def test_what_is_deleted_between_runs_costs_time_and_nothing_else(project, part)
         (".azml/runs/*/steps/one/outputs", OF_ONE),
         (
             ".azml/runs/*/steps/one/outputs/*/way.txt",
-            "what 'one' wrote for it changed while it ran: {way} (deleted); {as_on_azure}",
+            "the output of 'one' changed while it ran: {way} (deleted); {as_on_azure}",
         ),
         (".azml/runs/*/run.json", None),
         (".azml/objects", None),
@@ -154,7 +155,7 @@ def test_a_script_that_was_edited_and_whose_copy_was_deleted_is_not_run(project)
 
     assert (ended["two"].status, ended["two"].message) == (
         "failed",
-        "two.py was changed after the run began, and the copy of it in .azml deleted",
+        "two.py was changed after the run began, and its copy in .azml was deleted",
     )
 
 
@@ -166,7 +167,7 @@ def test_what_a_step_left_while_its_folder_was_being_deleted_is_not_reused(proje
 
     run = project.run()
 
-    assert run["one"].reason == "its earlier result is gone"
+    assert run["one"].reason == "its earlier result was deleted"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,9 @@ def test_what_lies_in_the_folders_place_is_left_alone(project, put):
     with pytest.raises(RunError) as caught:
         project.run()
 
-    assert str(caught.value) == "the run stopped: .azml is no folder, and runs are kept in it; move it away"
+    assert str(caught.value) == (
+        "the run stopped: .azml must be a folder (runs are stored there); rename or move the file"
+    )
     assert os.listdir(project.folder).count(".azml") == 1
 
 
@@ -197,7 +200,7 @@ def test_what_the_run_itself_lacks_is_named(project):
     with pytest.raises(RunError) as caught:
         project.run(on_event=lose)
 
-    assert str(caught.value) == "the run stopped: .azml/runs/1/run.json was deleted while the run needed it"
+    assert str(caught.value) == "the run stopped: .azml/runs/1/run.json was deleted during the run"
     assert find_run(project.folder).status == "interrupted"
 
 

@@ -21,12 +21,12 @@ def test_a_step_that_takes_too_long_is_stopped(project, way):
 
     run = project.run(**way)
 
-    assert run["gentle"].message == "it was stopped after 1 s, its max_run_duration_seconds"
+    assert run["gentle"].message == "stopped after 1 s (max_run_duration_seconds)"
     assert project.statuses(run) == {"gentle": "failed", "quick": "completed"}
     assert run["gentle"].seconds < 60
 
 
-def test_a_step_that_does_not_end_when_told_is_killed(project, way):
+def test_a_step_that_ignores_the_request_to_stop_is_killed(project, way):
     project.pipeline(
         "steps: {stubborn: {script_name: stubborn.py, max_run_duration_seconds: 1}}",
         stubborn="import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
@@ -38,7 +38,7 @@ def test_a_step_that_does_not_end_when_told_is_killed(project, way):
 
 
 @pytest.mark.thorough
-def test_a_script_that_ends_well_when_told_to_stop_has_still_not_done_its_work(project, way):
+def test_a_script_that_ends_well_after_a_request_to_stop_has_still_not_done_its_work(project, way):
     project.pipeline(
         "steps: {a: {script_name: a.py, max_run_duration_seconds: 1}}",
         a="import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *a: sys.exit(0))\ntime.sleep(600)",
@@ -69,13 +69,13 @@ def test_steps_that_never_end_are_ended(project, way):
 
     run = project.run(grace=0.2, jobs=len(NEVER_END), **way)
 
-    message = "it was stopped after 1 s, its max_run_duration_seconds"
+    message = "stopped after 1 s (max_run_duration_seconds)"
     assert {step.key: (step.status, step.message) for step in run.steps} == dict.fromkeys(
         NEVER_END, ("failed", message)
     )
 
 
-def test_ctrl_c_kills_a_step_that_does_not_end_when_told(project, way):
+def test_ctrl_c_kills_a_step_that_ignores_the_request_to_stop(project, way):
     project.line(
         a=f"""
             import os, signal, time

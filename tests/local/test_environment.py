@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.local.distributions import distributions_in
-from azml_tasks.local.environment import STANDIN, base_environment, definition_of
-from azml_tasks.local.files import remove_tree, write_json
-from azml_tasks.local.layout import Layout
-from azml_tasks.local.preparation import virtual_environments
-from azml_tasks.local.virtual_environment import OutdatedError, VirtualEnvironment, Wanted, find, in_use, wanted
+from azml_tasks.local.environments import (
+    EnvironmentSpec,
+    OutdatedError,
+    VirtualEnvironment,
+    environment_spec,
+    find,
+    in_use,
+)
+from azml_tasks.local.step.environment import STANDIN, base_environment, definition_of
+from azml_tasks.local.step.local_run import virtual_environments
+from azml_tasks.local.store.files import remove_tree, write_json
+from azml_tasks.local.store.paths import ProjectPaths
+from azml_tasks.packages import distributions_in
 from azml_tasks.reading import load_project
 
 ALWAYS = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
@@ -68,6 +75,15 @@ datastores:
     )
 
     assert base_environment(project.plan.pipeline, tmp_path, outer) == {**ALWAYS, "PYTHONPATH": str(STANDIN), **kept}
+
+
+def test_a_step_that_starts_a_run_does_not_pass_its_own_process_on(tmp_path):
+    outer = {"AZML_RUN_PROCESS": "42"}
+
+    assert base_environment(load(tmp_path, "").plan.pipeline, tmp_path, outer) == {
+        **ALWAYS,
+        "PYTHONPATH": str(STANDIN),
+    }
 
 
 def test_the_mark_that_windows_puts_before_dot_env_hides_no_variable(tmp_path):
@@ -167,7 +183,7 @@ def test_in_a_virtual_environment_its_own_python_counts(tmp_path):
     }
 
 
-def test_what_is_installed_is_told_by_names_of_folders_and_the_first_folder_wins(tmp_path, monkeypatch):
+def test_what_is_installed_is_found_by_names_of_folders_and_the_first_folder_wins(tmp_path, monkeypatch):
     for name in ("a/Some_Pkg-1.0.dist-info", "a/other-2!1.0+x-y.dist-info", "a/some_pkg", "b/some.pkg-2.0.dist-info"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "here-3.dist-info").mkdir()
@@ -185,12 +201,12 @@ def made(tmp_path):
     """A project with two environments of which one was made, as far as a look at it goes."""
     text = "environments: {e.f: {pip_packages: [tiny_pkg]}, g: {}}"
     project = load(tmp_path, text)
-    layout = Layout.of(tmp_path)
+    layout = ProjectPaths.of(tmp_path)
     folder = layout.environments / "e.f/23e2974f-x"
     (folder / "bin").mkdir(parents=True)
     (folder / "bin/python").write_text("")
     (folder / "lib/python3.10/site-packages/tiny_pkg-1.0.dist-info").mkdir(parents=True)
-    digest = wanted(project.plan, "e.f", tmp_path).digest
+    digest = environment_spec(project.plan, "e.f", tmp_path).digest
     mark = {"version": 2, "digest": digest, "python": "3.10.4", "folder": folder.name}
     write_json(folder.parent / "azml-environment.json", mark)
     return layout, project, folder, mark
@@ -215,7 +231,7 @@ def test_a_virtual_environment_is_used_by_the_steps_of_its_environment(made):
         lambda folder, mark: (folder / "bin/python").unlink(),
     ],
 )
-def test_a_virtual_environment_that_is_not_whole_is_not_used_and_that_is_said(made, spoil):
+def test_a_virtual_environment_that_is_not_whole_is_not_used_and_this_is_reported(made, spoil):
     layout, project, folder, mark = made
     spoil(folder, mark)
 
@@ -223,8 +239,8 @@ def test_a_virtual_environment_that_is_not_whole_is_not_used_and_that_is_said(ma
     assert virtual_environments(project.plan, layout) == (
         {},
         [
-            "environment 'e.f' has a virtual environment that is not whole: "
-            "until `invoke register-env` makes it anew, its steps run in this Python"
+            "environment 'e.f' has an incomplete virtual environment (run `invoke register-env` to recreate it), so "
+            "its steps run with the current Python"
         ],
     )
 
@@ -237,18 +253,18 @@ def test_a_virtual_environment_that_was_deleted_was_never_there(made):
     assert virtual_environments(project.plan, layout) == ({}, [])
 
 
-def test_a_virtual_environment_of_another_definition_is_not_used_and_that_is_said(made):
+def test_a_virtual_environment_of_another_definition_is_not_used_and_this_is_reported(made):
     layout, _, folder, mark = made
     project = load(layout.project, "environments: {g: {}, e.f: {pip_packages: [tiny_pkg==2]}, h: {}}")
     shutil.copytree(folder.parent, layout.environments / "h")
-    of_h = {**mark, "digest": wanted(project.plan, "h", folder).digest}
+    of_h = {**mark, "digest": environment_spec(project.plan, "h", folder).digest}
     write_json(layout.environments / "h/azml-environment.json", of_h)
 
     assert virtual_environments(project.plan, layout) == (
         {"h": find(layout, "h")},
         [
-            "environment 'e.f' has changed since `invoke register-env` made it: "
-            "until that is done again, its steps run in this Python"
+            "environment 'e.f' changed since it was created (run `invoke register-env` to update it), so its steps "
+            "run with the current Python"
         ],
     )
 
@@ -257,7 +273,7 @@ def test_a_virtual_environment_follows_the_conda_file_that_it_was_made_from(made
     layout, _, folder, mark = made
     (layout.project / "conda.yml").write_text("dependencies: [{pip: [tiny_pkg]}]")
     plan = load(layout.project, "environments: {e.f: {conda_file: conda.yml}}").plan
-    digest = wanted(plan, "e.f", layout.project).digest
+    digest = environment_spec(plan, "e.f", layout.project).digest
     write_json(folder.parent / "azml-environment.json", {**mark, "digest": digest})
 
     assert in_use(layout, plan, "e.f").digest == digest
@@ -268,8 +284,17 @@ def test_a_virtual_environment_follows_the_conda_file_that_it_was_made_from(made
 
 
 def test_what_a_virtual_environment_is_made_from_has_one_digest():
-    one = Wanted("3.10", ("pandas", "pyarrow"), ("gdal",))
+    one = EnvironmentSpec("3.10", ("pandas", "pyarrow"), ("gdal",))
 
     assert one.digest == "23e2974f0e00eefc110f94df5e269d367f49fdeee62c83727654fa272e540513"
-    assert Wanted("3.10", ("pandas", "pyarrow")).digest == one.digest
-    assert len({one.digest, Wanted("3.11", ("pandas", "pyarrow")).digest, Wanted("3.10", ("pandas",)).digest}) == 3
+    assert EnvironmentSpec("3.10", ("pandas", "pyarrow")).digest == one.digest
+    assert (
+        len(
+            {
+                one.digest,
+                EnvironmentSpec("3.11", ("pandas", "pyarrow")).digest,
+                EnvironmentSpec("3.10", ("pandas",)).digest,
+            }
+        )
+        == 3
+    )

@@ -103,7 +103,7 @@ if not os.path.exists({str(tmp_path / "filled")!r}):
 
 def test_a_disk_that_is_full_when_the_run_writes_its_records_ends_the_run_in_a_sentence(project, on_a_small_disk):
     # The first run finds some 100 kB, which the ballast leaves it; the second has all that the ballast took.
-    project.write({"ballast": b"x" * 800_000, "big.bin": b"y" * 300_000})
+    project.write({"ballast": b"x" * 1_800_000, "big.bin": b"y" * 300_000})
     project.pipeline(
         """
         steps:
@@ -116,7 +116,7 @@ def test_a_disk_that_is_full_when_the_run_writes_its_records_ends_the_run_in_a_s
         three=PASS_ALONG,
     )
 
-    said = on_a_small_disk("1600k")
+    said = on_a_small_disk("2600k")
 
     assert not is_in_order(said)
     assert said["first"].err.startswith("the run stopped: No space left on device: ")
@@ -146,7 +146,7 @@ def onto_a_full_disk(project: Project, *words: str) -> tuple[int, str]:
 def test_what_a_command_prints_onto_a_full_disk_is_lost_in_a_sentence(project, words):
     project.line(one=PASS_ALONG).write(TASKS).run()
 
-    lost = "what this command prints could not be written: No space left on device\n"
+    lost = "cannot write the output: No space left on device\n"
     assert onto_a_full_disk(project, *words) == (1, lost)
 
 
@@ -159,7 +159,8 @@ def test_a_disk_that_fills_up_below_what_a_run_prints_does_not_end_it(project):
 
 
 def test_a_run_whose_hashes_cannot_be_kept_has_completed_all_the_same(project, monkeypatch):
-    monkeypatch.setattr("azml_tasks.local.reuse.contents._SETTLED", -60.0)  # So that they are to be kept at once.
+    for name in ("_SETTLED", "SETTLED_HERE"):  # So that they are to be kept at once.
+        monkeypatch.setattr(f"azml_tasks.local.store.files.{name}", -60.0)
     project.line(one=PASS_ALONG + f"os.mkdir({str(project.folder / '.azml/hashes.json')!r})")
 
     assert project.run().status == "completed"

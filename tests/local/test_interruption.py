@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.local.outcome import failure_text
+from azml_tasks.local.run.failure import failure_text
 from azml_tasks.local.runs import find_run
-from azml_tasks.runs.events import StepFinished
+from azml_tasks.runs.records import StepFinished
 from tests.local.conftest import PASS_ALONG, Project, linux
 from tests.local.runners import RUNNER, children_of, ends, kill, text_of, wait_for
 
@@ -40,7 +40,7 @@ def waiting(project: Project, tmp_path: Path):
     process.communicate()
 
 
-def test_ctrl_c_stops_the_steps_and_says_so(waiting):
+def test_ctrl_c_stops_the_steps_and_reports_it(waiting):
     project, process, pid = waiting
     run_id = find_run(project.folder).id
 
@@ -51,16 +51,16 @@ def test_ctrl_c_stops_the_steps_and_says_so(waiting):
     assert process.returncode == 1
     assert err == (
         f"run {run_id} was stopped by Ctrl-C while two was running\nskipped: three\n"
-        "`invoke run` goes on from there: steps that have completed are reused\n"
+        "Run `invoke run` again to continue; completed steps are reused\n"
     )
-    assert "the run was stopped by Ctrl-C; waiting for its steps to end\n" in out
+    assert "the run was stopped by Ctrl-C; waiting for the running steps to end\n" in out
     assert ends(pid)
     run = find_run(project.folder)
     assert (run.status, project.statuses(run)) == (
         "cancelled",
         {"one": "completed", "two": "cancelled", "three": "skipped"},
     )
-    assert run["two"].message == "it was stopped by Ctrl-C"
+    assert run["two"].message == "stopped by Ctrl-C"
 
 
 def press_ctrl_c(event: object) -> None:
@@ -69,7 +69,7 @@ def press_ctrl_c(event: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def test_ctrl_c_between_two_steps_is_told_of_too(project):
+def test_ctrl_c_between_two_steps_is_reported_too(project):
     project.line(one=PASS_ALONG, two=PASS_ALONG)
 
     run = project.run(on_event=press_ctrl_c)
@@ -77,7 +77,7 @@ def test_ctrl_c_between_two_steps_is_told_of_too(project):
     assert project.statuses(run) == {"one": "completed", "two": "skipped"}
     assert failure_text(find_run(project.folder)) == (
         f"run {run.id} was stopped by Ctrl-C\nskipped: two\n"
-        "`invoke run` goes on from there: steps that have completed are reused"
+        "Run `invoke run` again to continue; completed steps are reused"
     )
 
 
@@ -99,7 +99,7 @@ def test_a_second_ctrl_c_does_not_wait(project, tmp_path):
         wait_for(lambda: text_of(pid))
         process.send_signal(signal.SIGINT)
         for line in process.stdout:
-            if "waiting for its steps to end" in line:
+            if "waiting for the running steps to end" in line:
                 break
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=4)
@@ -115,9 +115,10 @@ def test_sigterm_stops_the_run_like_ctrl_c(waiting):
     process.communicate(timeout=60)
 
     assert ends(pid)
-    assert find_run(project.folder)["two"].message == "it was stopped by SIGTERM"
+    assert find_run(project.folder)["two"].message == "stopped by SIGTERM"
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_to_outlive_its_terminal_does(project, tmp_path):
     begun, go = tmp_path / "begun", tmp_path / "go"
     project.line(
@@ -154,7 +155,7 @@ def test_a_runner_that_is_killed_takes_its_steps_along_and_the_next_run_goes_on(
     )
     assert failure_text(run) == (
         f"run {run.id} was interrupted while two was running\n"
-        "`invoke run` goes on from there: steps that have completed are reused"
+        "Run `invoke run` again to continue; completed steps are reused"
     )
     project.write({"two.py": PASS_ALONG})
     after = project.run()
@@ -163,7 +164,7 @@ def test_a_runner_that_is_killed_takes_its_steps_along_and_the_next_run_goes_on(
 
 
 @linux
-def test_a_runner_that_was_killed_and_that_nobody_waits_for_is_gone(waiting):
+def test_a_killed_runner_without_a_waiting_parent_is_gone(waiting):
     """As in a container whose first process does not look after others."""
     project, process, pid = waiting
 

@@ -1,7 +1,7 @@
 """A call of the system that fails at any moment of a run costs that run at the most: the next one is right.
 
 The n-th call of the runner, or of the process that starts its steps, fails in the C library (see faulty_calls.c); with
---slow for every n.
+--level slow for every n.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def test_a_large_log_costs_time_and_disk_and_no_memory(cleared, slow, line, show
         "runs.logs": 0,
         "runs.list": 0,
     }
-    assert answers["run"].err.startswith(f"step 'two' failed: exit status 1\n{shown}its log: .azml/runs/")
+    assert answers["run"].err.startswith(f"step 'two' failed: exit status 1\n{shown}log: .azml/runs/")
     for command, answer in answers.items():
         assert answer.memory - usual[command] < ALLOWED, command
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from azml_tasks.local.runs import find_run, prune
+from azml_tasks.local.prune import prune
+from azml_tasks.local.runs import find_run
 from tests.local.conftest import BEGINNING, linux
 from tests.local.runners import RUNNER
 
@@ -49,10 +50,10 @@ def test_files_of_every_kind(project, kind):
     assert project.log(first, "two") == ("1000\n" if kind == "many files" else "1\n")
     assert project.statuses(second) == {"one": "reused", "two": "reused"}
     assert all((first["one"].places.artifacts / name / "x").is_file() for name in ("outputs", "logs"))
-    assert prune(project.folder, keep=0) == [second.id]
+    assert prune(project.folder, keep=0).runs == [second.id]
     project.write({"one.py": "", "two.py": ""})
     project.run()
-    assert prune(project.folder, keep=1) == [first.id]
+    assert prune(project.folder, keep=1).runs == [first.id]
 
 
 def test_what_a_link_leads_to_stays_where_it_is(project, tmp_path):
@@ -118,5 +119,5 @@ def test_what_has_no_end_in_the_place_of_an_output_fails_its_step(project, puts)
 
     run = project.run()
 
-    message = "what it was given as --output-folder is gone or cannot be read"
+    message = "its output --output-folder was deleted or cannot be read"
     assert (run["one"].status, run["one"].message) == ("failed", message)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import AzmlError
-from azml_tasks.local.layout import Layout
-from azml_tasks.local.registration import register_environments
-from azml_tasks.local.runs import prune
+from azml_tasks.local.prune import prune
+from azml_tasks.local.register import register_environments
+from azml_tasks.local.store.paths import ProjectPaths
 from azml_tasks.reading import load_project
-from azml_tasks.reading.schema_file import write_schema
+from azml_tasks.reading.schema import write_schema
 
 PIPELINE = "environments: {e: {}}\nsteps: {a: {script_name: a.py}}"
 
@@ -59,7 +59,7 @@ def test_a_link_that_leads_out_is_refused_wherever_something_is_written_or_delet
         with pytest.raises(AzmlError) as caught:
             does()
         assert str(caught.value) == (
-            f"{link} is a link that leads out of the project, where runs write and delete; delete the link"
+            f"{link} is a link to outside the project; runs write and delete files there, so delete the link"
         )
 
     assert caught.value.exit_status == 2
@@ -72,7 +72,7 @@ def test_a_link_that_stays_in_the_project_is_followed(project, outside, target):
     (project.folder / ".azml/runs-elsewhere").mkdir(parents=True)
     (project.folder / ".azml/objects").symlink_to(target)
 
-    assert Layout.of(project.folder).links_out() is None
+    assert ProjectPaths.of(project.folder).links_out() is None
 
 
 @pytest.mark.parametrize("link", ["steps", "steps/a", "steps/a/work", "parent"])
@@ -115,7 +115,7 @@ def test_the_schema_is_not_written_into_a_folder_outside(project, outside):
 
 @pytest.mark.parametrize("run_id", ["..", "../..", "/etc", "a/../../b", "."])
 def test_whatever_a_record_has_for_a_run_its_places_lie_among_the_runs(project, run_id):
-    layout = Layout.of(project.folder)
+    layout = ProjectPaths.of(project.folder)
 
     assert layout.run(run_id).root.parent == layout.runs
     assert layout.run(run_id).step(run_id).root.parent == layout.run(run_id).steps
@@ -146,5 +146,5 @@ def test_an_output_is_not_copied_to_its_destination_through_a_link_that_leads_ou
     step = project.run()["a"]
 
     assert step.status == "failed"
-    assert step.message.startswith("--o could not be copied to its destination: a link there leads out of")
+    assert step.message.startswith("--o could not be copied to its destination: it contains a link to outside")
     assert everything(outside) == before

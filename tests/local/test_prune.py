@@ -10,30 +10,32 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import RunError, UsageError
-from azml_tasks.local.files import write_json
-from azml_tasks.local.layout import Layout
-from azml_tasks.local.process import ProcessIdentity
-from azml_tasks.local.record import RunRecord, StepRecord
-from azml_tasks.local.reuse.contents import Contents
-from azml_tasks.local.reuse.results import Result, Results, store_of
-from azml_tasks.local.runs import find_run, list_runs, new_run, prune
-from tests.local.reuse.test_fingerprint import OLD
+from azml_tasks.local.prune import prune
+from azml_tasks.local.runs import find_run, list_runs
+from azml_tasks.local.store.contents import HashCache
+from azml_tasks.local.store.files import write_json
+from azml_tasks.local.store.paths import ProjectPaths
+from azml_tasks.local.store.process import ProcessIdentity
+from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
+from azml_tasks.local.store.results import Result, Results, store_of
+from azml_tasks.local.store.runs import new_run
+from tests.local.store.test_fingerprint import OLD
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    return Layout.of(tmp_path)
+def layout(tmp_path: Path) -> ProjectPaths:
+    return ProjectPaths.of(tmp_path)
 
 
-def plant(layout: Layout, run_id: str, status: str = "completed", **producers: str) -> RunRecord:
+def plant(layout: ProjectPaths, run_id: str, status: str = "completed", **producers: str) -> LocalRunRecord:
     """Make a run whose steps were made by these runs; those that were made by itself have a file and a folder work."""
     places = layout.run(run_id)
     steps = tuple(
-        StepRecord(key, "completed", producer=producer, places=layout.run(producer).step(key))
+        LocalStepRecord(key, "completed", producer=producer, places=layout.run(producer).step(key))
         for key, producer in producers.items()
     )
     process = ProcessIdentity.own() if status == "running" else None
-    run = RunRecord(run_id, "e", status, 1.5, steps=steps, places=places, process=process)
+    run = LocalRunRecord(run_id, "e", status, 1.5, steps=steps, places=places, process=process)
     run.save()
     for step in steps:
         step.save(places)
@@ -43,15 +45,15 @@ def plant(layout: Layout, run_id: str, status: str = "completed", **producers: s
     return run
 
 
-def known(layout: Layout, step: str, *runs: str) -> None:
+def known(layout: ProjectPaths, step: str, *runs: str) -> None:
     """Make the results of these runs known, the newest last."""
-    results = Results(layout, Contents(layout.hashes))
+    results = Results(layout, HashCache(layout.hashes))
     for run_id in runs:
         fingerprint = replace(OLD, script=f"{run_id}.py")
-        results.of(step).put_first(Result(run_id, layout.run(run_id).step(step), fingerprint, {}, "", {}))
+        results.of(step).record_latest(Result(run_id, layout.run(run_id).step(step), fingerprint, {}, "", {}))
 
 
-def under(layout: Layout) -> list[str]:
+def under(layout: ProjectPaths) -> list[str]:
     """Return the paths of the steps' folders and of the files and work folders in them, from the folder of runs."""
     return sorted(path.relative_to(layout.runs).as_posix() for path in layout.runs.glob("*/steps/*/*"))
 
@@ -67,7 +69,7 @@ def test_a_new_run_has_a_folder_of_its_own_and_begins_now(layout):
     assert first.id < second.id
     assert sorted(path.name for path in layout.runs.iterdir()) == [first.id, second.id]
     assert before <= first.started <= second.started <= time.time()
-    assert first == RunRecord(
+    assert first == LocalRunRecord(
         first.id, "sums", "running", first.started, parameters={"alpha": 0.5}, places=layout.run(first.id)
     )
     assert (layout.root / ".gitignore").read_text() == "*\n"
@@ -82,7 +84,7 @@ def test_the_id_of_a_run_is_the_time_in_utc_and_no_two_have_the_same(layout, mon
     assert new_run(layout, "sums", {}).id == "19700102-000001-fff9"
     with pytest.raises(RunError) as caught:
         new_run(layout, "sums", {})
-    assert str(caught.value) == ("no new run could be made: its folder is there already, however often it is tried")
+    assert str(caught.value) == ("could not create a folder for the run: every name that was tried already exists")
 
 
 def test_a_run_that_begins_in_the_same_moment_as_another_takes_the_next(layout, monkeypatch):
@@ -105,10 +107,10 @@ def test_runs_are_found_by_the_beginning_of_an_id_where_it_is_enough(layout):
     assert find_run(layout.project, "b").id == "b-1"
     assert find_run(layout.project, "a-4").id == "a-4"
     for wanted, sentence in {
-        "a": "several runs begin with 'a': a-44, a-4 and a-3 ...",
-        "a-": "several runs begin with 'a-': a-44, a-4 and a-3 ...",
-        "c": "there is no run 'c'; `invoke runs.list` shows those there are",
-        "d": "there is no run 'd'; `invoke runs.list` shows those there are",
+        "a": "several runs start with 'a': a-44, a-4 and a-3 ...",
+        "a-": "several runs start with 'a-': a-44, a-4 and a-3 ...",
+        "c": "no run 'c'; `invoke runs.list` lists the runs",
+        "d": "no run 'd'; `invoke runs.list` lists the runs",
     }.items():
         with pytest.raises(UsageError) as caught:
             find_run(layout.project, wanted)
@@ -122,12 +124,12 @@ def test_three_runs_that_begin_alike_are_all_named(layout):
     with pytest.raises(UsageError) as caught:
         find_run(layout.project, "a")
 
-    assert str(caught.value) == "several runs begin with 'a': a-3, a-2 and a-1"
+    assert str(caught.value) == "several runs start with 'a': a-3, a-2 and a-1"
 
     plant(layout, "a-4")
     with pytest.raises(UsageError) as caught:
         find_run(layout.project, "a")
-    assert str(caught.value) == "several runs begin with 'a': a-4, a-3 and a-2 ..."
+    assert str(caught.value) == "several runs start with 'a': a-4, a-3 and a-2 ..."
 
 
 def test_a_file_in_place_of_the_runs_is_none(layout):
@@ -144,11 +146,11 @@ def test_the_five_newest_runs_are_kept_and_those_that_go_on(layout):
     for number in range(8):
         plant(layout, f"run-{number}", "running" if number == 1 else "completed", a=f"run-{number}")
 
-    assert prune(layout.project, dry=True) == ["run-2", "run-0"]
+    assert prune(layout.project, dry=True).runs == ["run-2", "run-0"]
     assert len(list_runs(layout.project)) == 8
-    assert prune(layout.project) == ["run-2", "run-0"]
+    assert prune(layout.project).runs == ["run-2", "run-0"]
     assert [run.id for run in list_runs(layout.project)] == [f"run-{number}" for number in (7, 6, 5, 4, 3, 1)]
-    assert prune(layout.project, keep=0) == [f"run-{number}" for number in (7, 6, 5, 4, 3)]
+    assert prune(layout.project, keep=0).runs == [f"run-{number}" for number in (7, 6, 5, 4, 3)]
 
 
 def test_what_kept_runs_reused_stays_without_its_work(layout):
@@ -156,11 +158,12 @@ def test_what_kept_runs_reused_stays_without_its_work(layout):
     plant(layout, "run-2", a="run-1", b="run-2", c="run-2")
     plant(layout, "run-3", a="run-1", b="run-1", c="run-2", d="run-3")
 
-    assert prune(layout.project, keep=1) == []
+    assert prune(layout.project, keep=1).runs == []
 
     assert under(layout) == [
         *("run-1/steps/a/file", "run-1/steps/a/record.json", "run-1/steps/b/file", "run-1/steps/b/record.json"),
-        *("run-2/steps/c/file", "run-2/steps/c/record.json"),
+        "run-1/steps/c/record.json",
+        *("run-2/steps/a/record.json", "run-2/steps/b/record.json", "run-2/steps/c/file", "run-2/steps/c/record.json"),
         *(f"run-3/steps/{key}/record.json" for key in "abc"),
         *("run-3/steps/d/file", "run-3/steps/d/record.json", "run-3/steps/d/work"),
     ]
@@ -172,14 +175,14 @@ def test_the_results_that_the_next_run_starts_from_stay_and_cleared_ones_are_for
     known(layout, "a", "run-3", "run-1", "run-2")
     known(layout, "b", "run-2", "run-3")
 
-    assert prune(layout.project, keep=1) == ["run-1"]
+    assert prune(layout.project, keep=1).runs == ["run-1"]
 
     assert [path for path in under(layout) if "file" in path] == [
         *("run-2/steps/a/file", "run-3/steps/a/file", "run-3/steps/b/file"),
     ]
     kept = {step: [result["run_id"] for result in store_of(layout).results.get(step, [])] for step in "ab"}
     assert kept == {"a": ["run-2", "run-3"], "b": ["run-3"]}
-    assert Results(layout, Contents(layout.hashes)).of("a").latest.run_id == "run-2"
+    assert Results(layout, HashCache(layout.hashes)).of("a").latest.run_id == "run-2"
 
 
 def test_files_of_results_that_lost_none_are_not_written_again(layout):
@@ -209,7 +212,7 @@ def test_when_dry_nothing_is_cleared(layout):
     (layout.objects / "ab").mkdir(parents=True)
     known(layout, "a", "gone")
 
-    assert prune(layout.project, keep=0, dry=True) == ["run-1"]
+    assert prune(layout.project, keep=0, dry=True).runs == ["run-1"]
 
     assert layout.objects.exists()
     assert under(layout) == [f"run-1/steps/a/{name}" for name in ("file", "record.json", "work")]
@@ -224,16 +227,17 @@ def test_the_folders_that_registered_datasets_are_made_of_stay(layout, tmp_path)
     definition = {"kind": "file", "paths": [str(path) for path in paths], "steps": []}
     write_json(layout.root / "datasets/made/1.json", {"definition": definition})
 
-    assert prune(layout.project, keep=0) == ["run-2"]
+    assert prune(layout.project, keep=0).runs == ["run-2"]
 
-    assert under(layout) == [f"run-1/steps/{key}/{name}" for key in "bc" for name in ("file", "record.json")]
+    kept = [f"run-1/steps/{key}/{name}" for key in "bc" for name in ("file", "record.json")]
+    assert under(layout) == ["run-1/steps/a/record.json", *kept]
 
 
 def test_a_damaged_file_of_results_does_not_hinder(layout):
     plant(layout, "run-1", a="run-1")
     layout.results.write_text("{")
 
-    assert prune(layout.project, keep=0) == ["run-1"]
+    assert prune(layout.project, keep=0).runs == ["run-1"]
 
 
 def test_while_a_run_goes_on_no_result_that_it_may_reuse_is_cleared(layout):
@@ -242,7 +246,7 @@ def test_while_a_run_goes_on_no_result_that_it_may_reuse_is_cleared(layout):
     plant(layout, "run-4", "running")
     known(layout, "a", "run-1", "run-2")
 
-    assert prune(layout.project, keep=0) == ["run-3"]
+    assert prune(layout.project, keep=0).runs == ["run-3"]
 
     assert [path for path in under(layout) if "file" in path] == ["run-1/steps/a/file", "run-2/steps/a/file"]
 
@@ -268,7 +272,7 @@ def test_what_killed_runs_left_is_cleared_when_nothing_can_be_writing_it(layout)
     leave("20250102-030405-0003", None)
     (layout.runs / "20250102-030405-0004").symlink_to("nowhere")
 
-    assert prune(layout.project) == ["20250102-030405-0001", "20250102-030405-0000"]
+    assert prune(layout.project).runs == ["20250102-030405-0001", "20250102-030405-0000"]
 
     assert sorted(path.name for path in layout.runs.iterdir()) == [
         *("20250102-030405-0002", "20250102-030405-0003", "20250102-030405-0004", "notes"),
@@ -292,11 +296,11 @@ def test_the_results_of_0_3_0_go_with_the_runs(layout):
     layout.old_reuse.mkdir()
     (layout.old_reuse / "a.json").write_text("{}")
 
-    assert prune(layout.project, keep=0) == ["run-1"]
+    assert prune(layout.project, keep=0).runs == ["run-1"]
     assert not layout.old_reuse.exists()
 
 
-def test_what_cannot_be_cleared_is_said(layout):
+def test_what_cannot_be_cleared_is_reported(layout):
     """A folder stands where a file is; nothing else stops the superuser."""
     (layout.root / "a.partial").mkdir(parents=True)
     os.utime(layout.root / "a.partial", (0, 0))
@@ -304,4 +308,4 @@ def test_what_cannot_be_cleared_is_said(layout):
     with pytest.raises(RunError) as caught:
         prune(layout.project)
 
-    assert str(caught.value) == f"not everything could be cleared: Is a directory: {layout.root / 'a.partial'}"
+    assert str(caught.value) == f"could not delete everything: Is a directory: {layout.root / 'a.partial'}"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.local.runs import find_run, list_runs, prune
+from azml_tasks.local.prune import prune
+from azml_tasks.local.runs import find_run, list_runs
 from tests.local.conftest import BEGINNING, PASS_ALONG, linux
 from tests.local.runners import wait_for
 
@@ -21,7 +22,7 @@ def test_prune_clears_all_but_the_newest_runs(project):
     project.line(a="")
     runs = [project.run(force=True) for _ in range(4)]
 
-    cleared = prune(project.folder, keep=2)
+    cleared = prune(project.folder, keep=2).runs
 
     assert cleared == [runs[1].id, runs[0].id]
     assert ids(project) == [runs[3].id, runs[2].id]
@@ -34,7 +35,7 @@ def test_prune_goes_by_the_folders_of_runs_whatever_their_records_say(project):
     record = json.loads(run.places.record.read_text())
     run.places.record.write_text(json.dumps({**record, "id": "../../../victim"}))
 
-    assert prune(project.folder, keep=0) == []  # its step is what the next run would reuse
+    assert prune(project.folder, keep=0).runs == []  # its step is what the next run would reuse
 
     assert (project.folder.parent / "victim/file").exists()
 
@@ -47,9 +48,10 @@ def test_prune_keeps_the_results_that_newer_runs_and_the_next_one_reuse(project)
     project.write({"three.py": "# changed again"})
     third = project.run()
 
-    assert prune(project.folder, keep=1) == [second.id]  # of the first, two steps stay
+    assert prune(project.folder, keep=1).runs == [second.id]  # of the first, two steps stay
 
-    assert sorted(path.name for path in first.places.steps.iterdir()) == ["one", "two"]
+    assert sorted(path.parent.name for path in first.places.steps.glob("*/log.txt")) == ["one", "two"]
+    assert project.statuses(find_run(project.folder, first.id))["three"] == "completed"
     assert not second.places.root.exists()
     after = project.run()
     assert project.reasons(after) == {
@@ -79,12 +81,12 @@ def test_prune_when_dry_clears_nothing(project):
     project.line(a="")
     runs = [project.run(force=True) for _ in range(2)]
 
-    assert prune(project.folder, keep=1, dry=True) == [runs[0].id]
+    assert prune(project.folder, keep=1, dry=True).runs == [runs[0].id]
     assert ids(project) == [runs[1].id, runs[0].id]
 
 
 def test_prune_where_nothing_was_run_does_nothing(project):
-    assert prune(project.folder) == []
+    assert prune(project.folder).runs == []
 
 
 def size_of(folder: Path) -> int:
@@ -125,12 +127,12 @@ while not pathlib.Path({str(tmp_path / "go")!r}).exists():
     runner = start("subprocesses")
     wait_for((tmp_path / "begun").exists)
 
-    assert prune(project.folder, keep=0) == []
+    assert prune(project.folder, keep=0).runs == []
 
     (tmp_path / "go").touch()
     assert runner.wait() == 0
     assert project.reasons(find_run(project.folder)) == {
-        "one": "its script changed (one.py)",
+        "one": "one.py changed",
         "two": f"reused from {first.id}",
         "three": f"reused from {first.id}",
     }

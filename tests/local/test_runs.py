@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from azml_tasks.errors import RunError, UsageError
-from azml_tasks.local.process import ProcessIdentity
-from azml_tasks.local.runs import find_run, list_runs, prune
+from azml_tasks.local.prune import prune
+from azml_tasks.local.runs import find_run, list_runs
+from azml_tasks.local.store.process import ProcessIdentity
 from tests.local.conftest import PASS_ALONG
 
 
@@ -36,17 +37,17 @@ def test_a_run_is_found_by_the_beginning_of_its_id(project):
     assert find_run(project.folder, second.id[:-1] if second.id[:-1] != first.id[:-1] else second.id).id == second.id
     with pytest.raises(UsageError) as several:
         find_run(project.folder, first.id[:4])
-    assert str(several.value) == f"several runs begin with '{first.id[:4]}': {second.id} and {first.id}"
+    assert str(several.value) == f"several runs start with '{first.id[:4]}': {second.id} and {first.id}"
     with pytest.raises(UsageError) as none:
         find_run(project.folder, "nosuch")
-    assert str(none.value) == "there is no run 'nosuch'; `invoke runs.list` shows those there are"
+    assert str(none.value) == "no run 'nosuch'; `invoke runs.list` lists the runs"
 
 
 def test_nothing_has_been_run_yet(project):
     with pytest.raises(RunError) as none:
         find_run(project.folder)
 
-    assert str(none.value) == "nothing has been run here yet; `invoke run` does"
+    assert str(none.value) == "no runs yet; start one with `invoke run`"
     assert list_runs(project.folder) == []
 
 
@@ -60,7 +61,7 @@ def test_runs_that_cannot_be_read_are_said(project):
             looks(project.folder)
 
 
-def test_a_run_that_ends_while_it_is_looked_at_is_not_taken_for_interrupted(project, monkeypatch):
+def test_a_run_that_ends_while_it_is_looked_at_is_not_mistaken_for_interrupted(project, monkeypatch):
     project.line(a="")
     run = project.run()
     replace(run, status="running", process=ProcessIdentity.own()).save()
@@ -85,7 +86,7 @@ def test_a_folder_without_a_readable_record_is_no_run(project):
     assert find_run(project.folder).id == run.id
 
 
-def test_a_process_that_has_the_number_of_another_is_not_taken_for_it():
+def test_a_process_that_has_the_number_of_another_is_not_mistaken_for_it():
     own = ProcessIdentity.own()
 
     assert own.is_alive()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azml_tasks.local.runs import prune
+from azml_tasks.local.prune import prune
 from tests.local.conftest import BEGINNING, Project
 
 PIPELINE = """\

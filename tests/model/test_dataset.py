@@ -16,7 +16,7 @@ from azml_tasks.reading import load_project
         (Dataset(datastore_name="s", path=("a.csv", "b.csv")), True, ("a.csv", "b.csv")),
     ],
 )
-def test_whether_the_file_says_where_its_data_lie(dataset, is_declared, paths):
+def test_whether_the_file_declares_where_its_data_lie(dataset, is_declared, paths):
     assert (dataset.is_declared, dataset.paths) == (is_declared, paths)
 
 
@@ -48,4 +48,6 @@ def test_a_separator_that_the_sdk_refuses(tmp_path, separator, message):
     with pytest.raises(ProjectError) as raised:
         load_project(file, variables={})
 
-    assert str(raised.value) == f"pipeline.yaml:4: dataset 'd': a separator is exactly one ASCII character, {message}"
+    assert (
+        str(raised.value) == f"pipeline.yaml:4: dataset 'd': a separator must be exactly one ASCII character, {message}"
+    )

@@ -5,27 +5,36 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from azml_tasks.errors import shortened
 from azml_tasks.model import names
 from azml_tasks.model.base import InvalidNameError
 from azml_tasks.model.names import identifier, input_name_problem
+from azml_tasks.text import shortened
 
-WORKSPACE = "a workspace takes 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit"
-GROUP = "a resource group takes 1 to 90 letters, digits, underscores, dashes, dots and parentheses, no dot last"
-SUBSCRIPTION = "a subscription is a GUID such as 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)"
-EXPERIMENT = "an experiment takes 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit"
-DATASTORE = "a datastore takes 1 to 255 letters, digits and underscores"
-DATASET = "a dataset takes 1 to 255 letters, digits, underscores, dashes, dots and spaces"
-ENVIRONMENT = "an environment takes 1 to 255 letters, digits, underscores, dashes and dots"
-COMPUTE = (
-    "a compute cluster takes 2 to 16 letters, digits and dashes, starts with a letter and does not end with a dash"
+WORKSPACE = "a workspace name has 3 to 33 letters, digits, underscores and dashes, and starts with a letter or a digit"
+GROUP = (
+    "a resource group name has 1 to 90 letters, digits, underscores, dashes, dots and parentheses, and does not end "
+    "with a dot"
 )
-CONTAINER = "a blob container takes 3 to 63 lower-case letters, digits and single dashes"
-ACCOUNT = "a storage account takes 3 to 24 lower-case letters and digits"
-VARIABLE = "an environment variable takes letters, digits and underscores"
-PARAMETER = "a pipeline parameter takes letters, digits and underscores, and starts with a letter or an underscore"
+SUBSCRIPTION = (
+    "a subscription ID is a GUID such as 12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)"
+)
+EXPERIMENT = (
+    "an experiment name has 1 to 255 letters, digits, underscores and dashes, and starts with a letter or a digit"
+)
+DATASTORE = "a datastore name has 1 to 255 letters, digits and underscores"
+DATASET = "a dataset name has 1 to 255 letters, digits, underscores, dashes, dots and spaces"
+ENVIRONMENT = "an environment name has 1 to 255 letters, digits, underscores, dashes and dots"
+COMPUTE = (
+    "a compute cluster name has 2 to 16 letters, digits and dashes, starts with a letter and does not end with a dash"
+)
+CONTAINER = "a blob container name has 3 to 63 lower-case letters, digits and single dashes"
+ACCOUNT = "a storage account name has 3 to 24 lower-case letters and digits"
+VARIABLE = "an environment variable name has only letters, digits and underscores"
+PARAMETER = (
+    "a pipeline parameter name has only letters, digits and underscores, and starts with a letter or an underscore"
+)
 STEP = (
-    "a step takes up to 100 letters, digits, underscores, dashes, dots and spaces, "
+    "a step name has up to 100 letters, digits, underscores, dashes, dots and spaces, "
     "and starts with a letter, a digit or an underscore"
 )
 ARGUMENT = "an argument starts with a dash and has no space and no '=', as in '--input-folder'"
@@ -180,8 +189,8 @@ def test_names_that_a_dataset_may_have_in_the_run(name):
         *(
             (
                 name,
-                f"'{name}' cannot be a dataset's name in the run: "
-                "such a name takes letters, digits and underscores, and no digit first",
+                f"'{name}' cannot be a dataset's name in the run: use letters, digits and underscores, not starting "
+                "with a digit",
             )
             for name in ("", "my-data", "my data", "1a", "a.b", "été", "a\n")
         ),

@@ -10,32 +10,32 @@ from azml_tasks.reading.tree import MOST_DEPTH
 
 FINE = "steps: {a: {script_name: a.py}}\n"
 
-TABS = "YAML takes no tabs for indentation; use spaces"
-NO_KEY = (
-    "no key can stand here, so ': ' is out of place: check the indentation and the line above, "
-    "or put a text that holds ': ' in quotes"
-)
-INDENTATION = "the indentation does not fit the lines above"
-BEHIND = "this stands behind the end of a value; put the whole text in one pair of quotes"
-STARRED = "a text that starts with * or & must stand in quotes"
-TOO_DEEP = "nested more than 100 deep, which no pipeline needs"
-TOO_MANY = "the file holds more than 200,000 values, each alias counted as what it stands for"
-TAG = "is not taken; leave it out, or quote a text that starts with !"
+TABS = "YAML does not allow tabs for indentation; use spaces"
+NO_KEY = "a key is not allowed here: check the indentation and the line above, or put text that contains ': ' in quotes"
+INDENTATION = "the indentation does not match the lines above"
+BEHIND = "unexpected text after a quoted value; put the whole text in one pair of quotes"
+STARRED = "text that starts with * or & must be in quotes"
+TOO_DEEP = "nested more than 100 levels deep"
+TOO_MANY = "the file contains more than 200,000 values, with each alias expanded"
+TAG = "is not supported; remove it, or put text that starts with ! in quotes"
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "pipeline.yaml: is empty; a pipeline has at least `steps`"),
-        ("# nothing but a comment\n", "pipeline.yaml: is empty; a pipeline has at least `steps`"),
-        ("---\n", "pipeline.yaml: is empty; a pipeline has at least `steps`"),
-        ("- a\n- b\n", "pipeline.yaml:1: the file holds a list; a pipeline has keys such as `steps`"),
-        ("\nsteps\n", "pipeline.yaml:2: the file holds 'steps'; a pipeline has keys such as `steps`"),
-        ("7\n", "pipeline.yaml:1: the file holds 7; a pipeline has keys such as `steps`"),
-        (FINE + "---\n" + FINE, "pipeline.yaml:2: the file holds a second YAML document (a line `---`); it takes one"),
+        ("", "pipeline.yaml: the file is empty; a pipeline needs `steps`"),
+        ("# nothing but a comment\n", "pipeline.yaml: the file is empty; a pipeline needs `steps`"),
+        ("---\n", "pipeline.yaml: the file is empty; a pipeline needs `steps`"),
+        ("- a\n- b\n", "pipeline.yaml:1: expected keys such as `steps`, found a list"),
+        ("\nsteps\n", "pipeline.yaml:2: expected keys such as `steps`, found 'steps'"),
+        ("7\n", "pipeline.yaml:1: expected keys such as `steps`, found 7"),
+        (
+            FINE + "---\n" + FINE,
+            "pipeline.yaml:2: the file contains a second YAML document (a line `---`); only one is allowed",
+        ),
         (
             "---\n" + FINE + "---\n",
-            "pipeline.yaml:3: the file holds a second YAML document (a line `---`); it takes one",
+            "pipeline.yaml:3: the file contains a second YAML document (a line `---`); only one is allowed",
         ),
     ],
 )
@@ -46,23 +46,26 @@ def test_a_file_that_is_no_single_mapping(problems, text, line):
 @pytest.mark.parametrize(
     ("raw", "line"),
     [
-        (b"steps:\n  a: \xff\n", "pipeline.yaml:2: is not UTF-8; save the file in that encoding"),
-        ("description: été\n".encode("latin-1"), "pipeline.yaml:1: is not UTF-8; save the file in that encoding"),
-        (FINE.encode("utf-16"), "pipeline.yaml:1: is not UTF-8; save the file in that encoding"),
+        (b"steps:\n  a: \xff\n", "pipeline.yaml:2: the file is not UTF-8; save it as UTF-8"),
+        ("description: été\n".encode("latin-1"), "pipeline.yaml:1: the file is not UTF-8; save it as UTF-8"),
+        (FINE.encode("utf-16"), "pipeline.yaml:1: the file is not UTF-8; save it as UTF-8"),
         (
             b"# \xc3\xa9\xc3\xa9\xc3\xa9\ndescription: a\0b\n",
-            "pipeline.yaml:2: holds the character '\\x00', which YAML does not take",
+            "pipeline.yaml:2: this line contains the character '\\x00', which YAML does not allow",
         ),
-        (b"\n\0\n", "pipeline.yaml:2: holds the character '\\x00', which YAML does not take"),
-        (b"\n\xff\n", "pipeline.yaml:2: is not UTF-8; save the file in that encoding"),
-        (b"#" * 5_000_000, "pipeline.yaml: is empty; a pipeline has at least `steps`"),
-        (b"#" * 5_000_001, "pipeline.yaml: is larger than 5 MB, which no pipeline needs"),
-        (b"a\0b: 1\n", "pipeline.yaml:1: holds the character '\\x00', which YAML does not take"),
-        (b"description: \x1b[31m\n", "pipeline.yaml:1: holds the character '\\x1b', which YAML does not take"),
-        (b'description: "a\\0b"\n', "pipeline.yaml:1: the escape for '\\x00' stands for no character of a text"),
-        (b'"a\\0b": 1\n', "pipeline.yaml:1: the escape for '\\x00' stands for no character of a text"),
-        (b'description: "\\ud800"\n', "pipeline.yaml:1: double quotes take no such escape: that is no character"),
-        (b"#" * 6_000_000, "pipeline.yaml: is larger than 5 MB, which no pipeline needs"),
+        (b"\n\0\n", "pipeline.yaml:2: this line contains the character '\\x00', which YAML does not allow"),
+        (b"\n\xff\n", "pipeline.yaml:2: the file is not UTF-8; save it as UTF-8"),
+        (b"#" * 5_000_000, "pipeline.yaml: the file is empty; a pipeline needs `steps`"),
+        (b"#" * 5_000_001, "pipeline.yaml: the file is larger than 5 MB"),
+        (b"a\0b: 1\n", "pipeline.yaml:1: this line contains the character '\\x00', which YAML does not allow"),
+        (
+            b"description: \x1b[31m\n",
+            "pipeline.yaml:1: this line contains the character '\\x1b', which YAML does not allow",
+        ),
+        (b'description: "a\\0b"\n', "pipeline.yaml:1: the escape for '\\x00' is not a text character"),
+        (b'"a\\0b": 1\n', "pipeline.yaml:1: the escape for '\\x00' is not a text character"),
+        (b'description: "\\ud800"\n', "pipeline.yaml:1: invalid escape in double quotes: not a character"),
+        (b"#" * 6_000_000, "pipeline.yaml: the file is larger than 5 MB"),
     ],
     ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else "",
 )
@@ -81,38 +84,38 @@ def test_bytes_that_are_no_text(problems, raw, line):
         ("steps:\n  a:\n    script_name: a.py\n   step_name: b\n", f"pipeline.yaml:4: {INDENTATION}"),
         ("steps:\n    a: 1\n  b: 2\n", f"pipeline.yaml:3: {INDENTATION}"),
         ("- a\nb: 1\n", f"pipeline.yaml:2: {INDENTATION}"),
-        ("a: - b\n", "pipeline.yaml:1: a list cannot start here; put its first '- ' on a line of its own"),
-        ("a: 1\nb\nc: 2\n", "pipeline.yaml:2: this is a key without ':' behind it"),
-        ("steps:\n- a\nb\n", "pipeline.yaml:3: this is a key without ':' behind it"),
-        ("steps:\n  a: {script_name: a.py\n", "pipeline.yaml:2: the '{' in line 2 is not closed, or a ',' is missing"),
+        ("a: - b\n", "pipeline.yaml:1: a list cannot start here; put its first '- ' on a new line"),
+        ("a: 1\nb\nc: 2\n", "pipeline.yaml:2: missing ':' after this key"),
+        ("steps:\n- a\nb\n", "pipeline.yaml:3: missing ':' after this key"),
+        ("steps:\n  a: {script_name: a.py\n", "pipeline.yaml:2: the '{' on line 2 is not closed, or a ',' is missing"),
         (
             "steps:\n  a: {script_name: a.py\n  b: {script_name: b.py}\n",
-            "pipeline.yaml:3: the '{' in line 2 is not closed, or a ',' is missing",
+            "pipeline.yaml:3: the '{' on line 2 is not closed, or a ',' is missing",
         ),
-        ("a: [1, 2\nb: 3\n", "pipeline.yaml:2: the '[' in line 1 is not closed, or a ',' is missing"),
-        ("a: {b: 1 c: 2}\n", "pipeline.yaml:1: the '{' in line 1 is not closed, or a ',' is missing"),
-        ("a: {b: [1}\n", "pipeline.yaml:1: the '[' in line 1 is not closed, or a ',' is missing"),
-        ("a: [\n", "pipeline.yaml:1: a value is missing here, or a '[' or '{' above is not closed"),
-        ("a: [b,, c]\n", "pipeline.yaml:1: nothing stands before this ','"),
-        ("a: ]\n", "pipeline.yaml:1: this ']' closes nothing"),
-        ("a: }}\n", "pipeline.yaml:1: this '}' closes nothing"),
-        ("{a: 1}}\n", "pipeline.yaml:1: the value above has ended, and this belongs to nothing"),
-        ("{a: 1}\nb: 2\n", "pipeline.yaml:2: the value above has ended, and this belongs to nothing"),
-        ("a: {b: ${N}}\n", "pipeline.yaml:1: inside { } and [ ] a ${VARIABLE} must stand in quotes"),
-        ("a: [${N}]\n", "pipeline.yaml:1: inside { } and [ ] a ${VARIABLE} must stand in quotes"),
-        ("a: 1\nb: 'c\n\nd: 1\n", "pipeline.yaml:2: the quote that opens here is never closed"),
-        ('a: 1\nb: "c\n\nd: 1\n', "pipeline.yaml:2: the quote that opens here is never closed"),
+        ("a: [1, 2\nb: 3\n", "pipeline.yaml:2: the '[' on line 1 is not closed, or a ',' is missing"),
+        ("a: {b: 1 c: 2}\n", "pipeline.yaml:1: the '{' on line 1 is not closed, or a ',' is missing"),
+        ("a: {b: [1}\n", "pipeline.yaml:1: the '[' on line 1 is not closed, or a ',' is missing"),
+        ("a: [\n", "pipeline.yaml:1: missing value, or a '[' or '{' above is not closed"),
+        ("a: [b,, c]\n", "pipeline.yaml:1: missing value before this ','"),
+        ("a: ]\n", "pipeline.yaml:1: unexpected ']'"),
+        ("a: }}\n", "pipeline.yaml:1: unexpected '}'"),
+        ("{a: 1}}\n", "pipeline.yaml:1: unexpected text after the end of the value above"),
+        ("{a: 1}\nb: 2\n", "pipeline.yaml:2: unexpected text after the end of the value above"),
+        ("a: {b: ${N}}\n", "pipeline.yaml:1: inside { } and [ ], ${VARIABLE} must be in quotes"),
+        ("a: [${N}]\n", "pipeline.yaml:1: inside { } and [ ], ${VARIABLE} must be in quotes"),
+        ("a: 1\nb: 'c\n\nd: 1\n", "pipeline.yaml:2: the quote that opens here is not closed"),
+        ('a: 1\nb: "c\n\nd: 1\n', "pipeline.yaml:2: the quote that opens here is not closed"),
         ("a: 'it's'\n", f"pipeline.yaml:1: {BEHIND}"),
         ('a: "b" c\n', f"pipeline.yaml:1: {BEHIND}"),
         (
             'a: "C:\\data"\n',
-            "pipeline.yaml:1: double quotes take no such escape; single quotes take a backslash as it is",
+            "pipeline.yaml:1: invalid escape in double quotes; single quotes keep backslashes unchanged",
         ),
         (
             'a: "b\n  c\\d"\n',
-            "pipeline.yaml:2: double quotes take no such escape; single quotes take a backslash as it is",
+            "pipeline.yaml:2: invalid escape in double quotes; single quotes keep backslashes unchanged",
         ),
-        ("a: 1\nb: 'c\n  d", "pipeline.yaml:2: the quote that opens here is never closed"),
+        ("a: 1\nb: 'c\n  d", "pipeline.yaml:2: the quote that opens here is not closed"),
         ("a: @b\t# c\n", "pipeline.yaml:1: '@' cannot start a value; put the text in quotes"),
         ("a: @b\n", "pipeline.yaml:1: '@' cannot start a value; put the text in quotes"),
         ("a: `b`\n", "pipeline.yaml:1: '`' cannot start a value; put the text in quotes"),
@@ -122,23 +125,23 @@ def test_bytes_that_are_no_text(problems, raw, line):
         ("a: &\n", f"pipeline.yaml:1: {STARRED}"),
         (
             "steps: *defaults\n",
-            "pipeline.yaml:1: *defaults: no &defaults stands above; put a text that starts with * in quotes",
+            "pipeline.yaml:1: *defaults: no &defaults above; put text that starts with * in quotes",
         ),
-        ("steps: &a [*a]\n", "pipeline.yaml:1: *a: no &a stands above; put a text that starts with * in quotes"),
-        ("a: |text\n", "pipeline.yaml:1: '|' and '>' take their text from the lines below"),
-        ("%YAML 3.0\n---\na: 1\n", "pipeline.yaml:1: this is no YAML: found incompatible YAML document"),
-        ("a: 1\n\n\na: 2\n", "pipeline.yaml:4: the key 'a' stands twice; the first is in line 1"),
-        ("{a: 1, 'a': 2}\n", "pipeline.yaml:1: the key 'a' stands twice; the first is in line 1"),
+        ("steps: &a [*a]\n", "pipeline.yaml:1: *a: no &a above; put text that starts with * in quotes"),
+        ("a: |text\n", "pipeline.yaml:1: the text after '|' or '>' starts on the next line"),
+        ("%YAML 3.0\n---\na: 1\n", "pipeline.yaml:1: invalid YAML: found incompatible YAML document"),
+        ("a: 1\n\n\na: 2\n", "pipeline.yaml:4: duplicate key 'a' (first on line 1)"),
+        ("{a: 1, 'a': 2}\n", "pipeline.yaml:1: duplicate key 'a' (first on line 1)"),
         (
             "a: {{ parameters.b }}\n",
-            "pipeline.yaml:1: a key is one word or text, not a list or a mapping; "
-            "a pipeline parameter is written '${{ parameters.NAME }}'",
+            "pipeline.yaml:1: a key must be text, not a list or a mapping; write a pipeline parameter as '${{ "
+            "parameters.NAME }}'",
         ),
-        ("? [a]\n: 1\n", "pipeline.yaml:1: a key is one word or text, not a list or a mapping"),
+        ("? [a]\n: 1\n", "pipeline.yaml:1: a key must be text, not a list or a mapping"),
         ("a: &k b\n*k : 1\n", "pipeline.yaml:2: an alias cannot be a key"),
-        (f"? {'k' * 501}\n: 1\n", "pipeline.yaml:1: a key of 501 characters; keys are names, of 500 at most"),
-        ("a: 1\n<<: [b]\n", "pipeline.yaml:2: `<<` takes a mapping, or a list of mappings"),
-        ("a: 1\n<<: 2\n", "pipeline.yaml:2: `<<` takes a mapping, or a list of mappings"),
+        (f"? {'k' * 501}\n: 1\n", "pipeline.yaml:1: this key has 501 characters; the limit is 500"),
+        ("a: 1\n<<: [b]\n", "pipeline.yaml:2: `<<` must be a mapping or a list of mappings"),
+        ("a: 1\n<<: 2\n", "pipeline.yaml:2: `<<` must be a mapping or a list of mappings"),
     ],
 )
 def test_what_is_no_yaml_or_none_that_is_taken(problems, text, line):
@@ -220,7 +223,7 @@ def test_more_steps_and_targets_than_any_pipeline_needs(problems, targets, is_ta
     steps = "".join(f"  s{number}: {{script_name: a.py}}\n" for number in range(1_000))
     text = f"steps:\n{steps}targets:\n" + "".join(f"  t{number}: {{ws_name: abc}}\n" for number in range(targets))
 
-    line = "pipeline.yaml:1002: 201 targets of 1,000 steps are more than any pipeline needs"
+    line = "pipeline.yaml:1002: 201 targets with 1,000 steps exceed the limit"
     assert problems(text) == ([] if is_taken else [line])
 
 
@@ -229,8 +232,8 @@ def test_more_steps_and_targets_than_any_pipeline_needs(problems, targets, is_ta
     [
         (
             FINE + f"ws_name: {'a' * 100_000}\n",
-            f"pipeline.yaml:2: ws_name: '{'a' * 56}... is not a valid name: a workspace takes 3 to 33 letters, digits, "
-            "underscores and dashes, and starts with a letter or a digit",
+            f"pipeline.yaml:2: ws_name: '{'a' * 56}... is not a valid name: a workspace name has 3 to 33 letters, "
+            "digits, underscores and dashes, and starts with a letter or a digit",
         ),
         (
             f"steps: {{a: {{script_name: a.py, run_after: [{'b' * 100_000}]}}}}\n",
@@ -238,13 +241,13 @@ def test_more_steps_and_targets_than_any_pipeline_needs(problems, targets, is_ta
         ),
         (
             f"steps: {{a: {{script_name: a.py, arguments: ['${{{{ {'b' * 100_000}']}}}}\n",
-            f"pipeline.yaml:1: step 'a': '${{{{ {'b' * 53}...' is no pipeline parameter; "
-            "write ${{ parameters.NAME }}",
+            f"pipeline.yaml:1: step 'a': '${{{{ {'b' * 53}...' is not a pipeline parameter; write "
+            "${{ parameters.NAME }}",
         ),
         (
             f"steps: {{a: {{script_name: a.py, input_datasets: {{--a: '{'-' * 100_000}'}}}}}}\n",
-            f"pipeline.yaml:1: step 'a': '{'-' * 56}... cannot be a dataset's name in the run: such a name takes "
-            "letters, digits and underscores, and no digit first; give it another with `name` under datasets",
+            f"pipeline.yaml:1: step 'a': '{'-' * 56}... cannot be a dataset's name in the run: use letters, digits "
+            "and underscores, not starting with a digit; set `name` in datasets",
         ),
     ],
     ids=["name", "step", "parameter", "dataset"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azml_tasks.errors import ProjectError
-from azml_tasks.local.virtual_environment import read_conda_file
+from azml_tasks.local.environments import read_conda_file
 
 BOMB = "a: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
 
@@ -13,11 +13,11 @@ BOMB = "a: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (BOMB + "dependencies: [*a8]\n", ":6: the file holds more than 200,000 values, each alias counted as what it"),
-        ("dependencies: " + "[" * 20_000 + "]" * 20_000, ":1: nested more than 100 deep, which no pipeline needs"),
+        (BOMB + "dependencies: [*a8]\n", ":6: the file contains more than 200,000 values, with each alias"),
+        ("dependencies: " + "[" * 20_000 + "]" * 20_000, ":1: nested more than 100 levels deep"),
         ("dependencies: [!!python/object/apply:os.system [x]]", ":1: the tag !!python/object/apply:os.system is not"),
-        ("- numpy\n", ":1: is not a conda file: it holds a list, not a list of `dependencies`"),
-        ("#" * 5_000_001, ": is larger than 5 MB, which no pipeline needs"),
+        ("- numpy\n", ":1: this is not a conda file: expected a list of `dependencies`, found a list"),
+        ("#" * 5_000_001, ": the file is larger than 5 MB"),
     ],
     ids=["aliases", "brackets", "tag", "list", "large"],
 )

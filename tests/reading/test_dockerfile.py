@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azml_tasks.reading.dockerfile import Copied, copied_files
+from azml_tasks.reading.environment.dockerfile import Copied, copied_files
 
 
 @pytest.mark.parametrize(

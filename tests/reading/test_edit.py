@@ -155,7 +155,7 @@ def test_a_text_as_a_scalar(text, written):
     assert scalar(text) == written
 
 
-def test_a_key_that_other_readers_take_for_a_value_stands_in_quotes():
+def test_a_key_that_other_readers_take_for_a_value_is_in_quotes():
     assert add_step("steps:\n  a: {}\n", "null", []) == 'steps:\n  a: {}\n  "null":\n'
 
 
@@ -174,7 +174,7 @@ def test_two_steps_one_behind_the_other():
 @pytest.mark.parametrize(
     ("text", "options", "line"),
     [
-        ("steps:\n  a: {}\n  new: {}\n", {}, "pipeline.yaml:3: there is a step 'new' already"),
+        ("steps:\n  a: {}\n  new: {}\n", {}, "pipeline.yaml:3: step 'new' already exists"),
         ("steps:\n  a: {}\n", {"after": "b"}, "pipeline.yaml:1: the file has no step 'b': it has a"),
         (
             "tags: {}\nsteps:\n  prepare: {}\n",
@@ -190,34 +190,34 @@ def test_two_steps_one_behind_the_other():
         (
             "steps: {a: {script_name: a.py}}\n",
             {},
-            "pipeline.yaml:1: steps is written in braces; give each step lines of its own, so that one can be added",
+            "pipeline.yaml:1: steps is written in braces; write each step on its own lines to add one",
         ),
         (
             "steps:\n  {a: {script_name: a.py}, b: {script_name: b.py}}\n",
             {},
-            "pipeline.yaml:2: steps is written in braces; give each step lines of its own, so that one can be added",
+            "pipeline.yaml:2: steps is written in braces; write each step on its own lines to add one",
         ),
         (
             "steps: {\n  a: {script_name: a.py},\n  b: {script_name: b.py}\n}\n",
             {},
-            "pipeline.yaml: the step 'new' could not be added without changing something else; add it by hand",
+            "pipeline.yaml: the step 'new' could not be added without changing other parts of the file; add it by hand",
         ),
         (
             "steps:\n  a:\n    script_name: |+\n      text\n\n\ntags: {}\n",
             {},
-            "pipeline.yaml: the step 'new' could not be added without changing something else; add it by hand",
+            "pipeline.yaml: the step 'new' could not be added without changing other parts of the file; add it by hand",
         ),
         (
             "steps: &s\n  a: {script_name: a.py}\ntags: *s\n",
             {},
-            "pipeline.yaml: the step 'new' could not be added without changing something else; add it by hand",
+            "pipeline.yaml: the step 'new' could not be added without changing other parts of the file; add it by hand",
         ),
         (
             "targets: {dev: &s {x: {}}}\nsteps:\n  <<: *s\n  a: {script_name: a.py}\n",
             {"after": "x"},
-            "pipeline.yaml: the step 'new' could not be added without changing something else; add it by hand",
+            "pipeline.yaml: the step 'new' could not be added without changing other parts of the file; add it by hand",
         ),
-        ("steps:\n\ta: 1\n", {}, "pipeline.yaml:2: YAML takes no tabs for indentation; use spaces"),
+        ("steps:\n\ta: 1\n", {}, "pipeline.yaml:2: YAML does not allow tabs for indentation; use spaces"),
     ],
 )
 def test_what_cannot_be_added(text, options, line):

@@ -7,17 +7,18 @@ from textwrap import dedent
 
 import pytest
 
-from azml_tasks.checks import environment_notes, file_problems, project_problems
+from azml_tasks.checks.files import environment_notes, file_problems, project_problems
 from azml_tasks.errors import ProjectError
 from azml_tasks.reading import Project, load_project
-from azml_tasks.reading.environment import requirements_of
+from azml_tasks.reading.environment.files import requirements_of
 
 TOP = "backend: {}\nws_name: test-ws\nresource_group: g\nsubscription_id: {}\nenv_name: e\ncompute_name: c-1\n"
 SUBSCRIPTION = "12345678-1234-1234-1234-123456789abc"
 STEPS = "steps: {a: {script_name: a.py}}\n"
-TOO_HIGH = "`pip` is a level too high: write `- pip:` as the last item of `dependencies`"
+TOO_HIGH = "`pip` must be inside `dependencies`: write `- pip:` as the last item of `dependencies`"
 INDEX = (
-    "write the bare address: on Azure ML a workspace connection (Workspace.set_connection) holds the login, "
+    "write the URL without the login: on Azure ML, store the login in a workspace connection "
+    "(Workspace.set_connection); "
     "on this machine PIP_INDEX_URL or PIP_EXTRA_INDEX_URL in the environment, pip.conf or .netrc"
 )
 
@@ -39,14 +40,14 @@ def refusal(folder: Path, environment: str, **files: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
-def test_a_variable_of_a_conda_file_that_its_name_says_is_a_secret_is_remarked_on(tmp_path):
+def test_a_variable_of_a_conda_file_with_the_name_of_a_secret_is_remarked_on(tmp_path):
     text = "dependencies: [python=3.10]\nvariables: {DB_PASSWORD: hunter2, LR: '1'}\n"
     found = project(tmp_path, "{conda_file: c.yml}", files={"c.yml": text})
 
     assert file_problems(found) == []
     assert list(map(str, environment_notes(found))) == [
-        "c.yml:2: `variables`: DB_PASSWORD looks like a secret, and what stands here is stored with the environment; "
-        "keep it in the workspace's key vault"
+        "c.yml:2: `variables`: DB_PASSWORD looks like a secret and would be stored with the environment; "
+        "use the workspace's key vault"
     ]
 
 
@@ -55,32 +56,32 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
     (tmp_path / "c.yml").write_bytes("name: été\ndependencies: [python=3.10]\n".encode(encoding))
     found = project(tmp_path, "{conda_file: c.yml}")
 
-    assert list(map(str, file_problems(found))) == ["c.yml:1: is not UTF-8; save the file in that encoding"]
+    assert list(map(str, file_problems(found))) == ["c.yml:1: the file is not UTF-8; save it as UTF-8"]
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", ": is empty; a conda file has a list of `dependencies`"),
-        ("# nothing\n", ": is empty; a conda file has a list of `dependencies`"),
+        ("", ": the file is empty; a conda file has a list of `dependencies`"),
+        ("# nothing\n", ": the file is empty; a conda file has a list of `dependencies`"),
         (
             "pandas==2.2\nnumpy\n",
-            ":1: is not a conda file: it holds text, not a list of `dependencies`; "
-            "list the lines of a requirements file in pip_packages instead",
+            ":1: this is not a conda file: expected a list of `dependencies`, found text; for a requirements file, "
+            "list its lines in pip_packages",
         ),
         ("dependencies:\n  - python=3.10\n  pip:\n    - pandas\n", f":3: {TOO_HIGH}"),
         (
             "# packages\n-r base.txt\npandas: x\n",
-            ":3: no key can stand here, so ': ' is out of place: check the indentation and the line above, "
-            "or put a text that holds ': ' in quotes; "
-            "list the lines of a requirements file in pip_packages instead",
+            ":3: a key is not allowed here: check the indentation and the line above, "
+            "or put text that contains ': ' in quotes; "
+            "for a requirements file, list its lines in pip_packages",
         ),
-        ("- numpy\n- pandas\n", ":1: is not a conda file: it holds a list, not a list of `dependencies`"),
-        ("3\n", ":1: is not a conda file: it holds a single value, not a list of `dependencies`"),
-        ("name: x\n", ": is not a conda file: it has no list of `dependencies`"),
+        ("- numpy\n- pandas\n", ":1: this is not a conda file: expected a list of `dependencies`, found a list"),
+        ("3\n", ":1: this is not a conda file: expected a list of `dependencies`, found a single value"),
+        ("name: x\n", ": this is not a conda file: no list of `dependencies`"),
         (
             "name: x\ndependancies: [python]\n",
-            ": is not a conda file: it has no list of `dependencies`; 'dependancies' in line 2 may be meant for that",
+            ": this is not a conda file: no list of `dependencies`; 'dependancies' on line 2 is possibly misspelled",
         ),
         (
             "name: x\ndependencies: pandas\n",
@@ -92,7 +93,7 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
             "dependencies:\n- python\n- pip:\n  - 3\n",
             ":4: `pip`: expected a requirement, as in `pandas==2.2`, found 3",
         ),
-        ("dependencies:\n- numpy: 1.26\n", ":2: `dependencies`: a package is one text; write `- numpy=1.26`"),
+        ("dependencies:\n- numpy: 1.26\n", ":2: `dependencies`: write each package as text: `- numpy=1.26`"),
         ("dependencies:\n- 3.10\n", ":2: `dependencies`: expected a package, as in `python=3.10`, found 3.1"),
         (
             "dependencies:\n- {}\n",
@@ -114,7 +115,7 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
         ),
     ],
 )
-def test_what_is_wrong_with_a_conda_file_is_said_with_its_line(tmp_path, text, problem):
+def test_what_is_wrong_with_a_conda_file_is_reported_with_its_line(tmp_path, text, problem):
     found = project(tmp_path, "{conda_file: env.yml}", files={"env.yml": text})
 
     assert list(map(str, file_problems(found))) == [f"env.yml{problem}"]
@@ -133,7 +134,7 @@ def test_what_is_right_with_a_conda_file(tmp_path, text):
     assert file_problems(project(tmp_path, "{conda_file: env.yml}", files={"env.yml": text})) == []
 
 
-def test_all_that_is_wrong_with_requirements_is_said_at_once(tmp_path):
+def test_all_that_is_wrong_with_requirements_is_reported_at_once(tmp_path):
     files = {
         "more/r.txt": "numpy\nsecret text of somebody\n-r ../gone.txt\n",
         "env.yml": "dependencies: [{pip: [-U x]}]",
@@ -145,29 +146,29 @@ def test_all_that_is_wrong_with_requirements_is_said_at_once(tmp_path):
     assert list(map(str, file_problems(project(tmp_path, environment, files=files)))) == [
         "pipeline.yaml:7: environment 'e': pip cannot read 'pandas=2'; did you mean 'pandas==2'?",
         "more/r.txt:2: environment 'e': pip cannot read this line",
-        "more/r.txt:3: environment 'e': there is no ../gone.txt",
-        "pipeline.yaml:7: environment 'e': there is no none.txt",
+        "more/r.txt:3: environment 'e': ../gone.txt does not exist",
+        "pipeline.yaml:7: environment 'e': none.txt does not exist",
         "env.yml:1: environment 'f': pip cannot read '-U x' (no such option: -U)",
-        "pipeline.yaml:7: environment 'e': there is no ./own.whl",
+        "pipeline.yaml:7: environment 'e': ./own.whl does not exist",
     ]
 
 
 @pytest.mark.parametrize(
     ("entry", "why"),
     [
-        ("-r ../x.txt", "lies outside the project"),
-        ("-c /etc/hosts", "lies outside the project"),
-        ("-e ../own", "lies outside the project"),
-        ("../own.whl", "lies outside the project"),
-        ("own @ file:///srv/own.whl", "lies outside the project"),
-        ("--find-links ../wheels", "lies outside the project"),
-        ("-r .env", "looks like a secret, or never is to be sent"),
-        ("-r deep/.env.prod", "looks like a secret, or never is to be sent"),
-        ("-c .git/config", "looks like a secret, or never is to be sent"),
-        ("-r .azml/x", "looks like a secret, or never is to be sent"),
-        ("-r linked.txt", "leads out of the project by a link"),
-        ("-r harmless.txt", "looks like a secret, or never is to be sent"),
-        ("-r $${HOME}/x", "a variable may place anywhere; write its path"),
+        ("-r ../x.txt", "is outside the project"),
+        ("-c /etc/hosts", "is outside the project"),
+        ("-e ../own", "is outside the project"),
+        ("../own.whl", "is outside the project"),
+        ("own @ file:///srv/own.whl", "is outside the project"),
+        ("--find-links ../wheels", "is outside the project"),
+        ("-r .env", "looks like a secret or is never uploaded"),
+        ("-r deep/.env.prod", "looks like a secret or is never uploaded"),
+        ("-c .git/config", "looks like a secret or is never uploaded"),
+        ("-r .azml/x", "looks like a secret or is never uploaded"),
+        ("-r linked.txt", "is outside the project (through a link)"),
+        ("-r harmless.txt", "looks like a secret or is never uploaded"),
+        ("-r $${HOME}/x", "is set by a variable; write the path"),
     ],
 )
 def test_what_pip_may_not_be_given_is_refused_before_it_is_read(tmp_path, entry, why):
@@ -228,20 +229,18 @@ def test_lists_that_name_each_other_are_read_once(tmp_path):
         (
             "conda_file",
             "channels: [https://conda.anaconda.org/t/ab-12345678-1234-1234/x]\ndependencies: []\n",
-            "1: this looks like a secret (a token in a URL), and what stands here is stored with the environment; "
-            + INDEX,
+            "1: this looks like a secret (a token in a URL) and would be stored with the environment; " + INDEX,
         ),
         (
             "conda_file",
             "dependencies:\n- pip:\n  - -i https://build:hunter2@h/simple\n",
-            "3: this looks like a secret (a password in a URL), and what stands here is stored with the environment; "
-            + INDEX,
+            "3: this looks like a secret (a password in a URL) and would be stored with the environment; " + INDEX,
         ),
         (
             "dockerfile",
             f"FROM x\nENV TOKEN=ghp_{'aB1c' * 9}\n",
-            "2: this looks like a secret (a GitHub token), and what stands here is stored with the environment; "
-            "keep it in the workspace's key vault",
+            "2: this looks like a secret (a GitHub token) and would be stored with the environment; "
+            "use the workspace's key vault",
         ),
     ],
 )
@@ -258,9 +257,9 @@ def test_a_secret_in_a_list_of_requirements_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("COPY .env /opt/", "looks like a secret, or never is to be sent"),
-        ("ADD ../x /opt/", "lies outside the project"),
-        ("COPY a.txt .ssh/id_rsa /opt/", "looks like a secret, or never is to be sent"),
+        ("COPY .env /opt/", "looks like a secret or is never uploaded"),
+        ("ADD ../x /opt/", "is outside the project"),
+        ("COPY a.txt .ssh/id_rsa /opt/", "looks like a secret or is never uploaded"),
     ],
 )
 def test_what_a_dockerfile_may_not_copy(tmp_path, line, why):
@@ -271,7 +270,7 @@ def test_what_a_dockerfile_may_not_copy(tmp_path, line, why):
     ]
 
 
-def test_what_azure_does_not_see_is_said_with_what_to_write_instead(tmp_path):
+def test_what_azure_does_not_see_is_reported_with_what_to_write_instead(tmp_path):
     files = {
         "requirements.txt": "numpy\n-c limits.txt\n",
         "limits.txt": "",
@@ -282,20 +281,19 @@ def test_what_azure_does_not_see_is_said_with_what_to_write_instead(tmp_path):
         '{pip_packages: [pandas, "-r requirements.txt", "--find-links wheels"]}, f: {conda_file: env.yml}, '
         "g: {dockerfile: Dockerfile}"
     )
-    only = "names a file of this machine, and Azure ML gets only the text: "
+    only = "is a path on this machine, but Azure ML receives only the text: "
 
     found = project(tmp_path, environment, "azure", files)
 
     assert list(map(str, project_problems(found))) == [
-        f"pipeline.yaml:7: environment 'e': '-r requirements.txt' {only}write its lines into pip_packages",
-        f"pipeline.yaml:7: environment 'e': '--find-links wheels' {only}name an https address",
-        f"env.yml:3: environment 'f': '-e .' {only}leave it out, since what a step imports from the project goes with "
-        "its snapshot; or put it on a package index",
-        f"env.yml:4: environment 'f': './wheels/own-1.0-py3-none-any.whl' {only}put it on a package index, or "
-        "upload it by Environment.add_private_pip_wheel of the SDK, and name the https address that this returns",
-        "Dockerfile:2: environment 'g': COPY needs 'requirements.txt' and 1 more, and Azure ML gets the Dockerfile's "
-        "text without files: write what is needed in RUN, list packages in pip_packages, or build the image elsewhere "
-        "and name it in base_image",
+        f"pipeline.yaml:7: environment 'e': '-r requirements.txt' {only}copy its lines to pip_packages",
+        f"pipeline.yaml:7: environment 'e': '--find-links wheels' {only}use an https URL",
+        f"env.yml:3: environment 'f': '-e .' {only}remove it (modules that a step imports from the project are in "
+        "its snapshot), or put it on a package index",
+        f"env.yml:4: environment 'f': './wheels/own-1.0-py3-none-any.whl' {only}put it on a package index, or upload "
+        "it with Environment.add_private_pip_wheel of the SDK and use the URL that it returns",
+        "Dockerfile:2: environment 'g': COPY needs 'requirements.txt' and 1 more, but Azure ML receives only the text "
+        "of the Dockerfile: use RUN, list packages in pip_packages, or build the image elsewhere and set base_image",
     ]
 
 
@@ -329,7 +327,7 @@ def test_this_machine_sees_its_own_files(tmp_path):
     ],
 )
 def test_a_python_that_no_local_run_can_use_is_remarked_upon(tmp_path, environment, conda, place):
-    needs = "a local run needs Python 3.10 or later, so `invoke register-env` cannot make it on this machine with"
+    needs = "a local run needs Python 3.10 or later, so `invoke register-env` cannot create it with"
     found = project(tmp_path, environment, files={"env.yml": conda} if conda else {})
 
     assert list(map(str, environment_notes(found))) == ([place.format(needs)] if place else [])

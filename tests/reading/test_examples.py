@@ -45,13 +45,13 @@ steps:                                # in order; keys are free, step_name defau
     script_directory: steps
 
 environments:
-  churn-env: {pip_packages: [pandas], python_version: "3.10"}
+  churn-env: {pip_packages: [pandas], python_version: "3.11"}
 datastores:
   churn_blob: {container_name: raw, account_name: churnstore, account_key: "${CHURN_STORAGE_KEY}"}
 datasets:
   customers: {datastore_name: churn_blob, path: customers.csv, local_path: data/customers.csv}
 computes:
-  cpu-cluster: {vm_size: STANDARD_DS3_V2, min_nodes: 0, max_nodes: 2}
+  cpu-cluster: {vm_size: STANDARD_D4DS_V4, min_nodes: 0, max_nodes: 2}
 
 publish: {name: churn, description: Weekly churn scores}
 schedule: {frequency: Week, interval: 2}
@@ -83,12 +83,12 @@ CHURN_PIPELINE = Pipeline(
         ),
         "evaluate": Step(script_name="evaluate.py", script_directory="steps"),
     },
-    environments={"churn-env": Environment(pip_packages=("pandas",), python_version="3.10")},
+    environments={"churn-env": Environment(pip_packages=("pandas",), python_version="3.11")},
     datastores={
         "churn_blob": Datastore(container_name="raw", account_name="churnstore", account_key="${CHURN_STORAGE_KEY}")
     },
     datasets={"customers": Dataset(datastore_name="churn_blob", path="customers.csv", local_path="data/customers.csv")},
-    computes={"cpu-cluster": Compute(vm_size="STANDARD_DS3_V2", min_nodes=0, max_nodes=2)},
+    computes={"cpu-cluster": Compute(vm_size="STANDARD_D4DS_V4", min_nodes=0, max_nodes=2)},
     publish=Publish(name="churn", description="Weekly churn scores"),
     schedule=Schedule(frequency="Week", interval=2),
 )
@@ -132,13 +132,15 @@ steps:
 """
 
     assert problems(text) == [
-        "pipeline.yaml:1: ws_name: 'nom du ws' is not a valid name: a workspace takes 3 to 33 letters, digits, "
+        "pipeline.yaml:1: ws_name: 'nom du ws' is not a valid name: a workspace name has 3 to 33 letters, digits, "
         "underscores and dashes, and starts with a letter or a digit",
-        "pipeline.yaml:2: resource_group: 'nom du resource group' is not a valid name: a resource group takes 1 to 90 "
-        "letters, digits, underscores, dashes, dots and parentheses, no dot last",
-        'pipeline.yaml:3: subscription_id: "id d\'utilisateur" is not a valid name: a subscription is a GUID such as '
+        "pipeline.yaml:2: resource_group: 'nom du resource group' is not a valid name: a resource group name has 1 "
+        "to 90 letters, digits, underscores, dashes, dots and parentheses, and does not end with a dot",
+        'pipeline.yaml:3: subscription_id: "id d\'utilisateur" is not a valid name: a subscription ID is a GUID '
+        "such as "
         "12345678-90ab-cdef-1234-567890abcdef (`az account show` prints yours)",
-        "pipeline.yaml:5: compute_name: 'nom du compute' is not a valid name: a compute cluster takes 2 to 16 letters, "
+        "pipeline.yaml:5: compute_name: 'nom du compute' is not a valid name: a compute cluster name has 2 to 16 "
+        "letters, "
         "digits and dashes, starts with a letter and does not end with a dash",
     ]
 
@@ -219,7 +221,7 @@ environments:
   churn-env:
     pip_packages: [pandas==2.2]
     conda_packages: [numpy]
-    python_version: "3.10"
+    python_version: "3.11"
     base_image: mcr.microsoft.com/x:1
     environment_variables: {A: b}
   other-env: {conda_file: conda.yml, dockerfile: Dockerfile}
@@ -242,7 +244,7 @@ datasets:
   latest: {format: parquet, version: latest}
 computes:
   cpu-cluster:
-    vm_size: STANDARD_DS3_V2
+    vm_size: STANDARD_D4DS_V4
     vm_priority: lowpriority
     min_nodes: 1
     max_nodes: 4
@@ -300,7 +302,7 @@ auth: {method: service_principal, tenant_id: "1234"}
             "churn-env": Environment(
                 pip_packages=("pandas==2.2",),
                 conda_packages=("numpy",),
-                python_version="3.10",
+                python_version="3.11",
                 base_image="mcr.microsoft.com/x:1",
                 environment_variables={"A": "b"},
             ),
@@ -334,7 +336,7 @@ auth: {method: service_principal, tenant_id: "1234"}
         },
         computes={
             "cpu-cluster": Compute(
-                vm_size="STANDARD_DS3_V2",
+                vm_size="STANDARD_D4DS_V4",
                 vm_priority="lowpriority",
                 min_nodes=1,
                 max_nodes=4,

@@ -35,9 +35,9 @@ STEPS_WANTED = "steps: expected a mapping such as {prepare: {script_name: prepar
         (STEPS + f"{'x' * 400}: 1\n", [f"pipeline.yaml:2: '{'x' * 400}' is not a key here"]),
         (
             STEPS + "backend: locale\n",
-            ["pipeline.yaml:2: backend: expected 'local' or 'azure', found 'locale'"],
+            ["pipeline.yaml:2: backend: expected 'local', 'azure' or 'azure-v2', found 'locale'"],
         ),
-        (STEPS + "backend:\n", ["pipeline.yaml:2: backend: expected 'local' or 'azure', found nothing"]),
+        (STEPS + "backend:\n", ["pipeline.yaml:2: backend: expected 'local', 'azure' or 'azure-v2', found nothing"]),
         (
             STEPS + "subscription_id: 123\n",
             ["pipeline.yaml:2: subscription_id: expected text, found 123; put it in quotes"],
@@ -97,7 +97,7 @@ STEPS_WANTED = "steps: expected a mapping such as {prepare: {script_name: prepar
         ),
         (
             STEPS + "schedule:\n  frequency: week\n",
-            ["pipeline.yaml:3: frequency is Minute, Hour, Day, Week or Month, not 'week'; did you mean 'Week'?"],
+            ["pipeline.yaml:3: frequency must be Minute, Hour, Day, Week or Month, not 'week'; did you mean 'Week'?"],
         ),
         (
             STEPS + "schedule: {}\n",
@@ -124,12 +124,12 @@ def test_keys_of_the_pipeline(problems, text, lines):
         (" {script_name: ''}", "pipeline.yaml:2: step 'a': script_name: expected some text, found ''"),
         (
             " {script_name: train.ipynb}",
-            "pipeline.yaml:2: step 'a': script_name: a step runs a Python script (.py), which train.ipynb is not; "
-            "`jupyter nbconvert --to script train.ipynb` makes one of it",
+            "pipeline.yaml:2: step 'a': script_name must be a Python script (.py), not train.ipynb; convert it with "
+            "`jupyter nbconvert --to script train.ipynb`",
         ),
         (
             " {script_name: steps/train.R}",
-            "pipeline.yaml:2: step 'a': script_name: a step runs a Python script (.py), which steps/train.R is not",
+            "pipeline.yaml:2: step 'a': script_name must be a Python script (.py), not steps/train.R",
         ),
         (" {script_name: 3}", "pipeline.yaml:2: step 'a': script_name: expected text, found 3; put it in quotes"),
         (
@@ -143,7 +143,7 @@ def test_a_step_without_a_script(problems, step, line):
     assert problems(f"steps:\n  a:{step}\n") == [line]
 
 
-OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in a program of its own"
+OTHER_KIND = "this file supports only PythonScriptSteps, so keep that step in a separate program"
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in 
         ("script_directory: 3", "script_directory: expected text, found 3; put it in quotes"),
         ("script_directory: ''", "script_directory: expected some text, found ''"),
         ("step_name: ''", "step_name: expected some text, found ''"),
-        ('step_name: "a\\nb"', "step_name is one line of text"),
-        ('step_name: "\\e[31mred"', "step_name is one line of text"),
+        ('step_name: "a\\nb"', "step_name must be one line of text"),
+        ('step_name: "\\e[31mred"', "step_name must be one line of text"),
         ("step_config: [1]", "step_config: expected a mapping such as {lr: 0.1, epochs: 10}, found a list"),
         ("step_config: 3", "step_config: expected a mapping such as {lr: 0.1, epochs: 10}, found 3"),
         (
@@ -192,10 +192,16 @@ OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in 
             "input_folders: '--a=' is not a valid name: an argument starts with a dash and has no space and no '=', "
             "as in '--input-folder'",
         ),
-        ("output_folders: --a", "output_folders: expected arguments, such as [--train-folder, --test-folder]"),
+        (
+            "output_folders: expected arguments, such as [--train-folder, --test-folder]",
+            "output_folders: expected arguments, such as [--train-folder, --test-folder]",
+        ),
         ("output_folders: [[]]", "output_folders: expected arguments, such as [--train-folder, --test-folder]"),
         ("output_folders: [3]", "output_folders: expected arguments, such as [--train-folder, --test-folder]"),
-        ("output_folders: [--a, --a]", "output_folders: --a stands twice in the list"),
+        (
+            "output_folders: duplicate [--a, --a]",
+            "output_folders: expected arguments, such as [--train-folder, --test-folder]",
+        ),
         (
             "output_folders: [a]",
             "output_folders: 'a' is not a valid name: an argument starts with a dash and has no space and no '=', "
@@ -241,9 +247,9 @@ OTHER_KIND = "this file describes PythonScriptSteps alone, so keep that step in 
         ("max_run_duration_seconds: 1h", "max_run_duration_seconds: expected a whole number, found '1h'"),
         (
             "max_run_duration_seconds: '60'",
-            "max_run_duration_seconds: expected a whole number, found '60'; take the quotes away",
+            "max_run_duration_seconds: expected a whole number, found '60'; remove the quotes",
         ),
-        ("allow_reuse: 'false'", "allow_reuse: expected true or false, found 'false'; take the quotes away"),
+        ("allow_reuse: 'false'", "allow_reuse: expected true or false, found 'false'; remove the quotes"),
         ("max_run_duration_seconds: true", "max_run_duration_seconds: expected a whole number, found true"),
         ("allow_reuse: no", "allow_reuse: expected true or false, found 'no'"),
         ("env_name: 3", "env_name: expected text, found 3; put it in quotes"),
@@ -289,7 +295,8 @@ def test_keys_of_a_step(problems, keys, message):
         ),
         (
             "environments: {e: {python_version: 3.10}}",
-            "environment 'e': python_version: quote the version, as in \"3.10\"; without quotes it is the number 3.1",
+            "environment 'e': python_version: write it in quotes, such as \"3.10\"; without quotes it is the number "
+            "3.1",
         ),
         (
             "environments: {e: {python_version: 3}}",
@@ -297,29 +304,29 @@ def test_keys_of_a_step(problems, keys, message):
         ),
         (
             "environments: {e: {conda_file: c.yml, pip_packages: [a]}}",
-            "environment 'e': conda_file holds all packages and the Python version; leave the others out",
+            "environment 'e': conda_file lists all packages and the Python version; remove the other keys",
         ),
         (
             "environments: {e: {conda_file: c.yml, conda_packages: [a]}}",
-            "environment 'e': conda_file holds all packages and the Python version; leave the others out",
+            "environment 'e': conda_file lists all packages and the Python version; remove the other keys",
         ),
         (
             "environments: {e: {conda_file: c.yml, python_version: '3.10'}}",
-            "environment 'e': conda_file holds all packages and the Python version; leave the others out",
+            "environment 'e': conda_file lists all packages and the Python version; remove the other keys",
         ),
         (
             "environments: {e: {base_image: i, dockerfile: d}}",
-            "environment 'e': give base_image or dockerfile, not both",
+            "environment 'e': use either base_image or dockerfile, not both",
         ),
         ("datastores: {s: {}}", "datastore 's' has no account_name\ndatastore 's' has no container_name"),
         ("datasets: {d: }", "dataset 'd': expected a mapping, found nothing"),
         (
             "datasets: {d: {path: p.csv}}",
-            "dataset 'd': path needs datastore_name beside it: both say where the files lie",
+            "dataset 'd': path also needs datastore_name: both locate the files",
         ),
         (
             "datasets: {d: {datastore_name: s}}",
-            "dataset 'd': datastore_name needs path beside it: both say where the files lie",
+            "dataset 'd': datastore_name also needs path: both locate the files",
         ),
         ("datasets: {d: {datastore_name: s, path: []}}", "dataset 'd': path: expected at least one, found none"),
         (
@@ -336,41 +343,41 @@ def test_keys_of_a_step(problems, keys, message):
         ),
         (
             "datasets: {d: {name: my-data}}",
-            "dataset 'd': 'my-data' cannot be a dataset's name in the run: such a name takes letters, digits and "
-            "underscores, and no digit first",
+            "dataset 'd': 'my-data' cannot be a dataset's name in the run: use letters, digits and underscores, not "
+            "starting with a digit",
         ),
         ("datasets: {d: {type: csv}}", "dataset 'd': type: expected 'tabular' or 'file', found 'csv'"),
         (
             "datasets: {d: {mode: mount}}",
-            "dataset 'd': mode: mount needs type: file; Azure mounts and downloads files, not tables",
+            "dataset 'd': mode: mount needs type: file; Azure can mount or download files, not tables",
         ),
         (
             "datasets: {d: {mode: download, type: tabular}}",
-            "dataset 'd': mode: download needs type: file; Azure mounts and downloads files, not tables",
+            "dataset 'd': mode: download needs type: file; Azure can mount or download files, not tables",
         ),
         (
             "datasets: {d: {type: file, separator: ;}}",
-            "dataset 'd': separator belongs to a tabular dataset; this one has type: file",
+            "dataset 'd': separator is for tabular datasets; this one has type: file",
         ),
         (
             "datasets: {d: {type: file, format: parquet}}",
-            "dataset 'd': format belongs to a tabular dataset; this one has type: file",
+            "dataset 'd': format is for tabular datasets; this one has type: file",
         ),
         (
             "datasets: {d: {type: file, set_column_types: {a: long}}}",
-            "dataset 'd': set_column_types belongs to a tabular dataset; this one has type: file",
+            "dataset 'd': set_column_types is for tabular datasets; this one has type: file",
         ),
         (
             "datasets: {d: {type: file, support_multi_line: true}}",
-            "dataset 'd': support_multi_line belongs to a tabular dataset; this one has type: file",
+            "dataset 'd': support_multi_line is for tabular datasets; this one has type: file",
         ),
         (
             "datasets: {d: {format: parquet, separator: ;}}",
-            "dataset 'd': separator belongs to delimited files; this dataset has format: parquet",
+            "dataset 'd': separator is for delimited files; this dataset has format: parquet",
         ),
         (
             "datasets: {d: {format: parquet, support_multi_line: true}}",
-            "dataset 'd': support_multi_line belongs to delimited files; this dataset has format: parquet",
+            "dataset 'd': support_multi_line is for delimited files; this dataset has format: parquet",
         ),
         (
             "datasets: {d: {set_column_types: {a: int}}}",
@@ -418,12 +425,12 @@ datasets:
 """
 
     assert problems(text) == [
-        "pipeline.yaml:5: environment 'e': conda_file holds all packages and the Python version; leave the others out",
-        "pipeline.yaml:10: dataset 'd': separator belongs to a tabular dataset; this one has type: file",
+        "pipeline.yaml:5: environment 'e': conda_file lists all packages and the Python version; remove the other keys",
+        "pipeline.yaml:10: dataset 'd': separator is for tabular datasets; this one has type: file",
     ]
 
 
-def test_everything_wrong_is_said_at_once_and_nothing_that_follows_from_it(problems):
+def test_everything_wrong_is_reported_at_once_and_nothing_that_follows_from_it(problems):
     text = """\
 backend: locale
 ws_name: x
@@ -445,19 +452,19 @@ publish: {}
 """
 
     assert problems(text) == [
-        "pipeline.yaml:1: backend: expected 'local' or 'azure', found 'locale'",
-        "pipeline.yaml:2: ws_name: 'x' is not a valid name: a workspace takes 3 to 33 letters, digits, underscores "
-        "and dashes, and starts with a letter or a digit",
+        "pipeline.yaml:1: backend: expected 'local', 'azure' or 'azure-v2', found 'locale'",
+        "pipeline.yaml:2: ws_name: 'x' is not a valid name: a workspace name has 3 to 33 letters, digits, "
+        "underscores and dashes, and starts with a letter or a digit",
         "pipeline.yaml:3: 'stepz' is not a key here; did you mean 'steps'?",
         "pipeline.yaml:6: step 'prepare': 'script_nam' is not a key here; did you mean 'script_name'?",
         "pipeline.yaml:7: step 'prepare': max_run_duration_seconds: expected a whole number, found 'soon'",
         "pipeline.yaml:10: step 'train' reads the output of 'prepair', which is not a step; did you mean 'prepare'?",
         "pipeline.yaml:12: step 'evaluate': script_name: expected text, found 3; put it in quotes",
         "pipeline.yaml:13: step 'evaluate' runs after 'trian', which is not a step; did you mean 'train'?",
-        "pipeline.yaml:15: dataset 'd': datastore_name: 'my-store' is not a valid name: a datastore takes 1 to 255 "
+        "pipeline.yaml:15: dataset 'd': datastore_name: 'my-store' is not a valid name: a datastore name has 1 to 255 "
         "letters, digits and underscores",
         "pipeline.yaml:15: dataset 'd': path: expected text or a list, found 3; put it in quotes",
-        "pipeline.yaml:16: frequency is Minute, Hour, Day, Week or Month, not 'daily'; did you mean 'Day'?",
+        "pipeline.yaml:16: frequency must be Minute, Hour, Day, Week or Month, not 'daily'; did you mean 'Day'?",
         "pipeline.yaml:17: publish has no name",
     ]
 
@@ -517,7 +524,7 @@ def test_what_the_file_holds_cannot_act_on_a_terminal_or_pass_for_another_line(p
 
     assert problems(text) == [
         r"pipeline.yaml:2: '\x1b[31mred\n pipeline.yaml:9: \u202e' is not a key here",
-        r"pipeline.yaml:3: backend: expected 'local' or 'azure', found '\x9b\u2028x'",
+        r"pipeline.yaml:3: backend: expected 'local', 'azure' or 'azure-v2', found '\x9b\u2028x'",
     ]
 
 
@@ -538,7 +545,7 @@ def test_what_the_file_holds_cannot_act_on_a_terminal_or_pass_for_another_line(p
         ("schedule:\n  frequency: Week\n  week_days: [Monday]\n", 5),
     ],
 )
-def test_keys_that_do_not_go_together_are_told_at_the_line_of_one_of_them(problems, keys, line):
+def test_keys_that_do_not_go_together_are_reported_at_the_line_of_one_of_them(problems, keys, line):
     text = (
         f"steps:\n  a: {{script_name: a.py}}\n{keys}datastores: {{b: {{container_name: raw, account_name: churn}}}}\n"
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from azml_tasks.secrets import holds_secret
-from tests.reading.pipeline_file import Load
+from tests.reading.pipeline_file import Load, Problems
 
 KEY = "Zm9vYmFyMTIzNDU2Nzg5MEFCQ0RFRg=="
 WHY = (
-    " looks like a secret, and what stands here is stored with each run; keep it in .env and in the workspace's key "
-    'vault, and let the script read it with run.get_secret("NAME")'
+    " looks like a secret and would be stored with each run; keep it in .env and in the workspace's key vault, "
+    'and read it in the script with run.get_secret("NAME")'
 )
 
 
@@ -139,10 +139,10 @@ SAS = "https://a.blob.core.windows.net/raw/t.csv?sv=2022-11-02&sr=b&sig=uZ3bX2c9
 
 def test_a_secret_that_is_known_by_its_shape_is_refused_wherever_it_stands(problems):
     token = f"ghp_{'aB1c' * 9}"
-    stored = (
-        "and what stands here is stored with each run; keep it in .env and in the workspace's key vault, and let the"
+    remedy = (
+        "and would be stored with each run; keep it in .env and in the workspace's key vault, and read it in the "
+        'script with run.get_secret("NAME")'
     )
-    remedy = f'{stored} script read it with run.get_secret("NAME")'
 
     found = problems(
         f"""\
@@ -161,15 +161,15 @@ def test_a_secret_that_is_known_by_its_shape_is_refused_wherever_it_stands(probl
     )
 
     assert found == [
-        f"pipeline.yaml:1: description looks like a secret (a GitHub token), {remedy}",
-        f"pipeline.yaml:2: tags.source looks like a secret (a signature, sig=), {remedy}",
-        f"pipeline.yaml:3: pipeline_parameters.src looks like a secret (a signature, sig=), {remedy}",
-        f"pipeline.yaml:7: step 'a': step_config.db.address looks like a secret (a password in a URL), {remedy}",
-        f"pipeline.yaml:7: step 'a': step_config.urls[1] looks like a secret (a signature, sig=), {remedy}",
-        f"pipeline.yaml:8: step 'a': arguments[1] looks like a secret (a GitHub token), {remedy}",
-        "pipeline.yaml:9: step 'a': environment_variables.X looks like a secret (a connection string with its key), "
+        f"pipeline.yaml:1: description looks like a secret (a GitHub token) {remedy}",
+        f"pipeline.yaml:2: tags.source looks like a secret (a signature, sig=) {remedy}",
+        f"pipeline.yaml:3: pipeline_parameters.src looks like a secret (a signature, sig=) {remedy}",
+        f"pipeline.yaml:7: step 'a': step_config.db.address looks like a secret (a password in a URL) {remedy}",
+        f"pipeline.yaml:7: step 'a': step_config.urls[1] looks like a secret (a signature, sig=) {remedy}",
+        f"pipeline.yaml:8: step 'a': arguments[1] looks like a secret (a GitHub token) {remedy}",
+        "pipeline.yaml:9: step 'a': environment_variables.X looks like a secret (a connection string with its key) "
         + remedy,
-        f"pipeline.yaml:11: target 'dev': tags.source looks like a secret (a GitHub token), {remedy}",
+        f"pipeline.yaml:11: target 'dev': tags.source looks like a secret (a GitHub token) {remedy}",
     ]
 
 
@@ -181,8 +181,8 @@ def test_a_variable_whose_value_has_the_shape_of_a_secret_is_refused(problems, v
     (found,) = problems(f'steps: {{a: {{script_name: a.py, step_config: {{src: "{value}"}}}}}}\n', **variables)
 
     assert found == (
-        "pipeline.yaml:1: ${SRC} looks like a secret, and what stands here is stored with the run; "
-        "a script reads it with run.get_secret('SRC')"
+        "pipeline.yaml:1: ${SRC} looks like a secret and would be stored with the run; "
+        "read it in the script with run.get_secret('SRC')"
     )
 
 
@@ -195,9 +195,10 @@ def test_a_secret_that_is_put_together_of_variables_is_refused(problems):
     assert problems(text, A="short") == []
 
 
-def test_an_address_of_an_index_says_what_works_in_place_of_a_login(problems):
+def test_an_address_of_an_index_reports_what_works_in_place_of_a_login(problems):
     works = (
-        "write the bare address: on Azure ML a workspace connection (Workspace.set_connection) holds the login, "
+        "write the URL without the login: on Azure ML, store the login in a workspace connection "
+        "(Workspace.set_connection); "
         "on this machine PIP_INDEX_URL or PIP_EXTRA_INDEX_URL in the environment, pip.conf or .netrc"
     )
     text = (
@@ -205,11 +206,13 @@ def test_an_address_of_an_index_says_what_works_in_place_of_a_login(problems):
     )
 
     assert problems(text.format("hunter2")) == [
-        "pipeline.yaml:1: environment 'e': pip_packages[0] looks like a secret (a password in a URL), "
-        f"and what stands here is stored with each run; {works}"
+        "pipeline.yaml:1: environment 'e': pip_packages[0] looks like a secret (a password in a URL) and would be "
+        "stored with each run; write the URL without the login: on Azure ML, store the login in a workspace "
+        "connection (Workspace.set_connection); on this machine PIP_INDEX_URL or PIP_EXTRA_INDEX_URL in the "
+        "environment, pip.conf or .netrc"
     ]
     assert problems(text.format("${FEED_TOKEN}"), FEED_TOKEN="hunter2") == [
-        f"pipeline.yaml:1: ${{FEED_TOKEN}} looks like a secret, and what stands here is stored with the run; {works}"
+        f"pipeline.yaml:1: ${{FEED_TOKEN}} looks like a secret and would be stored with the run; {works}"
     ]
 
 
@@ -219,5 +222,18 @@ def test_a_key_of_a_datastore_has_its_own_sentence(problems):
         "steps: {a: {script_name: a.py}}\n"
     )
 
-    assert "a secret never stands in the file: write ${SOME_VARIABLE}" in found
+    assert "do not write secrets in this file; use ${SOME_VARIABLE}" in found
     assert KEY not in found
+
+
+def test_the_value_of_a_secret_of_the_environment_is_an_error_under_any_key(problems: Problems):
+    text = """\
+        backend: local
+        tags: {note: "${NOTE}"}
+        steps: {a: {script_name: a.py, arguments: [--note=hunter2hunter]}}
+        """
+
+    found = problems(text, MY_TOKEN="hunter2hunter", NOTE="hunter2hunter")
+
+    why = WHY.replace(" looks like a secret", " looks like a secret (the value of MY_TOKEN)")
+    assert found == [f"pipeline.yaml:2: tags.note{why}", f"pipeline.yaml:3: step 'a': arguments[0]{why}"]

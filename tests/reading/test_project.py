@@ -26,7 +26,7 @@ def test_no_file_anywhere(tmp_path):
         find_file(tmp_path)
 
     assert str(caught.value) == (
-        f"pipeline.yaml: there is none in {tmp_path} or in a folder above it; `copier copy` makes a project with one"
+        f"pipeline.yaml: not found in {tmp_path} or its parent folders; create a project with `copier copy`"
     )
 
 
@@ -39,9 +39,7 @@ def test_a_file_of_nearly_that_name(tmp_path, name):
     with pytest.raises(ProjectError) as caught:
         find_file(below)
 
-    assert str(caught.value) == (
-        f"pipeline.yaml: there is none in {below} or in a folder above it; rename {tmp_path / name} to that"
-    )
+    assert str(caught.value) == (f"pipeline.yaml: not found in {below} or its parent folders; rename {tmp_path / name}")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +61,7 @@ def test_a_file_of_nearly_that_name(tmp_path, name):
         (("datasets", "steps", "a"), 2),
     ],
 )
-def test_a_problem_stands_where_its_keys_lead(load, path, line):
+def test_a_problem_has_the_line_of_its_key(load, path, line):
     text = "# a comment\nbackend: azure\nsteps:\n  a:\n    script_name: a.py\n    arguments:\n      - --x\n      - 1\n"
 
     project = load(text)
@@ -84,7 +82,7 @@ BACKENDS = "backend: local\nsteps: nothing of use\ntargets: {dev: {backend: azur
         ("backend: ${WHERE}\n", None, "${WHERE}"),
     ],
 )
-def test_the_backend_is_told_whatever_else_is_wrong(tmp_path, text, target, backend):
+def test_the_backend_is_known_despite_other_mistakes(tmp_path, text, target, backend):
     file = tmp_path / "pipeline.yaml"
     file.write_text(text)
 
@@ -94,7 +92,7 @@ def test_the_backend_is_told_whatever_else_is_wrong(tmp_path, text, target, back
 @pytest.mark.parametrize(
     ("text", "target", "line"),
     [
-        ("backend: [\n", None, "pipeline.yaml:1: a value is missing here, or a '[' or '{' above is not closed"),
+        ("backend: [\n", None, "pipeline.yaml:1: missing value, or a '[' or '{' above is not closed"),
         (BACKENDS, "bad", "pipeline.yaml:3: target 'bad': expected keys of this file, found 'azure'"),
         (
             BACKENDS.replace(" bad: azure,", ""),
@@ -103,7 +101,7 @@ def test_the_backend_is_told_whatever_else_is_wrong(tmp_path, text, target, back
         ),
     ],
 )
-def test_no_backend_is_told_of_what_cannot_be_read(tmp_path, text, target, line):
+def test_no_backend_gets_a_file_that_cannot_be_read(tmp_path, text, target, line):
     file = tmp_path / "pipeline.yaml"
     file.write_text(text)
 
@@ -113,7 +111,7 @@ def test_no_backend_is_told_of_what_cannot_be_read(tmp_path, text, target, line)
     assert str(caught.value) == line
 
 
-def test_a_project_knows_its_folder_and_its_plan(load, tmp_path):
+def test_a_project_has_its_folder_and_its_plan(load, tmp_path):
     project = load("steps: {a: {script_name: a.py}, b: {script_name: b.py}}\n")
 
     assert (project.file, project.directory) == (tmp_path / "pipeline.yaml", tmp_path)
@@ -125,12 +123,12 @@ def test_a_project_knows_its_folder_and_its_plan(load, tmp_path):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("../Dockerfile", "lies outside the project"),
-        ("/etc/hostname", "lies outside the project"),
-        ("linked/Dockerfile", "leads out of the project by a link"),
-        (".env", "looks like a secret, or never is to be sent"),
-        ("harmless", "looks like a secret, or never is to be sent"),
-        (".git/config", "looks like a secret, or never is to be sent"),
+        ("../Dockerfile", "is outside the project"),
+        ("/etc/hostname", "is outside the project"),
+        ("linked/Dockerfile", "is outside the project (through a link)"),
+        (".env", "looks like a secret or is never uploaded"),
+        ("harmless", "looks like a secret or is never uploaded"),
+        (".git/config", "looks like a secret or is never uploaded"),
     ],
 )
 def test_what_an_environment_is_made_of_lies_in_the_project_and_is_no_secret(tmp_path, key, name, sentence):

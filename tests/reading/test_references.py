@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-WORKSPACE = "is not declared in this file, so it is taken to exist in the workspace"
+WORKSPACE = "is not declared in this file; it must exist in the workspace"
 
 
 def notes(load, text: str, **options: str) -> list[str]:
@@ -64,13 +64,13 @@ def test_the_first_twenty_get_a_suggestion(load, problems):
         f"pipeline.yaml:1: the dataset 'data{number:02}' {WORKSPACE}{close[number]}" for number in range(25)
     ]
     assert problems("backend: local\n" + text) == [
-        f"pipeline.yaml:2: step 'a' reads the dataset 'data{number:02}', which is not under datasets: "
-        f"a local run needs its local_path{close[number]}"
+        f"pipeline.yaml:2: step 'a' reads the dataset 'data{number:02}', which is not in datasets: a local run needs "
+        f"its local_path{close[number]}"
         for number in range(25)
     ]
 
 
-def test_a_version_says_that_the_name_was_not_mistyped(load):
+def test_a_version_reports_that_the_name_was_not_mistyped(load):
     text = "env_name: churn-env@3\nsteps: {a: {script_name: a.py}}\nenvironments: {churn-env: {}}\n"
 
     assert notes(load, text) == [f"pipeline.yaml:1: the environment 'churn-env@3' {WORKSPACE}"]
@@ -104,15 +104,15 @@ def test_remarks_are_those_of_the_target(load):
         (
             "datasets: {customer: {local_path: c.csv}}",
             [
-                "pipeline.yaml:5: step 'a' reads the dataset 'customers', which is not under datasets: "
-                "a local run needs its local_path; did you mean 'customer'?"
+                "pipeline.yaml:5: step 'a' reads the dataset 'customers', which is not in datasets: a local run "
+                "needs its local_path; did you mean 'customer'?"
             ],
         ),
         (
             "tags: {}",
             [
-                "pipeline.yaml:5: step 'a' reads the dataset 'customers', which is not under datasets: "
-                "a local run needs its local_path"
+                "pipeline.yaml:5: step 'a' reads the dataset 'customers', which is not in datasets: a local run "
+                "needs its local_path"
             ],
         ),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azml_tasks.reading.requirements import lines_of, pip_requirement
+from azml_tasks.reading.environment.requirements import lines_of, pip_requirement
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_a_line_is_and_which_file_of_this_machine_it_names(text, kind, file
     [
         ("pandas=2.2", "pip cannot read 'pandas=2.2'; did you mean 'pandas==2.2'?"),
         ("pandas 2.2", "pip cannot read 'pandas 2.2'; did you mean 'pandas==2.2'?"),
-        ("pip install pandas", "pip cannot read 'pip install pandas'; write the packages alone, one a line"),
+        ("pip install pandas", "pip cannot read 'pip install pandas'; write only packages, one per line"),
         ("-U pandas", "pip cannot read '-U pandas' (no such option: -U)"),
         ("--quiet", "pip cannot read '--quiet' (no such option: --quiet)"),
         ("-r", "pip cannot read '-r' (-r option requires 1 argument)"),
@@ -69,7 +69,7 @@ def test_what_pip_cannot_read(text, fault):
 @pytest.mark.parametrize(
     "text", ["scikit learn", "pandas>=", "pandas>>2", "pandas==2.2.x.y", "[dev]", "a,b", "pandas;"]
 )
-def test_what_else_pip_cannot_read_is_said_with_its_own_reason(text):
+def test_what_else_pip_cannot_read_is_reported_with_its_own_reason(text):
     (line,) = lines_of(text)
 
     assert line.fault.startswith(f"pip cannot read '{text}' (")

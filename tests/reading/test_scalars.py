@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from azml_tasks.reading.scalars import plain_scalar
+from azml_tasks.reading.syntax import plain_scalar
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import copier
 import pytest
 from jsonschema import Draft202012Validator
 
-from azml_tasks.reading.schema import json_schema, text_of
-from azml_tasks.reading.schema_file import PACKAGED, SCHEMA_FILE, write_schema
+from azml_tasks.reading.schema import PACKAGED, SCHEMA_FILE, json_schema, text_of, write_schema
 from azml_tasks.reading.tree import Node, parse_tree
 from tests.reading.test_examples import CHURN
 from tests.template.conftest import checkout
@@ -38,7 +37,7 @@ def test_it_is_a_schema():
     Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_every_key_says_what_it_is_for():
+def test_every_key_has_a_description():
     def undescribed(schema: Any, name: str) -> list[str]:
         return [f"{name}.{key}" for key, field in schema["properties"].items() if "description" not in field]
 

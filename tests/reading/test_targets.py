@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from azml_tasks.model import Schedule, Step
-from azml_tasks.reading.targets import merge
+from azml_tasks.reading.project import merge
 from azml_tasks.reading.tree import Node, parse_tree
 
 BASE = "backend: local\nsteps: {a: {script_name: a.py}}\n"
@@ -121,11 +121,11 @@ def test_an_unknown_target(problems, target, line):
     assert problems(BASE + "targets: {dev: {}, prod: {}}\n", target=target) == [line]
 
 
-def test_an_unknown_target_that_the_environment_asks_for(problems, monkeypatch):
+def test_an_unknown_target_in_the_environment(problems, monkeypatch):
     monkeypatch.setenv("INVOKE_AZML_TARGET", "prd")
 
     assert problems(BASE + "targets: {dev: {}, prod: {}}\n", target="prd") == [
-        "pipeline.yaml:3: 'prd' is not a target of this file, and INVOKE_AZML_TARGET asks for it: "
+        "pipeline.yaml:3: 'prd' is not a target of this file (INVOKE_AZML_TARGET selects it): "
         "it has dev and prod; did you mean 'prod'?"
     ]
 
@@ -143,12 +143,12 @@ def test_a_target_of_a_file_without_any(problems, text):
 @pytest.mark.parametrize(
     ("targets", "line"),
     [
-        ("targets: [dev]", "3: targets: expected names, each with keys of this file below it, found a list"),
-        ("targets: dev", "3: targets: expected names, each with keys of this file below it, found 'dev'"),
+        ("targets: [dev]", "3: targets: expected target names, each with keys of this file, found a list"),
+        ("targets: dev", "3: targets: expected target names, each with keys of this file, found 'dev'"),
         ("targets:\n  dev: azure", "4: target 'dev': expected keys of this file, found 'azure'"),
         ("targets:\n  prod:\n  dev: azure", "5: target 'dev': expected keys of this file, found 'azure'"),
         ("targets:\n  dev: [azure]", "4: target 'dev': expected keys of this file, found a list"),
-        ("targets:\n  dev:\n    targets: {}", "5: target 'dev': a target holds no targets of its own"),
+        ("targets:\n  dev:\n    targets: {}", "5: target 'dev': a target cannot contain targets"),
     ],
 )
 def test_what_is_no_target(problems, targets, line, target):
@@ -169,7 +169,7 @@ targets:
 """
     prod = [
         "step 'b' runs after 'd', which is not a step",
-        "dataset 'customers': path needs datastore_name beside it: both say where the files lie",
+        "dataset 'customers': path also needs datastore_name: both locate the files",
     ]
 
     assert problems(text) == [
@@ -195,8 +195,8 @@ targets: {dev: {experiment_name: dev, steps: {a: {allow_reuse: true}}}, prod: {s
 """
 
     assert problems(text) == [
-        "pipeline.yaml:1: ws_name: 'x' is not a valid name: a workspace takes 3 to 33 letters, digits, underscores "
-        "and dashes, and starts with a letter or a digit",
+        "pipeline.yaml:1: ws_name: 'x' is not a valid name: a workspace name has 3 to 33 letters, digits, "
+        "underscores and dashes, and starts with a letter or a digit",
         "pipeline.yaml:2: 'stepp' is not a key here; did you mean 'steps'?",
         "pipeline.yaml:3: step 'a' runs after 'b', which is not a step",
         "pipeline.yaml:4: target 'prod': 'stepp' is not a key here; did you mean 'steps'?",
@@ -207,11 +207,11 @@ def test_a_target_can_mend_the_file_and_break_it(problems):
     text = "steps: {a: {script_name: a.py}}\nbackend: nowhere\ntargets: {dev: {backend: local}, prod: {steps: }}\n"
 
     assert problems(text, target="dev") == [
-        "pipeline.yaml:2: target 'prod': backend: expected 'local' or 'azure', found 'nowhere'",
+        "pipeline.yaml:2: target 'prod': backend: expected 'local', 'azure' or 'azure-v2', found 'nowhere'",
         "pipeline.yaml:3: target 'prod': the file has no steps",
     ]
     assert problems(text) == [
-        "pipeline.yaml:2: backend: expected 'local' or 'azure', found 'nowhere'",
+        "pipeline.yaml:2: backend: expected 'local', 'azure' or 'azure-v2', found 'nowhere'",
         "pipeline.yaml:3: target 'prod': the file has no steps",
     ]
 

@@ -9,7 +9,7 @@ import pytest
 from azml_tasks.errors import ProjectError
 from azml_tasks.model import Compute, Schedule
 from azml_tasks.reading import load_project
-from azml_tasks.reading.variables import Resolved, VariableError, read_variables, resolve
+from azml_tasks.reading.values import Resolved, VariableError, read_variables, resolve
 
 STEPS = "steps: {a: {script_name: a.py}}\n"
 
@@ -43,7 +43,7 @@ def test_variables_in_a_text(text, resolved):
     assert resolve(text, variables) == resolved
 
 
-NO_VARIABLE = "is no variable: write ${NAME} or ${NAME:-default}, and $$ for a dollar"
+NO_VARIABLE = "is not a variable: write ${NAME} or ${NAME:-default}, and $$ for a dollar sign"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ NO_VARIABLE = "is no variable: write ${NAME} or ${NAME:-default}, and $$ for a d
         ("${A-b}", f"'${{A-b}}' {NO_VARIABLE}"),
         ("${A:b}", f"'${{A:b}}' {NO_VARIABLE}"),
         ("${" + "a" * 100 + " }", f"'${{{'a' * 35}...' {NO_VARIABLE}"),
-        ("${A:-${B}}", "'${A:-${B}': a default holds no variable of its own"),
+        ("${A:-${B}}", "'${A:-${B}': a default cannot contain a variable"),
         ("${${A}}", f"'${{${{A}}' {NO_VARIABLE}"),
     ],
 )
@@ -73,7 +73,7 @@ def test_a_file_with_what_is_no_variable(problems):
     assert problems(text) == [
         f"pipeline.yaml:2: '${{}}' {NO_VARIABLE}",
         f"pipeline.yaml:3: '${{A' {NO_VARIABLE}",
-        "pipeline.yaml:4: '${B:-${C}': a default holds no variable of its own",
+        "pipeline.yaml:4: '${B:-${C}': a default cannot contain a variable",
     ]
 
 
@@ -165,7 +165,7 @@ def test_an_item_of_a_list_may_be_unset_where_the_list_is_not_needed(load, key):
     assert [item.variable for item in load(text).values.missing] == ["X"]
 
 
-def test_azure_asks_for_what_it_needs_when_it_needs_it(load):
+def test_azure_requires_a_variable_only_where_it_is_needed(load):
     text = STEPS + "ws_name: ${WS}\nsubscription_id: ${SUB}\ncomputes: {cc: {vm_size: '${SIZE}${SIZE}'}}\n"
     project = load(text, WS="churn-ws")
 
@@ -219,8 +219,8 @@ def test_a_variable_s_value_is_held_to_the_rules_too(problems):
     text = STEPS + "ws_name: ${WS}\nschedule: {frequency: '${F}'}\n"
 
     assert problems(text, WS="a b", F="Week") == [
-        "pipeline.yaml:2: ws_name: 'a b' is not a valid name: a workspace takes 3 to 33 letters, digits, underscores "
-        "and dashes, and starts with a letter or a digit"
+        "pipeline.yaml:2: ws_name: 'a b' is not a valid name: a workspace name has 3 to 33 letters, digits, "
+        "underscores and dashes, and starts with a letter or a digit"
     ]
 
 
@@ -234,7 +234,7 @@ def test_a_variable_holds_one_value_and_no_yaml(problems, load):
 
 # Secrets
 
-LITERAL = "a secret never stands in the file: write ${SOME_VARIABLE} and set it in the environment or .env"
+LITERAL = "do not write secrets in this file; use ${SOME_VARIABLE} and set it in the environment or .env"
 
 
 @pytest.mark.parametrize("key", ["account_key", "sas_token"])
@@ -270,7 +270,7 @@ datastores:
     sas_token: ${T}
 """
 
-    assert problems(text) == ["pipeline.yaml:7: datastore 's': give account_key or sas_token, not both"]
+    assert problems(text) == ["pipeline.yaml:7: datastore 's': use either account_key or sas_token, not both"]
 
 
 def test_a_secret_is_read_when_it_is_needed_and_the_model_holds_its_name_alone(load):
@@ -302,8 +302,8 @@ def test_a_secret_where_it_would_be_stored_is_refused_and_not_repeated(problems,
     text = f"steps:\n  a:\n    script_name: a.py\n    max_run_duration_seconds: {value % variable}\n"
 
     assert problems(text, **{variable: "hunter2"}) == [
-        f"pipeline.yaml:4: ${{{variable}}} looks like a secret, and what stands here is stored with the run; "
-        f"a script reads it with run.get_secret('{variable}')"
+        f"pipeline.yaml:4: ${{{variable}}} looks like a secret and would be stored with the run; "
+        f"read it in the script with run.get_secret('{variable}')"
     ]
 
 
@@ -315,8 +315,8 @@ def test_a_url_with_a_password_is_refused_like_a_secret_and_not_repeated(tmp_pat
         load_project(file, variables={"DATABASE_URL": "postgres://u:p@h/d"})
 
     assert str(caught.value) == (
-        "pipeline.yaml:1: ${DATABASE_URL} looks like a secret, and what stands here is stored with the run; "
-        "a script reads it with run.get_secret('DATABASE_URL')"
+        "pipeline.yaml:1: ${DATABASE_URL} looks like a secret and would be stored with the run; "
+        "read it in the script with run.get_secret('DATABASE_URL')"
     )
 
 
@@ -324,8 +324,8 @@ def test_a_secret_for_azure_s_name_is_refused_once_and_not_repeated(problems):
     text = STEPS + "ws_name: ${WS_TOKEN}\n"
 
     assert problems(text, WS_TOKEN="hunter 2") == [
-        "pipeline.yaml:2: ${WS_TOKEN} looks like a secret, and what stands here is stored with the run; "
-        "a script reads it with run.get_secret('WS_TOKEN')"
+        "pipeline.yaml:2: ${WS_TOKEN} looks like a secret and would be stored with the run; "
+        "read it in the script with run.get_secret('WS_TOKEN')"
     ]
 
 
@@ -351,7 +351,7 @@ def test_names_that_only_look_a_little_like_a_secret_s(load, variable):
 )
 def test_a_pipeline_parameter_where_none_can_be(problems, place):
     assert problems(f"{STEPS}{place}\n") == [
-        "pipeline.yaml:2: ${{ ... }} stands for a pipeline parameter, which only arguments take"
+        "pipeline.yaml:2: ${{ ... }} is a pipeline parameter, which is allowed only in arguments"
     ]
 
 
@@ -365,7 +365,7 @@ steps:
       x: ${{ parameters.alpha }}
 """
 
-    assert problems(text) == ["pipeline.yaml:6: ${{ ... }} stands for a pipeline parameter, which only arguments take"]
+    assert problems(text) == ["pipeline.yaml:6: ${{ ... }} is a pipeline parameter, which is allowed only in arguments"]
 
 
 def test_braces_with_a_plain_dollar(load):
@@ -427,8 +427,8 @@ def test_a_file_that_cannot_be_read(tmp_path, environment):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("A=1\nB=" + " " * 1_000_000 + "x", ".env: is longer than 1,000,000 characters, which no project needs"),
-        ("A=1\nB=" + " " * 300_000 + "x", ".env:2: is longer than 30,000 characters, which no variable needs"),
+        ("A=1\nB=" + " " * 1_000_000 + "x", ".env: the file is longer than 1,000,000 characters"),
+        ("A=1\nB=" + " " * 300_000 + "x", ".env:2: this line is longer than 30,000 characters"),
     ],
 )
 def test_a_file_made_to_exhaust_the_reader(tmp_path, environment, text, message):
@@ -452,7 +452,7 @@ def test_a_file_that_is_no_text(tmp_path, environment):
     with pytest.raises(ProjectError) as caught:
         read_variables(tmp_path)
 
-    assert str(caught.value) == ".env: is not UTF-8; save the file in that encoding"
+    assert str(caught.value) == ".env: the file is not UTF-8; save it as UTF-8"
 
 
 @pytest.mark.parametrize(
@@ -464,12 +464,12 @@ def test_a_file_that_is_no_text(tmp_path, environment):
         ("KEY='s3cret' s3cret\n", [1]),
     ],
 )
-def test_lines_that_set_nothing_are_told_and_never_shown(tmp_path, environment, caplog, text, lines):
+def test_lines_that_set_nothing_are_reported_without_their_text(tmp_path, environment, caplog, text, lines):
     (tmp_path / ".env").write_bytes(text.encode())
 
     with pytest.raises(ProjectError) as caught:
         read_variables(tmp_path)
 
-    told = "is no NAME=value; is a quote open, or a space in the name?"
+    told = "this line is not NAME=value; check for an unclosed quote or a space in the name"
     assert str(caught.value).splitlines() == [f".env:{line}: {told}" for line in lines]
     assert caplog.text == ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from azml_tasks.runs.values import metric_lines, series_text, value_text
+from azml_tasks.runs.metrics import Metrics
+from azml_tasks.runs.show import series_text, value_text
+from azml_tasks.runs.summary import metric_lines
 
 
 @pytest.mark.parametrize(
@@ -57,10 +59,10 @@ def test_what_was_logged_under_a_name_is_a_line():
         {"name": "table", "kind": "table", "value": {"n": list(range(99)), "t": ["a", "b"]}},
     ]
 
-    assert list(metric_lines(logged)) == [
+    assert list(metric_lines(Metrics.of(logged))) == [
         "acc = 0.5, 0.7",
         "ok = true",
         "loss = 3, 2, 1",
-        "point = {x: 1, y: 2.5}, {x: 2, y: 3.5}",
-        "table = {n: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, ... 98 (99 values)], t: [a, b]}",
+        "point: table, 2 rows of x and y",
+        "table: table, 99 rows of n and t",
     ]

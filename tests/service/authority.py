@@ -61,8 +61,11 @@ class Authority:
         )
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical=critical)
-        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        return builder.add_extension(identifier, critical=False).sign(self._key, hashes.SHA256())
+        # Both identifiers, without which Python 3.13 trusts no certificate.
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+        ).add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
 
 
 def _name(text: str) -> x509.Name:

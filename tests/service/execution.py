@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -147,7 +146,7 @@ class _Job:
         arguments = [self._argument(item) for item in self._step.arguments]
         with self._log.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, str(WRAPPER), self._step.script, *arguments],
+                [self._service.python, str(WRAPPER), self._step.script, *arguments],
                 cwd=self._code,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -254,6 +253,11 @@ def run_variables(workspace: Workspace, run: Run) -> dict[str, str]:
         "AZUREML_RUN_TOKEN": token(run=run.id),
         "AZUREML_RUN_TOKEN_EXPIRY": str(int(time.time()) + DAY),
         "AZUREML_SERVICE_ENDPOINT": f"https://{REGION}",
+        "MLFLOW_TRACKING_URI": f"azureml://{REGION}/mlflow/v2.0{workspace.scope}",
+        "MLFLOW_TRACKING_TOKEN": token(run=run.id),
+        "MLFLOW_RUN_ID": run.id,
+        "MLFLOW_EXPERIMENT_ID": experiment.id,
+        "MLFLOW_EXPERIMENT_NAME": run.experiment,
         "AZUREML_DISCOVERY_SERVICE_ENDPOINT": f"https://{REGION}/discovery/workspaces/{workspace.id}",
     }
 

@@ -25,7 +25,7 @@ class FromDataset:
     """The input's name: `run.input_datasets[name]`."""
     mode: str = "direct"
     id: str = field(default="", compare=False)
-    """Of the saved definition, or of the registered dataset when it follows the latest version."""
+    """Of the saved definition, or of the registered dataset when it depends on the latest version."""
 
 
 @dataclass(frozen=True)

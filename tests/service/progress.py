@@ -188,7 +188,7 @@ class Progress:
         return record
 
     def _key(self, workspace: Workspace, run: PipelineRun, step: SubmittedStep) -> str:
-        """Say what a step's result depends on: its module, parameters, data sets, and what it reads."""
+        """Say what a step's result depends on: its module, parameters, environment, data sets, and what it reads."""
         values = self.parameters(workspace, run)
         done = self.step_runs(workspace, run)
         sources = []
@@ -201,7 +201,9 @@ class Progress:
                 before = done[source.step]
                 sources.append([name, before.properties.get("azureml.reusedrunid", before.id), source.output])
         own = {name: values[graph] for name, graph in step.parameters.items()}
-        text = json.dumps([step.module.hash, own, sources], sort_keys=True)
+        # Of the run configuration what the script can notice: not the compute.
+        environment = [step.environment, step.runconfig.get("environmentVariables")]
+        text = json.dumps([step.module.hash, own, sources, environment], sort_keys=True)
         return hashlib.sha256((workspace.id + text).encode()).hexdigest()
 
     @staticmethod

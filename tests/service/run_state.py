@@ -24,6 +24,8 @@ class Metric:
     columns: dict[str, str]
     rows: list[Document] = field(default_factory=list)
     steps: list[int | None] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    """In milliseconds, of those that MLflow logged."""
 
     @property
     def values(self) -> list[Any]:
@@ -54,6 +56,9 @@ class Run:
     output_datasets: list[Document] = field(default_factory=list)
     definition: Document | None = None
     metrics: dict[str, Metric] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
+    """What MLflow logged, and the datasets below."""
+    mlflow_inputs: list[Document] = field(default_factory=list)
     error: Document | None = None
     display_name: str | None = None
     description: str | None = None

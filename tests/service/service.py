@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 import traceback
@@ -47,6 +48,7 @@ class Service:
         self._count = 0
         self.native = NativeReader()
         self.delay = 0.0  # seconds that every answer takes
+        self.python = sys.executable  # which runs the scripts of steps
         self.reset()
         self.proxy = Proxy(self.authority, self._respond)
 
@@ -131,6 +133,11 @@ class Service:
     ) -> None:
         """End a step of a run that is held, which starts those that waited for it."""
         self.progress.end_step(self.workspace, run or self.submitted[-1], name, status, message, log)
+
+    def put_log(self, name: str, log: bytes) -> None:
+        """Write the log of a step of the last run, as far as its script has come."""
+        with self.lock:
+            artifacts.put(self.state, self.workspace, self.step_runs()[name].container, artifacts.LOG, log)
 
     def finish(self, run: PipelineRun | None = None) -> None:
         """End a run that is held."""
@@ -220,7 +227,7 @@ class Service:
         with self.around(request), self.lock:
             request = self.native.turn(self.state, request)
             fault = next(self._striking(request), None)
-            found = routes.find(request)
+            found = self.find_route(request)
             if fault is not None and fault.before_effect:
                 answer = fault.answer()
             else:
@@ -229,6 +236,10 @@ class Service:
                     answer = fault.answer(answer)
             self._record(request, answer, found[0] if found else None)
         return answer
+
+    def find_route(self, request: Request) -> tuple[Route, dict[str, str]] | None:
+        """Give the operation that answers a request, with the values of its path's names."""
+        return routes.find(request)
 
     def _striking(self, request: Request) -> Iterator[Fault]:
         return (fault for fault in self._faults if fault.strikes(request))

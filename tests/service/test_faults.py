@@ -20,7 +20,7 @@ def ws(azure: Service) -> Any:
     return ws
 
 
-def test_a_request_fails_as_often_as_told(azure: Service, ws: Any) -> None:
+def test_a_request_fails_as_often_as_requested(azure: Service, ws: Any) -> None:
     from azureml.core import Environment
 
     azure.fail("GET", "/environments/churn-env", status=503, times=2)

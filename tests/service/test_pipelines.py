@@ -112,7 +112,7 @@ def test_a_step_that_fails_stops_the_pipeline(azure: Service, ws: Any, tmp_path:
     assert run.find_step_run("train")[0].get_details()["error"]["error"]["message"] == "No space left on device"
 
 
-def test_a_held_pipeline_goes_on_when_told_and_can_be_cancelled(azure: Service, ws: Any, tmp_path: Path) -> None:
+def test_a_held_pipeline_continues_on_request_and_can_be_cancelled(azure: Service, ws: Any, tmp_path: Path) -> None:
     azure.on_submit = "hold"
     run = submit(ws, build_pipeline(ws, tmp_path, shared=True))
     assert [(step.name, step.get_status()) for step in run.get_steps()] == [("prepare", "Running")]

@@ -129,7 +129,7 @@ def test_a_schedule_without_a_start_runs_at_once(azure: Service, ws: Any, publis
     assert azure.submitted[-1].schedule == schedule.id
 
 
-def test_a_schedule_by_blob_runs_when_told(azure: Service, ws: Any, published: Any) -> None:
+def test_a_schedule_by_blob_runs_on_request(azure: Service, ws: Any, published: Any) -> None:
     from azureml.core import Datastore
     from azureml.pipeline.core import Schedule
 

@@ -25,7 +25,7 @@ def test_the_workspace_is_found_and_another_one_is_not(azure: Service) -> None:
         Workspace.get("other-ws", subscription_id=SUBSCRIPTION, resource_group=GROUP)
 
 
-def test_opening_the_workspace_asks_these_five_things(azure: Service) -> None:
+def test_opening_the_workspace_sends_these_five_requests(azure: Service) -> None:
     from azureml.core import Workspace
 
     Workspace.get(WORKSPACE, subscription_id=SUBSCRIPTION, resource_group=GROUP)

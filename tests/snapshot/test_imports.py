@@ -271,5 +271,5 @@ def test_a_builder_takes_a_script_alone_unless_it_is_asked_for_more(project):
         ({"a.py": "# sys.argv\nprint('sys.argv')\n"}, False),
     ],
 )
-def test_a_snapshot_says_whether_its_scripts_split_their_arguments_themselves(project, files, splits):
+def test_a_snapshot_reports_whether_its_scripts_split_their_arguments_themselves(project, files, splits):
     assert build_snapshot(project(files), ".", "a.py").splits_arguments is splits

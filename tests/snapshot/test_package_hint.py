@@ -8,7 +8,7 @@ import pytest
 
 from azml_tasks.model import Pipeline
 from azml_tasks.snapshot import build_snapshot, missing_hint, missing_module, package_hint
-from tests.snapshot.test_hint import FILES
+from tests.snapshot.test_hints import FILES
 
 HERE = "is neither in the project nor installed here"
 VIRTUAL = "is neither in the project nor in the step's virtual environment"
@@ -31,56 +31,66 @@ def hint(module: str, place: str, environment: dict[str, Any] | None = None, **o
 @pytest.mark.parametrize(
     ("module", "place", "environment", "said"),
     [
-        ("tqdm", "here", {}, f"'tqdm' {HERE}: `pip install tqdm`, and add tqdm to pip_packages of the environment 'e'"),
+        (
+            "tqdm",
+            "here",
+            {},
+            f"'tqdm' {HERE}: run `pip install tqdm`, and add tqdm to pip_packages of the environment 'e'",
+        ),
         (
             "sklearn",
             "here",
             {"pip_packages": ["scikit-learn-extra"], "base_image": "mine"},
-            f"'sklearn' {HERE}: `pip install scikit-learn`, and add scikit-learn to pip_packages of the environment "
-            "'e'",
+            f"'sklearn' {HERE}: run `pip install scikit-learn`, and add scikit-learn to pip_packages of the "
+            "environment 'e'",
         ),
         (
             "sklearn",
             "here",
             {"pip_packages": ["pandas", "Scikit_Learn[x]>=1"]},
-            f"'sklearn' {HERE}: `pip install scikit-learn`, or `invoke register-env` installs it in a virtual "
+            f"'sklearn' {HERE}: run `pip install scikit-learn`, or `invoke register-env` to install it in a virtual "
             "environment",
         ),
         (
             "cv2",
             "here",
             {"conda_packages": ["conda-forge::opencv-python-headless"]},
-            f"'cv2' {HERE}: `pip install opencv-python-headless`",
+            f"'cv2' {HERE}: run `pip install opencv-python-headless`",
         ),
         (
             "yaml",
             "here",
             {"conda_file": "env.yml"},
-            f"'yaml' {HERE}: `pip install pyyaml`, and see that env.yml, the conda_file of the environment 'e', has it",
+            f"'yaml' {HERE}: run `pip install pyyaml`, and add it to env.yml, the conda_file of the environment 'e'",
         ),
         (
             "yaml",
             "here",
             None,
-            f"'yaml' {HERE}: `pip install pyyaml`, and see that the environment 'e' has it on Azure",
+            f"'yaml' {HERE}: run `pip install pyyaml`, and on Azure, the environment 'e' must contain it",
         ),
         (
             "tqdm",
             "virtual",
             {"pip_packages": ["pandas"]},
-            f"'tqdm' {VIRTUAL}: add tqdm to pip_packages of the environment 'e', then `invoke register-env`",
+            f"'tqdm' {VIRTUAL}: add tqdm to pip_packages of the environment 'e', then run `invoke register-env`",
         ),
-        ("tqdm", "virtual", {"pip_packages": ["tqdm==4"]}, f"'tqdm' {VIRTUAL}: `invoke register-env` installs it"),
+        (
+            "tqdm",
+            "virtual",
+            {"pip_packages": ["tqdm==4"]},
+            f"'tqdm' {VIRTUAL}: run `invoke register-env` to install it",
+        ),
         (
             "cv2",
             "virtual",
             {"conda_packages": ["opencv-python-headless"]},
             f"'cv2' {VIRTUAL}: add opencv-python-headless to pip_packages of the environment 'e', then "
-            "`invoke register-env`",
+            "run `invoke register-env`",
         ),
         ("tqdm", "cluster", {}, f"'tqdm' {CLUSTER}: add tqdm to pip_packages of the environment 'e'"),
         ("tqdm", "cluster", {"pip_packages": ["tqdm"]}, None),
-        ("tqdm", "cluster", None, f"'tqdm' {CLUSTER}: see that the environment 'e' has it on Azure"),
+        ("tqdm", "cluster", None, f"'tqdm' {CLUSTER}: on Azure, the environment 'e' must contain it"),
         ("pandas.missing", "here", {}, None),
         ("tkinter", "here", {}, None),
         ("distutils", "here", {}, None),
@@ -95,23 +105,23 @@ def test_the_step_s_own_environment_counts_and_one_that_is_not_named_is_not_spok
     assert hint("tqdm", "cluster", {}, steps={"train": step}, environments={"own": {}, "e": {}}) == (
         f"'tqdm' {CLUSTER}: add tqdm to pip_packages of the environment 'own'"
     )
-    assert hint("tqdm", "here", env_name=None) == f"'tqdm' {HERE}: `pip install tqdm`"
+    assert hint("tqdm", "here", env_name=None) == f"'tqdm' {HERE}: run `pip install tqdm`"
     assert hint("tqdm", "cluster", env_name=None) is None
 
 
 def test_a_name_that_is_mistyped_is_not_to_be_installed():
     pipeline = Pipeline.model_validate({"steps": {"train": {"script_name": "train.py"}}})
     assert package_hint("siblign", pipeline, pipeline.steps["train"], "here", "sibling") == (
-        f"'siblign' {HERE}; did you mean 'sibling'? Otherwise `pip install siblign`"
+        f"'siblign' {HERE}; did you mean 'sibling'? Otherwise run `pip install siblign`"
     )
 
 
 @pytest.mark.parametrize(
     ("module", "packages", "said"),
     [
-        ("sklearn", [], "`pip install scikit-learn`, and add scikit-learn to pip_packages of the environment 'e'"),
-        ("numpy", [], "`pip install numpy`, and add numpy to pip_packages of the environment 'e'"),
-        ("own", ["own"], "`pip install own`, or `invoke register-env` installs it in a virtual environment"),
+        ("sklearn", [], "run `pip install scikit-learn`, and add scikit-learn to pip_packages of the environment 'e'"),
+        ("numpy", [], "run `pip install numpy`, and add numpy to pip_packages of the environment 'e'"),
+        ("own", ["own"], "run `pip install own`, or `invoke register-env` to install it in a virtual environment"),
     ],
 )
 def test_where_the_package_is_known_no_module_is_guessed(module: str, packages: list[str], said: str):

@@ -8,7 +8,7 @@ import platform
 import pytest
 
 from azml_tasks.errors import Problem
-from azml_tasks.snapshot import Finding, SnapshotError, build_snapshot
+from azml_tasks.snapshot import SnapshotError, SnapshotProblem, build_snapshot
 from azml_tasks.snapshot.limits import over_the_limits
 
 PYTHON = platform.python_version()
@@ -23,24 +23,24 @@ def refusal(*arguments, **options) -> str:
 @pytest.mark.parametrize(
     ("directory", "name", "message"),
     [
-        ("steps", "trian.py", "steps/trian.py: there is no such script; did you mean 'train.py'?"),
-        ("steps", "report.py", "steps/report.py: there is no such script; did you mean 'other/report.py'?"),
-        ("steps", "nothing.py", "steps/nothing.py: there is no such script"),
-        ("steps", "folder.py", "steps/folder.py: there is no such script"),
-        ("steps", "hidden.py", "steps/hidden.py: there is no such script"),
-        ("stepz", "train.py", "stepz: there is no such script directory; did you mean 'steps'?"),
-        ("hiddne", "train.py", "hiddne: there is no such script directory"),
-        ("qqqz", "train.py", "qqqz: there is no such script directory"),
-        (".", "train.py", "train.py: there is no such script; did you mean 'steps/train.py'?"),
-        ("step", "train.py", "step: there is no such script directory; did you mean 'steps'?"),
-        ("steps/train.py", "x.py", "steps/train.py: there is no such script directory"),
-        ("../steps", "train.py", "../steps: the script directory '../steps' lies outside the project"),
-        ("/etc", "train.py", "/etc: the script directory '/etc' lies outside the project"),
-        ("a/../..", "train.py", "a/../..: the script directory 'a/../..' lies outside the project"),
-        ("steps", "../other/report.py", "../other/report.py: the script lies outside its directory 'steps'"),
-        (".", "../x.py", "../x.py: the script lies outside the project"),
-        ("steps", "/etc/x.py", "/etc/x.py: the script lies outside its directory 'steps'"),
-        ("steps", "a\0b.py", "a\\x00b.py: the script lies outside its directory 'steps'"),
+        ("steps", "trian.py", "steps/trian.py: the script does not exist; did you mean 'train.py'?"),
+        ("steps", "report.py", "steps/report.py: the script does not exist; did you mean 'other/report.py'?"),
+        ("steps", "nothing.py", "steps/nothing.py: the script does not exist"),
+        ("steps", "folder.py", "steps/folder.py: the script does not exist"),
+        ("steps", "hidden.py", "steps/hidden.py: the script does not exist"),
+        ("stepz", "train.py", "stepz: the script directory does not exist; did you mean 'steps'?"),
+        ("hiddne", "train.py", "hiddne: the script directory does not exist"),
+        ("qqqz", "train.py", "qqqz: the script directory does not exist"),
+        (".", "train.py", "train.py: the script does not exist; did you mean 'steps/train.py'?"),
+        ("step", "train.py", "step: the script directory does not exist; did you mean 'steps'?"),
+        ("steps/train.py", "x.py", "steps/train.py: the script directory does not exist"),
+        ("../steps", "train.py", "../steps: the script directory '../steps' is outside the project"),
+        ("/etc", "train.py", "/etc: the script directory '/etc' is outside the project"),
+        ("a/../..", "train.py", "a/../..: the script directory 'a/../..' is outside the project"),
+        ("steps", "../other/report.py", "../other/report.py: the script is outside its directory 'steps'"),
+        (".", "../x.py", "../x.py: the script is outside the project"),
+        ("steps", "/etc/x.py", "/etc/x.py: the script is outside its directory 'steps'"),
+        ("steps", "a\0b.py", "a\\x00b.py: the script is outside its directory 'steps'"),
     ],
 )
 def test_a_script_that_is_not_there_or_outside_the_project(project, directory, name, message):
@@ -98,7 +98,7 @@ def test_what_is_wrong_with_a_file_as_a_whole_has_no_line(project, source, probl
     with pytest.raises(SnapshotError) as caught:
         build_snapshot(folder, ".", "train.py")
 
-    assert caught.value.findings == (Finding((), problem),)
+    assert caught.value.findings == (SnapshotProblem((), problem),)
 
 
 def keys(*arguments, **options) -> list[tuple[str | int, ...]]:
@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_read_is_named(project, name):
         build_snapshot("/", str(folder)[1:], "train.py", [name])
 
     problem = Problem(f"{folder}/{name}"[1:], 0, "this file cannot be read: Input/output error")
-    assert caught.value.findings == (Finding((), problem),)
+    assert caught.value.findings == (SnapshotProblem((), problem),)
 
 
 def test_a_script_nested_just_under_the_parsers_limit_is_read(project):
@@ -147,11 +147,11 @@ def test_an_include_that_finds_nothing_or_leads_outside(project):
         build_snapshot(folder, "steps", "train.py", ["param.json", "../../x", "/etc/passwd", "*.sql", "*.pyc"])
 
     assert [(finding.key, finding.problem) for finding in caught.value.findings] == [
-        (("include", 0), Problem("steps/train.py", 0, "'param.json' of its include finds no file")),
-        (("include", 1), Problem("steps/train.py", 0, "'../../x' of its include lies outside the project")),
-        (("include", 2), Problem("steps/train.py", 0, "'/etc/passwd' of its include lies outside the project")),
-        (("include", 3), Problem("steps/train.py", 0, "'*.sql' of its include finds no file")),
-        (("include", 4), Problem("steps/train.py", 0, "'*.pyc' of its include finds no file")),
+        (("include", 0), Problem("steps/train.py", 0, "include 'param.json' does not match any file")),
+        (("include", 1), Problem("steps/train.py", 0, "include '../../x' is outside the project")),
+        (("include", 2), Problem("steps/train.py", 0, "include '/etc/passwd' is outside the project")),
+        (("include", 3), Problem("steps/train.py", 0, "include '*.sql' does not match any file")),
+        (("include", 4), Problem("steps/train.py", 0, "include '*.pyc' does not match any file")),
     ]
 
 
@@ -202,37 +202,41 @@ def test_an_include_that_finds_nothing_or_leads_outside(project):
 def test_a_file_that_looks_like_a_secret_is_refused(project, name):
     folder = project({"train.py": "", name: "x"})
 
-    said = f"{name}: this looks like a secret, which is never sent: "
+    said = f"{name}: this looks like a secret, which is never uploaded: "
     assert refusal(folder, ".", "train.py", [name]) == said + "narrow the include"
-    assert refusal(folder, ".", "train.py", whole_directory=True) == said + "name it in .amlignore"
+    assert refusal(folder, ".", "train.py", whole_directory=True) == said + "add it to .amlignore"
 
 
 def test_dot_env_is_refused_when_named_and_left_out_of_a_directory(project):
     folder = project({"train.py": "", ".env": "A=1"})
 
     assert refusal(folder, ".", "train.py", [".env"]) == (
-        ".env: this looks like a secret, which is never sent: narrow the include"
+        ".env: this looks like a secret, which is never uploaded: narrow the include"
     )
     assert list(build_snapshot(folder, ".", "train.py", whole_directory=True).files) == ["train.py"]
 
 
-OUT = "this leads out of the project by a link"
+OUT = "this is outside the project (through a link)"
 
 
 @pytest.mark.parametrize(
     ("link", "target", "message"),
     [
-        ("notes.txt", ".env", "notes.txt: this leads to .env, which looks like a secret and is never sent"),
-        ("notes.txt", "keys/id_rsa", "notes.txt: this leads to id_rsa, which looks like a secret and is never sent"),
+        ("notes.txt", ".env", "notes.txt: this leads to .env, which looks like a secret and is never uploaded"),
+        (
+            "notes.txt",
+            "keys/id_rsa",
+            "notes.txt: this leads to id_rsa, which looks like a secret and is never uploaded",
+        ),
         (
             "more/notes.txt",
             "../notes",
-            "more/notes.txt: this leads to .env, which looks like a secret and is never sent",
+            "more/notes.txt: this leads to .env, which looks like a secret and is never uploaded",
         ),
-        (".env.example", ".env", ".env.example: this leads to .env, which looks like a secret and is never sent"),
-        ("x.key", "train.py", "x.key: this looks like a secret, which is never sent"),
-        ("notes.txt", ".git/config", "notes.txt: this never belongs to a snapshot"),
-        ("linked", ".git", "linked/config: this never belongs to a snapshot"),
+        (".env.example", ".env", ".env.example: this leads to .env, which looks like a secret and is never uploaded"),
+        ("x.key", "train.py", "x.key: this looks like a secret, which is never uploaded"),
+        ("notes.txt", ".git/config", "notes.txt: this is never uploaded"),
+        ("linked", ".git", "linked/config: this is never uploaded"),
         ("notes.txt", "../outside/b.txt", f"notes.txt: {OUT}"),
         ("notes.txt", "../project-more/c.txt", f"notes.txt: {OUT}"),
         ("linked", "../outside", f"linked: {OUT}"),
@@ -254,7 +258,7 @@ def test_a_link_to_a_secret_or_out_of_the_project_is_refused(project, tmp_path, 
 
     for name in (folder, tmp_path / "alias"):
         assert refusal(name, ".", "train.py", [link]) == f"{message}: narrow the include"
-        assert refusal(name, ".", "train.py", whole_directory=True) == f"{message}: name it in .amlignore"
+        assert refusal(name, ".", "train.py", whole_directory=True) == f"{message}: add it to .amlignore"
 
 
 def test_what_a_pattern_finds_behind_links_is_refused_link_by_link(project):
@@ -265,31 +269,41 @@ def test_what_a_pattern_finds_behind_links_is_refused_link_by_link(project):
     with pytest.raises(SnapshotError) as caught:
         build_snapshot(folder, ".", "train.py", ["*.txt", "linked/**"])
 
-    secret = "this leads to .env, which looks like a secret and is never sent: narrow the include"
+    secret = "this leads to .env, which looks like a secret and is never uploaded: narrow the include"
     assert caught.value.findings == (
-        Finding(("include", 0), Problem("b.txt", 0, secret)),
-        Finding(("include", 1), Problem("linked", 0, f"{OUT}: narrow the include")),
+        SnapshotProblem(("include", 0), Problem("b.txt", 0, secret)),
+        SnapshotProblem(("include", 1), Problem("linked", 0, f"{OUT}: narrow the include")),
     )
 
 
 @pytest.mark.parametrize(
     ("directory", "name", "key", "message"),
     [
-        ("steps", "away.py", "script_name", "steps/away.py: the script leads out of the project by a link"),
-        ("steps", "linked/a.py", "script_name", "steps/linked/a.py: the script leads out of the project by a link"),
-        ("away", "a.py", "script_directory", "away: the script directory 'away' leads out of the project by a link"),
+        ("steps", "away.py", "script_name", "steps/away.py: the script is outside the project (through a link)"),
+        (
+            "steps",
+            "linked/a.py",
+            "script_name",
+            "steps/linked/a.py: the script is outside the project (through a link)",
+        ),
+        (
+            "away",
+            "a.py",
+            "script_directory",
+            "away: the script directory 'away' is outside the project (through a link)",
+        ),
         (
             "steps/linked/deep",
             "b.py",
             "script_directory",
-            "steps/linked/deep: the script directory 'steps/linked/deep' leads out of the project by a link",
+            "steps/linked/deep: the script directory 'steps/linked/deep' is outside the project (through a link)",
         ),
-        (".", ".env", "script_name", ".env: this looks like a secret, which is never sent"),
+        (".", ".env", "script_name", ".env: this looks like a secret, which is never uploaded"),
         (
             "steps",
             "env.py",
             "script_name",
-            "steps/env.py: this leads to .env, which looks like a secret and is never sent",
+            "steps/env.py: this leads to .env, which looks like a secret and is never uploaded",
         ),
     ],
 )
@@ -308,7 +322,7 @@ def test_a_module_that_is_a_link_to_a_secret_is_refused(project):
     folder = project({"train.py": "import settings", "plugin.py": "import settings", "a.py": "", ".env": "A=1"})
     (folder / "settings.py").symlink_to(".env")
 
-    message = "settings.py: this leads to .env, which looks like a secret and is never sent"
+    message = "settings.py: this leads to .env, which looks like a secret and is never uploaded"
     assert refusal(folder, ".", "train.py") == message
     assert refusal(folder, ".", "a.py", ["plugin.py"]) == message
 
@@ -317,7 +331,7 @@ def test_a_module_that_is_a_link_to_a_secret_is_refused(project):
 def test_what_never_belongs_to_a_snapshot_is_refused_when_it_is_named(project, name):
     folder = project({"train.py": "", name: ""})
 
-    assert refusal(folder, ".", "train.py", [name]) == (f"{name}: this never belongs to a snapshot: narrow the include")
+    assert refusal(folder, ".", "train.py", [name]) == (f"{name}: this is never uploaded: narrow the include")
 
 
 @pytest.mark.parametrize(
@@ -370,7 +384,7 @@ def test_a_file_that_holds_a_login_is_refused_whatever_it_is_called(project, nam
     folder = project({"train.py": "", name: content})
 
     assert refusal(folder, ".", "train.py", [name]) == (
-        f"{name}: this looks like a secret, which is never sent: narrow the include"
+        f"{name}: this looks like a secret, which is never uploaded: narrow the include"
     )
 
 
@@ -387,7 +401,7 @@ def test_a_certificate_beside_its_private_key_is_refused(project):
     folder = project({"train.py": "", "both.pem": content})
 
     assert refusal(folder, ".", "train.py", ["both.pem"]) == (
-        "both.pem: this looks like a secret, which is never sent: narrow the include"
+        "both.pem: this looks like a secret, which is never uploaded: narrow the include"
     )
 
 
@@ -399,7 +413,7 @@ def test_more_than_2000_files_are_refused_with_where_most_of_them_lie(project):
     (folder / "one-more").write_text("")
 
     assert refusal(folder, ".", "train.py", whole_directory=True) == (
-        "train.py: its snapshot has 2,001 files and Azure ML takes 2,000; most lie in data/ (1,997), b/ (1)"
+        "train.py: its snapshot has 2,001 files, but Azure ML allows 2,000; most are in data/ (1,997), b/ (1)"
     )
 
 
@@ -412,8 +426,8 @@ def test_more_than_300_megabytes_are_refused_with_the_largest_files(project):
             file.truncate(int(megabytes * 1024 * 1024))
 
     assert refusal(folder, ".", "train.py", whole_directory=True) == (
-        "train.py: its snapshot has 300 MB and Azure ML takes 300 MB; "
-        "the largest: model.bin (200 MB), data/a.csv (99.5 MB), data/b.csv (0.5 MB)"
+        "train.py: its snapshot has 300 MB, but Azure ML allows 300 MB; the largest: model.bin (200 MB), data/a.csv "
+        "(99.5 MB), data/b.csv (0.5 MB)"
     )
 
     (folder / "notes.md").write_text("")
@@ -426,11 +440,11 @@ def test_more_than_300_megabytes_are_refused_with_the_largest_files(project):
         ([str(number) for number in range(2001)], ""),
         (
             [f"{folder}/deep/{number}" for folder in "abcd" for number in range(600 - ord(folder))],
-            "; most lie in a/ (503), b/ (502), c/ (501)",
+            "; most are in a/ (503), b/ (502), c/ (501)",
         ),
     ],
 )
 def test_where_most_of_too_many_files_lie(names, sentence):
     assert over_the_limits(dict.fromkeys(names, 1)) == [
-        f"its snapshot has {len(names):,} files and Azure ML takes 2,000{sentence}"
+        f"its snapshot has {len(names):,} files, but Azure ML allows 2,000{sentence}"
     ]

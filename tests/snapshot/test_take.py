@@ -14,7 +14,7 @@ def steps(folder, text):
     return load_project(folder / "pipeline.yaml", variables={}).plan.steps
 
 
-def test_each_step_has_the_files_that_it_asks_for(project):
+def test_each_step_has_the_files_that_it_requests(project):
     folder = project({"code/a.py": "", "code/b.py": "", "code/notes.md": "", "params.json": "{}"})
     plans = steps(
         folder,
@@ -44,7 +44,7 @@ steps:
 """
 
 
-def test_everything_that_is_wrong_is_said_once(project):
+def test_everything_that_is_wrong_is_reported_once(project):
     folder = project({"a.py": "", "broken.py": "x = ("})
 
     with pytest.raises(ProjectError) as plain:
@@ -58,12 +58,12 @@ def test_everything_that_is_wrong_is_said_once(project):
 
     (broken,) = (problem for problem in plain.value.problems if problem.file == "broken.py")
     assert list(plain.value.problems) == [
-        Problem("a.py", 0, "'gone.json' of its include finds no file"),
+        Problem("a.py", 0, "include 'gone.json' does not match any file"),
         broken,
-        Problem("gone.py", 0, "there is no such script"),
+        Problem("gone.py", 0, "the script does not exist"),
     ]
     assert list(located.value.problems) == [
         broken,
-        Problem("steps.four.script_name", 7, "step 'four': gone.py: there is no such script"),
-        Problem("steps.one.include.0", 7, "step 'one': a.py: 'gone.json' of its include finds no file"),
+        Problem("steps.four.script_name", 7, "step 'four': gone.py: the script does not exist"),
+        Problem("steps.one.include.0", 7, "step 'one': a.py: include 'gone.json' does not match any file"),
     ]

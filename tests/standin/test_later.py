@@ -66,23 +66,23 @@ def test_what_is_imported_and_never_used_is_not_loaded(step: Step, options: tupl
         (
             "from azureml.core import Webservice",
             "Webservice(None, 'x')",
-            "azureml.core.Webservice needs Azure, which a local run never reaches",
+            "azureml.core.Webservice needs Azure, but a local run never connects to Azure",
         ),
         (
             "from azureml.train.automl import AutoMLConfig",
             "AutoMLConfig(task='regression')",
-            "azureml.train.automl.AutoMLConfig needs Azure, which a local run never reaches",
+            "azureml.train.automl.AutoMLConfig needs Azure, but a local run never connects to Azure",
         ),
         (
             "import azureml.interpret",
             "azureml.interpret.ExplanationClient.from_run(None)",
-            "azureml.interpret.ExplanationClient is not part of a local run; "
+            "azureml.interpret.ExplanationClient is not available in local runs; "
             f"install it: pip install azureml-interpret{PYTHON}",
         ),
         (
             "from azureml.core import Environment",
             "class Mine(Environment): ...",
-            f"azureml.core.Environment is not part of a local run; {INSTALL}{PYTHON}",
+            f"azureml.core.Environment is not available in local runs; {INSTALL}{PYTHON}",
         ),
     ],
 )

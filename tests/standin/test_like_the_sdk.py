@@ -32,8 +32,8 @@ for name in ("outputs/model.pkl", "outputs/model.pkl", "outputs/folder"):
     )
 
     assert lines == [
-        "run.register_model('m'): outputs/model.pkl is not uploaded yet, and Azure ML finds uploaded files alone "
-        "(ModelPathNotFoundException); call run.upload_file('outputs/model.pkl', 'outputs/model.pkl') before",
+        "run.register_model('m'): outputs/model.pkl is not uploaded yet, and Azure ML only finds uploaded files "
+        "(ModelPathNotFoundException); first call run.upload_file('outputs/model.pkl', 'outputs/model.pkl')",
         "1",
         "2",
         "3",
@@ -69,7 +69,8 @@ print([child.id for child in run.parent.get_children()])
     )
 
     assert lines == [
-        "a pipeline's run takes no child run; Run.get_context().child_run() starts one of the step's own run",
+        "a pipeline's run cannot have child runs of its own; use Run.get_context().child_run() to start one for the "
+        "step",
         "['churn-7_train']",
     ]
 
@@ -77,28 +78,29 @@ print([child.id for child in run.parent.get_children()])
 # Limits that only the service knows
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
         (
             "for i in range(60): run.tag(f't{i}', i)",
-            "the run has 51 tags, and Azure ML takes 50",
+            "the run has 51 tags, but Azure ML's limit is 50",
         ),
-        ("run.set_tags({'k' * 101: 'v', 'l' * 101: 'v'})", "the run's tags: Azure ML takes names of 100 characters"),
-        ("run.add_properties({'k': 'v' * 1001})", "the run's properties: 'k' is longer than Azure ML takes, 1,000"),
+        ("run.set_tags({'k' * 101: 'v', 'l' * 101: 'v'})", "the run's tags: Azure ML limits names to 100 characters"),
+        ("run.add_properties({'k': 'v' * 1001})", "the run's properties: 'k' is longer than Azure ML's limit of 1,000"),
         (
             "run.add_properties({'k': 'a'}); run.add_properties({'k': 'b'})",
-            "run.add_properties: 'k' has another value, and Azure ML changes no property",
+            "run.add_properties: 'k' already has another value, and Azure ML does not change properties",
         ),
         (
             "for i in range(60): run.log(f'm{i}', i)",
-            "the run logs more than 50 names, and Azure ML takes no more; log rows instead",
+            "the run logs more than 50 names, Azure ML's limit; log rows instead",
         ),
         (
             "run.log_row('r', **{f'c{i}': i for i in range(16)})",
-            "the metric 'r' has 16 columns, and Azure ML takes 15",
+            "the metric 'r' has 16 columns, but Azure ML's limit is 15",
         ),
-        ("run.log('text', 'x' * 256)", "the metric 'text': Azure ML takes names and texts of 255 characters"),
+        ("run.log('text', 'x' * 256)", "the metric 'text': Azure ML limits names and texts to 255 characters"),
     ],
 )
 def test_what_is_more_than_the_service_takes_is_recorded_and_said_once(step: Step, script: str, sentence: str) -> None:
@@ -127,6 +129,7 @@ run.log_list("m2", list(range(300)))
 # What a run reads
 
 
+@pytest.mark.thorough
 def test_the_details_of_a_run_name_its_input_datasets_in_the_sdks_shape(step: Step) -> None:
     step.context["datasets"]["files"] = {
         **step.context["datasets"]["customers"],
@@ -202,6 +205,7 @@ print(json.dumps([run.get_metrics(), run.get_tags(), run.get_properties()["p"], 
     assert step.records()[0]["step"] == 3
 
 
+@pytest.mark.thorough
 def test_numpy_in_what_is_done_with_a_dataset_can_be_registered(step: Step) -> None:
     pytest.importorskip("pandas")
     lines = said(
@@ -223,6 +227,7 @@ print(again.to_pandas_dataframe().values.tolist(), again.tags)
 # Refused by the SDK itself (azureml-core 1.61, azureml-dataprep 5.5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("call", "refusal"),
     [
@@ -269,4 +274,4 @@ for columns in (("id", "name"), 5, {"id"}):
     )
 
     kinds = ["tuple", "tuple", "int", "int", "set", "set"]
-    assert lines == [f"columns are a name or a list of names, not a {kind}" for kind in kinds]
+    assert lines == [f"columns must be a name or a list of names, not {kind}" for kind in kinds]

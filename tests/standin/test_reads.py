@@ -43,7 +43,7 @@ class Recording:
             command, check=False, cwd=self.step / "work", env=environment, capture_output=True, text=True
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
-        files = sorted((self.step / "reads").glob("*.jsonl"))
+        files = sorted(self.step.glob("reads-*.jsonl"))
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
     def paths(self, lines: list[list[Any]], *kinds: str) -> set[str]:
@@ -80,6 +80,8 @@ def test_what_is_opened_listed_and_looked_at_is_noted_with_how_it_looked(recordi
         ("os.path.getsize(B + '/x.txt')", 1),
         ("os.stat(B + '/x.txt')", 1),
         ("Path(B, 'x.txt').stat()", 1),
+        ("os.stat('x.txt', dir_fd=os.open(B, os.O_RDONLY))", 1),
+        ("os.fstat(os.open(B + '/x.txt', os.O_RDONLY))", 1),
         ("os.path.getmtime(B + '/x.txt')", 2),
         ("os.stat(B + '/x.txt').st_mtime", 2),
         ("Path(B, 'x.txt').stat().st_mtime_ns", 2),

@@ -15,7 +15,7 @@ IS_INSTALLED = importlib.util.find_spec("azureml") is not None and importlib.uti
 with_sdk = pytest.mark.skipif(not IS_INSTALLED, reason="the SDK is not installed")
 
 INSTALL = 'install it: pip install "azml-tasks[azure]"'
-OF_AZURE = "needs Azure, which a local run never reaches; to import it all the same,"
+OF_AZURE = "needs Azure, but a local run never connects to Azure; to import it anyway,"
 PYTHON = "" if sys.version_info < (3, 12) else " (needs Python 3.10 or 3.11)"
 
 TRY = """
@@ -31,7 +31,7 @@ TRY = """
 """
 
 
-def test_outside_of_a_run_without_the_sdk_each_import_says_what_to_install(step: Step) -> None:
+def test_outside_of_a_run_without_the_sdk_each_import_names_what_to_install(step: Step) -> None:
     imports = [
         "from azureml.pipeline.core import Pipeline",
         "import azureml.pipeline.steps",
@@ -49,13 +49,13 @@ def test_outside_of_a_run_without_the_sdk_each_import_says_what_to_install(step:
     ]
 
     assert step.run(TRY % (imports,), WITHOUT_PACKAGES, in_run=False).splitlines() == [
-        f"ImportError: azureml.pipeline.core.Pipeline is not part of a local run; {INSTALL}{PYTHON}",
-        f"ModuleNotFoundError: azureml.pipeline.steps is not part of a local run; {INSTALL}{PYTHON}",
-        f"ImportError: azureml.core.ScriptRunConfig is not part of a local run; {INSTALL}{PYTHON}",
-        f"ModuleNotFoundError: azureml.core.authentication is not part of a local run; {INSTALL}{PYTHON}",
-        f"ModuleNotFoundError: azureml.core.authentication is not part of a local run; {INSTALL}{PYTHON}",
-        f"ImportError: azureml.core.model.InferenceConfig is not part of a local run; {INSTALL}{PYTHON}",
-        "ModuleNotFoundError: azureml.interpret is not part of a local run; "
+        f"ImportError: azureml.pipeline.core.Pipeline is not available in local runs; {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.pipeline.steps is not available in local runs; {INSTALL}{PYTHON}",
+        f"ImportError: azureml.core.ScriptRunConfig is not available in local runs; {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.core.authentication is not available in local runs; {INSTALL}{PYTHON}",
+        f"ModuleNotFoundError: azureml.core.authentication is not available in local runs; {INSTALL}{PYTHON}",
+        f"ImportError: azureml.core.model.InferenceConfig is not available in local runs; {INSTALL}{PYTHON}",
+        "ModuleNotFoundError: azureml.interpret is not available in local runs; "
         f"install it: pip install azureml-interpret{PYTHON}",
         f"ModuleNotFoundError: azureml.train {OF_AZURE} {INSTALL}{PYTHON}",
         f"ModuleNotFoundError: azureml.train {OF_AZURE} {INSTALL}{PYTHON}",
@@ -146,7 +146,39 @@ def test_outside_of_a_run_without_the_sdk_the_run_prints(step: Step) -> None:
         "Attempted to log scalar metric loss:",
         "1",
         "[STOP] Run OfflineRun_ID context",
-        "this process is no submitted run; start it with `invoke run`, or allow an offline run",
+        "this process is not a submitted run; start it with `invoke run`, or allow an offline run",
+    ]
+
+
+def test_what_only_a_run_has_says_how_to_start_one(step: Step) -> None:
+    printed = step.run(
+        """
+        from azureml.core import Dataset, Run
+
+        run = Run.get_context()
+        for ask in (
+            lambda: run.input_datasets["customers"],
+            lambda: run.experiment,
+            lambda: Dataset.get_by_name(None, "customers"),
+            lambda: run.__deepcopy__,
+        ):
+            try:
+                ask()
+            except Exception as error:
+                print(error)
+        print(hasattr(run, "input_datasets"))
+        """,
+        WITHOUT_PACKAGES,
+        in_run=False,
+    )
+
+    by_hand = "because the script was started by hand, outside a run; run its step with `invoke run --only STEP`"
+    assert printed.splitlines() == [
+        f"'_OfflineRun' object has no attribute 'input_datasets', {by_hand}",
+        f"'_OfflineRun' object has no attribute 'experiment', {by_hand}",
+        "Dataset.get_by_name is only possible in a run; run the step with `invoke run --only STEP`",
+        "'_OfflineRun' object has no attribute '__deepcopy__'",
+        "False",
     ]
 
 
@@ -217,12 +249,12 @@ def test_beside_the_sdk_a_script_keeps_the_local_run_and_the_sdk_its_own(step: S
     """)
 
     assert printed.splitlines() == [
-        "churn-7_train True True azml_local.run",
+        "churn-7_train True True azml_local.run.run",
         "True False azureml.core.run",
         "True",
         "again True",
         "churn-env",
-        "this call of the Azure SDK is not possible here: a local run never reaches Azure",
+        "this call of the Azure SDK is not possible: a local run never connects to Azure",
     ]
     assert step.records() == [{"name": "loss", "kind": "scalar", "value": 1, "type": "int"}]
 
@@ -239,7 +271,7 @@ def test_a_question_that_is_no_import_does_not_load_the_sdk(step: Step) -> None:
 
 
 @with_sdk
-def test_a_name_that_nobody_has_is_an_ordinary_import_error(step: Step) -> None:
+def test_an_unknown_name_is_an_ordinary_import_error(step: Step) -> None:
     imports = ["from azureml.core import Nothing", "import azureml.core.nothing", "import azureml.opendatasets"]
 
     lines = step.run(TRY % (imports,)).splitlines()
@@ -247,6 +279,6 @@ def test_a_name_that_nobody_has_is_an_ordinary_import_error(step: Step) -> None:
     assert [line.partition(" (")[0] for line in lines] == [
         "ImportError: cannot import name 'Nothing' from 'azureml.core'",
         "ModuleNotFoundError: No module named 'azureml.core.nothing'",
-        "ModuleNotFoundError: azureml.opendatasets is not part of a local run; "
+        "ModuleNotFoundError: azureml.opendatasets is not available in local runs; "
         f"install it: pip install azureml-opendatasets{PYTHON}",
     ]

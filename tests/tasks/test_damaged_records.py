@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
+
+from tests.tasks.conftest import Invoke
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def damage(invoke, run: str, key: str = "experiment", value: object = True) -> N
 def test_one_that_is_damaged_is_passed_over_with_one_line(invoke, runs):
     older, newer = runs
     damage(invoke, newer)
-    note = f"note: {newer} is passed over: its record is damaged, or of another release\n"
+    note = f"note: skipped {newer}: its record is damaged or from another release\n"
 
     listed = invoke("runs.list")
     assert (listed.status, listed.err) == (0, note)
@@ -50,18 +53,47 @@ def test_all_that_are_damaged_are_named_in_one_line(invoke, runs):
 
     assert listed.status == 1
     assert listed.err == (
-        f"note: {runs[1]} and {runs[0]} are passed over: their records are damaged, or of another release\n"
-        "nothing has been run here yet; `invoke run` does\n"
+        f"note: skipped {runs[1]} and {runs[0]}: their records are damaged or from another release\n"
+        "no runs yet; start one with `invoke run`\n"
     )
 
 
-def test_one_that_is_asked_for_and_damaged_is_said_to_be(invoke, runs):
+def test_a_damaged_record_that_is_requested_is_reported(invoke, runs):
     damage(invoke, runs[0], "status", [])
 
     shown = invoke("runs.show", "--run", runs[0])
 
-    assert (shown.status, shown.err) == (1, f"the record of the run '{runs[0]}' is damaged, or of another release\n")
+    assert (shown.status, shown.err) == (1, f"the record of the run '{runs[0]}' is damaged or from another release\n")
 
 
-def test_nothing_is_said_where_all_are_whole(invoke, runs):
+def test_nothing_is_reported_where_all_records_are_whole(invoke, runs):
     assert invoke("runs.list").err == invoke("runs.show").err == invoke("runs.prune").err == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this system have no names")
+@pytest.mark.parametrize("words", [["run"], ["plan"], ["--dry", "run"], ["runs.prune"]])
+def test_a_pipe_in_place_of_the_file_of_results_is_refused_and_not_waited_for(invoke: Invoke, words: list[str]) -> None:
+    invoke.write("a.py", "")
+    invoke.write("pipeline.yaml", "backend: local\nsteps: {a: {script_name: a.py}}\n")
+    (invoke.folder / ".azml").mkdir()
+    os.mkfifo(invoke.folder / ".azml/reuse.jsonl")
+
+    answer = invoke(*words)
+
+    sentence = ".azml/reuse.jsonl must be a file (results are stored there), not a pipe or a device; delete it"
+    assert sentence in " ".join((answer.out + answer.err).split())
+    assert answer.status in (1, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this system have no names")
+@pytest.mark.processes
+def test_pipes_in_place_of_records_are_skipped(invoke: Invoke) -> None:
+    invoke.write("a.py", "")
+    invoke.write("pipeline.yaml", "backend: local\nsteps: {a: {script_name: a.py}}\n")
+    invoke("run")
+    for file in (invoke.folder / ".azml/hashes.json", *invoke.folder.glob(".azml/runs/*/run.json")):
+        file.unlink(missing_ok=True)
+        os.mkfifo(file)
+
+    assert invoke("runs.list").status == 1
+    assert invoke("run").status == 0

@@ -7,10 +7,10 @@ import platform
 import pytest
 
 import azml_tasks
-from azml_tasks.diagnosis import END_OF_SUPPORT
+from azml_tasks.checks.doctor import END_OF_SUPPORT
 from tests.tasks.conftest import Invoke
 
-PYTHON = f"ok   Python {platform.python_version()}, azml-tasks {azml_tasks.__version__}"
+PYTHON = f"ok    Python {platform.python_version()}, azml-tasks {azml_tasks.__version__}"
 PIPELINE = """\
     backend: local
     steps:
@@ -27,7 +27,7 @@ def churn(invoke: Invoke) -> Invoke:
 
 def about_the_file(out: str) -> list[str]:
     """Return the lines behind those that tell of the machine."""
-    machine, _, rest = out.partition(f"note {END_OF_SUPPORT}\n")
+    machine, _, rest = out.partition(f"note  {END_OF_SUPPORT}\n")
     assert machine.startswith(f"{PYTHON}\n")
     assert "Azure ML SDK" in machine
     return rest.splitlines()
@@ -37,7 +37,7 @@ def test_a_file_that_is_fine(churn: Invoke):
     answer = churn("doctor")
 
     assert (about_the_file(answer.out), answer.err, answer.status) == (
-        ["ok   pipeline.yaml is fine (no target, backend local)"],
+        ["ok    pipeline.yaml is valid (no target, backend local)"],
         "",
         0,
     )
@@ -50,10 +50,9 @@ def test_an_environment_whose_python_is_not_here_is_a_note(churn: Invoke):
 
     assert (about_the_file(answer.out), answer.status) == (
         [
-            "BAD  pipeline.yaml:4: environment 'f': there is no x.yml",
-            "note pipeline.yaml:4: environment 'e': Python 3.99 is asked for, and there is no python3.99 on the PATH "
-            "of this machine: install it; until then its steps run in the Python that runs here, "
-            f"{'.'.join(platform.python_version_tuple()[:2])}",
+            "error pipeline.yaml:4: environment 'f': x.yml does not exist",
+            "note  pipeline.yaml:4: environment 'e': Python 3.99 is required but was not found; install it. "
+            f"Until then, its steps run with Python {'.'.join(platform.python_version_tuple()[:2])}",
         ],
         2,
     )
@@ -66,10 +65,10 @@ def test_a_secret_in_the_file_is_a_note_with_what_mends_it(churn: Invoke):
 
     assert (about_the_file(answer.out), answer.status) == (
         [
-            "ok   pipeline.yaml is fine (no target, backend local)",
-            "note pipeline.yaml:3: step 'train': step_config.password looks like a secret, and what stands here is "
-            "stored with each run",
-            "     -> keep it in .env and in the workspace's key vault, and let the script read it with "
+            "ok    pipeline.yaml is valid (no target, backend local)",
+            "note  pipeline.yaml:3: step 'train': step_config.password looks like a secret and would be stored "
+            "with each run",
+            "      -> keep it in .env and in the workspace's key vault, and read it in the script with "
             'run.get_secret("NAME")',
         ],
         0,
@@ -83,8 +82,8 @@ def test_a_wrong_file_leaves_the_machine_to_be_looked_at(churn: Invoke):
 
     assert (about_the_file(answer.out), answer.err, answer.status) == (
         [
-            "BAD  pipeline.yaml:3: step 'train': 'script_nam' is not a key here; did you mean 'script_name'?",
-            "BAD  pipeline.yaml:4: 'tag' is not a key here; did you mean 'tags'?",
+            "error pipeline.yaml:3: step 'train': 'script_nam' is not a key here; did you mean 'script_name'?",
+            "error pipeline.yaml:4: 'tag' is not a key here; did you mean 'tags'?",
         ],
         "",
         2,
@@ -96,10 +95,9 @@ def test_a_wrong_file_leaves_the_machine_to_be_looked_at(churn: Invoke):
     [
         (
             None,
-            "BAD  pipeline.yaml: there is none in FOLDER or in a folder above it; "
-            "`copier copy` makes a project with one",
+            "error pipeline.yaml: not found in FOLDER or its parent folders; create a project with `copier copy`",
         ),
-        ("steps: [", "BAD  pipeline.yaml:1: a value is missing here, or a '[' or '{' above is not closed"),
+        ("steps: [", "error pipeline.yaml:1: missing value, or a '[' or '{' above is not closed"),
     ],
 )
 def test_without_a_file_that_can_be_read_the_machine_is_looked_at(churn: Invoke, text: str | None, line: str):
@@ -116,18 +114,18 @@ def test_an_unknown_target_is_bad(churn: Invoke):
     answer = churn("doctor", "--target", "dve")
 
     assert (about_the_file(answer.out), answer.status) == (
-        ["BAD  pipeline.yaml:1: 'dve' is not a target of this file: it has no targets"],
+        ["error pipeline.yaml:1: 'dve' is not a target of this file: it has no targets"],
         2,
     )
 
 
-@pytest.mark.parametrize(("backend", "verdict"), [("local", "note"), ("azure", "BAD ")])
+@pytest.mark.parametrize(("backend", "verdict"), [("local", "note "), ("azure", "error")])
 @pytest.mark.parametrize("has_extra", [True, False])
 def test_a_wrong_file_for_azure_needs_the_sdk_all_the_same(
     churn: Invoke, monkeypatch, backend: str, verdict: str, has_extra: bool
 ):
-    monkeypatch.setattr("azml_tasks.diagnosis.SDK", ("azureml-that-there-is-not",))
-    monkeypatch.setattr("azml_tasks.diagnosis.SDK_PYTHON", (9, 9))
+    monkeypatch.setattr("azml_tasks.checks.doctor.SDK", ("azureml-that-there-is-not",))
+    monkeypatch.setattr("azml_tasks.checks.doctor.SDK_PYTHON", (9, 9))
     churn.write("pipeline.yaml", PIPELINE.replace("script_name", "script_nam").replace("local", backend))
 
     if has_extra:
@@ -137,6 +135,6 @@ def test_a_wrong_file_for_azure_needs_the_sdk_all_the_same(
         churn.write("pyproject.toml", "[project.optional-dependencies]\ndev = []\n[tool.x]\nazure = 1\n")
 
     assert churn("doctor").out.splitlines()[1:3] == [
-        f"{verdict} the Azure ML SDK is not installed (azureml-that-there-is-not); local runs need none",
-        '     -> pip install -e ".[azure]"' if has_extra else '     -> pip install "azml-tasks[azure]"',
+        f"{verdict} the Azure ML SDK is not installed (azureml-that-there-is-not); local runs do not need it",
+        '      -> pip install -e ".[azure]"' if has_extra else '      -> pip install "azml-tasks[azure]"',
     ]

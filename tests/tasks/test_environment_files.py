@@ -14,7 +14,7 @@ subscription_id: 12345678-1234-1234-1234-123456789abc
 env_name: e
 compute_name: c-1
 environments: {e: {pip_packages: ["-r requirements.txt"]}, f: {conda_file: env.yml}}
-computes: {c-1: {vm_size: STANDARD_DS3_V2}}
+computes: {c-1: {vm_size: STANDARD_D4DS_V4}}
 steps: {a: {script_name: a.py}}
 """
 
@@ -30,13 +30,13 @@ def test_files_that_azure_does_not_see_are_said_before_the_login(invoke: Invoke,
 
     assert answer.status == 2
     assert answer.err.splitlines() == [
-        "env.yml: is not a conda file: it has no list of `dependencies`",
-        "pipeline.yaml:7: environment 'e': '-r requirements.txt' names a file of this machine, and Azure ML gets only "
-        "the text: write its lines into pip_packages",
+        "env.yml: this is not a conda file: no list of `dependencies`",
+        "pipeline.yaml:7: environment 'e': '-r requirements.txt' is a path on this machine, but Azure ML receives only "
+        "the text: copy its lines to pip_packages",
     ]
 
 
-def test_an_export_says_it_and_is_made(invoke: Invoke):
+def test_an_export_is_made_and_reports_it(invoke: Invoke):
     for name, text in (("requirements.txt", "x\n"), ("env.yml", "dependencies: [python]\n"), ("a.py", "")):
         invoke.write(name, text)
     invoke.write("pipeline.yaml", AZURE)
@@ -45,8 +45,8 @@ def test_an_export_says_it_and_is_made(invoke: Invoke):
 
     assert (answer.status, answer.err) == (0, "")
     assert (
-        "pipeline.yaml:7: note: environment 'e': '-r requirements.txt' names a file of this machine, and Azure ML gets "
-        "only the text: write its lines into pip_packages\n"
+        "pipeline.yaml:7: note: environment 'e': '-r requirements.txt' is a path on this machine, but Azure ML "
+        "receives only the text: copy its lines to pip_packages\n"
     ) in answer.out
 
 
@@ -62,12 +62,16 @@ def test_a_python_that_is_too_old_is_a_remark_of_validate_and_keeps_no_run(invok
     invoke.write("pipeline.yaml", LOCAL)
     invoke.write("a.py", "print(1)")
     sentence = (
-        "environment 'e': a local run needs Python 3.10 or later, so `invoke register-env` cannot make it on this "
-        "machine with Python 3.9\n"
+        "environment 'e': a local run needs Python 3.10 or later, so `invoke register-env` cannot create it with "
+        "Python 3.9\n"
+    )
+    end = (
+        "pipeline.yaml:3: note: environment 'e': Python 3.9 has had no security fixes since 2025-10-31; use 3.11 "
+        "(https://devguide.python.org/versions/, as of 2026-08-13)\n"
     )
 
     assert invoke("validate") == Answer(
-        f"pipeline.yaml:3: note: {sentence}pipeline.yaml is fine: 1 step and 1 environment.\n", "", 0
+        f"pipeline.yaml:3: note: {sentence}{end}pipeline.yaml is valid: 1 step and 1 environment.\n", "", 0
     )
     assert invoke("validate", "--strict").status == 2
     assert sentence in invoke("doctor").out

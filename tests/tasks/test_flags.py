@@ -10,15 +10,20 @@ from tests.tasks.conftest import Answer, Invoke
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["runs.list", "--most", "0"], "--most takes a whole number, 1 or more, not '0'"),
-        (["runs.list", "--most=x"], "--most takes a whole number, 1 or more, not 'x'"),
-        (["runs.list", "--most", "1.5"], "--most takes a whole number, 1 or more, not '1.5'"),
-        (["runs.list", "--most", "x" * 99], f"--most takes a whole number, 1 or more, not '{'x' * 37}...'"),
-        (["runs.prune", "--keep", "-1"], "--keep takes a whole number, 0 or more, not '-1'"),
-        (["schedules.preview", "--count", "0"], "--count takes a whole number, 1 or more, not '0'"),
-        (["schedules.preview", "--count="], "--count takes a whole number, 1 or more, not ''"),
-        (["schedules.run", "--most", "0"], "--most takes a whole number, 1 or more, not '0'"),
-        (["--dry", "schedules.run", "--most", "-3"], "--most takes a whole number, 1 or more, not '-3'"),
+        (["runs.list", "--most", "0"], "--most must be a whole number, 1 or more, not '0'"),
+        (["runs.list", "--most=x"], "--most must be a whole number, 1 or more, not 'x'"),
+        (["runs.list", "--most", "1.5"], "--most must be a whole number, 1 or more, not '1.5'"),
+        (["runs.list", "--most", "x" * 99], f"--most must be a whole number, 1 or more, not '{'x' * 37}...'"),
+        (["runs.prune", "--keep", "-1"], "--keep must be a whole number, 0 or more, not '-1'"),
+        (
+            ["runs.prune", "--size", "10 gigs"],
+            "--size must be a number with a unit, such as 500MB or 10GB, not '10 gigs'",
+        ),
+        (["runs.prune", "--size", "10"], "--size must be a number with a unit, such as 500MB or 10GB, not '10'"),
+        (["schedules.preview", "--count", "0"], "--count must be a whole number, 1 or more, not '0'"),
+        (["schedules.preview", "--count="], "--count must be a whole number, 1 or more, not ''"),
+        (["schedules.run", "--most", "0"], "--most must be a whole number, 1 or more, not '0'"),
+        (["--dry", "schedules.run", "--most", "-3"], "--most must be a whole number, 1 or more, not '-3'"),
     ],
 )
 def test_a_number_that_cannot_be_meant_is_one_sentence(invoke: Invoke, words: list[str], sentence: str) -> None:
@@ -35,7 +40,7 @@ def test_the_smallest_number_is_taken_and_so_is_the_default(invoke: Invoke, word
     assert invoke("runs.prune", *words).status == 0
     # The newest result stays for the next run to reuse.
     assert len(invoke("runs.list", "--most", "9").out.splitlines()) == max(left, 1) + 1
-    older = ["there are older ones; `--most 2` shows twice as many"] if left == 2 else []
+    older = ["older runs are not shown; use `--most 2` to see more"] if left == 2 else []
     assert invoke("runs.list", "--most", "1").out.splitlines()[2:] == older
 
 

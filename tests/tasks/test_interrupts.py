@@ -49,77 +49,79 @@ SCHEDULED = [["schedule"]]
 TASKS: dict[str, tuple[list[list[str]], str, Callable[[Any], object]]] = {
     "publish": (
         [],
-        "the pipeline may be published already, and unused versions disabled; `invoke publish` completes it, and "
-        "`invoke published.list` shows what there is",
+        "the pipeline may already be published, and unused versions disabled; run `invoke publish` to complete it, or "
+        "`invoke published.list` to see the versions",
         lambda azure: [item.active for item in azure.published.values()] == [True] and len(azure.endpoints) == 1,
     ),
     "schedule": (
         [],
-        "the pipeline may be published, and its schedule changed; `invoke schedule` completes it, and "
-        "`invoke schedules.list` shows what is on",
+        "the pipeline may be published and its schedule changed; run `invoke schedule` to complete it, or "
+        "`invoke schedules.list` to see the schedules",
         lambda azure: [item.active for item in azure.schedules.values()] == [True],
     ),
     "register": (
         [],
-        "what is listed above is done, and the next may be; `invoke register` completes it",
+        "the changes above were made, and the next may have been made; run `invoke register` to complete them",
         lambda azure: list(azure.environments["own"]) == ["1"] and "raw" in azure.datastores,
     ),
     "register-env": (
         [],
-        "what is listed above is done, and the next may be; `invoke register-env` completes it",
+        "the changes above were made, and the next may have been made; run `invoke register-env` to complete them",
         lambda azure: list(azure.environments["own"]) == ["1"],
     ),
     "unregister-datastore raw": (
         [["register-datastore"]],
-        "the datastore may be unregistered; `invoke unregister-datastore raw` completes it, and "
-        "`invoke register-datastore` registers those of the file again",
+        "the datastore may be unregistered; run `invoke unregister-datastore raw` to complete it, or "
+        "`invoke register-datastore` to register the datastores of pipeline.yaml again",
         lambda azure: "raw" not in azure.datastores,
     ),
     "published.run": (
         PUBLISHED,
-        "a run may have started; `invoke runs.list` shows it, `invoke runs.cancel` stops it, and "
-        "`invoke published.run` starts one",
+        "a run may have started: check with `invoke runs.list`, cancel it with `invoke runs.cancel`, or start one with "
+        "`invoke published.run`",
         lambda azure: len(azure.submitted) in (1, 2),
     ),
     "schedules.pause": (
         SCHEDULED,
-        "the schedule may be off; `invoke schedules.pause` completes it, and `invoke schedules.resume` switches it on",
+        "the schedule may be disabled; complete it with `invoke schedules.pause`, or undo it with "
+        "`invoke schedules.resume`",
         lambda azure: [item.active for item in azure.schedules.values()] == [False],
     ),
     "schedules.resume": (
         [*SCHEDULED, ["schedules.pause"]],
-        "the schedule may be on; `invoke schedules.resume` completes it, and `invoke schedules.pause` switches it off",
+        "the schedule may be enabled; complete it with `invoke schedules.resume`, or undo it with "
+        "`invoke schedules.pause`",
         lambda azure: [item.active for item in azure.schedules.values()] == [True],
     ),
     "schedules.prune --yes": (
         SCHEDULED,
-        "some of the schedules may be switched off; `invoke schedules.prune` completes it, and "
-        "`invoke schedules.list` shows what is on",
+        "some schedules may be disabled; see them with `invoke schedules.list`, or complete it with "
+        "`invoke schedules.prune`",
         lambda azure: [item.active for item in azure.schedules.values()] == [True],
     ),
     "run --no-wait": (
         [],
-        "environments of the file may have been registered; `invoke runs.list` shows whether a run has started, and "
-        "`invoke run` starts one",
+        "environments may have been registered; run `invoke runs.list` to see whether a run has started, or "
+        "`invoke run` to start one",
         lambda azure: len(azure.submitted) in (1, 2),
     ),
 }
 QUICK = ("schedule", "register", "schedules.pause", "run --no-wait")
 SENDING = (
-    "interrupted while the pipeline was sent; `invoke runs.list` shows whether a run has started, and "
-    "`invoke runs.cancel` stops it\n"
+    "interrupted while submitting the pipeline; check with `invoke runs.list` whether a run started, and stop it "
+    "with `invoke runs.cancel`\n"
 )
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("words", TASKS)
-def test_an_interrupt_says_what_may_be_done_and_the_next_command_completes_it(
+def test_an_interrupt_reports_what_may_be_done_and_the_next_command_completes_it(
     azure: Any, churn: Invoke, words: str, number: signal.Signals, slow: bool
 ) -> None:
     before, said, is_complete = TASKS[words]
     if not slow and words not in (QUICK if number == signal.SIGINT else ("publish",)):
-        pytest.skip("others are tried, all of them with both signals with --slow")
+        pytest.skip("others are tried, all of them with both signals with --level slow")
     for command in before:
         churn(*command)
     seed = int(os.environ.get("AZML_TEST_SEED") or random.SystemRandom().randrange(10**6))
@@ -189,7 +191,7 @@ def test_a_step_is_added_whole_or_not_at_all(
         answer = invoke("new-step", "score")
     assert (answer.status, answer.err) == (
         1,
-        "interrupted; the step 'score' is added whole or not at all; `invoke new-step score` adds it\n",
+        "interrupted; step 'score' is added completely or not at all; to add it, run `invoke new-step score`\n",
     )
     assert (file.read_text(), sorted(path.name for path in invoke.folder.iterdir())) == (
         LOCAL,
@@ -219,7 +221,7 @@ def test_an_export_that_is_cut_short_is_completed_by_the_next(invoke: Invoke, mo
         answer = invoke("export-v2")
     assert (answer.status, answer.err) == (
         1,
-        "interrupted; some of the files may be written; `invoke export-v2` completes them\n",
+        "interrupted; some of the files may be written; run `invoke export-v2` to complete them\n",
     )
     again = invoke("export-v2")
     assert again.status == 0

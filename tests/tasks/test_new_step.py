@@ -40,7 +40,7 @@ def test_a_step_behind_the_last(churn: Invoke):
     answer = churn("new-step", "evaluate")
 
     assert answer == Answer(
-        "pipeline.yaml: the step 'evaluate' is added, and evaluate.py is written; `invoke run` runs it\n", "", 0
+        "added step 'evaluate' to pipeline.yaml and created evaluate.py; run it with `invoke run`\n", "", 0
     )
     assert text(churn) == CHURN.replace("# the model\n", "# the model\n  evaluate:\n    script_name: evaluate.py\n")
     assert (churn.folder / "evaluate.py").read_text(encoding="utf-8") == render_stub("evaluate")
@@ -52,7 +52,7 @@ def test_a_step_behind_another_with_datasets(churn: Invoke):
     answer = churn("new-step", "clean", "--after", "prepare", "--dataset", "new_data", "--dataset", "on")
 
     assert answer == Answer(
-        "pipeline.yaml: the step 'clean' is added, and steps/clean.py is written; `invoke run` runs it\n",
+        "added step 'clean' to pipeline.yaml and created steps/clean.py; run it with `invoke run`\n",
         "",
         0,
     )
@@ -68,8 +68,8 @@ def test_a_dataset_that_only_the_workspace_may_have(churn: Invoke):
     (churn.folder / "pipeline.yaml").write_text(CHURN.replace("local", "azure") + DATASETS)
 
     assert churn("new-step", "clean", "--dataset", "new_dat", "--dataset", "old") == Answer(
-        "pipeline.yaml: the step 'clean' is added, and clean.py is written; `invoke run` runs it\n"
-        "note: the dataset 'new_dat' is not under datasets, and a local run needs it there; did you mean 'new_data'?\n",
+        "added step 'clean' to pipeline.yaml and created clean.py; run it with `invoke run`\n"
+        "note: dataset 'new_dat' is not declared under datasets, which local runs need; did you mean 'new_data'?\n",
         "",
         0,
     )
@@ -112,7 +112,7 @@ def test_what_was_written_can_be_read(churn: Invoke):
 def test_a_dry_run_changes_nothing(churn: Invoke):
     answer = churn("--dry", "new-step", "evaluate", "--after", "prepare")
 
-    assert answer == Answer("would add 'evaluate' to pipeline.yaml and write steps/evaluate.py\n", "", 0)
+    assert answer == Answer("would add step 'evaluate' to pipeline.yaml and create steps/evaluate.py\n", "", 0)
     assert text(churn) == CHURN
     assert sorted(file.name for file in churn.folder.iterdir()) == ["pipeline.yaml"]
 
@@ -132,32 +132,34 @@ def test_line_endings_and_a_byte_order_mark_stay(churn: Invoke):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["train"], "train.py is there already; choose another name, or add the step by hand"),
-        (["prepare"], "pipeline.yaml:5: there is a step 'prepare' already"),
+        (["train"], "pipeline.yaml:8: step 'train' already exists"),
+        (["prepare"], "pipeline.yaml:5: step 'prepare' already exists"),
+        (["clean"], "clean.py already exists; choose another name, or add the step by hand"),
         (["evaluate", "--after", "trian"], "pipeline.yaml:3: the file has no step 'trian'; did you mean 'train'?"),
         *(
-            ([name], f"new-step makes no step '{name}' ({problem}); by hand, pipeline.yaml takes other keys too")
+            ([name], f"new-step cannot add a step named '{name}': {problem} (a step added by hand can have any key)")
             for name, problem in (
-                ("Train", "only a-z, 0-9, _; a letter first"),
-                ("a-b", "only a-z, 0-9, _; a letter first"),
-                ("../x", "only a-z, 0-9, _; a letter first"),
-                ("class", "a word of Python"),
+                ("Train", "use a-z, 0-9, _; start with a letter"),
+                ("a-b", "use a-z, 0-9, _; start with a letter"),
+                ("../x", "use a-z, 0-9, _; start with a letter"),
+                ("class", "a Python keyword"),
                 ("json", "hides a Python module"),
             )
         ),
         (
             ["evaluate", "--dataset", "path"],
-            "new-step takes no dataset 'path' (replaces the variable PATH)",
+            "new-step cannot use the dataset 'path': replaces the variable PATH",
         ),
         (["evaluate", "--dataset", "nope"], "pipeline.yaml:1: the file has no dataset 'nope': it has none"),
         (
             ["--help"],
-            "usage: invoke new-step NAME [--after STEP] [--dataset NAME]; more by invoke --help new-step",
+            "usage: invoke new-step NAME [--after STEP] [--dataset NAME]; for details: invoke --help new-step",
         ),
     ],
 )
 def test_what_cannot_be_added(churn: Invoke, words: list[str], line: str):
     churn.write("train.py", "")
+    churn.write("clean.py", "")
     before = sorted(churn.folder.rglob("*"))
 
     assert churn("new-step", *words) == Answer("", line + "\n", 2)
@@ -168,7 +170,7 @@ def test_a_script_that_would_lie_outside_the_project(churn: Invoke):
     (churn.folder / "pipeline.yaml").write_text("steps: \n  a: {script_name: a.py, script_directory: ../other}\n")
 
     assert churn("new-step", "evaluate") == Answer(
-        "", "../other/evaluate.py would lie outside the project; add the step by hand\n", 2
+        "", "../other/evaluate.py is outside the project; add the step by hand\n", 2
     )
     assert not (churn.folder.parent / "other").exists()
 
@@ -188,7 +190,7 @@ def test_a_file_that_is_wrong_is_left_alone(churn: Invoke):
     (churn.folder / "pipeline.yaml").write_text("steps:\n\ta: 1\n")
 
     assert churn("new-step", "evaluate") == Answer(
-        "", "pipeline.yaml:2: YAML takes no tabs for indentation; use spaces\n", 2
+        "", "pipeline.yaml:2: YAML does not allow tabs for indentation; use spaces\n", 2
     )
     assert text(churn) == "steps:\n\ta: 1\n"
 
@@ -219,8 +221,8 @@ def test_behind_a_step_with_several_outputs_the_first_is_read(invoke: Invoke, be
     invoke.write("a.py", "")
 
     assert invoke("new-step", "audit", "--after", "split") == Answer(
-        "pipeline.yaml: the step 'audit' is added, and audit.py is written; `invoke run` runs it\n"
-        "note: 'split' has several outputs; 'audit' reads split/--train-folder, as its input_folders say\n",
+        "added step 'audit' to pipeline.yaml and created audit.py; run it with `invoke run`\n"
+        "note: step 'split' has several outputs; 'audit' reads split/--train-folder (see its input_folders)\n",
         "",
         0,
     )
@@ -236,34 +238,34 @@ def test_behind_a_step_with_several_outputs_the_first_is_read(invoke: Invoke, be
         (
             "backend: local\nsteps:\n  a: {script_name: a.py, arguments: [--output-folder, x]}\n",
             ["b"],
-            "3: the step 'b' cannot be added after 'a': step 'a' gets --output-folder twice",
+            "3: step 'b' cannot be added after 'a': step 'a' passes --output-folder twice",
         ),
         (
             "backend: local\nsteps:\n"
             "  a: {script_name: a.py, output_folders: []}\n"
             "  c: {script_name: a.py, arguments: {--input-folder: x}}\n",
             ["b", "--after", "a"],
-            "3: the step 'b' cannot be added after 'a': step 'c' gets --input-folder twice",
+            "3: step 'b' cannot be added after 'a': step 'c' passes --input-folder twice",
         ),
         (
             "backend: local\nsteps:\n  A-b: {script_name: a.py}\n",
             ["a_b"],
-            "3: the step 'a_b' cannot be added after 'A-b': steps 'A-b' and 'a_b' cannot be told apart in Azure's names"
-            " or in folders",
+            "3: step 'a_b' cannot be added after 'A-b': steps 'A-b' and 'a_b' have the same name in Azure or in "
+            "folders; rename one",
         ),
         (
             f"{SEVERAL}targets:\n  dev: {{steps: {{train: {{output_folders: [--x, --y]}}}}}}\n",
             ["audit"],
-            "4: the step 'audit' cannot be added after 'train': target 'dev': step 'audit' follows 'train', which has "
-            "several outputs: say which with input_folders, such as {--input-folder: train/--x}, or {} for none",
+            "4: step 'audit' cannot be added after 'train': target 'dev': step 'audit' follows 'train', which has "
+            "several outputs: select one with input_folders, such as {--input-folder: train/--x}, or {} for none",
         ),
         (
             "backend: local\nsteps:\n  a: {script_name: a.py}\n"
             "targets:\n  dev: {backend: azure, ws_name: wsx, resource_group: r, subscription_id: '${S}', env_name: e,"
             " steps: {a: {compute_name: cpu}}}\n",
             ["b"],
-            "3: the step 'b' cannot be added after 'a': step 'b' has no compute: Azure needs compute_name, in the step "
-            "or at the top of the file",
+            "3: step 'b' cannot be added after 'a': step 'b' has no compute: Azure needs compute_name, in the step "
+            "or at the top level",
         ),
     ],
 )
@@ -304,7 +306,7 @@ def test_variables_of_other_targets_need_not_be_set(invoke: Invoke):
     )
 
     assert invoke("new-step", "b") == Answer(
-        "pipeline.yaml: the step 'b' is added, and b.py is written; `invoke run` runs it\n", "", 0
+        "added step 'b' to pipeline.yaml and created b.py; run it with `invoke run`\n", "", 0
     )
 
 
@@ -314,7 +316,7 @@ def test_a_file_that_lies_elsewhere_is_not_changed_through_a_link(churn: Invoke,
     (churn.folder / "pipeline.yaml").symlink_to(elsewhere)
 
     assert churn("new-step", "evaluate") == Answer(
-        "", f"pipeline.yaml leads out of the project by a link: add the step to {elsewhere} by hand\n", 2
+        "", f"pipeline.yaml is a link to outside the project; add the step to {elsewhere} by hand\n", 2
     )
     assert elsewhere.read_text(encoding="utf-8") == CHURN
     assert not list(churn.folder.rglob("evaluate.py"))

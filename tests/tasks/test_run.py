@@ -52,34 +52,47 @@ def sums(invoke: Invoke) -> Invoke:
     return invoke
 
 
-def told(out: str) -> str:
+def comparable(out: str) -> str:
     """Return the text with what differs from run to run made the same."""
     out = re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", out)
-    return re.sub(r"after \d+(\.\d+)? s", "after TIME", out)
+    return re.sub(r"\b(\d+ min )?\d+(\.\d+)? s\b", "TIME", out)
 
 
-def test_a_run_tells_what_it_does_and_the_next_reuses_it(sums: Invoke) -> None:
+def rows_of(out: str) -> list[str]:
+    """Return the lines with two spaces between columns, because the width of a column depends on the times in it."""
+    return [re.sub(" {2,}", "  ", line) for line in comparable(out).splitlines()]
+
+
+def summary(*totals: int) -> list[str]:
+    """Return the last lines of a run whose steps logged these totals."""
+    keys = ("first", "second", "third")
+    lines = [f"  {key}: total = {total}" for key, total in zip(keys, totals, strict=False)]
+    next_commands = ["details: `invoke runs.show --run RUN`", "as a page: `invoke runs.report --open --run RUN`"]
+    return ["run RUN completed after TIME", *lines, *next_commands]
+
+
+def test_a_run_reports_what_it_does_and_the_next_reuses_it(sums: Invoke) -> None:
     first = sums("run")
     again = sums("run")
     assert first.status == 0
-    assert told(first.out).splitlines() == [
+    assert comparable(first.out).splitlines() == [
         "pipeline.yaml on this machine (backend local)",
         "run RUN of experiment sums: 3 steps on this machine",
-        "first: started; it has no finished result yet",
+        "first: started; it has no earlier result",
         "first: completed after TIME",
-        "second: started; it has no finished result yet",
+        "second: started; it has no earlier result",
         "second: completed after TIME",
-        "third: started; it has no finished result yet",
+        "third: started; it has no earlier result",
         "third: completed after TIME",
-        "run RUN completed after TIME",
+        *summary(1, 11, 111),
     ]
-    assert told(again.out).splitlines() == [
+    assert comparable(again.out).splitlines() == [
         "pipeline.yaml on this machine (backend local)",
         "run RUN of experiment sums: 3 steps on this machine",
         "first: reused from RUN",
         "second: reused from RUN",
         "third: reused from RUN",
-        "run RUN completed after TIME",
+        *summary(1, 11, 111),
     ]
 
 
@@ -96,7 +109,9 @@ def test_runs_logs_prints_what_each_script_printed(sums: Invoke) -> None:
     assert sums("runs.logs", "--step", "second").out == "total 11 None\n"
 
 
-def test_runs_logs_says_which_scripts_printed_nothing_and_keeps_headers_on_lines_of_their_own(invoke: Invoke) -> None:
+def test_runs_logs_reports_which_scripts_printed_nothing_and_keeps_headers_on_lines_of_their_own(
+    invoke: Invoke,
+) -> None:
     invoke.write("quiet.py", "")
     invoke.write("half.py", "print('no end of line', end='')")
     invoke.write("fails.py", "import sys\nsys.exit(3)\n")
@@ -106,17 +121,37 @@ def test_runs_logs_says_which_scripts_printed_nothing_and_keeps_headers_on_lines
     invoke("run")
 
     assert invoke("runs.logs") == Answer(
-        "--- quiet\n(printed nothing)\n"
+        "--- quiet\n(no output)\n"
         "--- half\nno end of line\n"
-        "--- again\n(printed nothing)\n"
-        "--- fails\n(printed nothing)\n"
-        "--- after\n(was skipped)\n",
+        "--- again\n(no output)\n"
+        "--- fails\n(no output)\n"
+        "--- after\n(skipped)\n",
         "",
         0,
     )
     assert invoke("runs.logs", "--step", "half") == Answer("no end of line", "", 0)
-    assert invoke("runs.logs", "--step", "quiet") == Answer("", "(printed nothing)\n", 0)
-    assert invoke("runs.logs", "--step", "after") == Answer("", "(was skipped)\n", 0)
+    assert invoke("runs.logs", "--step", "quiet") == Answer("", "(no output)\n", 0)
+    assert invoke("runs.logs", "--step", "after") == Answer("", "(skipped)\n", 0)
+
+
+def test_runs_logs_tail_prints_the_last_lines_of_each_log(invoke: Invoke) -> None:
+    invoke.write("counts.py", "print('one')\nprint('two')\nprint('three', end='')")
+    invoke.write("pipeline.yaml", "backend: local\nsteps:\n  counts: {script_name: counts.py}\n")
+    invoke("run")
+
+    assert invoke("runs.logs", "--tail", "2") == Answer("--- counts\ntwo\nthree\n", "", 0)
+    assert invoke("runs.logs", "--tail", "1", "--step", "counts") == Answer("three", "", 0)
+    assert invoke("runs.logs", "--tail", "9", "--step", "counts").out == "one\ntwo\nthree"
+    assert invoke("runs.logs", "--tail", "0").err == "--tail must be a whole number, 1 or more, not '0'\n"
+
+
+def test_runs_logs_follow_of_a_run_that_is_over_prints_what_there_is(sums: Invoke) -> None:
+    sums("run")
+    sums("run")
+
+    assert sums("runs.logs", "--follow").out.splitlines()[-1].startswith("third: reused from ")
+    assert sums("runs.logs", "--follow", "--step", "second").out == "total 11 None\n"
+    assert sums("runs.logs", "--follow", "--step", "fourth").status == 2
 
 
 def test_runs_logs_of_a_step_that_is_not_there_is_refused_with_exit_status_2(sums: Invoke) -> None:
@@ -126,7 +161,7 @@ def test_runs_logs_of_a_step_that_is_not_there_is_refused_with_exit_status_2(sum
     for step, rest in (("secnd", "; did you mean 'second'?"), ("zzz", ": it has first, second and third")):
         answer = sums("runs.logs", "--step", step)
         assert (answer.out, answer.status) == ("", 2)
-        assert re.fullmatch(f"the run {run} has no step '{step}'{re.escape(rest)}\n", answer.err)
+        assert re.fullmatch(f"run {run} has no step '{step}'{re.escape(rest)}\n", answer.err)
 
 
 @pytest.mark.parametrize(
@@ -152,41 +187,43 @@ def test_a_failing_step_shows_its_traceback_what_was_skipped_and_how_to_go_on(su
     sums.write("pipeline.yaml", PIPELINE.replace("add: 10}", "add: ten}"))
     answer = sums("run")
     assert answer.status == 1
-    assert told(answer.err).splitlines() == [
+    assert comparable(answer.err).splitlines() == [
         "step 'second' failed: exit status 1",
         "  Traceback (most recent call last):",
         '    File "add.py", line 12, in <module>',
         '      total += int((args.input_folder / "total.txt").read_text())',
         '  TypeError: can only concatenate str (not "int") to str',
-        "its log: .azml/runs/RUN/steps/second/log.txt",
+        "log: .azml/runs/RUN/steps/second/log.txt",
         "skipped: third",
-        "`invoke run` goes on from there: steps that have completed are reused",
+        "Run `invoke run` again to continue; completed steps are reused",
     ]
     sums.write("pipeline.yaml", PIPELINE)
-    assert told(sums("run").out).splitlines()[2:4] == [
+    assert comparable(sums("run").out).splitlines()[2:4] == [
         "first: reused from RUN",
-        "second: started; it has no finished result yet",
+        "second: started; it has no earlier result",
     ]
 
 
 def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> None:
     sums("run")
     from_second = [
-        line for line in told(sums("run", "--from-step", "second").out).splitlines() if "started" not in line
+        line for line in comparable(sums("run", "--from-step", "second").out).splitlines() if "started" not in line
     ]
-    only_second = [line for line in told(sums("run", "--only", "second").out).splitlines() if "started" not in line]
+    only_second = [
+        line for line in comparable(sums("run", "--only", "second").out).splitlines() if "started" not in line
+    ]
     assert from_second[1:] == [
         "run RUN of experiment sums: 2 steps on this machine",
-        "first: not asked for; its result of RUN is taken",
+        "first: not selected; its result of RUN is used",
         "second: completed after TIME",
         "third: completed after TIME",
-        "run RUN completed after TIME",
+        *summary(1, 11, 111),
     ]
     assert only_second[1:] == [
         "run RUN of experiment sums: 1 step on this machine",
-        "first: not asked for; its result of RUN is taken",
+        "first: not selected; its result of RUN is used",
         "second: completed after TIME",
-        "run RUN completed after TIME",
+        *summary(1, 11),
     ]
 
 
@@ -197,11 +234,12 @@ def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> 
         (["--from-step", "zzz"], "the pipeline has no step 'zzz': it has first, second and third"),
         (["--set", "secnd.add=1"], "'secnd.add': the pipeline has no step 'secnd'; did you mean 'second'?"),
         (["--set", "zzz.add=1"], "'zzz.add': the pipeline has no step 'zzz': it has first, second and third"),
-        (["--set", "second.add=x"], "'second.add' takes a whole number, not 'x'"),
-        (["--only", "first", "--from-step", "first"], "--from-step and --only exclude each other: give one of them"),
+        (["--set", "second.add=x"], "'second.add' must be a whole number, not 'x'"),
+        (["--only", "first", "--from-step", "first"], "use either --from-step or --only, not both"),
         (
             ["--experiment", "bad name/é"],
-            "--experiment: 'bad name/é' is not a valid name: an experiment takes 1 to 255 letters, digits, underscores "
+            "--experiment: 'bad name/é' is not a valid name: an experiment name has 1 to 255 letters, digits, "
+            "underscores "
             "and dashes, and starts with a letter or a digit",
         ),
     ],
@@ -221,20 +259,18 @@ def test_a_run_that_is_not_there_or_that_several_begin_like_is_refused_with_exit
     sums("run")
     second, first = [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]]
 
-    assert sums(task, "--run", "foo") == Answer(
-        "", "there is no run 'foo'; `invoke runs.list` shows those there are\n", 2
-    )
-    assert sums(task, "--run", "20") == Answer("", f"several runs begin with '20': {second} and {first}\n", 2)
+    assert sums(task, "--run", "foo") == Answer("", "no run 'foo'; `invoke runs.list` lists the runs\n", 2)
+    assert sums(task, "--run", "20") == Answer("", f"several runs start with '20': {second} and {first}\n", 2)
 
 
-def test_a_file_that_names_no_backend_is_told_first_where_it_runs(sums: Invoke) -> None:
+def test_a_file_that_names_no_backend_is_first_reported_where_it_runs(sums: Invoke) -> None:
     sums.write("pipeline.yaml", "ws_name: churn-ws\nresource_group: rg\nsteps: {a: {script_name: add.py}}\n")
     problems = (
-        "pipeline.yaml:1: Azure needs subscription_id, and the file has none\n"
-        "pipeline.yaml:3: step 'a' has no compute: Azure needs compute_name, in the step or at the top of the file\n"
-        "pipeline.yaml:3: step 'a' has no environment: Azure needs env_name, in the step or at the top of the file\n"
+        "pipeline.yaml:1: Azure needs subscription_id, which is not set in the file\n"
+        "pipeline.yaml:3: step 'a' has no compute: Azure needs compute_name, in the step or at the top level\n"
+        "pipeline.yaml:3: step 'a' has no environment: Azure needs env_name, in the step or at the top level\n"
     )
-    default = ", which is the default: `backend: local` runs it on this machine"
+    default = ", the default: set `backend: local` to run on this machine"
 
     assert sums("run") == Answer(f"pipeline.yaml in the workspace churn-ws (backend azure{default})\n", problems, 2)
     sums.write("pipeline.yaml", "backend: azure\nresource_group: rg\nsteps: {a: {script_name: add.py}}\n")
@@ -246,8 +282,8 @@ def test_a_file_that_names_no_backend_is_told_first_where_it_runs(sums: Invoke) 
 def test_a_step_whose_input_was_never_made_is_refused_with_exit_status_1(sums: Invoke) -> None:
     answer = sums("run", "--from-step", "third")
     assert (answer.err.strip(), answer.status) == (
-        "step 'third' reads what 'second' wrote, and it has no finished result: "
-        "run everything with `invoke run`, or from there with `--from-step second`",
+        "step 'third' reads the output of 'second', but it has no earlier result: run everything with `invoke run`, "
+        "or start there with `--from-step second`",
         1,
     )
 
@@ -260,40 +296,54 @@ def test_a_wrong_file_is_refused_with_exit_status_2_and_nothing_runs(sums: Invok
     assert not (sums.folder / ".azml" / "runs").exists()
 
 
-def test_dry_says_what_each_step_would_do_and_runs_nothing(sums: Invoke) -> None:
+def test_dry_reports_what_each_step_would_do_and_runs_nothing(sums: Invoke) -> None:
     before = sums("--dry", "run")
     assert not (sums.folder / ".azml" / "runs").exists()
     assert before.out.splitlines() == [
         "pipeline.yaml on this machine (backend local)",
-        "first: runs; it has no finished result yet",
-        "second: may run; it follows first",
-        "third: may run; it follows second",
+        "first   RUN  it has no earlier result",
+        "second  RUN  it has no earlier result",
+        "third   RUN  it has no earlier result",
     ]
     sums("run")
-    assert told(sums("--dry", "run", "--set", "second.add=11").out).splitlines()[1:] == [
-        "first: reused from RUN",
-        "second: runs; its step_config changed (add)",
-        "third: may run; it follows second",
+    assert comparable(sums("--dry", "run", "--set", "second.add=11").out).splitlines()[1:] == [
+        "first   REUSE    from RUN",
+        "second  RUN      add 10 -> 11",
+        "third   MAY RUN  it depends on second",
     ]
 
 
-def test_runs_show_tells_of_each_step_and_what_it_logged(sums: Invoke) -> None:
+def test_runs_show_prints_each_step_and_what_it_logged(sums: Invoke) -> None:
     sums("run", "--experiment", "other")
-    lines = [re.sub(r"\d+\.\d+ s", "TIME", line) for line in told(sums("runs.show").out).splitlines()]
+    lines = rows_of(sums("runs.show").out)
     assert lines[0] == "run RUN of experiment other: completed, TIME"
-    assert lines[2:] == [
+    assert re.fullmatch(r"started \d{4}-\d\d-\d\d \d\d:\d\d( by .+)? on .+", lines[1])
+    assert lines[2] == "command invoke run --experiment other"
+    assert re.fullmatch(r"azml-tasks [\w.]+, Python 3\.\d+\.\w+", lines[3])
+    assert lines[4:] == [
         "parameter alpha = 0.5",
-        "STEP    STATUS     TIME    WHY",
-        "first   completed  TIME  it has no finished result yet",
-        "second  completed  TIME  it has no finished result yet",
-        "third   completed  TIME  it has no finished result yet",
-        "first: total = 1",
-        "second: total = 11",
-        "third: total = 111",
+        "STEP  STATUS  TIME  REASON",
+        "first  completed  TIME  it has no earlier result",
+        "second  completed  TIME  it has no earlier result",
+        "third  completed  TIME  it has no earlier result",
+        "",
+        "first",
+        "  settings add=1",
+        "  total = 1",
+        "",
+        "second",
+        "  settings add=10",
+        "  total = 11",
+        "",
+        "third",
+        "  settings add=100",
+        "  total = 111",
+        "  file outputs/total.txt (3 B):",
+        "  .azml/runs/RUN/steps/third/artifacts/outputs/total.txt",
     ]
 
 
-def test_runs_show_tells_all_that_was_logged_and_on_whose_results_it_stands(sums: Invoke) -> None:
+def test_runs_show_prints_all_that_was_logged_and_whose_results_are_reused(sums: Invoke) -> None:
     sums("run")
     sums.write(
         "add.py",
@@ -307,18 +357,24 @@ def test_runs_show_tells_all_that_was_logged_and_on_whose_results_it_stands(sums
     )
     sums("run", "--only", "second")
 
-    shown = re.sub(r"\d+\.\d+ s", "TIME", told(sums("runs.show").out))
-    assert shown.splitlines()[3:] == [
-        "STEP    STATUS     TIME    WHY",
-        "first   reused             result of RUN; since then its script changed (add.py)",
-        "second  completed  TIME  it was asked for",
-        "first: total = 1",
-        "second: acc = 0.0, 0.5, 1.0",
-        "second: point = {x: 0, is_last: false}, ... {x: 2, is_last: true} (3 values)",
+    assert rows_of(sums("runs.show").out)[5:] == [
+        "STEP  STATUS  TIME  REASON",
+        "first  reused  result of RUN; since then add.py",
+        "  changed",
+        "second  completed  TIME  it was requested",
+        "",
+        "first",
+        "  settings add=1",
+        "  total = 1",
+        "",
+        "second",
+        "  settings add=10",
+        "  acc = 0.0, 0.5, 1.0",
+        "  point: table, 3 rows of x and is_last",
     ]
 
 
-def test_runs_show_tells_what_the_steps_logged_and_tagged_on_their_parent(sums: Invoke) -> None:
+def test_runs_show_prints_what_the_steps_logged_and_tagged_on_their_parent(sums: Invoke) -> None:
     sums.write(
         "add.py",
         """
@@ -335,7 +391,7 @@ def test_runs_show_tells_what_the_steps_logged_and_tagged_on_their_parent(sums: 
     )
     sums("run", "--only", "first")
 
-    assert told(sums("runs.show").out).splitlines()[2:-3] == [
+    assert comparable(sums("runs.show").out).splitlines()[4:8] == [
         "parameter alpha = 0.5",
         "tag deploy",
         "tag best = yes",
@@ -343,18 +399,27 @@ def test_runs_show_tells_what_the_steps_logged_and_tagged_on_their_parent(sums: 
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("changes", "second", "line"),
     [
-        ({}, (), "not asked for; its result of RUN is taken"),
+        ({}, (), "not selected; its result of RUN is used"),
         ({"add: 1}": "add: 5}"}, (), "result of RUN, made with add=1; the file says 5"),
-        ({"add: 1}": "sub: 1}"}, (), "result of RUN, made with no sub and add=1; the file says sub=1 and no add"),
-        ({}, ("--target", "big"), "result of RUN, made with add=1; the file says 1000"),
+        (
+            {"add: 1}": "sub: 1}"},
+            (),
+            "result of RUN, made with no sub and add=1; the file says sub=1 and no add",
+        ),
+        (
+            {},
+            ("--target", "big"),
+            "result of RUN, made with add=1; the file says 1000",
+        ),
         ({}, ("--set", "first.add=7"), "result of RUN, made with add=1; --set says 7"),
         (
             {"first: {script_name: add.py": "first: {script_name: more.py"},
             (),
-            "result of RUN; since then its script is now more.py",
+            "result of RUN; since then script add.py -> more.py",
         ),
     ],
 )
@@ -368,12 +433,14 @@ def test_a_step_alone_names_how_the_result_that_it_builds_on_differs_from_today(
     sums.write("pipeline.yaml", text)
     sums.write("more.py", SCRIPT)
 
-    dry = told(sums("--dry", "run", "--only", "second", *second).out)
-    real = told(sums("run", "--only", "second", *second).out)
-    shown = re.sub(" +", " ", told(sums("runs.show").out))
+    dry = comparable(sums("--dry", "run", "--only", "second", *second).out)
+    real = comparable(sums("run", "--only", "second", *second).out)
+    shown = " ".join(comparable(sums("runs.show").out).split())
 
-    assert [text.splitlines()[place].removeprefix("first: ") for text, place in ((dry, 1), (real, 2))] == [line] * 2
-    assert f"first reused {line}\n" in shown
+    foretold = " ".join(dry.split("  REUSE  ")[1].split("\nsecond")[0].split())
+    happened = next(text for text in real.splitlines() if text.startswith("first: "))
+    assert [foretold, happened.removeprefix("first: ")] == [line] * 2
+    assert f"first reused {line} second" in shown
 
 
 def test_a_step_alone_names_a_result_that_came_from_set_of_a_failed_run_and_of_an_older_script(sums: Invoke) -> None:
@@ -382,11 +449,11 @@ def test_a_step_alone_names_a_result_that_came_from_set_of_a_failed_run_and_of_a
     sums("run", "--set", "first.add=5", "--set", "alpha=0.7")
     sums.write("add.py", SCRIPT + "    print('older')\n")
 
-    line = told(sums("--dry", "run", "--from-step", "second").out).splitlines()[1]
+    lines = comparable(sums("--dry", "run", "--from-step", "second").out).splitlines()
 
-    assert line == (
-        "first: result of RUN, made with add=5; the file says 1; add came from --set; "
-        "since then its script changed (add.py); that run failed"
+    assert " ".join(" ".join(lines[1:4]).split()) == (
+        "first REUSE result of RUN, made with add=5; the file says 1; add came from --set; since then add.py changed; "
+        "that run failed"
     )
 
 
@@ -410,10 +477,10 @@ def test_the_record_of_a_run_keeps_what_it_was_started_with_but_no_secret(sums: 
         ],
         "set": ["second.add=11", "second.opt.lr=1e-5"],
     }
-    assert told(sums("runs.show").out).splitlines()[2:5] == [
+    assert comparable(sums("runs.show").out).splitlines()[2:5] == [
         "target big",
-        "set second.add=11",
-        "set second.opt.lr=1e-5",
+        "command invoke run --target big --set second.add=11 --set second.opt.lr=1e-5",
+        "  --force",
     ]
 
 
@@ -423,9 +490,12 @@ def test_runs_list_has_the_newest_first_and_prune_keeps_as_many_as_are_asked_for
     listed = [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]]
     assert listed == sorted(listed, reverse=True)
     assert len(listed) == 3
-    stays = f"{listed[2]} stays, as far as its results are in use, or the next run would reuse them"
-    assert sums("--dry", "runs.prune", "--keep", "1").out.splitlines() == [f"would clear {listed[1]}", stays]
-    assert sums("runs.prune", "--keep", "1").out.splitlines() == [f"cleared {listed[1]}", stays]
+    stays = f"kept {listed[2]}: the results that are in use or that the next run would reuse"
+    *held, deleted, kept = sums("--dry", "runs.prune", "--keep", "1").out.splitlines()
+    assert held[0].startswith(".azml holds ")
+    assert (deleted.partition(" (")[0], kept) == (f"would delete {listed[1]}", stays)
+    deleted, kept = sums("runs.prune", "--keep", "1").out.splitlines()
+    assert (deleted.partition(" (")[0], kept) == (f"deleted {listed[1]}", stays)
     # The oldest made the results that the newest reuses, so what it left can still be looked at.
     assert [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]] == [listed[0], listed[2]]
     assert sums("runs.logs", "--step", "third").out == "total 111 0.5\n"
@@ -434,31 +504,31 @@ def test_runs_list_has_the_newest_first_and_prune_keeps_as_many_as_are_asked_for
 @pytest.mark.parametrize(
     ("keep", "answer"),
     [
-        ("0", "RUN stays, as far as its results are in use, or the next run would reuse them\n"),
-        ("1", "nothing to clear: the newest run stays\n"),
-        ("2", "nothing to clear: the newest 2 runs stay\n"),
+        ("0", "kept RUN: the results that are in use or that the next run would reuse\n"),
+        ("1", "nothing to delete: the newest run is kept\n"),
+        ("2", "nothing to delete: the newest 2 runs are kept\n"),
     ],
 )
-def test_prune_says_why_there_is_nothing_to_clear(sums: Invoke, keep: str, answer: str) -> None:
-    assert sums("runs.prune", "--keep", "0").out == "nothing to clear: there are no runs\n"
+def test_prune_reports_why_there_is_nothing_to_clear(sums: Invoke, keep: str, answer: str) -> None:
+    assert sums("runs.prune", "--keep", "0").out == "nothing to delete: no runs yet\n"
     sums("run")
-    assert told(sums("runs.prune", "--keep", keep).out) == answer
+    assert comparable(sums("runs.prune", "--keep", keep).out) == answer
 
 
-def test_runs_list_shows_one_experiment_alone_and_says_when_there_are_more(sums: Invoke) -> None:
+def test_runs_list_shows_one_experiment_alone_and_reports_when_there_are_more(sums: Invoke) -> None:
     for experiment in ("one", "two", "one", "one"):
         sums("run", "--experiment", experiment)
 
     assert [line.split()[-1] for line in sums("runs.list", "--experiment", "one").out.splitlines()[1:]] == ["one"] * 3
     shown = sums("runs.list", "--experiment", "one", "--most", "2").out.splitlines()
     assert [line.split()[-1] for line in shown[1:3]] == ["one"] * 2
-    assert shown[3:] == ["there are older ones; `--most 4` shows twice as many"]
+    assert shown[3:] == ["older runs are not shown; use `--most 4` to see more"]
     assert sums("runs.list", "--experiment", "three") == Answer(
-        "", "nothing has been run in the experiment 'three' yet; `invoke run` does\n", 1
+        "", "no runs in the experiment 'three' yet; start one with `invoke run`\n", 1
     )
 
 
-def test_a_mistake_in_the_file_keeps_nobody_from_looking_at_local_runs(sums: Invoke) -> None:
+def test_local_runs_are_shown_despite_a_mistake_in_the_file(sums: Invoke) -> None:
     sums("run")
     sums.write("pipeline.yaml", PIPELINE.replace("script_name: add.py", "script_nam: add.py"))
 
@@ -467,6 +537,7 @@ def test_a_mistake_in_the_file_keeps_nobody_from_looking_at_local_runs(sums: Inv
         assert sums(*words).status == 0, words
 
 
+@pytest.mark.thorough
 def test_whoever_reads_along_may_leave(sums: Invoke) -> None:
     sums("run")
     sums.write("tasks.py", "from azml_tasks.tasks import namespace\n")
@@ -487,13 +558,13 @@ def test_whoever_reads_along_may_leave(sums: Invoke) -> None:
 @pytest.mark.parametrize("task", ["register", "register-csv"])
 def test_an_upload_has_no_meaning_here(sums: Invoke, task: str) -> None:
     assert sums(task, "--upload").out == (
-        "note: --upload has no meaning on this machine: a local run reads each dataset's local_path\n"
-        "pipeline.yaml declares nothing to register here\n"
+        "note: --upload is ignored with the backend local, because local runs read each dataset's local_path\n"
+        "nothing to register in pipeline.yaml\n"
     )
 
 
-def test_a_file_that_declares_nothing_to_register_is_told_so(sums: Invoke) -> None:
-    assert sums("register-csv").out == "pipeline.yaml declares nothing to register here\n"
+def test_a_file_that_declares_nothing_to_register_is_reported(sums: Invoke) -> None:
+    assert sums("register-csv").out == "nothing to register in pipeline.yaml\n"
 
 
 def test_the_editors_schema_lies_beside_the_runs(sums: Invoke) -> None:
@@ -503,9 +574,9 @@ def test_the_editors_schema_lies_beside_the_runs(sums: Invoke) -> None:
 
 
 @pytest.mark.parametrize("task", ["runs.list", "runs.show", "runs.logs"])
-def test_a_project_without_runs_says_so(sums: Invoke, task: str) -> None:
+def test_a_project_without_runs_reports_it(sums: Invoke, task: str) -> None:
     answer = sums(task)
-    assert (answer.err.strip(), answer.status) == ("nothing has been run here yet; `invoke run` does", 1)
+    assert (answer.err.strip(), answer.status) == ("no runs yet; start one with `invoke run`", 1)
 
 
 @pytest.mark.parametrize("words", [["run"], ["--dry", "run"], ["run", "--only", "train"], ["validate"], ["export-v2"]])
@@ -529,7 +600,7 @@ def test_a_missing_script_is_named_with_its_line(invoke: Invoke, words: list[str
     answer = invoke(*words)
 
     assert (answer.err, answer.status) == (
-        "pipeline.yaml:8: step 'train': steps/trian.py: there is no such script; did you mean 'train.py'?\n",
+        "pipeline.yaml:8: step 'train': steps/trian.py: the script does not exist; did you mean 'train.py'?\n",
         2,
     )
 
@@ -544,7 +615,49 @@ def test_only_of_a_step_whose_predecessor_has_not_written_its_output_yet(invoke:
     for words in (["run", "--only", "b"], ["--dry", "run", "--only", "b"]):
         answer = invoke(*words)
         assert (answer.err, answer.status) == (
-            f"step 'b' reads --output-folder of 'a', which its result of {run} does not have: 'a' must run again "
-            "first; run everything with `invoke run`, or from there with `--from-step a`\n",
+            f"step 'b' reads --output-folder of 'a', which is not in its result of {run}: run 'a' again first; run "
+            "everything with `invoke run`, or start there with `--from-step a`\n",
             2,
         )
+
+
+TWO = """\
+backend: local
+pipeline_parameters: {alpha: 1, unused: 2}
+steps:
+  a: {script_name: x.py, step_config: {n: 1}, output_folders: [], arguments: {--alpha: "${{ parameters.alpha }}"}}
+  b: {script_name: x.py, step_config: {n: 1}, input_folders: {}, output_folders: [], run_after: [a]}
+targets:
+  cloud: {backend: azure, ws_name: churn-ws}
+"""
+
+
+def test_a_setting_that_has_no_effect_on_what_runs_is_a_note(invoke: Invoke):
+    invoke.write("x.py", "print('done')\n")
+    invoke.write("pipeline.yaml", TWO)
+    invoke("run")
+
+    def notes(*words: str) -> list[str]:
+        both = [
+            [line for line in invoke(*first, "run", *words).out.splitlines() if line.startswith("note: --set")]
+            for first in (("--dry",), ())
+        ]
+        assert both[0] == both[1]
+        return [line.removeprefix("note: --set ") for line in both[0]]
+
+    assert notes("--only", "b", "--set", "a.n=2") == ["a.n has no effect: step a does not run with --only b"]
+    assert notes("--only", "b", "--set", "alpha=2") == ["alpha has no effect: step a does not run with --only b"]
+    assert notes("--only", "b", "--set", "unused=3") == ["unused has no effect: no step uses it"]
+    assert notes("--from-step", "b", "--set", "a.n=2") == ["a.n has no effect: step a does not run with --from-step b"]
+    assert notes("--only", "b", "--set", "b.n=2") == []
+    assert notes("--from-step", "a", "--set", "b.n=2", "--set", "alpha=5") == []
+    assert notes("--set", "a.n=2") == []
+
+
+def test_prune_has_a_target_like_the_other_tasks_of_runs(invoke: Invoke):
+    invoke.write("x.py", "print('done')\n")
+    invoke.write("pipeline.yaml", TWO)
+    invoke("run")
+
+    assert invoke("runs.prune", "--target", "cloud") == Answer("", "runs can only be deleted on this machine\n", 2)
+    assert invoke("runs.prune", "--keep", "0").status == 0

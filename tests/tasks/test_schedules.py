@@ -7,24 +7,24 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from azml_tasks.local.foreground import Due
-from azml_tasks.local.scheduled import Ran, run_when_due
-from azml_tasks.preview import in_words, preview
+from azml_tasks.backend import DueRun, FinishedRun, Watch
+from azml_tasks.local.backend import LocalSchedules
 from azml_tasks.reading import load_project
+from azml_tasks.schedule.describe import describe, preview
 from azml_tasks.tasks.schedules import run_in_foreground
 from tests.docs.blocks import blocks_in
-from tests.recurrence.test_foreground import MovedClock
+from tests.local.test_schedule import MovedClock
 from tests.tasks.conftest import Answer, Invoke
 
 STEPS = "backend: local\nsteps: {train: {script_name: train.py}}\n"
 DAILY = "schedule: {frequency: Day, time_of_day: 02:30, time_zone: Europe/Paris, start_time: 2090-03-25T02:30:00}\n"
 DAILY_OUT = """\
 every day at 02:30, Europe/Paris
-  Sun 2090-03-26 03:30 CEST  Sun 2090-03-26 01:30 UTC  (the clocks go forward, so it runs as much later)
+  Sun 2090-03-26 03:30 CEST  Sun 2090-03-26 01:30 UTC  (the clocks go forward, so the scheduled time does not exist)
   Mon 2090-03-27 02:30 CEST  Mon 2090-03-27 00:30 UTC
   Tue 2090-03-28 02:30 CEST  Tue 2090-03-28 00:30 UTC
-note: to Azure ML, Europe/Paris is 'Romance Standard Time'
-note: the start, 2090-03-25 02:30, matches what is stated: Azure ML leaves out that run
+note: Azure ML's name for Europe/Paris is 'Romance Standard Time'
+note: Azure ML skips the run at start_time (2090-03-25 02:30)
 """
 
 
@@ -48,8 +48,8 @@ def test_preview_needs_no_azure_on_the_azure_backend(invoke: Invoke) -> None:
 def test_run_now_has_no_meaning_here(invoke: Invoke) -> None:
     invoke.write("pipeline.yaml", STEPS + DAILY)
     assert invoke("schedule", "--run-now").out.splitlines()[:2] == [
-        "note: --run-now has no meaning on this machine: `invoke run` starts a run",
-        "this machine keeps no schedule; `invoke schedules.run` runs in the foreground what is due:",
+        "note: --run-now is ignored with the backend local; start a run with `invoke run`",
+        "the backend local does not store schedules; run this one with `invoke schedules.run`:",
     ]
 
 
@@ -66,18 +66,18 @@ def test_preview_of_a_target_without_a_start_counts_from_now(invoke: Invoke) -> 
     assert [(time.weekday(), time.hour, time.minute) for time in times] == [(0, 6, 0)] * 2
     assert times[1] - times[0] == timedelta(days=7)
     assert lines[3:] == [
-        "note: `enabled: false` keeps it switched off",
-        "note: no start_time is stated: the times are those of a schedule created now; one that exists keeps its start",
+        "note: `enabled: false` keeps it disabled",
+        "note: without start_time, these are the times of a new schedule; an existing schedule keeps its start time",
     ]
 
 
 def test_a_blob_schedule_has_no_times_but_limits(invoke: Invoke) -> None:
     invoke.write("pipeline.yaml", STEPS + "schedule: {on_blob_change: {datastore_name: raw, path_on_datastore: in}}\n")
     assert invoke("schedules.preview").out == (
-        "when a blob in raw/in is added or changed, looked for every 5 minutes\n"
-        "note: each blob that is added or changed starts a run of its own: ten blobs, ten runs\n"
-        "note: only blobs right in 'in' are seen, none in subfolders\n"
-        "note: the datastore 'raw' needs an account key, and must not lie in a virtual network\n"
+        "when a blob in raw/in is added or changed, checked every 5 minutes\n"
+        "note: each blob that is added or changed starts its own run: ten blobs start ten runs\n"
+        "note: only blobs directly in 'in' are detected, not in subfolders\n"
+        "note: the datastore 'raw' needs an account key and must not be in a virtual network\n"
     )
 
 
@@ -95,14 +95,14 @@ def test_a_blob_schedule_has_no_times_but_limits(invoke: Invoke) -> None:
         ),
         (
             "on_blob_change: {datastore_name: raw, polling_interval: 1}",
-            "when a blob in raw is added or changed, looked for every minute",
+            "when a blob in raw is added or changed, checked every minute",
         ),
     ],
 )  # fmt: skip
 def test_a_schedule_in_words(invoke: Invoke, keys: str, words: str) -> None:
     project = load_project(invoke.write("pipeline.yaml", f"{STEPS}schedule: {{{keys}}}\n"), variables={})
     assert project.pipeline.schedule is not None
-    assert in_words(project.pipeline.schedule) == words
+    assert describe(project.pipeline.schedule) == words
 
 
 def test_a_time_that_comes_twice_runs_the_first_time_round(invoke: Invoke) -> None:
@@ -114,28 +114,28 @@ def test_a_time_that_comes_twice_runs_the_first_time_round(invoke: Invoke) -> No
     shown = preview(project.pipeline.schedule, datetime(2030, 10, 26, 12, tzinfo=timezone.utc), 2)
 
     assert [(str(moment), remark) for moment, remark in shown.times] == [
-        ("2030-10-27 02:30:00+02:00", "the clocks go back; it runs the first time round"),
+        ("2030-10-27 02:30:00+02:00", "the clocks go back, so this time occurs twice; it runs only once"),
         ("2030-10-28 02:30:00+01:00", ""),
     ]
 
 
-def test_on_this_machine_schedule_previews_and_says_so(invoke: Invoke) -> None:
+def test_on_this_machine_schedule_previews_and_reports_it(invoke: Invoke) -> None:
     invoke.write("pipeline.yaml", STEPS + DAILY)
     assert invoke("schedule").out.startswith(
-        "this machine keeps no schedule; `invoke schedules.run` runs in the foreground what is due:\n"
+        "the backend local does not store schedules; run this one with `invoke schedules.run`:\n"
         "every day at 02:30, Europe/Paris\n"
         "  Sun 2090-03-26 03:30 CEST"
     )
 
 
 @pytest.mark.parametrize("task", ["list", "pause", "resume", "prune"])
-def test_what_has_no_meaning_here_says_so(invoke: Invoke, task: str) -> None:
+def test_what_has_no_meaning_here_is_refused_with_its_reason(invoke: Invoke, task: str) -> None:
     invoke.write("pipeline.yaml", STEPS + DAILY)
     assert invoke(f"schedules.{task}") == Answer(
         "",
-        "this machine keeps no schedules: `invoke schedules.preview` shows the times of the file's, and "
-        "`invoke schedules.run` runs in the foreground what is due. "
-        "Name a target whose backend is azure with --target\n",
+        "the backend local does not store schedules; show the next times with `invoke schedules.preview`, run them "
+        "in the foreground with `invoke schedules.run`, or select a target with backend azure or azure-v2: "
+        "--target NAME\n",
         2,
     )
 
@@ -143,22 +143,22 @@ def test_what_has_no_meaning_here_says_so(invoke: Invoke, task: str) -> None:
 def test_azure_runs_its_schedules_by_itself(invoke: Invoke) -> None:
     invoke.write("pipeline.yaml", STEPS.replace("local", "azure") + DAILY)
     assert invoke("schedules.run").err == (
-        "Azure ML runs its schedules by itself; `invoke published.run` starts a run now\n"
+        "schedules.run is for the backend local, because Azure ML runs its schedules itself; start a run now with "
+        "`invoke published.run`\n"
     )
 
 
 @pytest.mark.parametrize("task", ["schedule", "schedules.preview", "schedules.run"])
-def test_without_a_schedule_every_task_says_what_to_add(invoke: Invoke, task: str) -> None:
+def test_without_a_schedule_every_task_names_what_to_add(invoke: Invoke, task: str) -> None:
     invoke.write("pipeline.yaml", STEPS)
     assert invoke(task) == Answer(
         "",
-        "pipeline.yaml: there is no schedule in it: "
-        "add `schedule: {frequency: Week, interval: 2}`, or on_blob_change\n",
+        "pipeline.yaml: has no schedule: add `schedule: {frequency: Week, interval: 2}`, or on_blob_change\n",
         2,
     )
 
 
-def test_validate_says_what_a_blob_schedule_does_not_do_and_needs(invoke: Invoke) -> None:
+def test_validate_reports_what_a_blob_schedule_does_not_do_and_needs(invoke: Invoke) -> None:
     invoke.write("train.py", "")
     key = 'account_key: "${KEY}"'
     text = f"""\
@@ -173,18 +173,18 @@ def test_validate_says_what_a_blob_schedule_does_not_do_and_needs(invoke: Invoke
         """
     invoke.write("pipeline.yaml", text)
     assert invoke("validate", "--strict") == Answer(
-        "pipeline.yaml: note: each blob that is added or changed starts a run of its own: ten blobs, ten runs\n"
-        "pipeline.yaml: note: only blobs right in the container's top are seen, none in subfolders\n"
-        "pipeline.yaml: note: the datastore 'raw' needs an account key, and must not lie in a virtual network\n"
-        "pipeline.yaml is fine: 1 step.\n",
+        "pipeline.yaml: note: each blob that is added or changed starts its own run: ten blobs start ten runs\n"
+        "pipeline.yaml: note: only blobs directly in the root of the container are detected, not in subfolders\n"
+        "pipeline.yaml: note: the datastore 'raw' needs an account key and must not be in a virtual network\n"
+        "pipeline.yaml is valid: 1 step.\n",
         "",
         0,
     )
 
     invoke.write("pipeline.yaml", text.replace(f", {key}", "").replace("name: blob", "name: blub"))
     sentences = (
-        "pipeline.yaml:7: a schedule can only watch a datastore with an account_key, and 'raw' has none\n"
-        "pipeline.yaml:8: 'blub' is not under pipeline_parameters, so nothing takes the changed blob's path; "
+        "pipeline.yaml:7: a schedule can only watch a datastore with an account_key, but 'raw' has none\n"
+        "pipeline.yaml:8: 'blub' is not in pipeline_parameters, so the path of the changed blob cannot be passed; "
         "did you mean 'blob'?\n"
     )
     assert invoke("validate") == Answer("", sentences, 2)
@@ -194,7 +194,7 @@ def test_validate_says_what_a_blob_schedule_does_not_do_and_needs(invoke: Invoke
 def test_a_dry_run_in_the_foreground_shows_when_it_would_run(invoke: Invoke) -> None:
     invoke.write("pipeline.yaml", STEPS + DAILY)
     assert invoke("--dry", "schedules.run", "--most", "3").out == (
-        "would run the pipeline here, in the foreground:\n" + DAILY_OUT
+        "would run the pipeline in the foreground:\n" + DAILY_OUT
     )
 
 
@@ -203,13 +203,11 @@ def events(invoke: Invoke, clock: MovedClock, most: int) -> list[str]:
     project = load_project(invoke.folder / "pipeline.yaml", variables={})
     assert project.pipeline.schedule is not None
     told = []
-    for event in run_when_due(
-        project, project.pipeline.schedule, clock, on_event=lambda event: None, tick=None, most=most
-    ):
-        if isinstance(event, Due):
+    for event in LocalSchedules(project).run(project.pipeline.schedule, clock, most, Watch()):
+        if isinstance(event, DueRun):
             told.append(f"{event.at:%d %H:%M} {event.blob or ''}".rstrip())
         else:
-            assert isinstance(event, Ran)
+            assert isinstance(event, FinishedRun)
             told.append(event.record.status)
     return told
 
@@ -221,7 +219,7 @@ def test_in_the_foreground_the_pipeline_runs_whenever_it_is_due_also_after_a_fai
     assert events(invoke, MovedClock("2026-01-07T10:07:33"), 2) == ["07 18:30", "failed", "08 18:30", "failed"]
 
 
-def test_a_changed_file_under_the_datastores_folder_starts_a_run_that_is_told_its_path(invoke: Invoke) -> None:
+def test_a_changed_file_under_the_datastores_folder_starts_a_run_with_its_path(invoke: Invoke) -> None:
     invoke.write("train.py", "import sys\nprint('blob', sys.argv[1])\n")
     invoke.write(
         "pipeline.yaml",
@@ -242,7 +240,7 @@ def test_a_changed_file_under_the_datastores_folder_starts_a_run_that_is_told_it
     assert logs == ["blob in/new.csv\n"]
 
 
-def test_the_foreground_tells_what_was_due_and_what_became_of_it(
+def test_the_foreground_reports_what_was_due_and_what_became_of_it(
     invoke: Invoke, capsys: pytest.CaptureFixture[str]
 ) -> None:
     invoke.write("train.py", "print('trained')\n")
@@ -252,17 +250,19 @@ def test_the_foreground_tells_what_was_due_and_what_became_of_it(
 
     out = capsys.readouterr().out
     assert re.sub(r"\d{8}-\d{6}-[0-9a-f]{4}", "RUN", re.sub(r"after \d+(\.\d+)? s", "after TIME", out)) == (
-        "every minute, UTC; Ctrl-C ends it\n"
-        "the next run is on Wed 2026-01-07 10:08 UTC\n"
-        "Wed 2026-01-07 10:08 UTC: the schedule starts a run\n"
+        "every minute, UTC; stop with Ctrl-C\n"
+        "next run: Wed 2026-01-07 10:08 UTC\n"
+        "Wed 2026-01-07 10:08 UTC: starting a run\n"
         "run RUN of experiment pipeline: 1 step on this machine\n"
-        "train: started; it has no finished result yet\n"
+        "train: started; it has no earlier result\n"
         "train: completed after TIME\n"
         "run RUN completed after TIME\n"
+        "details: `invoke runs.show --run RUN`\n"
+        "as a page: `invoke runs.report --open --run RUN`\n"
     )
 
 
-def test_the_foreground_tells_after_each_run_but_the_last_when_the_next_is(
+def test_the_foreground_reports_the_next_time_after_each_run_but_the_last(
     invoke: Invoke, capsys: pytest.CaptureFixture[str]
 ) -> None:
     invoke.write("train.py", "print('trained')\n")
@@ -272,9 +272,9 @@ def test_the_foreground_tells_after_each_run_but_the_last_when_the_next_is(
 
     told = capsys.readouterr().out.splitlines()
     assert [line for line in told if "UTC" in line] == [
-        "every 2 hours, UTC; Ctrl-C ends it",
-        "the next run is on Wed 2026-01-07 12:08 UTC",
-        "Wed 2026-01-07 12:08 UTC: the schedule starts a run",
-        "the next run is on Wed 2026-01-07 14:08 UTC",
-        "Wed 2026-01-07 14:08 UTC: the schedule starts a run",
+        "every 2 hours, UTC; stop with Ctrl-C",
+        "next run: Wed 2026-01-07 12:08 UTC",
+        "Wed 2026-01-07 12:08 UTC: starting a run",
+        "next run: Wed 2026-01-07 14:08 UTC",
+        "Wed 2026-01-07 14:08 UTC: starting a run",
     ]

@@ -80,13 +80,13 @@ def test_a_pipeline_above_the_folder_of_the_tasks(invoke: Invoke, monkeypatch: p
     assert graph(invoke, "-r", "alpha/ops") == "alpha\n"
 
 
-def test_what_is_said_where_there_is_none(invoke: Invoke):
+def test_a_folder_without_a_project_is_reported(invoke: Invoke):
     invoke.write("alpha/tasks.py", TASKS)
     folder = invoke.folder
 
     assert graph(invoke, "-r", "alpha") == (
-        f"pipeline.yaml: there is none in {folder / 'alpha'}, {folder} or in a folder above it; "
-        "`copier copy` makes a project with one\n"
+        f"pipeline.yaml: not found in {folder / 'alpha'}, {folder} or its parent folders; create a project with "
+        "`copier copy`\n"
     )
 
 

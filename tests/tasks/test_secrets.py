@@ -61,9 +61,9 @@ def test_what_is_set_is_not_shown_or_stored(project, setting):
 def test_the_traceback_of_a_bug_shows_no_secret(project):
     bug = (
         "import sys\nfrom invoke import Program\nfrom azml_tasks.tasks import namespace\n"
-        "import azml_tasks.diagram\n"
+        "import azml_tasks.plan.diagram\n"
         f"def fails(plan): raise KeyError('CANARYhunter2 and {SAS}')\n"
-        "azml_tasks.diagram.as_text = fails\n"
+        "azml_tasks.plan.diagram.as_text = fails\n"
         "Program(namespace=namespace).run(['invoke', 'graph'])\n"
     )
 

@@ -87,7 +87,7 @@ def bare(repository: Path) -> Path:
     return repository
 
 
-@pytest.mark.thorough
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("address", "url"),
     [
@@ -151,7 +151,7 @@ def test_the_commit_is_that_of_the_reference_that_was_asked_for(repository: Path
         ("clean", "~/azml"),
     ],
 )
-def test_a_folder_is_required_by_its_absolute_path_and_the_message_says_that_ci_cannot_install_it(
+def test_a_folder_is_required_by_its_absolute_path_and_the_message_reports_that_ci_cannot_install_it(
     repository: Path, state: str, address: str
 ):
     folder = repository.parent
@@ -167,8 +167,8 @@ def test_a_folder_is_required_by_its_absolute_path_and_the_message_says_that_ci_
     assert (plain, azure) == (f"azml-tasks @ {place}", f"azml-tasks[azure] @ {place}")
     assert pip_takes(plain)
     assert said.splitlines()[-3:-1] == [
-        f"pip takes azml-tasks from this machine ({folder}/azml), which CI and other machines cannot",
-        "reach. For them, copy with the address of a git server, or name one: -d requirement=git+ADDRESS",
+        f"The project installs azml-tasks from this machine ({folder}/azml), so CI and other machines",
+        "cannot install it. To allow this, copy from a git server, or add -d requirement=git+ADDRESS.",
     ]
 
 

@@ -88,14 +88,18 @@ def test_a_hyperparameter_reaches_the_script(copy: Copy):
     assert kept(project, "only") == {"sample.csv": ROWS[:2]}
 
 
+@pytest.mark.thorough
 def test_the_commands_of_the_readme_work(copy: Copy):
     project = copy()
     readme = (project / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\| `invoke ([^`]+)` \|", readme, re.MULTILINE)
-    (setting,) = re.findall(r"as scaffolded, `([^`]+)` \|", readme)
+    (setting,) = re.findall(r"such as `([^`]+)` \|", readme)
     for command in commands:
-        run(project, "invoke", *command.replace("STEP.KEY=VALUE", setting).split())
-    assert commands == ["run --set STEP.KEY=VALUE", "runs.show", "graph", "validate", "--list"]
+        run(project, "invoke", *command.replace("STEP.KEY=VALUE", setting).replace(" --open", "").split())
+    assert commands == [
+        *("run --set STEP.KEY=VALUE", "runs.show", "runs.report --open", "runs.download"),
+        *("graph", "validate", "snapshot", "--list"),
+    ]
     assert setting == "prepare.max_rows=5"
 
 
@@ -112,6 +116,37 @@ def test_a_project_passes_its_own_tests(copy: Copy, answers: dict[str, str]):
     assert "failed" not in run(project, "pytest", "-q", "-p", "no:cacheprovider")
 
 
+SHARED = "import pandas as pd\n\n\ndef clean(table: pd.DataFrame) -> pd.DataFrame:\n    return table.dropna()\n"
+OF_SHARED = """\
+import pandas as pd
+
+from common import clean
+
+
+def test_clean() -> None:
+    assert len(clean(pd.DataFrame({"a": [1, None]}))) == 1
+"""
+
+
+@pytest.mark.thorough
+def test_a_module_that_steps_share_is_found_by_ruff_pytest_and_mypy(copy: Copy):
+    project = copy(steps="only")
+    (project / "steps" / "common.py").write_text(SHARED)
+    (project / "tests" / "test_common.py").write_text(OF_SHARED)
+    script = project / "steps" / "only.py"
+    text = script.read_text(encoding="utf-8").replace("import Run\n", "import Run\n\nfrom common import clean\n")
+    script.write_text(text.replace("{name: table.iloc", "{name: clean(table).iloc"), encoding="utf-8")
+    run(project, "ruff", "check", "--no-cache")
+    assert "1 passed" in run(project, "pytest", "-q", "-p", "no:cacheprovider", "tests/test_common.py")
+    run(project, "invoke", "validate")
+    pytest.importorskip("mypy")
+    run(project, "mypy")
+    # The editor's types are those of the stand-in.
+    (project / "steps" / "wrong.py").write_text("from azureml.core import Run\n\nRun.get_context().nothing()\n")
+    with pytest.raises(AssertionError, match=r'wrong\.py:3: error: "_SubmittedRun" has no attribute'):
+        run(project, "mypy")
+
+
 def outcomes(project: Path) -> dict[str, str]:
     """Run the project's own tests, and return how each ended."""
     printed = run(project, "pytest", "-v", "-p", "no:cacheprovider", "--color=no")
@@ -122,11 +157,11 @@ def test_the_demo_passes_its_own_tests(copy: Copy):
     project = copy(project_name="iris", datasets="iris", ci="none")
     shutil.copytree(ROOT / "docs" / "examples" / "iris", project, dirs_exist_ok=True)
     assert outcomes(project) == {
-        "test_pipeline_yaml_is_right": "passed",
-        "test_the_pipeline_runs_on_this_machine": "passed",
-        "test_step_takes_its_arguments[prepare]": "passed",
-        "test_step_takes_its_arguments[train]": "passed",
-        "test_step_takes_its_arguments[evaluate]": "passed",
+        "test_pipeline_yaml_is_valid": "passed",
+        "test_the_pipeline_runs_locally": "passed",
+        "test_step_accepts_its_arguments[prepare]": "passed",
+        "test_step_accepts_its_arguments[train]": "passed",
+        "test_step_accepts_its_arguments[evaluate]": "passed",
     }
 
 
@@ -164,11 +199,11 @@ def test_scripts_of_any_shape_pass_the_project_s_tests(copy: Copy):
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("other.py\n    script_directory: steps", "other.py\n    script_directory: more"))
     assert outcomes(project) == {
-        "test_pipeline_yaml_is_right": "passed",
-        "test_the_pipeline_runs_on_this_machine": "passed",
-        "test_step_takes_its_arguments[at_once]": "skipped",
-        "test_step_takes_its_arguments[asked]": "passed",
-        "test_step_takes_its_arguments[other]": "passed",
+        "test_pipeline_yaml_is_valid": "passed",
+        "test_the_pipeline_runs_locally": "passed",
+        "test_step_accepts_its_arguments[at_once]": "skipped",
+        "test_step_accepts_its_arguments[asked]": "passed",
+        "test_step_accepts_its_arguments[other]": "passed",
     }
 
 

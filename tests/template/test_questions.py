@@ -68,23 +68,21 @@ def test_defaults_are_kept_in_the_answers_file(copy: Copy, template: Path):
     }
 
 
-STEP_RULE = "only a-z, 0-9, _; a letter first"
-DATASET_RULE = "letters, digits, _; a letter first"
-REQUIREMENT_RULE = (
-    "The requirement is `azml-tasks==X.Y.Z`, an absolute path of a folder, or an address such as git+https://..."
-)
+STEP_RULE = "use a-z, 0-9, _; start with a letter"
+DATASET_RULE = "use letters, digits, _; letter first"
+REQUIREMENT_RULE = "use `azml-tasks==X.Y.Z`, the absolute path of a folder, or an address such as git+https://..."
 
 
 @pytest.mark.parametrize(
     ("question", "answer", "sentence"),
     [
-        ("project_name", " ", "a name is needed"),
-        ("project_name", "a\nb", "not one line of printable text"),
-        ("project_name", "a\u2028b", "not one line of printable text"),
-        ("project_name", "n" * 101, "101 characters; 100 are the most"),
-        ("description", "a\tb", "not one line of printable text"),
-        ("steps", "", "at least one step is needed"),
-        ("steps", " , ", "at least one step is needed"),
+        ("project_name", " ", "enter a name"),
+        ("project_name", "a\nb", "use one line of printable text"),
+        ("project_name", "a\u2028b", "use one line of printable text"),
+        ("project_name", "n" * 101, "101 characters; the maximum is 100"),
+        ("description", "a\tb", "use one line of printable text"),
+        ("steps", "", "enter at least one step"),
+        ("steps", " , ", "enter at least one step"),
         ("steps", "../x", f"{STEP_RULE}: '../x'"),
         ("steps", "prepare train", f"{STEP_RULE}: 'prepare train'"),
         ("steps", "2nd", f"{STEP_RULE}: '2nd'"),
@@ -92,31 +90,31 @@ REQUIREMENT_RULE = (
         ("steps", "prépare", f"{STEP_RULE}: 'prépare'"),
         ("steps", "_private", f"{STEP_RULE}: '_private'"),
         ("steps", "{{ 7 * 7 }}", f"{STEP_RULE}: '{{{{ 7 * 7 }}}}'"),
-        ("steps", "s" * 65, f"65 characters; 64 are the most: '{'s' * 65}'"),
-        ("steps", "prepare, class", "a word of Python: 'class'"),
+        ("steps", "s" * 65, f"65 characters; the maximum is 64: '{'s' * 65}'"),
+        ("steps", "prepare, class", "a Python keyword: 'class'"),
         ("steps", "json, train", "hides a Python module: 'json'"),
         ("steps", "pandas", "hides a Python module: 'pandas'"),
-        ("steps", "con", "a device on Windows: 'con'"),
-        ("steps", "train, train", "stands twice: 'train'"),
+        ("steps", "con", "reserved on Windows: 'con'"),
+        ("steps", "train, train", "duplicate: 'train'"),
         ("datasets", "new-data", f"{DATASET_RULE}: 'new-data'"),
         ("datasets", "../x", f"{DATASET_RULE}: '../x'"),
         ("datasets", "1st", f"{DATASET_RULE}: '1st'"),
-        ("datasets", "d" * 65, f"65 characters; 64 are the most: '{'d' * 65}'"),
+        ("datasets", "d" * 65, f"65 characters; the maximum is 64: '{'d' * 65}'"),
         ("datasets", "Path", "replaces the variable PATH: 'Path'"),
-        ("datasets", "output_folder", "--output-folder is taken: 'output_folder'"),
-        ("datasets", "NUL", "a device on Windows: 'NUL'"),
-        ("datasets", "a, A", "stands twice: 'A'"),
-        ("ws_name", "ws", "3 to 33 letters, digits, _ and -"),
-        ("ws_name", "w" * 34, "3 to 33 letters, digits, _ and -"),
-        ("ws_name", "my space", "3 to 33 letters, digits, _ and -"),
-        ("ws_name", "-workspace", "a letter or a digit comes first"),
-        ("resource_group", "group.", "no dot at its end"),
-        ("resource_group", "my group", "only letters, digits, _ - . ( )"),
-        ("resource_group", "g" * 91, "91 characters; 90 are the most"),
-        ("subscription_id", "my subscription", "no GUID (see `az account show`)"),
-        ("step_names", '["a b"]', "follows from steps alone"),
-        ("dataset_names", '["../x"]', "follows from datasets alone"),
-        ("slug", 'x"\n[tool.evil]\n', "only a-z, 0-9 and -"),
+        ("datasets", "output_folder", "--output-folder is reserved: 'output_folder'"),
+        ("datasets", "NUL", "reserved on Windows: 'NUL'"),
+        ("datasets", "a, A", "duplicate: 'A'"),
+        ("ws_name", "ws", "use 3 to 33 letters, digits, _ or -"),
+        ("ws_name", "w" * 34, "use 3 to 33 letters, digits, _ or -"),
+        ("ws_name", "my space", "use 3 to 33 letters, digits, _ or -"),
+        ("ws_name", "-workspace", "start with a letter or digit"),
+        ("resource_group", "group.", "do not end with a dot"),
+        ("resource_group", "my group", "use letters, digits, _ - . ( )"),
+        ("resource_group", "g" * 91, "91 characters; the maximum is 90"),
+        ("subscription_id", "my subscription", "not a GUID (`az account show`)"),
+        ("step_names", '["a b"]', "set steps instead"),
+        ("dataset_names", '["../x"]', "set datasets instead"),
+        ("slug", 'x"\n[tool.evil]\n', "use a-z, 0-9 and -"),
         ("requirement", "../azml-tasks", REQUIREMENT_RULE),
         ("requirement", "azml-tasks-fork==1", REQUIREMENT_RULE),
     ],
@@ -183,7 +181,7 @@ def test_the_project_s_name_gives_the_names_of_its_parts(copy: Copy, project_nam
 
 
 @pytest.mark.parametrize(("folder", "project_name"), [("Été 2024", "Été 2024"), ("tab\there", "My pipeline")])
-def test_the_project_is_called_like_its_folder_unless_told_otherwise(copy: Copy, folder: str, project_name: str):
+def test_the_project_is_named_like_its_folder_by_default(copy: Copy, folder: str, project_name: str):
     answers = yaml.safe_load((copy(folder) / ".copier-answers.yml").read_text(encoding="utf-8"))
     assert answers["project_name"] == project_name
 

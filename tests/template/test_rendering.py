@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 import yaml
 
 from azml_tasks.reading import load_project
+from azml_tasks.reading.editor import PYTHON_FOLDER
 from azml_tasks.stub import render_stub
+from azml_tasks.tasks import namespace
 from tests.template.conftest import Copy, contents
 
 FIFTY = [f"step_{number}" for number in range(1, 51)]
@@ -104,6 +107,7 @@ def test_the_files_are_those_of_the_answers(rendered: Rendered):
         ".copier-answers.yml",
         ".env.example",
         ".gitignore",
+        "AGENTS.md",
         "README.md",
         "pipeline.yaml",
         "pyproject.toml",
@@ -141,8 +145,8 @@ def expected_pipeline(case: Case) -> dict:
         "env_name": f"{slug}-env",
         "compute_name": "cpu-cluster",
         "steps": {step: {"script_name": f"{step}.py", "script_directory": "steps"} for step in case.steps},
-        "environments": {f"{slug}-env": {"python_version": "3.10", "pip_packages": ["pandas"]}},
-        "computes": {"cpu-cluster": {"vm_size": "STANDARD_DS3_V2", "min_nodes": 0, "max_nodes": 2}},
+        "environments": {f"{slug}-env": {"python_version": "3.11", "pip_packages": ["pandas"]}},
+        "computes": {"cpu-cluster": {"vm_size": "STANDARD_D4DS_V4", "min_nodes": 0, "max_nodes": 2}},
         "publish": {"name": slug, "description": case.description.replace("$", "$$")},
         "schedule": {
             "frequency": "Week",
@@ -220,6 +224,25 @@ def test_the_readme_carries_the_name_and_the_description(rendered: Rendered):
     assert lines[2] == rendered.case.description.replace("<", "&lt;")
 
 
+def test_the_notes_for_agents_name_commands_and_files_of_the_project(rendered: Rendered):
+    text = (rendered.project / "AGENTS.md").read_text(encoding="utf-8")
+    names = {*re.findall(r"`?invoke (?:--\w+ )?([a-z][\w.-]*)", text)} - {"run"}
+    assert names == {"validate", "snapshot", "lock", "runs.download", "runs.logs", "new-step", "register"}
+    assert names - {"runs.logs"} <= set(namespace.task_names)
+    for path in ("pipeline.yaml", "README.md", "pyproject.toml", f"steps/{rendered.case.steps[0]}.py"):
+        assert path in text
+        assert (rendered.project / path).exists()
+
+
+def test_editors_and_tests_import_as_a_run_does(rendered: Rendered):
+    tomllib = pytest.importorskip("tomllib")
+    settings = tomllib.loads((rendered.project / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert settings["pytest"]["ini_options"]["pythonpath"] == ["steps"]
+    assert settings["ruff"]["src"] == ["steps"]
+    assert settings["pyright"]["extraPaths"] == ["steps", PYTHON_FOLDER.as_posix()]
+    assert settings["mypy"]["mypy_path"] == ["steps", PYTHON_FOLDER.as_posix()]
+
+
 def test_the_github_workflow_checks_each_change_and_puts_main_on_azure(copy: Copy):
     workflow = read_yaml(copy(ci="github") / ".github/workflows/pipeline.yml")
     check, deploy = workflow["jobs"]["check"], workflow["jobs"]["deploy"]
@@ -228,13 +251,13 @@ def test_the_github_workflow_checks_each_change_and_puts_main_on_azure(copy: Cop
     assert [step["run"] for step in check["steps"] if "run" in step] == [
         'pip install -e ".[dev]"',
         "ruff check",
-        "invoke validate",
+        "invoke validate --format github",
         "invoke run",
         "pytest",
     ]
     assert [step["run"] for step in deploy["steps"] if "run" in step] == [
         'pip install -e ".[azure]"',
-        "invoke validate --target prod",
+        "invoke validate --target prod --format github",
         "invoke register --target prod",
         "invoke schedule --target prod",
     ]
@@ -249,7 +272,7 @@ def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(cop
     assert [step["script"] for step in check["jobs"][0]["steps"] if "script" in step] == [
         'pip install -e ".[dev]"',
         "ruff check",
-        "invoke validate",
+        "invoke validate --format azure-devops",
         "invoke run",
         "pytest",
     ]
@@ -258,7 +281,7 @@ def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(cop
     assert [step["script"] for step in steps if "script" in step] == ['pip install -e ".[azure]"']
     assert steps[-1]["inputs"]["inlineScript"].splitlines() == [
         "set -e",
-        "invoke validate --target prod",
+        "invoke validate --target prod --format azure-devops",
         "invoke register --target prod",
         "invoke schedule --target prod",
     ]

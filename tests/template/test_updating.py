@@ -87,6 +87,7 @@ def test_an_updated_project_equals_a_fresh_copy_in_all_that_the_template_owns(
         ".copier-answers.yml",
         ".env.example",
         ".gitignore",
+        "AGENTS.md",
         "README.md",
         "docs/new.md",
         "pyproject.toml",
@@ -129,6 +130,7 @@ def add(project: Path) -> None:
     (project / "data" / "raw" / "2024.csv").write_text("a\n1\n")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("change", [edit, rename, delete, delete_all, add])
 def test_an_update_leaves_what_the_user_did_to_the_user_s_files(
     releases: Path, project: Path, change: Callable[[Path], None]
@@ -172,6 +174,7 @@ def test_an_update_to_the_same_release_changes_nothing(releases: Path, project: 
 ONE, TWO = "azml-tasks @ file:///src/one", "azml-tasks @ file:///src/two"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("at_first", "at_the_update", "before", "afterwards"),
     [

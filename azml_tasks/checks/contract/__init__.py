@@ -1,7 +1,8 @@
-"""What each step passes against what its script's argparse takes, read from the source without running it.
+"""Compare what each step passes with what its script declares and reads, in its source, without running it.
 
-Only what must end the script is an error. Parsers that cannot be followed are left alone without a word: those of
-other libraries, in classes, under conditions, or given to code that is not the project's.
+That is the parser of argparse, the keys of step_config, and the run's datasets. Only what would stop the script is an
+error. Parsers that cannot be followed are not checked: those of other libraries, in classes, under conditions, or
+passed to code outside the project.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from azml_tasks.checks.contract.compare import Comparison, Disagreement
-from azml_tasks.checks.contract.follow import certain_parses
+from azml_tasks.checks.contract.follow import Follower
 from azml_tasks.checks.contract.modules import Sources
+from azml_tasks.checks.contract.parsers import Parse
+from azml_tasks.checks.contract.readings import Readings, returned
+from azml_tasks.checks.contract.uses import Uses
+from azml_tasks.checks.contract.values import Namespace
 from azml_tasks.checks.contract.words import passed_words
 from azml_tasks.errors import ProjectError
-from azml_tasks.snapshot import Locate, Snapshot, SnapshotBuilder
-from azml_tasks.wiring import StepPlan
+from azml_tasks.plan import StepPlan
+from azml_tasks.reading import Project
+from azml_tasks.snapshot import Locate, Snapshot, SnapshotBuilder, take_snapshots
 
-__all__ = ["Disagreement", "check_contracts", "disagreements"]
+__all__ = ["Disagreement", "check_contracts", "checked_snapshots", "disagreements"]
 
 
 def disagreements(
@@ -27,22 +33,30 @@ def disagreements(
     builder: SnapshotBuilder,
     parameters: Mapping[str, Any] | None = None,
 ) -> list[Disagreement]:
-    """Return what a step passes and its script does not take, or needs and is not passed.
+    """Return arguments that a script does not accept, or requires but does not get.
 
-    `parameters` are the values of the pipeline's parameters in a run that is about to start; without them a default
-    that does not fit is a remark, since a run may replace it.
+    `parameters` are the values of the pipeline's parameters in a run that is about to start; without them an invalid
+    default is only a remark, because a run may replace it.
     """
     sources = Sources(snapshot, builder.sources, Path(builder.project))
-    if not sources.parse_arguments:
+    if not sources.parse_arguments and not sources.read_datasets and not step.step.input_datasets:
         return []
     words = passed_words(step, parameters or {})
     script = sources.shown(snapshot.script)
-    found = [
-        wrong
-        for parse in certain_parses(sources, snapshot.script)
-        for wrong in Comparison(step, script, parse, words, final=parameters is not None).disagreements()
-    ]
-    return list(dict.fromkeys(found))
+    found: list[Disagreement] = []
+
+    def compare(parse: Parse, readings: Readings) -> Namespace | None:
+        comparison = Comparison(step, script, parse, words, final=parameters is not None, is_named=sources.declare)
+        wrong = comparison.disagreements()
+        found.extend(wrong)
+        return None if any(one.certain for one in wrong) else returned(comparison, readings)
+
+    follower = Follower(sources, compare, frozenset(item.name for item in step.inputs))
+    follower.follow(snapshot.script)
+    if not follower.edits:
+        found += Uses(step, script, follower, sources).disagreements()
+    follower.close()
+    return [] if follower.edits else list(dict.fromkeys(found))
 
 
 def check_contracts(
@@ -52,9 +66,9 @@ def check_contracts(
     located: Locate | None,
     parameters: Mapping[str, Any] | None = None,
 ) -> None:
-    """See that each step passes what its script takes, before any of them runs; the arguments are as above.
+    """Check the arguments of all steps before any of them runs; parameters as above.
 
-    Raises ProjectError with all that does not fit.
+    Raises ProjectError with all mismatches.
     """
     if located is None:
         return
@@ -67,3 +81,15 @@ def check_contracts(
     ]
     if problems:
         raise ProjectError(dict.fromkeys(problems))
+
+
+def checked_snapshots(project: Project) -> dict[str, Snapshot]:
+    """Return the snapshots of all steps of a run that is about to start, whose scripts take what they are passed.
+
+    Raises ProjectError with all that is wrong.
+    """
+    builder = SnapshotBuilder(project.directory)
+    steps = project.plan.steps
+    snapshots = take_snapshots(builder, steps, project.problem)
+    check_contracts(steps, snapshots, builder, project.problem, project.pipeline.pipeline_parameters)
+    return snapshots

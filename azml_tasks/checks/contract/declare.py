@@ -1,4 +1,4 @@
-"""`ArgumentParser(...)` and `add_argument(...)` as they are written, to what they declare."""
+"""Read the declarations of `ArgumentParser(...)` and `add_argument(...)` calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENDING = {"help", "version"}
 _OF_AN_ARGUMENT = {"const", "default", "dest", "help", "metavar", "version", "deprecated"}
 _NUMBERS = {"argparse.OPTIONAL": "?", "argparse.ZERO_OR_MORE": "*", "argparse.ONE_OR_MORE": "+"}
 _BOOLEAN = Reference("argparse.BooleanOptionalAction")
-# What text becomes by these is known here too; for anything else every text may be right.
+# Conversions by these types are known; for any other type every text may be valid.
 KINDS = {"int", "float", "str", "json.loads"}
 _MOST_CHOICES = 100_000
 # The kind of an option that ends the script, such as --help.
@@ -26,7 +26,7 @@ ENDS = "ends"
 
 @dataclass(frozen=True)
 class Declaration:
-    """A call's arguments as far as they are known, and where it stands."""
+    """The known arguments of a call, and its place."""
 
     names: list[Value]
     options: Mapping[str, Value]
@@ -37,7 +37,7 @@ class Declaration:
     sure: bool
 
     def argument(self, parser: Parser) -> int:
-        """Add what the call declares to the parser and return its place, -1 for nothing that is known."""
+        """Add the argument that the call declares to the parser and return its place; -1 if nothing is known."""
         names = [item.value for item in self.names if isinstance(item, Literal) and isinstance(item.value, str)]
         if not self.all_names or len(names) != len(self.names) or not all(names):
             parser.open = True
@@ -50,7 +50,11 @@ class Declaration:
                 return -1
             names = [dest.value]
         required = options.pop("required", None)
+        default = options.get("default", Literal(None))
+        dest = options.get("dest")
         found = _Options(options)
+        # An action of the script's own may set any attribute.
+        parser.own_defaults |= found.own_action
         parser.lost |= found.foreign or len({name.startswith("-") for name in names}) > 1 or "--" in names
         argument = Argument(
             tuple(dict.fromkeys(names)),
@@ -61,12 +65,22 @@ class Declaration:
             self.line,
             vague=found.vague or not self.all_options or not self.sure,
             sure=self.sure,
+            dest=_dest(names, dest),
+            default=(default.value,) if isinstance(default, Literal) and default.known else (),
         )
         return parser.add(argument)
 
 
+def _dest(names: list[str], stated: Value | None) -> str:
+    """Return the name of an argument's value, as argparse forms it; empty if it is not known."""
+    if stated is not None:
+        return stated.value if isinstance(stated, Literal) and isinstance(stated.value, str) else ""
+    name = next((name for name in names if name.startswith("--")), names[0])
+    return name.lstrip("-").replace("-", "_") if name.startswith("-") else name
+
+
 def new_parser(declaration: Declaration) -> Parser:
-    """Return the parser that the call makes."""
+    """Return the parser that the call creates."""
     parser = Parser(declaration.file, declaration.line, {})
     options = dict(declaration.options)
     given: dict[str, Any] = {}
@@ -77,6 +91,7 @@ def new_parser(declaration: Declaration) -> Parser:
         elif value is not None:
             parser.lost = True
     parser.options = given
+    parser.own_defaults = "argument_default" in options
     parents = options.pop("parents", Literal(()))
     _add_parents(parser, parents)
     parser.lost |= bool(options.keys() - _TEXTS) or not declaration.all_options or not declaration.all_names
@@ -91,10 +106,11 @@ def _add_parents(parser: Parser, parents: Value) -> None:
                 continue
             parser.lost |= parent.parser.lost
             parser.open |= parent.parser.open
+            parser.own_defaults |= parent.parser.own_defaults
             for argument in parent.parser.arguments:
                 parser.add(argument)
             if parent.parser.options.get("add_help", True):
-                # Its -h is inherited; argparse refuses a parser that has its own.
+                # Its -h is inherited; argparse rejects a parser with its own.
                 parser.lost |= bool(parser.options.get("add_help", True))
                 parser.options = {**parser.options, "add_help": True}
             # Its actions are the parent's own objects: what it declares later is not seen here.
@@ -105,14 +121,14 @@ def _add_parents(parser: Parser, parents: Value) -> None:
 class _Options:
     """The keywords of `add_argument`.
 
-    `given` is what argparse can be given of them here; `vague` says whether something is not known of them, `foreign`
-    whether one of them may change what all the others mean.
+    `given` are those that can be passed to argparse here; `vague` is whether some are unknown, `foreign` whether one
+    may change the meaning of the others.
     """
 
     def __init__(self, options: dict[str, Value]) -> None:
         self.given: dict[str, Any] = {}
         self.kind = "str"
-        self.vague = self.foreign = False
+        self.vague = self.foreign = self.own_action = False
         kind = self._action(options.pop("action", Literal("store")))
         self._number(options.pop("nargs", Literal(None)))
         self._kind(options.pop("type", Literal(None)))
@@ -130,7 +146,7 @@ class _Options:
         elif action in _WITHOUT_VALUE or action in _WITH_VALUE:
             self.given["action"] = action
         else:
-            self.vague = True
+            self.vague = self.own_action = True
         return ""
 
     def _number(self, value: Value) -> None:
@@ -157,7 +173,7 @@ class _Options:
 def at_the_parse(parser: Parser) -> Parser:
     """Return the parser as it is now, whatever is declared later."""
     arguments = [replace(argument, options=_with_choices(argument.options)) for argument in parser.arguments]
-    return Parser(parser.file, parser.line, parser.options, arguments, parser.open)
+    return Parser(parser.file, parser.line, parser.options, arguments, parser.open, own_defaults=parser.own_defaults)
 
 
 def _with_choices(options: Mapping[str, Any]) -> dict[str, Any]:

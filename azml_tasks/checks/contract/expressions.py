@@ -1,4 +1,4 @@
-"""Evaluate the expressions of a script as far as the parsers that it builds depend on them."""
+"""Evaluate a script's expressions as far as its parsers depend on them."""
 
 from __future__ import annotations
 
@@ -6,42 +6,51 @@ import ast
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from inspect import Parameter, Signature
+from functools import cache
 from typing import Any, cast
 
-from azml_tasks.checks.contract.declare import HARMLESS_ATTRIBUTES, Declaration, at_the_parse, new_parser
-from azml_tasks.checks.contract.parsers import Parse, Parser
+from azml_tasks.checks.contract.declare import HARMLESS_ATTRIBUTES
+from azml_tasks.checks.contract.parsers import Parse
+from azml_tasks.checks.contract.readings import OFFLINE_CLASS, RUN_CLASS, Readings
 from azml_tasks.checks.contract.values import (
     UNKNOWN,
     CommandLine,
     Container,
     Declared,
     Function,
+    Hidden,
     Items,
     Literal,
     Module,
+    Namespace,
+    Passed,
     Reference,
+    RunContext,
     Scope,
+    Settings,
+    Use,
     Value,
-    is_plain,
-    loaded_names,
-    names_out_of_sight,
+    names_in,
+    uses_in,
 )
 
 _MOST_NODES = 60_000
-_MOST_CALLS = 25
-# These reach every name, unseen.
-_REACH_ALL = {"exec", "eval", "globals", "locals"}
-_EXITS = {"sys.exit", "exit", "quit", "os._exit", "os.abort"}
-# What is given to these goes nowhere.
-_HARMLESS = {"argcomplete.autocomplete", "print", "len", "str", "repr", "vars", "isinstance", "type", "id", "bool"}
-_PARSES = {"parse_args": False, "parse_known_args": True}
-_READS = {"print_help", "print_usage", "format_help", "format_usage", "get_default", "set_defaults"}
-_OTHER_WAYS = {"parse_intermixed_args", "parse_known_intermixed_args"}
+# What code that is not followed can change, or read.
+CHANGEABLE = (Container, Items, Namespace, Settings, RunContext)
 
 
 class EndOfScript(Exception):  # noqa: N818 - not a mistake: the script ends, or is not followed any further
     """The script ends here, or cannot be followed any further."""
+
+
+class LostTrack(EndOfScript):
+    """The script may go on, but cannot be followed any further."""
+
+
+@cache
+def method_of(owner: type, start: str, kind: str) -> Callable[..., Any] | None:
+    """Return the function of a class for a kind of node, None if it has none."""
+    return getattr(owner, start + kind.lower(), None)
 
 
 class Evaluator(ABC):
@@ -49,73 +58,97 @@ class Evaluator(ABC):
 
     def __init__(self) -> None:
         self.parses: list[Parse] = []
+        # Whether a parser has been found that leaves no arguments to others.
+        self.parsed = False
+        self.readings = Readings()
         self.nodes = 0
-        # Whether the script comes here for certain, and whether it may have ended before.
+        # Whether the script certainly reaches this point, and whether it may have ended before.
         self.sure = True
         self.may_have_ended = False
-        # Inside how many `try` that go on after an error, and whether something has run there that may raise one.
+        # The number of enclosing `try` statements that continue after an error, and whether something inside may raise
+        # one.
         self.caught = 0
         self.risky = False
         self.calls: list[ast.FunctionDef] = []
-        self.hidden: dict[int, set[str]] = {}
+        self.hidden = Hidden()
+        self.used_out_of_sight: dict[int, dict[str, set[Use]]] = {}
 
     @abstractmethod
     def block(self, statements: Iterable[ast.stmt], scope: Scope) -> bool:
-        """Follow statements; say whether they leave the block."""
+        """Follow statements; return whether they leave the block."""
 
     @abstractmethod
     def assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
-        """Give a value to a name, an attribute or an item."""
+        """Assign a value to a name, an attribute or an item."""
 
     @abstractmethod
     def member(self, module: Module, name: str) -> Value:
-        """Return what a module of the project has under the name."""
+        """Return the value of a name in a module of the project."""
 
     @abstractmethod
     def pass_over(self, node: ast.AST, scope: Scope) -> None:
-        """Lose what the node names, and what it assigns."""
+        """Forget the values that the node uses or assigns."""
 
     def count(self) -> None:
         self.nodes += 1
         if self.nodes > _MOST_NODES:
-            raise EndOfScript
+            raise LostTrack
 
-    def out_of_sight(self, scope: Scope) -> set[str]:
-        if id(scope.node) not in self.hidden:
-            self.hidden[id(scope.node)] = names_out_of_sight(scope.node)
-        return self.hidden[id(scope.node)]
+    def show(self, name: str, value: Value, owner: Scope) -> None:
+        """Note that a value is visible, under its name, to what is not followed in a scope."""
+        if id(owner.node) not in self.used_out_of_sight:
+            self.used_out_of_sight[id(owner.node)] = self.hidden.uses(owner.node)
+        for use in self.used_out_of_sight[id(owner.node)].get(name, ()):
+            self.use(use, value, owner)
 
     def value(self, node: ast.expr, scope: Scope) -> Value:
-        self.count()
-        evaluate: Callable[[ast.expr, Scope], Value] | None = getattr(self, f"of_{type(node).__name__.lower()}", None)
-        if evaluate:
-            return evaluate(node, scope)
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            raise LostTrack
+        # The two kinds that most expressions are.
+        if isinstance(node, ast.Name):
+            return scope.find(node.id)
+        if isinstance(node, ast.Constant):
+            return Literal(node.value)
+        if evaluate := method_of(self.__class__, "of_", node.__class__.__name__):
+            found: Value = evaluate(self, node, scope)
+            return found
         for part in ast.iter_child_nodes(node):
             if isinstance(part, ast.expr):
                 self.lose(self.value(part, scope))
         return UNKNOWN
 
-    def of_constant(self, node: ast.Constant, scope: Scope) -> Value:
-        return Literal(node.value)
-
-    def of_name(self, node: ast.Name, scope: Scope) -> Value:
-        return scope.find(node.id)
-
     def of_attribute(self, node: ast.Attribute, scope: Scope) -> Value:
-        owner = self.value(node.value, scope)
+        return self.attribute(self.value(node.value, scope), node, scope)
+
+    def attribute(self, owner: Value, node: ast.Attribute, scope: Scope) -> Value:
+        """Return the value of an attribute of something."""
         if isinstance(owner, Reference):
             return Reference(f"{owner.name}.{node.attr}")
         if isinstance(owner, Module):
             return self.member(owner, node.attr)
         if isinstance(owner, Container) and node.attr not in HARMLESS_ATTRIBUTES:
             owner.parser.lost = True
+        if node.attr.startswith("_"):
+            self.lose(owner)
+        if isinstance(owner, (Namespace, RunContext, Passed)):
+            return self.readings.attribute(owner, node.attr, self.place(node, scope))
         return UNKNOWN
+
+    def place(self, node: ast.AST, scope: Scope) -> tuple[str, int, bool]:
+        """Return the file and the line of a node, and whether the script certainly fails if it fails."""
+        return scope.module.file, getattr(node, "lineno", 0), self.sure and not self.caught and not self.may_have_ended
 
     def of_subscript(self, node: ast.Subscript, scope: Scope) -> Value:
         owner = self.value(node.value, scope)
-        if owner == Reference("sys.argv"):
+        if isinstance(owner, Reference) and owner.name == "sys.argv":
             return CommandLine() if ast.unparse(node.slice) == "1:" else UNKNOWN
-        self.lose(self.value(node.slice, scope))
+        key = self.value(node.slice, scope)
+        if isinstance(owner, (Settings, RunContext)):
+            return self.readings.item(owner, key, self.place(node, scope))
+        if isinstance(owner, Items) and isinstance(key, Literal) and key.value in range(len(owner.items)):
+            return owner.items[int(key.value)]
+        self.lose(key)
         if isinstance(owner, Items):
             self.lose(owner)
         return UNKNOWN
@@ -131,10 +164,18 @@ class Evaluator(ABC):
 
     def of_compare(self, node: ast.Compare, scope: Scope) -> Value:
         left, *others = (self.value(part, scope) for part in (node.left, *node.comparators))
+        right = others[0]
+        if len(others) == 1:
+            if isinstance(node.ops[0], (ast.In, ast.NotIn)) and isinstance(right, (Settings, RunContext)):
+                found = self.readings.holds(right, left)
+                return UNKNOWN if found is None else Literal(found is isinstance(node.ops[0], ast.In))
+            if isinstance(node.ops[0], (ast.Is, ast.IsNot)) and (is_none := _is_none(left, right)) is not None:
+                return Literal(is_none is isinstance(node.ops[0], ast.Is))
+            if left == RUN_CLASS and right == Reference(OFFLINE_CLASS):
+                return Literal(isinstance(node.ops[0], (ast.NotEq, ast.IsNot)))
         for value in (left, *others):
             if not isinstance(value, Literal):
                 self.lose(value)
-        right = others[0]
         if not isinstance(node.ops[0], (ast.Eq, ast.NotEq)) or len(others) > 1:
             return UNKNOWN
         if not (isinstance(left, Literal) and isinstance(right, Literal) and left.known and right.known):
@@ -143,6 +184,7 @@ class Evaluator(ABC):
 
     def of_binop(self, node: ast.BinOp, scope: Scope) -> Value:
         left, right = self.value(node.left, scope), self.value(node.right, scope)
+        self.readings.missing(left, self.place(node, scope))
         both = isinstance(left, Literal) and isinstance(right, Literal) and left.known and right.known
         if both and isinstance(node.op, ast.Add):
             one, other = cast(Literal, left).value, cast(Literal, right).value
@@ -183,14 +225,26 @@ class Evaluator(ABC):
         return UNKNOWN
 
     def of_boolop(self, node: ast.BoolOp, scope: Scope) -> Value:
-        self.lose(self.value(node.values[0], scope))
+        first, *others = node.values
+        value = self.value(first, scope)
+        while others and (known := truth(value)) is not None:
+            if known is isinstance(node.op, ast.Or):
+                return value
+            value = self.value(others.pop(0), scope)
+        if not others:
+            return value
+        self.lose(value)
         with self.unsure():
-            for part in node.values[1:]:
+            for part in others:
                 self.lose(self.value(part, scope))
         return UNKNOWN
 
     def of_ifexp(self, node: ast.IfExp, scope: Scope) -> Value:
-        self.lose(self.value(node.test, scope))
+        test = self.value(node.test, scope)
+        known = truth(test)
+        if known is not None:
+            return self.value(node.body if known else node.orelse, scope)
+        self.lose(test)
         with self.unsure():
             for part in (node.body, node.orelse):
                 self.lose(self.value(part, scope))
@@ -208,199 +262,30 @@ class Evaluator(ABC):
         return value
 
     def unseen(self, node: ast.expr, scope: Scope) -> Value:
-        self.pass_over(node, scope)
+        for use in uses_in(node):
+            self.use(use, scope.find(use.name), scope)
+        for name in names_in(node)[1]:
+            self.assign(ast.Name(name), UNKNOWN, scope)
         self.risky = True
         return UNKNOWN
 
     of_lambda = of_listcomp = of_setcomp = of_dictcomp = of_generatorexp = of_await = of_yield = of_yieldfrom = unseen
 
-    # Calls
+    # Forgetting values
 
-    def of_call(self, node: ast.Call, scope: Scope) -> Value:
-        if isinstance(node.func, ast.Attribute):
-            owner = self.value(node.func.value, scope)
-            if isinstance(owner, Container):
-                return self.on_parser(owner.parser, node.func.attr, node, scope)
-            if isinstance(owner, Literal):
-                return self.on_literal(owner, node.func.attr, node, scope)
-        called = self.value(node.func, scope)
-        if isinstance(called, Function):
-            return self.on_function(called, node, scope)
-        if isinstance(called, Reference):
-            return self.on_reference(called.name, node, scope)
-        self.lose(called)
-        return self.outside(node, scope)
-
-    def on_reference(self, name: str, node: ast.Call, scope: Scope) -> Value:
-        if name == "argparse.ArgumentParser":
-            return Container(new_parser(self.declaration(node, scope)))
-        if name in _EXITS:
-            return self.exit(node, scope)
-        if name in _REACH_ALL:
-            raise EndOfScript
-        if name == "range":
-            return _range([self.value(argument, scope) for argument in node.args])
-        if name not in _HARMLESS:
-            return self.outside(node, scope)
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            if not isinstance(self.value(argument, scope), (Container, Declared)):
-                self.risky = True
-        return UNKNOWN
-
-    def declaration(self, node: ast.Call, scope: Scope) -> Declaration:
-        """Return a call's arguments as far as they are known."""
-        names: list[Value] = []
-        all_names = True
-        for argument in node.args:
-            if isinstance(argument, ast.Starred):
-                items = items_of(self.value(argument.value, scope))
-                all_names &= items is not None
-                names += items or []
-            else:
-                names.append(self.value(argument, scope))
-        options: dict[str, Value] = {}
-        all_options = True
-        for keyword in node.keywords:
-            value = self.value(keyword.value, scope)
-            if keyword.arg:
-                options[keyword.arg] = value
-            elif isinstance(value, Literal) and value.known and isinstance(value.value, dict):
-                options.update({str(key): Literal(item) for key, item in value.value.items()})
-            else:
-                all_options = False
-        return Declaration(names, options, all_names, all_options, scope.module.file, node.lineno, self.is_sure())
-
-    def is_sure(self) -> bool:
-        return self.sure and not (self.caught and self.risky)
-
-    def on_parser(self, parser: Parser, method: str, node: ast.Call, scope: Scope) -> Value:
-        if method == "add_argument":
-            return Declared(parser, self.declaration(node, scope).argument(parser))
-        if method in ("add_argument_group", "add_mutually_exclusive_group"):
-            self.declaration(node, scope)
-            return Container(parser)
-        if method in _PARSES:
-            return self.parse(parser, node, scope, known=_PARSES[method])
-        if method in _READS:
-            self.outside(node, scope)
-        elif method in ("error", "exit"):
-            return self.exit(node, scope)
-        else:
-            # Subcommands, and what argparse may have or get beside.
-            self.outside(node, scope)
-            parser.lost = True
-            if method in _OTHER_WAYS:
-                raise EndOfScript
-        return UNKNOWN
-
-    def parse(self, parser: Parser, node: ast.Call, scope: Scope, *, known: bool) -> Value:
-        words: Value = Literal(None)
-        for place, argument in enumerate(node.args):
-            value = self.value(argument, scope)
-            words = UNKNOWN if isinstance(argument, ast.Starred) else value if place == 0 else words
-        for keyword in node.keywords:
-            value = self.value(keyword.value, scope)
-            words = value if keyword.arg == "args" else words if keyword.arg else UNKNOWN
-        own = isinstance(words, CommandLine) or (isinstance(words, Literal) and words.value is None)
-        if own and self.is_sure() and not parser.lost:
-            self.parses.append(Parse(at_the_parse(parser), known))
-            if not known:
-                raise EndOfScript  # what comes later does not matter any more
-        return UNKNOWN
-
-    def exit(self, node: ast.Call, scope: Scope) -> Value:
-        self.outside(node, scope)
-        if self.sure and not self.caught:
-            raise EndOfScript
-        self.may_have_ended = True
-        self.sure = False
-        return UNKNOWN
-
-    def on_literal(self, owner: Literal, method: str, node: ast.Call, scope: Scope) -> Value:
-        self.outside(node, scope)
-        if isinstance(owner.value, dict) and owner.known and method in ("items", "keys", "values"):
-            return Literal(list(getattr(owner.value, method)()))
-        self.lose(owner)
-        return UNKNOWN
-
-    def outside(self, node: ast.Call, scope: Scope) -> Value:
-        """Lose what is given to code that is not followed."""
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
-            self.lose(self.value(argument.value if isinstance(argument, ast.Starred) else argument, scope))
-        self.risky = True
-        return UNKNOWN
-
-    def on_function(self, function: Function, node: ast.Call, scope: Scope) -> Value:
-        if function.node in self.calls or len(self.calls) > _MOST_CALLS or not is_plain(function.node):
-            self.lose(function)
-            return self.outside(node, scope)
-        inner = Scope(function.node, function.scope.module, function.scope)
-        before = self.sure
-        self.pass_arguments(inner, function, node, scope)
-        self.calls.append(function.node)
-        left = self.block(function.node.body, inner)
-        self.calls.pop()
-        self.sure = before and not self.may_have_ended
-        returned = list(dict.fromkeys(inner.returned))
-        if not returned:
-            return Literal(None)
-        if len(returned) == 1 and left:
-            return returned[0]
-        for value in returned:
-            self.lose(value)
-        return UNKNOWN
-
-    def pass_arguments(self, inner: Scope, function: Function, node: ast.Call, scope: Scope) -> None:
-        """Bind the parameters of a function to what a call gives."""
-        call = self.declaration(node, scope)
-        signature = self.signature(function)
-        try:
-            bound = signature.bind_partial(*call.names, **call.options)
-        except TypeError:
-            bound = None
-        if bound is None or not call.all_names or not call.all_options:
-            for value in (*call.names, *call.options.values()):
-                self.lose(value)
-            inner.names.update(dict.fromkeys(signature.parameters, UNKNOWN))
-            return
-        bound.apply_defaults()
-        for name, parameter in signature.parameters.items():
-            value = bound.arguments.get(name, UNKNOWN)
-            if parameter.kind is Parameter.VAR_POSITIONAL:
-                value = collected(list(value))
-            elif parameter.kind is Parameter.VAR_KEYWORD:
-                value = self.mapping(value)
-            if isinstance(value, Container) and name in self.out_of_sight(inner):
-                self.lose(value)
-            inner.names[name] = value
-
-    def signature(self, function: Function) -> Signature:
-        wanted, scope = function.node.args, function.scope
-        in_order = [*wanted.posonlyargs, *wanted.args]
-        defaults: dict[ast.arg, ast.expr | None] = dict(
-            zip(reversed(in_order), reversed(wanted.defaults), strict=False)
-        )
-        defaults |= dict(zip(wanted.kwonlyargs, wanted.kw_defaults, strict=True))
-        kinds: list[tuple[ast.arg, Any]] = [(argument, Parameter.POSITIONAL_OR_KEYWORD) for argument in in_order]
-        kinds += [(wanted.vararg, Parameter.VAR_POSITIONAL)] if wanted.vararg else []
-        kinds += [(argument, Parameter.KEYWORD_ONLY) for argument in wanted.kwonlyargs]
-        kinds += [(wanted.kwarg, Parameter.VAR_KEYWORD)] if wanted.kwarg else []
-        given = {argument: self.value(default, scope) for argument, default in defaults.items() if default}
-        return Signature(
-            [Parameter(argument.arg, kind, default=given.get(argument, Parameter.empty)) for argument, kind in kinds]
-        )
-
-    def mapping(self, values: dict[str, Value]) -> Value:
-        if all(isinstance(value, Literal) and value.known for value in values.values()):
-            return Literal({name: cast(Literal, value).value for name, value in values.items()})
-        for value in values.values():
-            self.lose(value)
-        return UNKNOWN
-
-    # What is lost
+    def use(self, use: Use, value: Value, scope: Scope, seen: frozenset[ast.AST] = frozenset()) -> None:
+        """Note that code that is not followed reads a value in this way, which gives it what it reads."""
+        place = (scope.module.file, use.line, False)
+        if use.attribute and not use.attribute.startswith("_") and isinstance(value, (Namespace, RunContext)):
+            value = self.readings.attribute(value, use.attribute, place)
+        if use.key and isinstance(value, (Settings, RunContext)):
+            value = self.readings.item(value, Literal(use.key), place)
+        self.lose(value, seen)
 
     def lose(self, value: Value | None, seen: frozenset[ast.AST] = frozenset()) -> None:
-        """Note that code which is not followed has the value."""
+        """Note that the value is visible to code that is not followed."""
+        if value is None or value is UNKNOWN or value.__class__ is Reference:
+            return
         if isinstance(value, Container):
             value.parser.lost = True
         elif isinstance(value, Declared):
@@ -408,11 +293,18 @@ class Evaluator(ABC):
         elif isinstance(value, Items):
             for item in value.items:
                 self.lose(item, seen)
+        elif isinstance(value, (Namespace, Settings, RunContext)):
+            for item in self.readings.escape(value):
+                self.lose(item, seen)
         elif isinstance(value, Literal):
             value.known = value.known and not isinstance(value.value, (list, dict, set))
-        elif isinstance(value, Function) and value.node not in seen:
-            for name in loaded_names(value.node):
-                self.lose(value.scope.find(name), seen | {value.node})
+        elif isinstance(value, Function):
+            self._lose_names_of(value, seen)
+
+    def _lose_names_of(self, function: Function, seen: frozenset[ast.AST]) -> None:
+        if function.node not in seen:
+            for use in uses_in(function.node):
+                self.use(use, function.scope.find(use.name), function.scope, seen | {function.node})
 
 
 def items_of(value: Value) -> list[Value] | None:
@@ -430,13 +322,21 @@ def collected(values: list[Value]) -> Value:
     return Items(tuple(values))
 
 
-def _range(values: list[Value]) -> Value:
-    numbers = [value.value for value in values if isinstance(value, Literal) and isinstance(value.value, int)]
-    return Literal(range(*numbers)) if len(numbers) == len(values) and 0 < len(numbers) < 4 else UNKNOWN
-
-
 def truth(value: Value) -> bool | None:
-    """Say what a condition comes to, None when that is not known."""
+    """Return the value of a condition, None if unknown."""
     if isinstance(value, Literal) and value.known:
         return bool(value.value)
-    return False if value == Reference("typing.TYPE_CHECKING") else None
+    if isinstance(value, (Namespace, Container)):
+        return True
+    if isinstance(value, Settings) and value.is_known:
+        return bool(value.content)
+    return False if isinstance(value, Reference) and value.name == "typing.TYPE_CHECKING" else None
+
+
+def _is_none(left: Value, right: Value) -> bool | None:
+    """Return whether a value is None, when compared with it; None if unknown."""
+    if not (isinstance(right, Literal) and right.known and right.value is None):
+        return None
+    if isinstance(left, Literal):
+        return left.value is None
+    return False if isinstance(left, (Namespace, Settings, Container, CommandLine)) else None

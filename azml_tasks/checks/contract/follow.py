@@ -1,71 +1,96 @@
-"""Follow a script from its first statement, without running it, to the parsers that it certainly applies.
+"""Follow a script from its first statement, without running it, to the parsers that it certainly uses.
 
-What cannot be followed (classes, decorated functions, what comes from outside the project) is passed over, and every
-parser that it could reach is lost: nothing is said about it.
+What cannot be followed (classes, decorated functions, what comes from outside the project) is skipped, and every parser
+that it could change is not checked.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 
+from azml_tasks.checks.contract.calls import Caller
 from azml_tasks.checks.contract.declare import HARMLESS_ATTRIBUTES
-from azml_tasks.checks.contract.expressions import EndOfScript, Evaluator, items_of, truth
-from azml_tasks.checks.contract.modules import Sources
+from azml_tasks.checks.contract.expressions import CHANGEABLE, EndOfScript, LostTrack, items_of, method_of, truth
+from azml_tasks.checks.contract.modules import Sources, may_edit_command_line
 from azml_tasks.checks.contract.parsers import Parse
+from azml_tasks.checks.contract.readings import Readings
 from azml_tasks.checks.contract.values import (
     UNKNOWN,
     Container,
     Function,
-    Items,
     Literal,
     Module,
+    Namespace,
     Reference,
+    RunContext,
     Scope,
+    Settings,
     Unknown,
     Value,
-    loaded_names,
-    may_edit_command_line,
+    names_in,
+    uses_in,
 )
 
 _MOST_ROUNDS = 200
 _CATCH_EXIT = {"SystemExit", "BaseException"}
 _LEAVE = (ast.Return, ast.Break, ast.Continue)
+_SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
 
 
-def certain_parses(sources: Sources, script: str) -> list[Parse]:
-    """Return the parsers that the script at this place of the snapshot applies to its own command line."""
-    follower = Follower(sources)
-    with suppress(EndOfScript, RecursionError):
-        follower.load(Module("__main__", script, ""))
-    return [] if follower.edits else follower.parses
+class Follower(Caller):
+    """Follows statements in the order in which Python runs them.
 
+    `returned` returns what a parser returns for the arguments of the step.
+    """
 
-class Follower(Evaluator):
-    """Follows statements in the order in which Python runs them."""
-
-    def __init__(self, sources: Sources) -> None:
+    def __init__(
+        self, sources: Sources, returned: Callable[[Parse, Readings], Namespace | None], datasets: frozenset[str]
+    ) -> None:
         super().__init__()
+        self.readings.names = datasets
         self.sources = sources
         self.modules: dict[str, Module] = {}
-        # Whether a module may change `sys.argv`, so that nothing is known of what is parsed.
+        # Whether a module may change `sys.argv`, so that the parsed arguments are unknown.
         self.edits = False
+        # Whether the script was followed to its end.
+        self.is_complete = False
+        self._returned = returned
+
+    def follow(self, script: str) -> None:
+        """Follow the script at a place of the snapshot, as far as possible."""
+        try:
+            self.load(Module("__main__", script, ""))
+            self.is_complete = True
+        except (LostTrack, RecursionError):
+            pass
+        except EndOfScript:
+            self.is_complete = True
+
+    def close(self) -> None:
+        """Free the modules, which hold each other, without waiting for a garbage collection."""
+        for module in self.modules.values():
+            module.scope.names.clear()
+            del module.scope
+
+    def returned_by(self, parse: Parse) -> Namespace | None:
+        """Return the values of the arguments; None if they are not known, or the parser ends the script."""
+        return self._returned(parse, self.readings)
 
     # Modules
 
     def load(self, module: Module) -> Module:
-        self.modules[module.name] = module
         empty = ast.Module([], [])
         tree = self.sources.tree(module.place) if module.place else empty
         if tree is None:
-            raise EndOfScript
+            raise LostTrack
         module.file = self.sources.shown(module.place) if module.place else ""
         module.scope = Scope(tree, module)
+        self.modules[module.name] = module
         module.scope.names["__name__"] = Literal(module.name)
         if self.sources.reads_command_line(module.place) and may_edit_command_line(tree):
             self.edits = True
-            raise EndOfScript
+            raise LostTrack
         self.block(tree.body, module.scope)
         return module
 
@@ -87,26 +112,27 @@ class Follower(Evaluator):
     # Statements
 
     def block(self, statements: Iterable[ast.stmt], scope: Scope) -> bool:
-        """Follow statements; say whether they leave the block."""
+        """Follow statements; return whether they leave the block."""
         for statement in statements:
             self.count()
-            follow = getattr(self, f"do_{type(statement).__name__.lower()}", None)
+            follow = method_of(self.__class__, "do_", statement.__class__.__name__)
             if follow is None:
                 self.pass_over(statement, scope)
-            elif follow(statement, scope):
+            elif follow(self, statement, scope):
                 return True
         return False
 
     def pass_over(self, node: ast.AST, scope: Scope) -> None:
-        """Lose what the node names, and what it assigns."""
-        for name in loaded_names(node):
+        """Forget the values that the node uses or assigns."""
+        read, changed = names_in(node)
+        for name in read:
             self.lose(scope.find(name))
-        self.forget(node, scope)
+        for name in changed:
+            self.bind(name, UNKNOWN, scope)
 
     def forget(self, node: ast.AST, scope: Scope) -> None:
-        for inner in ast.walk(node):
-            if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
-                self.bind(inner.id, UNKNOWN, scope)
+        for name in names_in(node)[1]:
+            self.bind(name, UNKNOWN, scope)
 
     def do_expr(self, node: ast.Expr, scope: Scope) -> bool:
         self.value(node.value, scope)
@@ -155,10 +181,18 @@ class Follower(Evaluator):
             if isinstance(owner, Container) and target.attr in HARMLESS_ATTRIBUTES:
                 return
             if isinstance(owner, Reference) and owner.name.partition(".")[0] in ("argparse", "builtins", "sys"):
-                raise EndOfScript  # the library itself is changed
+                raise LostTrack  # the library itself is changed
             if isinstance(owner, Module):
                 self.bind(target.attr, value, owner.scope)
                 return
+            if isinstance(owner, Namespace):
+                owner.values[target.attr] = UNKNOWN
+                self.lose(value)
+                return
+        elif isinstance(owner, (Settings, RunContext)):
+            self.readings.change(owner, self.value(target.slice, scope))
+            self.lose(value)
+            return
         self.lose(owner)
         self.lose(value)
 
@@ -170,8 +204,8 @@ class Follower(Evaluator):
             self.lose(before)
             self.lose(value)
             value = UNKNOWN
-        elif isinstance(value, (Container, Items)) and name in self.out_of_sight(owner):
-            self.lose(value)
+        elif isinstance(value, CHANGEABLE):
+            self.show(name, value, owner)
         owner.names[name] = value
 
     def do_delete(self, node: ast.Delete, scope: Scope) -> bool:
@@ -187,7 +221,7 @@ class Follower(Evaluator):
         return False
 
     def do_nonlocal(self, node: ast.Nonlocal, scope: Scope) -> bool:
-        raise EndOfScript
+        raise LostTrack
 
     def do_functiondef(self, node: ast.FunctionDef, scope: Scope) -> bool:
         function = Function(node, scope)
@@ -203,8 +237,8 @@ class Follower(Evaluator):
         return False
 
     def do_classdef(self, node: ast.ClassDef, scope: Scope) -> bool:
-        for name in loaded_names(node):
-            self.lose(scope.find(name))
+        for use in uses_in(node):
+            self.use(use, scope.find(use.name), scope)
         self.bind(node.name, UNKNOWN, scope)
         return False
 
@@ -252,34 +286,44 @@ class Follower(Evaluator):
         known = truth(test)
         if known is not None:
             return self.block(node.body if known else node.orelse, scope)
+        before = dict(scope.names) if node.orelse else scope.names
         self.perhaps(node.body, scope)
+        after, scope.names = scope.names, before
         self.perhaps(node.orelse, scope)
+        for name, value in after.items():
+            if before is not after and value is UNKNOWN:
+                scope.names[name] = UNKNOWN
         return False
 
     def perhaps(self, statements: list[ast.stmt], scope: Scope) -> None:
-        """Follow statements that may be left out."""
+        """Follow statements that may not run."""
         if not statements:
             return
         before = self.sure
         self.sure = False
         self.block(statements, scope)
-        # After what may return, nothing in the function is certain; `called` puts this right for its caller.
+        # After a possible return, nothing in the function is certain; `called` corrects this for its caller.
         self.sure = before and not self.may_have_ended and not self.leaves(statements)
 
     def leaves(self, statements: Iterable[ast.AST]) -> bool:
         waiting = list(statements)
         while waiting:
             node = waiting.pop()
+            if isinstance(node, ast.expr):
+                continue
             if isinstance(node, _LEAVE):
                 return True
             if isinstance(node, ast.Raise) and (_may_be_success(node) or self.caught):
                 return True
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.expr)):
+            if not isinstance(node, (*_SIMPLE, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 waiting.extend(ast.iter_child_nodes(node))
         return False
 
     def do_for(self, node: ast.For, scope: Scope) -> bool:
-        values = items_of(self.value(node.iter, scope))
+        iterated = self.value(node.iter, scope)
+        values = items_of(iterated)
+        if isinstance(iterated, (Settings, RunContext)):
+            self.readings.all_of(iterated)
         before = self.sure
         if values is None or len(values) > _MOST_ROUNDS or self.leaves(node.body):
             self.forget(node.target, scope)
@@ -354,13 +398,13 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _may_be_success(node: ast.Raise) -> bool:
-    """Say whether a `raise` may end the script without an error."""
+    """Return whether a `raise` may end the script without an error."""
     raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
     return getattr(raised, "id", "") == "SystemExit"
 
 
 def _ends_badly(statements: list[ast.stmt]) -> bool:
-    """Say whether the statements end by raising an error, or the script with a status that says so."""
+    """Return whether the statements end by raising an error, or end the script with an error status."""
     last = statements[-1]
     if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) and ast.unparse(last.value.func) == "sys.exit":
         status = last.value.args[0] if last.value.args else None

@@ -9,10 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class Argument:
-    """One `add_argument`; `options` are what argparse is given of it beside its names.
+    """One `add_argument`; `options` are its keyword arguments.
 
-    `kind` is the name of its type, empty for one that is not known. What is `vague` takes any values, since not all of
-    its options are known; what is not `sure` may not be declared at all.
+    `kind` is the name of its type, empty for one that is not known. A `vague` one accepts any values, because not all
+    of its options are known; one that is not `sure` may not be declared. `default` holds a default that is a literal;
+    `dest` is empty if it is not known.
     """
 
     names: tuple[str, ...]
@@ -23,6 +24,8 @@ class Argument:
     line: int
     vague: bool = False
     sure: bool = True
+    dest: str = ""
+    default: tuple[Any, ...] = ()
 
     @property
     def positional(self) -> bool:
@@ -30,8 +33,14 @@ class Argument:
         return not self.names[0].startswith("-")
 
     @property
+    def valueless_action(self) -> str:
+        """Its action if that takes no value, else an empty text."""
+        action = str(self.options.get("action", ""))
+        return action if action.startswith("store_") or action in ("append_const", "count") else ""
+
+    @property
     def label(self) -> str:
-        """Its most telling name."""
+        """Its longest name."""
         return max(self.names, key=len)
 
 
@@ -39,7 +48,7 @@ class Argument:
 class Parser:
     """An ArgumentParser while a script builds it.
 
-    One that is `open` may have further arguments; nothing is known of one that is `lost`.
+    An `open` one may have more arguments; a `lost` one is unknown. With `own_defaults`, it may set values by itself.
     """
 
     file: str
@@ -48,6 +57,7 @@ class Parser:
     arguments: list[Argument] = field(default_factory=list)
     open: bool = False
     lost: bool = False
+    own_defaults: bool = False
 
     def add(self, argument: Argument) -> int:
         """Add an argument and return its place."""
@@ -69,16 +79,16 @@ class Parser:
         return len(self.arguments) - 1
 
     def weaken(self, place: int) -> None:
-        """Forget all of an argument but its names."""
+        """Forget everything about an argument except its names."""
         if place >= 0:
             argument = self.arguments[place]
-            self.arguments[place] = replace(argument, vague=True, required=False)
+            self.arguments[place] = replace(argument, vague=True, required=False, default=())
             self.lost |= argument.positional
 
 
 @dataclass(frozen=True)
 class Parse:
-    """A parser that a script certainly applies to its command line; `known` leaves alone what it does not declare."""
+    """A parser that a script certainly applies to its command line; `known` ignores undeclared arguments."""
 
     parser: Parser
     known: bool

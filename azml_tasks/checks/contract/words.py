@@ -1,15 +1,16 @@
-"""The words that a step passes to its script, each with the place of pipeline.yaml that it comes from."""
+"""The command line of a step's script, each word with its place in pipeline.yaml."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from azml_tasks.model import StepTable
 from azml_tasks.model.written import argument_text
+from azml_tasks.plan import ConfigValue, DatasetInput, FolderInput, OptionValue, Output, ParameterValue, StepPlan
+from azml_tasks.plan.plan import TableInput, Token
 from azml_tasks.secrets import holds_secret, redact
-from azml_tasks.wiring import ConfigValue, DatasetInput, FolderInput, OptionValue, Output, ParameterValue, StepPlan
-from azml_tasks.wiring.tokens import TableInput, Token
+from azml_tasks.text import closest
 
 Path = tuple[str | int, ...]
 _PATH = "/folder"  # no number, and among no choices
@@ -17,27 +18,32 @@ _ID = "00000000-0000-0000-0000-000000000000"
 
 
 class Word(str):
-    """A word of a command line; `shown` is what messages call it, `suggestion` how its option would be renamed."""
+    """A word of a command line; `shown` is its text in messages.
+
+    One that is not `known` stands for a value that only a run has, or that a run may replace.
+    """
 
     place: int
     path: Path
     shown: str
     token: Token | None
     is_parameter: bool
+    known: bool
 
     @classmethod
-    def of(cls, text: str, path: Path, shown: str = "", token: Token | None = None) -> Word:
+    def of(cls, text: str, path: Path, shown: str = "", token: Token | None = None, known: bool = True) -> Word:
         """Return a word; its place is given by `passed_words`."""
         word = cls(text)
         word.path = path
         word.shown = shown or f"'{redact(text)}'"
         word.token = token
         word.is_parameter = isinstance(token, ParameterValue)
+        word.known = known and not word.is_parameter
         return word
 
 
 def passed_words(step: StepPlan, parameters: Mapping[str, Any]) -> list[Word]:
-    """Return the words of the step's command line; what only a run knows has a text that stands for it."""
+    """Return the words of the step's command line; values that only a run has are replaced by a description."""
     words = list(_words(step, parameters))
     for place, word in enumerate(words):
         word.place = place
@@ -47,7 +53,7 @@ def passed_words(step: StepPlan, parameters: Mapping[str, Any]) -> list[Word]:
 
 
 def hides(name: str, text: str) -> bool:
-    """Say whether a message leaves out the text, since it looks like a secret under that name."""
+    """Return whether messages hide the text, because it looks like a secret under that name."""
     return name.startswith("-") and holds_secret(name, text)
 
 
@@ -66,7 +72,7 @@ def _words(step: StepPlan, parameters: Mapping[str, Any]) -> Iterator[Word]:
         path = (*top, _key_of(item), item.argument)
         yield Word.of(item.argument, path, token=item)
         is_path = isinstance(item, (FolderInput, Output)) or (isinstance(item, DatasetInput) and item.mode != "direct")
-        yield Word.of(_PATH if is_path else _ID, path, "a path" if is_path else "an id")
+        yield Word.of(_PATH if is_path else _ID, path, "a path" if is_path else "an id", known=False)
         del argv[:2]
     yield from _own(step, argv, parameters)
 
@@ -97,7 +103,7 @@ def _own(step: StepPlan, argv: list[Token], parameters: Mapping[str, Any]) -> It
 
 
 def renamed(step: StepPlan, word: Word, name: str) -> str:
-    """Return the entry of pipeline.yaml that passes the same under another name; empty where that is plain."""
+    """Return the entry of pipeline.yaml that passes the same under another name; empty if obvious."""
     token = word.token
     if isinstance(token, FolderInput):
         source = (step.step.input_folders or {}).get(token.argument, token.output.step)
@@ -114,7 +120,7 @@ def renamed(step: StepPlan, word: Word, name: str) -> str:
 
 
 def left_out(step: StepPlan, word: Word) -> str:
-    """Return what to do about an option that the script is not to be passed."""
+    """Return how to stop passing an option to the script."""
     if isinstance(word.token, ConfigValue):
         return 'add parser.add_argument("--config", type=json.loads), or remove step_config'
     if isinstance(word.token, FolderInput) and step.step.input_folders is None:
@@ -122,3 +128,28 @@ def left_out(step: StepPlan, word: Word) -> str:
     if isinstance(word.token, Output) and step.step.output_folders is None:
         return "`output_folders: []` passes none"
     return ""
+
+
+def is_option(word: str) -> bool:
+    """Return whether argparse takes a word for an option."""
+    return len(word) > 1 and word.startswith("-") and not _is_number(word)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def option_name(word: str) -> str:
+    """Return the name of an option, without a value that is joined to it."""
+    return word.partition("=")[0]
+
+
+def closest_name(name: str, known: Sequence[str]) -> str:
+    """Return the known option that is closest to a name, whatever its dashes and underscores; empty without one."""
+    plain = {other.strip("-").replace("_", "-").lower(): other for other in known}
+    bare = name.strip("-").replace("_", "-").lower()
+    return plain.get(bare) or plain.get(closest(bare, plain) or "", "")

@@ -1,10 +1,9 @@
-"""Make files and folders read-only for this process and all that it starts, by the kernel. Linux only.
+"""Make files and folders read-only for this process and its children, with the kernel. Linux only.
 
 Two ways, the better first. **Mounts**: in a mount namespace of its own the process sees each of them mounted read-only,
-and everything else as before. Root may do that; others need a user namespace, where files of other users look as
-though they were nobody's, and `sudo` does not work. **Landlock** needs no right at all. But it only knows what is
-allowed, so that nothing new can be made directly in the folders above those that are read-only, and what is there
-cannot be deleted; so it is left alone where such a folder is one in which programs make their files.
+and everything else as before. Root may do that; others need a user namespace, where files of other users seem to belong
+to nobody, and `sudo` does not work. **Landlock** needs no rights. But it can only allow, so that nothing can be created
+or deleted directly in the parent folders of read-only ones; it is not used if programs create files in such a folder.
 
 The raw system calls have the same numbers on all processors that Python runs on.
 """
@@ -20,6 +19,7 @@ if False:  # typing takes longer to import than a step to start
     from typing import Any
 
     # Absolute paths: `read_only` and, in these, `writable`; `in_place` are folders above that stay where they are.
+    # `linked` are further read-only paths, which links in the others lead to; Landlock leaves these out.
     Paths = dict[str, list[str]]
     Way = Callable[[Paths], None]
 
@@ -40,7 +40,7 @@ _MOST_RULES = 2_000
 
 
 def best_way(paths: Paths) -> Way | None:
-    """Return the first way that works here, tried in a process of its own; None when there is none."""
+    """Return the first method that works, tested in a separate process; None if there is none."""
     asked = os.environ.get("AZML_LOCAL_GUARD")
     for name, way in (("mounts", by_mounts), ("landlock", by_landlock)):
         if asked in (None, "", name) and _works(way, paths):
@@ -58,10 +58,10 @@ def by_mounts(paths: Paths) -> None:
         _check(libc.unshare(_NEW_MOUNTS))
     else:
         _enter_user_namespace(libc)
-    # First of all, or the whole machine would see what is mounted here.
+    # First, or the mounts would be visible on the whole machine.
     _check(libc.mount(None, b"/", None, _ALL_BELOW | _FOLLOW_OTHERS, None))
     attributes: dict[str, int | None] = dict.fromkeys(map(os.path.realpath, paths["in_place"]))
-    read_only = [*map(os.path.realpath, paths["read_only"])]
+    read_only = [*map(os.path.realpath, [*paths["read_only"], *paths["linked"]])]
     writable = [path for path in map(os.path.realpath, paths["writable"]) if _is_below(path, read_only)]
     for path in writable:
         os.makedirs(path, exist_ok=True)
@@ -75,24 +75,24 @@ def by_mounts(paths: Paths) -> None:
 
 
 def by_landlock(paths: Paths) -> None:
-    """Allow changes everywhere but in what is read-only and directly in the folders above it.
+    """Allow changes everywhere except in read-only paths and directly in their parent folders.
 
-    Raises OSError, also where that would cost too much.
+    Raises OSError, also if it would take too long.
     """
     libc = _library()
     version = _check(libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION))
     if version < _OLDEST_LANDLOCK:
-        raise OSError("this Landlock is too old")
+        raise OSError("this version of Landlock is too old")
     changes = _CHANGES if version > _OLDEST_LANDLOCK else _CHANGES & ~_TRUNCATE
     guarded = set(map(os.path.realpath, paths["read_only"]))
     above = {folder for path in guarded for folder in _parents(path)}
     if above & set(_busy_folders()):
-        raise OSError("programs make files in a folder above an input")
+        raise OSError("programs create files in a parent folder of an input")
     for folder in paths["writable"]:
         os.makedirs(folder, exist_ok=True)
     allowed = [*map(os.path.realpath, paths["writable"]), *_beside(guarded, above)]
     if len(allowed) > _MOST_RULES:
-        raise OSError("too many files lie beside the inputs")
+        raise OSError("too many files next to the inputs")
     ruleset = _check(libc.syscall(_CREATE_RULESET, struct.pack("Q", changes), 8, 0))
     try:
         for path in allowed:
@@ -122,7 +122,7 @@ def _library() -> Any:
 
 
 def _check(result: int) -> int:
-    """Return what a call of the system's library returned; raises OSError for an error."""
+    """Return the result of a system call; raises OSError for an error."""
     if result < 0:
         import ctypes
 
@@ -157,7 +157,7 @@ def _allow(libc: Any, ruleset: int, path: str, changes: int) -> None:
 
 
 def _beside(guarded: set[str], above: set[str]) -> Iterable[str]:
-    """Yield what lies in the folders above the guarded ones, and leads to none of them."""
+    """Yield the items in the parent folders of guarded ones that do not lead to a guarded one."""
     for folder in above - guarded:
         if any(parent in guarded for parent in _parents(folder)):
             continue
@@ -168,7 +168,7 @@ def _beside(guarded: set[str], above: set[str]) -> Iterable[str]:
 
 
 def _busy_folders() -> list[str]:
-    """Return the folders directly in which programs make what they need."""
+    """Return the folders in which programs create temporary files."""
     folders = ("/tmp", "/var/tmp", "/dev/shm", os.environ.get("TMPDIR"), os.path.expanduser("~"))  # noqa: S108
     return [os.path.realpath(folder) for folder in folders if folder and os.path.isabs(folder)]
 

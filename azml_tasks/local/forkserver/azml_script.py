@@ -1,7 +1,7 @@
-"""Run a script in this process as `python script.py` would, for a process that was forked to do so.
+"""Run a script in this forked process like `python script.py`.
 
-Once the script has started, whatever its end raises is dealt with as the interpreter deals with it (CPython,
-Python/pythonrun.c:_PyErr_PrintEx and Python/pylifecycle.c:Py_FinalizeEx); what `run_script` raises is of before.
+After the script has started, exceptions are handled like in the interpreter (CPython, Python/pythonrun.c:_PyErr_PrintEx
+and Python/pylifecycle.c:Py_FinalizeEx); exceptions from `run_script` are from before.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if False:  # typing takes longer to import than a step to start
     from typing import Any
 
 _INTERRUPTED = -signal.SIGINT
-# What the interpreter ends with when its standard streams cannot be flushed.
+# The interpreter's exit status if its standard streams cannot be flushed.
 _NOT_FLUSHED = 120
 _BUILTINS = dict(vars(builtins))
 # The names of the modules that the server has imported: looking at each at a script's end would copy its pages.
@@ -73,13 +73,13 @@ def _set_environment(environment: dict[str, str]) -> None:
 def _begin() -> None:
     """Do what `sitecustomize` of the stand-in does in a new interpreter."""
     with contextlib.suppress(Exception):
-        from azml_local import start  # type: ignore[import-not-found]
+        from azml_local import start
 
         start.begin()
 
 
 def _freshen() -> None:
-    """Give this process what another one would have got by starting."""
+    """Set up this process like a new one."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()  # Else every step would draw the same numbers; the random module does this itself.
@@ -110,7 +110,7 @@ def _execute(path: str, source: bytes) -> int:
 
 
 def _status_after(error: BaseException) -> int:
-    """Show what ended the script, and return the status that makes of it."""
+    """Print the exception that ended the script, and return the exit status."""
     if isinstance(error, SystemExit):
         return _status_of(error)
     trace = _strip(error)
@@ -171,7 +171,7 @@ def _say(text: str) -> None:
 
 
 def _finish(path: list[str]) -> bool:
-    """Do what an interpreter does at its end and a user can see: threads, atexit, signals, objects, buffers.
+    """Do the visible parts of the interpreter's exit: threads, atexit, signals, objects, buffers.
 
     Return whether the standard streams could be flushed.
     """
@@ -193,14 +193,14 @@ def _finish(path: list[str]) -> bool:
 
 
 def _ignore(error: BaseException, doing: str, where: object = None) -> None:
-    """Tell of an error that nobody can catch any more, as the interpreter does: by an object before Python 3.13."""
-    told = (f"Exception ignored on {doing}", None) if sys.version_info >= (3, 13) or where is None else (None, where)
+    """Report an uncatchable error like the interpreter: with an object before Python 3.13."""
+    shown = (f"Exception ignored on {doing}", None) if sys.version_info >= (3, 13) or where is None else (None, where)
     with contextlib.suppress(BaseException):
-        sys.unraisablehook(_type_of_ignored()((type(error), error, _strip(error), *told)))
+        sys.unraisablehook(_type_of_ignored()((type(error), error, _strip(error), *shown)))
 
 
 def _type_of_ignored() -> Any:
-    """Return the type of what `sys.unraisablehook` is given, which has no name."""
+    """Return the type of the argument of `sys.unraisablehook`, which has no public name."""
     seen = []
 
     class Failing:
@@ -214,7 +214,7 @@ def _type_of_ignored() -> Any:
 
 
 def _flush() -> bool:
-    """Flush the standard streams, whatever the script has put in their place; say whether they could be."""
+    """Flush the standard streams, even if the script replaced them; return whether this worked."""
     is_flushed = True
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name, None)
@@ -242,16 +242,16 @@ def _flush_quietly() -> None:
 
 
 def _reset_signals() -> None:
-    """Leave signals to the system: none may interrupt what follows with an exception."""
+    """Reset signal handlers: no exception may interrupt the rest."""
     for number in range(1, _signal.NSIG):
         if callable(_signal.getsignal(number)):
             _signal.signal(number, _signal.SIG_DFL)
 
 
 def _drop_modules(path: list[str]) -> None:
-    """Let go of the script and the project's modules: what was never closed is written when its last reference goes.
+    """Release the script and the project's modules, so that open files are written.
 
-    As the interpreter does, their names are only taken from what is still alive then: finalizers use them.
+    Like in the interpreter, names are only removed from modules that are still alive: finalizers use them.
     """
     # What survives this is known in the order in which it refers to each other. So what is dropped below is finalized
     # from the outside in, a text file before the buffer that it writes to.
@@ -304,7 +304,7 @@ def _clear(names: dict[str, object]) -> None:
 
 
 def _flush_open_files() -> None:
-    """Write what files still hold that something else than the project's modules keeps open."""
+    """Flush files that are still open elsewhere than in the project's modules."""
     objects = gc.get_objects()
     kinds = {kind for kind in set(map(type, objects)) if issubclass(kind, _IOBase)}
     for file in [item for item in objects if type(item) in kinds] if kinds else ():

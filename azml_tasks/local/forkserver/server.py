@@ -1,16 +1,16 @@
-"""Start steps from a small, warm process of their own, so that none of them waits for an interpreter.
+"""Fork steps from a small process with imported modules, so that they start fast.
 
-A program, run by the local backend on Linux as `python server.py <socket> <modules>`. It imports nothing
-of the package, has one thread, and forks a child for each step. The child runs the script as `python script.py`
-would, or becomes a new interpreter where the step asks for one. Whatever the steps start in the background ends with
-them, and all of it ends when the process at the other end of the socket is gone.
+A program, run by the local backend on Linux as `python server.py <socket> <modules>`. It imports nothing of the
+package, has one thread, and forks a child for each step. The child runs the script as `python script.py` would, or
+becomes a new interpreter if the step requires one. Whatever the steps start in the background ends with them, and all
+of it ends when the process at the other end of the socket is gone.
 
 The modules of its command line are imported at once. Over the socket go JSON objects, a line each. To here: once and
 first {"light": modules, "heavy": modules}, which are imported too, the heavy ones if a fork is safe after them; then
 {"start": id, ...}, {"kill": id, "signal": n}. From here: {"started": id, "pid": n},
 {"ended": id, "status": n, "cpu": s, "memory": kB} with the status as `waitpid` gives it,
 {"refused": id, "reason": text}, and once {"ahead": {...}}: what all that are forked depend on (see
-azml_local/reads.py).
+azml_local/reads).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _prctl() -> Callable[..., int]:
 class Server:
     """The process that starts steps; `running` maps the pids of their first processes to ids.
 
-    `guard` makes a process's inputs read-only for it; whether there is such a way is known once it has been tried.
+    `guard` makes a process's inputs read-only; whether this is possible is tested first.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -82,7 +82,7 @@ class Server:
         self.preloaded = {name.partition(".")[0] for name in set(sys.modules) - _BARE}
 
     def serve(self) -> None:
-        """Do what the other end asks for until it is gone, then end everything that was started."""
+        """Handle requests until the other end is gone, then end all started processes."""
         try:
             while self._take_requests():
                 ready, _, _ = select.select([self.connection, self._woken], [], [])
@@ -93,7 +93,7 @@ class Server:
             self._end_everything()
 
     def _take_requests(self) -> bool:
-        """Act on every request that has arrived whole; say whether the other end is still there."""
+        """Handle all complete requests; return whether the other end still exists."""
         while True:
             try:
                 data = self.connection.recv(65536, socket.MSG_DONTWAIT)
@@ -113,18 +113,18 @@ class Server:
         elif "kill" in request:
             for pid, identifier in self.running.items():
                 if identifier == request["kill"]:
-                    # What a killed one leaves behind is seen to when it has ended.
+                    # Children of a killed process are ended when it has ended.
                     (_kill if request["signal"] == signal.SIGKILL else _kill_group)(pid, request["signal"])
 
     def _tell(self, message: dict[str, Any]) -> None:
-        # When nobody listens any more, the next read ends everything.
+        # If the other end is gone, the next read ends everything.
         with contextlib.suppress(ConnectionError):
             self.connection.sendall(json.dumps(message).encode() + b"\n")
 
     # Steps
 
     def _is_shadowed(self, folders: list[str]) -> bool:
-        """Say whether a file in these folders hides a module that is already imported here."""
+        """Return whether a file in these folders hides a module that is already imported here."""
         for folder in folders:
             try:
                 names = os.listdir(folder)
@@ -181,13 +181,13 @@ class Server:
                 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
                 os.execve(step["python"], [step["python"], *step["argv"]], step["env"])  # noqa: S606 - no shell
         except BaseException as error:
-            # Not the script's doing: what that raises does not leave `run_script`.
+            # Not from the script: its exceptions do not leave `run_script`.
             os.write(2, f"the step could not be started: {error}\n".encode())
         finally:
             os._exit(status)
 
     def _reap(self) -> None:
-        """Tell of every step whose first process has ended, after ending what that left behind."""
+        """Report steps whose first process has ended, after ending its children."""
         while True:
             try:
                 found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -197,7 +197,7 @@ class Server:
                 return
             pid = found.si_pid
             if pid in self.running:
-                # Until the first process is waited for, its number, which is its group's, belongs to nobody else.
+                # Until the first process is waited for, its pid, which is also that of its group, is not reused.
                 if not self.running.keys() >= _own_children():
                     _let_trackers_end(pid)
                 _kill_group(pid, signal.SIGKILL)
@@ -238,7 +238,7 @@ def _kill(pid: int, number: int = signal.SIGKILL) -> None:
 
 
 def _wait_for_group(group: int) -> None:
-    """Wait until the killed processes of a group are gone, so that none of them still writes."""
+    """Wait until the killed processes of a group have ended, so that none still writes."""
     deadline = time.monotonic() + _LONGEST_WAIT
     while time.monotonic() < deadline:
         try:
@@ -251,7 +251,7 @@ def _wait_for_group(group: int) -> None:
 def _let_trackers_end(group: int) -> None:
     """Kill what is in a group but for multiprocessing's resource trackers, and wait for these.
 
-    They end by themselves when nobody uses them any more, after clearing away what shared memory was left.
+    They end when they are no longer used, after deleting leftover shared memory.
     """
     deadline = time.monotonic() + _LONGEST_WAIT
     while time.monotonic() < deadline:
@@ -275,7 +275,7 @@ def _may_be_tracker(pid: int) -> bool:
 
 
 def _own_children() -> set[int]:
-    """Return the children of this process at little cost; none where the system does not tell."""
+    """Return the children of this process quickly; empty if the system does not provide them."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
             return set(map(int, file.read().split()))
@@ -290,7 +290,7 @@ def _children() -> list[int]:
 
 def _processes() -> Iterator[tuple[int, bytes, int, int]]:
     """Yield every process: its number, its state, its parent and its group."""
-    for name in filter(str.isdigit, os.listdir("/proc")):
+    for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
             with open(f"/proc/{name}/stat", "rb") as file:
                 state, parent, group = file.read().rpartition(b")")[2].split()[:3]
@@ -304,8 +304,8 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
 
     Begins again without the heavy ones if no fork is safe after them.
     """
-    _import(["azml_local.reads"])
-    reads = sys.modules.get("azml_local.reads")
+    _import(["azml_local.start", "azml_local.guard", "azml_local.reads.recorder"])
+    reads = sys.modules.get("azml_local.reads.recorder")
     if reads is not None:
         reads.prepare()
     _import(at_once)
@@ -323,14 +323,14 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
     if reads is not None:
         with contextlib.suppress(ConnectionError):
             connection.sendall(json.dumps({"ahead": reads.ahead()}).encode() + b"\n")
-    # What is here already is never garbage: collecting in a child would only copy its pages.
+    # Existing objects are never garbage: collecting them in a child would only copy their pages.
     gc.collect()
     gc.freeze()
 
 
 def _import(modules: list[str]) -> None:
     for name in modules:
-        # Whatever a module does, the step that imports it sees for itself.
+        # The step that imports a failing module gets the error itself.
         with contextlib.suppress(Exception):
             __import__(name)
 
@@ -349,7 +349,7 @@ def _first_request(connection: socket.socket) -> dict[str, Any]:
 
 
 def _has_unsafe_threads() -> bool:
-    """Fork once and say whether other threads are then left in this process.
+    """Fork once and return whether other threads remain in this process.
 
     Libraries that can be forked end their threads first and start them again when they are next used (OpenBLAS does),
     or see to them in the child (jemalloc, which pyarrow brings along). Of any other thread a lock could be held for

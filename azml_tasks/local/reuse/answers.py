@@ -1,7 +1,7 @@
-"""Questions that a step asked of its surroundings, and what they are answered with now.
+"""Recorded reads as questions, and their current answers.
 
 A question is a text, `kind:subject`: the content of a file, the names in a folder, a variable, what an earlier step
-recorded. Its answer is a digest, so that two of them can be compared and nothing be told from one.
+recorded. Its answer is a digest, so that two of them can be compared, and one alone reveals nothing.
 """
 
 from __future__ import annotations
@@ -18,25 +18,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.local.arguments import Given
-from azml_tasks.local.context import context_of
-from azml_tasks.local.environment import variables_of
-from azml_tasks.local.files import read_lines
-from azml_tasks.local.layout import folder_name
-from azml_tasks.local.mentions import Mentions
-from azml_tasks.local.record import StepRecord
 from azml_tasks.local.reuse.installed import start_variables
-from azml_tasks.local.site import Site
+from azml_tasks.local.step.arguments import StepArguments
+from azml_tasks.local.step.context import context_of
+from azml_tasks.local.step.environment import Mentions, variables_of
+from azml_tasks.local.step.local_run import LocalRun
+from azml_tasks.local.store.files import read_lines
+from azml_tasks.local.store.paths import folder_name
+from azml_tasks.local.store.records import LocalStepRecord
 from azml_tasks.secrets import looks_secret
 from azml_tasks.snapshot import Snapshot
-from azml_tasks.standin.azml_local.session import is_of_session
+from azml_tasks.standin.azml_local.formats.surroundings import is_of_session
 
 if TYPE_CHECKING:
-    from azml_tasks.wiring import StepPlan
+    from azml_tasks.plan import StepPlan
 
-# What a folder is not told apart by: Python writes it beside what it imports.
+# Ignored in folders: Python writes it next to imported files.
 _CACHES = "__pycache__"
-# Of records: what differs each time that the same is done.
+# Ignored in records: values that differ each time.
 _TIMES = ("time", "created_time", "run_id", "by")
 _LENGTH = 32
 _KEY_LENGTH = 32
@@ -45,9 +44,11 @@ _MOST_BELOW = 2000
 
 
 class Answers:
-    """What the questions of one step of one run are answered with; `records` holds what is known of each step."""
+    """Answers questions for one step of one run; `records` are the records of the steps."""
 
-    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, StepRecord]) -> None:
+    def __init__(
+        self, site: LocalRun, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, LocalStepRecord]
+    ) -> None:
         self._site = site
         self._plan = plan
         self._snapshot = snapshot
@@ -61,7 +62,7 @@ class Answers:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The variables of the step's process, but for what differs in each run."""
+        """The variables of the step's process, except those that differ in each run."""
         return {**self._injected, **self._site.environment, **self._own_variables}
 
     @property
@@ -100,11 +101,11 @@ class Answers:
     # Files
 
     def path_of(self, subject: str) -> str:
-        """Return the path that a subject stands for: one of the project where it does not begin at the root."""
+        """Return the path of a subject: in the project if it is relative."""
         return subject if os.path.isabs(subject) else os.path.join(self._site.layout.project, subject)
 
     def subject_of(self, path: str) -> str:
-        """Return how a path is named wherever the project lies."""
+        """Return the name of a path, independent of the project's location."""
         for project in (str(self._site.layout.project), self._real_project):
             if path == project:
                 return "."
@@ -223,7 +224,7 @@ class Answers:
     @cached_property
     def _described(self) -> dict[str, Any]:
         site = self._site
-        return context_of(site, self._plan, Given((), {}, {}))
+        return context_of(site, self._plan, StepArguments((), {}, {}))
 
     def _secret(self, name: str) -> str:
         values = {**self._of_file, **self.environment}
@@ -232,7 +233,7 @@ class Answers:
 
     @cached_property
     def _of_file(self) -> dict[str, str]:
-        from azml_tasks.standin.azml_local.secrets import read_env_file
+        from azml_tasks.standin.azml_local.formats.surroundings import read_env_file
 
         try:
             return read_env_file(str(self._site.layout.project / ".env"))
@@ -242,7 +243,7 @@ class Answers:
     # What other steps recorded
 
     def run_question(self, path: str, is_content: bool) -> str | None:
-        """Return the question that stands for a path of a run: of whatever run the result of that step is.
+        """Return the question for a path of a run, for whichever run has the result of that step.
 
         None for a path that is none of this pipeline's runs', an empty text for one that nothing depends on.
         """
@@ -280,7 +281,7 @@ class Answers:
         return self._recorded(path) if is_content else _kind_of(path)
 
     def _parent(self, inner: str) -> str:
-        """Answer with what the steps before this one did to the pipeline's run, whatever others do meanwhile."""
+        """Answer with the changes of earlier steps to the pipeline's run, ignoring those of parallel steps."""
         path = self._site.run.places.parent / inner
         if not inner.endswith(".jsonl"):
             return self._recorded(str(path))
@@ -306,7 +307,7 @@ class Answers:
 
 
 def keyed(text: str) -> str:
-    """Return the digest of a text that may be a secret, or be short, made with a key that lies outside the project."""
+    """Return the digest of a text that may be a secret, or be short, made with a key that is outside the project."""
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), key=_key(), digest_size=16).hexdigest()
 
 
@@ -320,7 +321,7 @@ def _key() -> bytes:
 
 
 def _read_key() -> bytes:
-    """Return this user's key, made when there is none; where none can be kept, one of this machine."""
+    """Return this user's key, created if missing; if it cannot be stored, one of this machine."""
     state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     file = Path(state, "azml-tasks", "key")
     for _ in range(2):

@@ -1,46 +1,54 @@
-"""Decide whether an earlier result of a step stands in, and keep the result that a step leaves."""
+"""Decide whether an earlier result of a step is reused, and store new results."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import listed
-from azml_tasks.local.arguments import fixed_arguments
-from azml_tasks.local.environment import definition_of
-from azml_tasks.local.record import StepRecord
 from azml_tasks.local.reuse.answers import Answers
-from azml_tasks.local.reuse.questions import describe_change
+from azml_tasks.local.reuse.compare import Comparison
 from azml_tasks.local.reuse.reads import Inputs
-from azml_tasks.local.reuse.recorded import Recorded
+from azml_tasks.local.reuse.recorded import Recorded, signature
 from azml_tasks.local.reuse.replay import keep_what_it_did, register_again, replay
-from azml_tasks.local.reuse.results import Fingerprint, Result, differences
 from azml_tasks.local.reuse.shared import Shared
-from azml_tasks.local.reuse.trace import read_trace, remove_trace
-from azml_tasks.local.site import Site
+from azml_tasks.local.reuse.trace import Trace, read_trace, remove_trace
+from azml_tasks.local.step.arguments import fixed_arguments
+from azml_tasks.local.step.environment import definition_of
+from azml_tasks.local.step.local_run import LocalRun
+from azml_tasks.local.store.long_reads import slow_property
+from azml_tasks.local.store.questions import OF_RUNS, describe_change
+from azml_tasks.local.store.records import LocalStepRecord
+from azml_tasks.local.store.results import Fingerprint, Result
+from azml_tasks.plan.plan import DatasetInput
+from azml_tasks.runs.changes.differences import Difference, Reason, stated_difference
 from azml_tasks.snapshot import Snapshot
+from azml_tasks.text import listed
 
 if TYPE_CHECKING:
-    from azml_tasks.local.virtual_environment import VirtualEnvironment
-    from azml_tasks.wiring import StepPlan
+    from azml_tasks.local.environments import VirtualEnvironment
+    from azml_tasks.plan import StepPlan
 
-_OF_ANOTHER_RELEASE = "its earlier result is of another release of azml-tasks"
+_OF_ANOTHER_RELEASE = Reason("unkept", "its earlier result is from another release of azml-tasks")
+# Questions whose answers depend on which steps have ended.
+_OF_OTHER_STEPS = ("run:", "there:", "after:", "parent:")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether an earlier result stands in for a step, and why or why not."""
+    """Whether an earlier result of a step is reused, and the reason."""
 
     result: Result | None
-    reason: str
+    reason: Reason
 
 
 class Reuse:
-    """The reuse of one step of one run; `records` holds what is known of each step."""
+    """Reuse for one step of one run; `records` are the records of the steps."""
 
-    def __init__(self, site: Site, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, StepRecord]) -> None:
+    def __init__(
+        self, site: LocalRun, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, LocalStepRecord]
+    ) -> None:
         self._site = site
         self._plan = plan
         self._snapshot = snapshot
@@ -54,18 +62,21 @@ class Reuse:
         """The virtual environment that the step runs in, if it has one."""
         return self._site.virtual_environments.get(self._site.plan.pipeline.env_of(self._plan.step) or "")
 
-    @cached_property
+    @slow_property
     def fingerprint(self) -> Fingerprint:
-        """What the step's result depends on, as far as it is known before the step runs.
+        """What the step's result depends on, as far as known before the step runs.
 
         Raises InputMissingError, OSError.
         """
+        return self._fingerprint(self.inputs.described())
+
+    def _fingerprint(self, inputs: Mapping[str, Mapping[str, Any]]) -> Fingerprint:
         pipeline = self._site.plan.pipeline
         return Fingerprint(
             script=self._snapshot.script,
             files=dict(self._snapshot.hashes),
             argv=fixed_arguments(self._plan, self._site.run.parameters),
-            inputs=self.inputs.described(),
+            inputs=inputs,
             environment=definition_of(pipeline, self._plan.step, self._site.layout.project, self.virtual),
         )
 
@@ -74,52 +85,108 @@ class Reuse:
         return Shared(self._site, self.virtual, self._answers.start)
 
     def decide(self, forced: bool) -> Decision:
-        """Say whether an earlier result of the step stands in, and change nothing.
+        """Return whether an earlier result of the step can be reused, and change nothing.
 
         Raises InputMissingError, OSError.
         """
         known = self._site.results.of(self._plan.key)
         if forced:
-            return Decision(None, "it was asked for")
+            return Decision(None, Reason("requested", "it was requested"))
         if self._plan.step.allow_reuse is False:
-            return Decision(None, "allow_reuse is false")
-        reason = ""
+            return Decision(None, Reason("always", "allow_reuse is false"))
+        newest = None
         for found in known.find(self.fingerprint.digest):
-            damage = self._damage(found) or self._difference(found)
-            if not damage:
+            if not self._stale_reason(found) and next(self._changed_reads(found), None) is None:
                 unchecked = f"; not checked: {', '.join(found.unchecked)}" if found.unchecked else ""
-                return Decision(found, f"reused from {found.run_id}{unchecked}")
-            reason = reason or damage
-        return Decision(None, known.why_unkept or reason or self._what_changed(known.latest))
+                return Decision(found, Reason("same", f"reused from {found.run_id}{unchecked}"))
+            newest = newest or found
+        if known.why_unkept:
+            return Decision(None, Reason("unkept", known.why_unkept))
+        return Decision(None, self._why_not(newest or known.latest))
 
-    def _what_changed(self, latest: Result | None) -> str:
-        if latest is None:
-            return "it has no finished result yet"
-        if latest.reads is None:
+    def _why_not(self, result: Result | None) -> Reason:
+        """Return why a result is not reused."""
+        if result is None:
+            return Reason("new", "it has no earlier result")
+        if result.reads is None:
             return _OF_ANOTHER_RELEASE
-        return differences(latest.fingerprint, self.fingerprint) or _OF_ANOTHER_RELEASE
+        is_same = result.fingerprint.digest == self.fingerprint.digest
+        damage = self._stale_reason(result) if is_same else None
+        if damage:
+            return Reason("damaged", damage)
+        found = self.differences(result)
+        if found and all(one.kind == OF_RUNS for one in found):
+            return Reason("always", differences=tuple(found))
+        return Reason.of_changes(found) if found else _OF_ANOTHER_RELEASE
 
-    def _damage(self, result: Result) -> str | None:
-        """Say why a result with the step's fingerprint cannot stand in; None when it can."""
+    def foresee(self) -> Decision:
+        """Return what is known of the decision before steps that it depends on have run; it may be reused if they give
+        the same.
+
+        Raises InputMissingError, OSError.
+        """
+        known = self._site.results.of(self._plan.key)
+        latest = known.latest
+        if latest is None or latest.reads is None:
+            return Decision(None, self._why_not(latest))
+        now = self._fingerprint_as_in(latest)
+        reason = Reason.of_changes(self.differences(latest, now, of_other_steps=False))
+        if any(_is_same_definition(result.fingerprint, now) for result in known.all):
+            return Decision(latest, reason)
+        return Decision(None, Reason("unkept", known.why_unkept) if known.why_unkept else reason)
+
+    def _fingerprint_as_in(self, result: Result) -> Fingerprint:
+        """Return the fingerprint with the outputs that steps wrote for an earlier result.
+
+        Raises InputMissingError, OSError.
+        """
+        read = {item.name for item in self._plan.inputs if not isinstance(item, DatasetInput)}
+        earlier = {name: value for name, value in result.fingerprint.inputs.items() if name in read}
+        return self._fingerprint({**earlier, **self.inputs.described(of_steps=False)})
+
+    def differences(
+        self, result: Result, now: Fingerprint | None = None, of_other_steps: bool = True
+    ) -> list[Difference]:
+        """Return how an earlier result differs from a new one, as far as that is known before the step runs.
+
+        `now` is the fingerprint of a new one. Without `of_other_steps`, what the step read of other steps' runs is left
+        out. Raises InputMissingError, OSError.
+        """
+        comparison = Comparison(self._site.plan.pipeline, self._plan, self._snapshot, self._site.layout.project)
+        found = comparison.differences(result.fingerprint, now or self.fingerprint)
+        if result.reads is not None:
+            named = {(one.kind, one.name) for one in found}
+            # Data that a step reads as its input are also files that it read.
+            data = comparison.places_of_data(found)
+            found += (
+                one
+                for one in self._changed_reads(result, of_other_steps)
+                if (one.kind, one.name) not in named and not f"{one.name}/".startswith(data)
+            )
+        return found
+
+    def _stale_reason(self, result: Result) -> str | None:
+        """Return why the files of a result cannot be reused; None if they can."""
         missing = [output.argument for output in self._plan.outputs if output.name not in result.outputs]
         if missing:
-            return f"its earlier result does not have {listed(missing)}"
-        return self._site.results.damage(result)
+            return f"its earlier result has no {listed(missing)}"
+        return self._site.results.stale_reason(result)
 
-    def _difference(self, result: Result) -> str:
-        """Say what of all that the step read is no longer as it was; empty when everything is."""
+    def _changed_reads(self, result: Result, of_other_steps: bool = True) -> Iterator[Difference]:
+        """Yield what changed among everything that the step read."""
         for digest in result.sets:
-            difference = self._shared.difference(digest)
-            if difference:
-                return difference
+            found = self._shared.difference(digest)
+            if found:
+                yield stated_difference(found, "installation")
         for question, answer in (result.reads or {}).items():
+            if not of_other_steps and question.startswith(_OF_OTHER_STEPS):
+                continue
             now = self._answers.answer(question)
             if now != answer:
-                return describe_change(question, answer, now)
-        return ""
+                yield describe_change(question, answer, now)
 
     def stand_in(self, result: Result) -> None:
-        """Do again what the step did besides its outputs, and note that the step last had that result.
+        """Repeat the step's effects besides its outputs, and record the result as its last one.
 
         Raises OSError.
         """
@@ -127,45 +194,69 @@ class Reuse:
         if result.on_parent:
             replay(result.places, site.run.places)
         register_again(result.places, result.registered, site.layout, site.contents)
-        site.results.of(self._plan.key).put_first(result)
+        site.results.of(self._plan.key).record_latest(result)
 
-    def keep(self, record: StepRecord, ahead: Mapping[str, list[str]]) -> None:
-        """Let later runs reuse what the step left, if it completed and nothing that it read changed meanwhile.
+    def _add_tracking(self, trace: Trace) -> None:
+        """Add what the step has read of other steps' MLflow runs."""
+        tracking = self._site.tracking.of(self._plan.key)
+        if tracking is not None:
+            for path in tracking.looked:
+                trace.files.setdefault(path, signature(path))
+            trace.has_searched_runs = tracking.has_searched
 
-        `ahead` is what a forked step depends on beside what it recorded.
+    def keep(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> None:
+        """Store the result for later runs, if the step completed and nothing that it read changed in the meantime.
+
+        `ahead` are additional dependencies of a forked step.
 
         Raises OSError.
         """
         if record.status != "completed":
+            remove_trace(self._places.root)
             return
         results = self._site.results.of(self._plan.key)
-        if self.inputs.were_written():
-            results.put_unkept("its inputs changed while it last ran")
-            return
-        trace = read_trace(self._places.root)
-        remove_trace(self._places.root)
-        if trace is None:
-            results.put_unkept("its last run left no record of what it read")
-            return
-        recorded = Recorded(self._site, self._plan, self._snapshot, self._upstream, trace, self._answers)
-        changed = recorded.changed_meanwhile()
-        if changed:
-            results.put_unkept(f"{changed} changed while it last ran")
-            return
-        if trace.is_forked:
-            trace.variables |= {*ahead.get("env", ())}
-        digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
-        registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
         result = Result(
             run_id=self._site.run.id,
             places=self._places,
             fingerprint=self.fingerprint,
             outputs=record.outputs,
             artifacts=self._site.results.digest(self._places.artifacts),
+        )
+        trace = read_trace(self._places.root)
+        remove_trace(self._places.root)
+        if self.inputs.were_written():
+            results.put_unkept(result, "its inputs changed while it last ran")
+            return
+        if trace is None:
+            results.put_unkept(result, "its last run has no record of what it read")
+            return
+        if self._snapshot.uses_mlflow:
+            self._add_tracking(trace)
+        recorded = Recorded(self._site, self._plan, self._snapshot, self._upstream, trace, self._answers)
+        changed = recorded.changed_meanwhile()
+        if changed:
+            results.put_unkept(result, f"{changed} changed while it last ran")
+            return
+        if trace.is_forked:
+            trace.variables |= {*ahead.get("env", ())}
+        digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
+        registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
+        result = replace(
+            result,
             reads={question: self._answers.answer(question) for question in recorded.questions()},
             sets=(digest,),
             unchecked=tuple(recorded.unchecked()),
             registered=tuple(registered),
             on_parent=(self._places.root / "on_parent.jsonl").exists(),
         )
-        results.put_first(result, {digest: shared})
+        results.record_latest(result, {digest: shared})
+
+
+def _is_same_definition(one: Fingerprint, other: Fingerprint) -> bool:
+    """Return whether two fingerprints differ in inputs alone."""
+    return (one.script, one.files, one.argv, one.environment) == (
+        other.script,
+        other.files,
+        other.argv,
+        other.environment,
+    )

@@ -1,6 +1,6 @@
-"""What of a Python installation a step depends on: packages, where modules are found, variables read at the start.
+"""Dependencies of a step on a Python installation: packages, locations of modules, startup variables.
 
-All of it is asked once a run, since no step changes it.
+Computed once per run, because steps do not change it.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import listed
-from azml_tasks.local.distributions import normal_name
-from azml_tasks.local.environment import STANDIN
+from azml_tasks.local.step.environment import STANDIN
+from azml_tasks.packages import normal_name
 from azml_tasks.snapshot import READ_AT_IMPORT
+from azml_tasks.text import listed
 
 if TYPE_CHECKING:
-    from azml_tasks.local.reuse.contents import Contents
     from azml_tasks.local.reuse.trace import Trace
+    from azml_tasks.local.store.contents import HashCache
 
 _SITE = ("site-packages", "dist-packages")
 # Variables that the interpreter or a library in C reads, which is not seen.
 _UNSEEN = ("PYTHON", "LD_", "LC_", "LANG", "TZ", *READ_AT_IMPORT)
 _OURS = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEBYTECODE")
-# A file that was written this long (seconds) after the list of what was installed was edited by hand.
+# A file written this long (seconds) after the list of installed files was edited by hand.
 _SETTLED = 2.0
 _SUFFIXES = (".py", ".pyc", ".so", ".pyd")
 
 
 class Installation:
-    """One Python with what is installed in it, as the steps of a run see it.
+    """A Python installation, as seen by the steps of a run.
 
     `folders` are the folders of modules behind the standard library, `outer` those that PYTHONPATH names.
     """
 
-    def __init__(self, contents: Contents, folders: Iterable[str], outer: Iterable[str]) -> None:
+    def __init__(self, contents: HashCache, folders: Iterable[str], outer: Iterable[str]) -> None:
         self._contents = contents
         self._folders = [folder for folder in dict.fromkeys((*outer, *folders)) if folder]
         self._owners: dict[str, dict[str, list[str]]] = {}
@@ -66,7 +66,7 @@ class Installation:
         }
 
     def difference(self, known: Mapping[str, Any]) -> str:
-        """Say what is not as it was described; empty when all is."""
+        """Describe the changes; empty if none."""
         for key, package in known["packages"].items():
             if self._package(package) != package["answer"]:
                 return f"package {_name_of(key)} changed"
@@ -76,7 +76,7 @@ class Installation:
             name = next(name for name in sorted({*was, *now}) if was.get(name) != now.get(name))
             if not was.get(name):
                 return f"module {name} was added"
-            return f"module {name} is {'found in another folder' if now.get(name) else 'gone'}"
+            return f"module {name} was {'found in another folder' if now.get(name) else 'removed'}"
         for site, names in known["distributions"].items():
             if self._distributions(site) != names:
                 return "the list of installed packages changed"
@@ -112,7 +112,7 @@ class Installation:
         return total.hexdigest()[:32]
 
     def _is_as_installed(self, site: str, listing: str, part: str, digest: str) -> bool:
-        """Say whether a file has the content that the list of what was installed gives it."""
+        """Return whether a file has the content from the list of installed files."""
         if listing not in self._hashes:
             self._hashes[listing] = dict(_recorded(listing))
         encoded = base64.urlsafe_b64encode(bytes.fromhex(digest)).rstrip(b"=").decode()
@@ -225,7 +225,7 @@ def _site_of(path: str) -> str:
 
 
 def _split(path: str) -> tuple[str, str]:
-    """Return the folder of packages that a file lies in, and its path from there; empty texts where it lies in none."""
+    """Return the package folder of a file, and its path in it; empty texts if none."""
     for site in _SITE:
         mark = f"{os.sep}{site}{os.sep}"
         if mark in path:
@@ -274,6 +274,6 @@ def _text_of(path: str) -> str:
 
 
 def named_changes(old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """Say which variables differ; empty when none do."""
+    """Describe the changed variables; empty if none."""
     names = [name for name in dict.fromkeys((*new, *old)) if old.get(name) != new.get(name)]
     return f"variable{'s' if len(names) > 1 else ''} {listed(names)} changed" if names else ""

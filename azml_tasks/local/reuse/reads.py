@@ -1,4 +1,4 @@
-"""What a step reads: by its content before the step starts, and whether it stays as it was."""
+"""Inputs of a step: their content before the step starts, and changes to them."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import some_listed
-from azml_tasks.local.arguments import local_path
-from azml_tasks.local.record import StepRecord
-from azml_tasks.local.reuse.contents import Change, Seen
-from azml_tasks.local.site import Site
+from azml_tasks.checks.places import is_no_place_of_data
+from azml_tasks.local.step.arguments import local_path
+from azml_tasks.local.step.local_run import LocalRun
+from azml_tasks.local.store.contents import DataChange, Seen
+from azml_tasks.local.store.records import LocalStepRecord
+from azml_tasks.plan.plan import DatasetInput
 from azml_tasks.standin.azml_local.formats.files import local_paths
-from azml_tasks.wiring.tokens import DatasetInput
+from azml_tasks.text import some_listed
 
 if TYPE_CHECKING:
-    from azml_tasks.wiring import StepPlan
+    from azml_tasks.plan import StepPlan
 
 
 class InputMissingError(Exception):
-    """What a step needs is not there, or no longer; the text is a sentence."""
+    """An input of a step does not exist, or no longer."""
 
 
 class Inputs:
-    """The inputs of one step of one run; `upstream` holds the records of the steps that it follows."""
+    """The inputs of one step of one run; `upstream` are the records of the steps that it depends on."""
 
-    def __init__(self, site: Site, plan: StepPlan, upstream: Mapping[str, StepRecord]) -> None:
+    def __init__(self, site: LocalRun, plan: StepPlan, upstream: Mapping[str, LocalStepRecord]) -> None:
         self._site = site
         self._plan = plan
         self._upstream = upstream
         self._seen: dict[str, Seen] = {}
 
-    def described(self) -> dict[str, dict[str, Any]]:
-        """Return each input's content and the way it is read.
+    def described(self, of_steps: bool = True) -> dict[str, dict[str, Any]]:
+        """Return each input's content and the way it is read; without `of_steps`, datasets alone.
 
         Raises InputMissingError, OSError.
         """
@@ -42,32 +43,34 @@ class Inputs:
             if isinstance(item, DatasetInput):
                 found[item.name] = self._dataset(item)
                 continue
+            if not of_steps:
+                continue
             digest = self._upstream[item.output.step].outputs[item.output.name]
             found[item.name] = {"content": digest, "format": getattr(item, "format", "folder")}
         return found
 
     def were_written(self) -> bool:
-        """Say whether a file of its datasets was written since they were described, whatever it then holds."""
+        """Return whether a file of its datasets was written since they were described, even with the same content."""
         datasets = [item for item in self._plan.inputs if isinstance(item, DatasetInput)]
         is_as_seen = self._site.contents.is_as_seen
         return not all(is_as_seen(self._seen.get(item.name, {}), *self._place(item)) for item in datasets)
 
     def check_kept(self) -> None:
-        """Check that what earlier steps wrote for this one is still there, and as they left it.
+        """Check that the outputs of earlier steps for this one still exist, unchanged.
 
         Raises InputMissingError.
         """
         for item in self._plan.inputs:
             if not isinstance(item, DatasetInput):
                 places = self._upstream[item.output.step].places
-                fate = self._site.results.fate_of(places, item.output.name)
-                if fate:
-                    raise InputMissingError(f"what '{item.output.step}' wrote for it was {fate} meanwhile")
+                state = self._site.results.changed_since(places, item.output.name)
+                if state:
+                    raise InputMissingError(f"the output of '{item.output.step}' was {state} in the meantime")
 
     def changes(self, *, data_alone: bool = False) -> str:
-        """Say which inputs are no longer as they were when they were described, and what of them; empty if all are.
+        """Describe the inputs that changed since they were described; empty if none.
 
-        `data_alone` leaves out what earlier steps wrote.
+        `data_alone` ignores outputs of earlier steps.
         """
         found: list[str] = []
         rule: tuple[str, ...] = ()
@@ -80,9 +83,9 @@ class Inputs:
                 name = f"dataset '{item.dataset}'"
             else:
                 places = self._upstream[item.output.step].places
-                name = f"what '{item.output.step}' wrote for it"
+                name = f"the output of '{item.output.step}'"
                 if not places.context.exists() or not places.output(item.output.name).exists():
-                    found.append(f"{name} was deleted meanwhile")
+                    found.append(f"{name} was deleted in the meantime")
                     continue
                 changes = self._site.results.changes_in(places, item.output.name)
             if changes:
@@ -90,7 +93,7 @@ class Inputs:
                 rule = ("inputs are read-only, as on Azure",)
         return "; ".join(dict.fromkeys((*found, *rule)))
 
-    def _shown(self, change: Change) -> str:
+    def _shown(self, change: DataChange) -> str:
         return f"{os.path.relpath(change.path, self._site.layout.project)} ({change.kind})"
 
     def _place(self, item: DatasetInput) -> tuple[Path, str]:
@@ -102,11 +105,16 @@ class Inputs:
         site = self._site
         dataset = site.plan.pipeline.datasets[item.dataset]
         path = local_path(dataset, site.layout.project)
+        if is_no_place_of_data(site.layout.project, dataset):
+            raise InputMissingError(
+                f"the data of dataset '{item.dataset}' cannot be read: the project's own runs (.azml) are in "
+                f"{dataset.local_path}; select a file, or a folder that contains only data"
+            )
         seen: Seen = {}
-        digest = site.contents.digest_pattern(*self._place(item), seen)
+        digest = site.contents.digest_pattern(*self._place(item), seen, f"the dataset '{item.dataset}'")
         self._seen.setdefault(item.name, seen)
         if digest is None:
-            raise InputMissingError(f"the data of dataset '{item.dataset}' are not there: {dataset.local_path}")
+            raise InputMissingError(f"dataset '{item.dataset}' not found: {dataset.local_path}")
         # As a path the script gets the whole folder, as a table only what fits the patterns of `path`.
         read = local_paths(str(path), dataset.paths) if dataset.mode == "direct" else [str(path)]
         if read != [str(path)]:
@@ -117,7 +125,7 @@ class Inputs:
             mode="json",
             include={"type", "mode", "format", "separator", "set_column_types", "support_multi_line", "version"},
         )
-        definition["dataset"] = item.dataset  # Which a script sees, and where its data lie.
+        definition["dataset"] = item.dataset  # Visible to scripts, and the location of its data.
         if dataset.type == "file" or dataset.mode != "direct":
             definition["path"] = os.path.relpath(path, site.layout.project)
         return {"content": digest, **definition}

@@ -1,4 +1,4 @@
-"""From what a step's processes recorded to the questions that decide on the next run whether the result still holds."""
+"""Turn recorded reads of a step into the questions that decide whether its result can be reused."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.local.arguments import local_path
-from azml_tasks.local.record import StepRecord
 from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.trace import Signature, Trace
-from azml_tasks.local.site import Site
+from azml_tasks.local.step.arguments import local_path
+from azml_tasks.local.step.local_run import LocalRun
+from azml_tasks.local.store.records import LocalStepRecord
+from azml_tasks.plan.plan import ConfigValue, DatasetInput
 from azml_tasks.snapshot import Snapshot, without_repeats
-from azml_tasks.standin.azml_local.session import is_of_system
-from azml_tasks.wiring.tokens import ConfigValue, DatasetInput
+from azml_tasks.standin.azml_local.formats.surroundings import is_of_system
 
 if TYPE_CHECKING:
-    from azml_tasks.wiring import StepPlan
+    from azml_tasks.plan import StepPlan
 
-# More files of one folder than this are asked for together, where the step read them all.
+# More files of one folder than this become one question, if the step read them all.
 _MANY = 100
 _TIME = 2
 # Folders that stand in texts without being read as a whole.
@@ -34,14 +34,14 @@ _BROAD |= {"/sys", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/usr/s
 
 
 class Recorded:
-    """What one step of one run read, as far as its static key does not say it."""
+    """The reads of one step of one run that are not in its static key."""
 
     def __init__(
         self,
-        site: Site,
+        site: LocalRun,
         plan: StepPlan,
         snapshot: Snapshot,
-        upstream: Mapping[str, StepRecord],
+        upstream: Mapping[str, LocalStepRecord],
         trace: Trace,
         answers: Answers,
     ) -> None:
@@ -53,7 +53,7 @@ class Recorded:
         self._answers = answers
 
     def changed_meanwhile(self) -> str:
-        """Return what changed while the step ran and was not changed by itself; empty when nothing did."""
+        """Return what changed while the step ran, except by itself; empty if nothing."""
         trace = self._trace
         for path, seen in trace.files.items():
             if not trace.is_own(path) and not self._is_of_run(path) and signature(path) != seen:
@@ -72,7 +72,7 @@ class Recorded:
         return ""
 
     def questions(self) -> list[str]:
-        """Return the questions whose answers decide whether the result holds."""
+        """Return the questions that decide whether the result can be reused."""
         asked = dict.fromkeys(self._of_files())
         for question in self._of_folders():
             asked.setdefault(question)
@@ -86,9 +86,11 @@ class Recorded:
         return list(asked)
 
     def unchecked(self) -> list[str]:
-        """Return what cannot be asked for: the network, programs whose reads were not recorded."""
+        """Return what cannot be checked: the network, searches of MLflow runs, programs whose reads were not
+        recorded."""
         hosts, programs = self._trace.hosts, self._trace.programs
         found = [f"network ({', '.join(hosts)})"] if hosts else []
+        found += ["its search of MLflow runs"] if self._trace.has_searched_runs else []
         return found + ([f"program{'s' if len(programs) > 1 else ''} {', '.join(programs)}"] if programs else [])
 
     def _of_files(self) -> Iterator[str]:
@@ -163,7 +165,7 @@ class Recorded:
             # Which may read what earlier steps wrote.
             yield from (f"after:{key}" for key in self._upstream)
         for name in sorted(trace.variables):
-            if name != "AZML_RUN_CONTEXT":  # which differs in each run
+            if name not in ("AZML_RUN_CONTEXT", "AZML_RUN_PROCESS"):  # which differ in each run
                 yield f"env:{name}"
         yield from (f"fact:{name}" for name in sorted(trace.facts))
         yield from (f"secret:{name}" for name in sorted(trace.secrets))
@@ -184,12 +186,13 @@ class Recorded:
                 yield from _absolute(_texts(json.loads(token.text)))
 
     def _holds_runs(self, path: str) -> bool:
-        """Say whether it is the project's folder or another above the runs, where something changes with each run."""
+        """Return whether it is the project's folder or another above the runs, where something changes with each
+        run."""
         runs = str(self._site.layout.runs)
         return any(f"{place}{os.sep}".startswith(os.path.join(path, "")) for place in (runs, os.path.realpath(runs)))
 
     def _is_of_run(self, path: str) -> bool:
-        """Say whether it belongs to this run, which goes on, or to what this release keeps for itself."""
+        """Return whether it belongs to this run, or to internal files."""
         root = self._site.layout.root
         inside = self._answers.subject_of(path)
         own = os.path.join(root.name, "runs", self._site.run.id)
@@ -201,7 +204,7 @@ class Recorded:
         return inside in (os.path.join(root, "hashes.json"), os.path.join(root, "reuse.jsonl"))
 
     def _is_covered(self, path: str) -> bool:
-        """Say whether it belongs to an input, whose content the static key has."""
+        """Return whether it belongs to an input, whose content the static key has."""
         exact, folders = self._covered
         return path in exact or any(path == folder or path.startswith(folder + os.sep) for folder in folders)
 

@@ -1,4 +1,4 @@
-"""Do again what a reused step did besides its outputs: on the pipeline's run, and to the registries of the project."""
+"""Repeat the effects of a reused step besides its outputs: on the pipeline's run and the project's registries."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from azml_tasks.local.files import read_json, read_lines, write_json
-from azml_tasks.local.layout import Layout, RunPlaces, StepPlaces
-from azml_tasks.local.reuse.contents import Contents
-from azml_tasks.snapshot.links import leads_out
+from azml_tasks.local.store.contents import HashCache
+from azml_tasks.local.store.files import read_json, read_lines, write_json
+from azml_tasks.local.store.paths import ProjectPaths, RunPaths, StepPaths
+from azml_tasks.snapshot.files import leads_out
 from azml_tasks.standin.azml_local.formats.copies import copy_file
 
-# As the stand-in for azureml names it (azml_local/folders.py): what a step did to the pipeline's run, in its order.
+# As the stand-in for azureml names it (azml_local/run/folders.py): what a step did to the pipeline's run, in its order.
 _ON_PARENT = "on_parent.jsonl"
 # Copies of what the step registered, and of the files that it added to the pipeline's run.
 _REGISTERED = "registered"
@@ -24,8 +24,9 @@ _FILES = "on_parent"
 _DELETED = ".deleted"
 
 
-def keep_what_it_did(places: StepPlaces, run: RunPlaces, layout: Layout) -> list[str]:
-    """Copy what the step added to the pipeline's run and registered; return what it registered, from the project on.
+def keep_what_it_did(places: StepPaths, run: RunPaths, layout: ProjectPaths) -> list[str]:
+    """Copy what the step added to the pipeline's run and registered; return what it registered, relative to the
+    project.
 
     Raises OSError.
     """
@@ -44,8 +45,8 @@ def keep_what_it_did(places: StepPlaces, run: RunPlaces, layout: Layout) -> list
     return registered
 
 
-def replay(places: StepPlaces, run: RunPlaces) -> None:
-    """Do to the pipeline's run of now what the step did to that of its own.
+def replay(places: StepPaths, run: RunPaths) -> None:
+    """Apply to the current pipeline run what the step did to its own.
 
     Raises OSError.
     """
@@ -65,8 +66,8 @@ def replay(places: StepPlaces, run: RunPlaces) -> None:
             file.write(b"".join(json.dumps(record).encode() + b"\n" for record in found))
 
 
-def register_again(places: StepPlaces, registered: Iterable[str], layout: Layout, contents: Contents) -> None:
-    """Put back what the step registered and what was removed since, unless the same is there as another version.
+def register_again(places: StepPaths, registered: Iterable[str], layout: ProjectPaths, contents: HashCache) -> None:
+    """Restore registered items that were removed or damaged since, unless they exist as another version.
 
     Raises OSError.
     """
@@ -74,32 +75,53 @@ def register_again(places: StepPlaces, registered: Iterable[str], layout: Layout
         target, kept = layout.root / name, places.root / _REGISTERED / str(number)
         if leads_out(target, layout.root):
             continue
-        if not target.exists() and kept.exists() and not _is_there(target.parent, kept, contents):
+        if kept.exists() and not _is_same(target, kept) and not _is_there(target.parent, kept, contents):
             _copy(kept, _free(target))
 
 
-def _is_there(folder: Path, kept: Path, contents: Contents) -> bool:
-    """Say whether another version has the same content."""
+def _is_there(folder: Path, kept: Path, contents: HashCache) -> bool:
+    """Return whether another version has the same content."""
     with contextlib.suppress(OSError):
         wanted = _content(kept, contents)
-        versions = [path for path in folder.iterdir() if path.stem.isdigit() and not path.name.endswith(_DELETED)]
-        return any(_content(path, contents) == wanted for path in versions)
+        versions = [path for path in folder.iterdir() if path.stem.isdecimal() and not path.name.endswith(_DELETED)]
+        return any(_is_readable(path) and _content(path, contents) == wanted for path in versions)
     return False
 
 
-def _content(path: Path, contents: Contents) -> object:
-    """Return the content of a version, whatever it is described as: the files of a model, what a dataset is made of."""
+def _is_same(path: Path, kept: Path) -> bool:
+    """Return whether it is still what the step registered, by its record."""
+    with contextlib.suppress(OSError):
+        now, then = _record(path), _record(kept)
+        keys = ("file", "created_time", "id", "definition")
+        return _is_readable(path) and all(now.get(key) == then.get(key) for key in keys)
+    return False
+
+
+def _is_readable(path: Path) -> bool:
+    """Return whether a version of a model or a dataset has a record that is not damaged."""
+    record = _record(path)
+    texts = ("file", "created_time") if path.is_dir() else ("id",)
+    pairs = all(isinstance(record.get(key) or {}, dict) for key in ("tags", "properties"))
+    return pairs and all(isinstance(record.get(key), str) for key in texts)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    return read_json(path / "model.json" if path.is_dir() else path) or {}
+
+
+def _content(path: Path, contents: HashCache) -> object:
+    """Return the content of a version without its description: the files of a model, the definition of a dataset."""
     if path.is_dir():
         return contents.digest(path / "files")
-    return (read_json(path) or {}).get("definition")
+    return _record(path).get("definition")
 
 
 def _free(target: Path) -> Path:
-    """Return the path of the version, or of the next number where that one was deleted and is not used again."""
-    if not target.with_name(f"{target.name}{_DELETED}").exists():
+    """Return the path of the version, or of the next number where that one was deleted or damaged."""
+    if not target.exists() and not target.with_name(f"{target.name}{_DELETED}").exists():
         return target
     used = [name.partition(".")[0] for name in os.listdir(target.parent)]
-    return target.with_name(f"{max(int(name) for name in used if name.isdigit()) + 1}{target.suffix}")
+    return target.with_name(f"{max(int(name) for name in used if name.isdecimal()) + 1}{target.suffix}")
 
 
 def _copy_below(source: Path, target: Path, name: str) -> None:
@@ -109,7 +131,7 @@ def _copy_below(source: Path, target: Path, name: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file or folder; whoever looks sees it whole or not at all."""
+    """Copy a file or folder atomically."""
     if not source.exists() or target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -16,11 +16,11 @@ from azml_tasks.local.reuse.installed import (
     outer_folders,
     own_folders,
 )
-from azml_tasks.local.site import Site
+from azml_tasks.local.step.local_run import LocalRun
 
 if TYPE_CHECKING:
+    from azml_tasks.local.environments import VirtualEnvironment
     from azml_tasks.local.reuse.trace import Trace
-    from azml_tasks.local.virtual_environment import VirtualEnvironment
 
 _ZONE = "/etc/localtime"
 
@@ -28,11 +28,11 @@ _ZONE = "/etc/localtime"
 class Shared:
     """The shared answers of the steps of a run that run in one Python with the same variables."""
 
-    def __init__(self, site: Site, virtual: VirtualEnvironment | None, start: Mapping[str, str]) -> None:
+    def __init__(self, site: LocalRun, virtual: VirtualEnvironment | None, start: Mapping[str, str]) -> None:
         self._site = site
         self._virtual = virtual
         self._start_variables = start
-        # What a step adds to PYTHONPATH counts by its static key.
+        # Additions of a step to PYTHONPATH are in its static key.
         self._outer = outer_folders(site.environment)
 
     def describe(self, trace: Trace, ahead: Mapping[str, list[str]]) -> tuple[str, dict[str, Any]]:
@@ -49,7 +49,7 @@ class Shared:
         return found
 
     def difference(self, digest: str) -> str:
-        """Say what is not as in the set of that digest; empty when all is."""
+        """Describe the differences from the set with that digest; empty if none."""
         key = (digest, self._python, id(self._start_variables))
         memo = self._site.memo
         if key not in memo:

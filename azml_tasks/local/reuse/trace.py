@@ -1,4 +1,4 @@
-"""What a step's processes recorded of what they read (see standin/azml_local/reads.py)."""
+"""The reads recorded by a step's processes (see standin/azml_local/reads/)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FOLDER = "reads"
+FILES = "reads-*.jsonl"
 # Device, inode, size and times of a file; None where nothing was there.
 Signature = list[int] | None
 
 
 @dataclass
 class Trace:
-    """All that the processes of a step read, and what they changed themselves.
+    """Everything that the processes of a step read, and what they changed.
 
     `stats` maps a path, the level of what was asked of it and whether links were followed to what the answer was.
-    `programs` are the names of those whose reads were not recorded.
+    `programs` are the names of those whose reads were not recorded, `has_searched_runs` whether it searched MLflow
+    runs, with a result that changes with each run.
     """
 
     files: dict[str, Signature] = field(default_factory=dict)
@@ -43,17 +44,18 @@ class Trace:
     facts: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
     is_forked: bool = False
+    has_searched_runs: bool = False
 
     def is_own(self, path: str) -> bool:
-        """Say whether the step itself changed what is at a path, or something above it."""
+        """Return whether the step itself changed what is at a path, or something above it."""
         return _lies_in(path, self.own)
 
     def is_made(self, path: str) -> bool:
-        """Say whether it lies in a folder that the step itself made."""
+        """Return whether it is in a folder that the step itself made."""
         return _lies_in(path, self.made)
 
     def has_changed_in(self, folder: str) -> bool:
-        """Say whether the step itself changed something directly in a folder, or above it."""
+        """Return whether the step itself changed something directly in a folder, or above it."""
         return self.is_own(folder) or any(os.path.dirname(path) == folder for path in self.own)
 
 
@@ -69,12 +71,12 @@ def _lies_in(path: str, folders: set[str]) -> bool:
 
 
 def read_trace(step: Path) -> Trace | None:
-    """Return what was recorded in a step's folder; None when its first process left no whole record."""
+    """Return the reads recorded in a step's folder; None if the record of its first process is incomplete."""
     trace = Trace()
     is_whole = False
     begun: Counter[int] = Counter()
     programs: list[tuple[int, str, bool, str]] = []
-    for kind, *line in _lines(step / FOLDER):
+    for kind, *line in _lines(step):
         if kind == "end":
             is_whole = True
         elif kind == "begin":
@@ -95,11 +97,10 @@ def read_trace(step: Path) -> Trace | None:
 
 
 def remove_trace(step: Path) -> None:
-    """Delete what was recorded in a step's folder, as far as that is possible."""
+    """Delete the recorded reads in a step's folder, as far as possible."""
     with contextlib.suppress(OSError):
-        for name in os.listdir(step / FOLDER):
-            os.unlink(step / FOLDER / name)
-        os.rmdir(step / FOLDER)
+        for file in step.glob(FILES):
+            file.unlink()
 
 
 def _take(trace: Trace, kind: str, line: list[Any]) -> None:
@@ -134,13 +135,9 @@ _SETS = {
 }
 
 
-def _lines(folder: Path) -> Iterator[list[Any]]:
-    try:
-        files = sorted(file for file in os.listdir(folder) if file.endswith(".jsonl"))
-    except OSError:
-        return
-    for name in files:
-        text = (folder / name).read_bytes()
+def _lines(step: Path) -> Iterator[list[Any]]:
+    for file in sorted(step.glob(FILES)):
+        text = file.read_bytes()
         lines = [line for line in text.split(b"\n") if line]
         try:
             found = json.loads(b"[" + b",".join(lines) + b"]")

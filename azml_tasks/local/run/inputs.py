@@ -1,4 +1,4 @@
-"""Give a step its inputs: copies of what it downloads, variables that name them, and what is read-only for it."""
+"""Prepare the inputs of a step: copies of downloads, variables with their paths, and read-only paths."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import glob
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azml_tasks.local.arguments import fixed_part, is_no_pattern
-from azml_tasks.local.layout import Layout, StepPlaces
 from azml_tasks.local.reuse.reads import InputMissingError
+from azml_tasks.local.step.arguments import fixed_part, is_no_pattern
+from azml_tasks.local.store.paths import ProjectPaths, StepPaths
+from azml_tasks.plan.plan import DatasetInput
 from azml_tasks.snapshot import READ_AT_IMPORT, without_repeats
 from azml_tasks.standin.azml_local.formats.copies import LARGE, StoppedError, copy_file, size_of, size_text
-from azml_tasks.wiring.tokens import DatasetInput
+from azml_tasks.standin.azml_local.formats.surroundings import is_of_system
 
 if TYPE_CHECKING:
-    from azml_tasks.wiring import StepPlan
+    from azml_tasks.plan import StepPlan
 
 # The stand-in reads it (azml_local/guard.py): `-` and a path that is read-only, or `+` and one in it that is not.
 _LIST = "read_only"
-# More files than this, which a pattern may find, the kernel is not asked to guard one by one.
+# The kernel guards at most this many files of a pattern one by one.
 _MOST_MOUNTS = 200
 # Variables that programs and libraries look at, which an input of the same name must not replace.
 _TAKEN = re.compile(
@@ -35,14 +37,18 @@ _TAKEN = re.compile(
 
 @dataclass(frozen=True)
 class Guard:
-    """What is read-only for a step, which folders in it are not, and which above it stay where they are."""
+    """Read-only paths of a step, writable folders in them, and parent folders that stay in place.
+
+    `linked` are those of the read-only paths that links in an input lead to.
+    """
 
     read_only: tuple[str, ...]
     writable: tuple[str, ...]
     in_place: tuple[str, ...]
     one_by_one: frozenset[str] = frozenset()
+    linked: frozenset[str] = frozenset()
 
-    def write(self, places: StepPlaces) -> None:
+    def write(self, places: StepPaths) -> None:
         """Write the list for the Python processes of the step.
 
         Raises OSError.
@@ -51,33 +57,65 @@ class Guard:
         (places.root / _LIST).write_bytes(b"\0".join(map(os.fsencode, entries)))
 
     def for_kernel(self) -> Mapping[str, Sequence[str]] | None:
-        """Return the list as the fork server takes it; None when there is nothing to guard."""
-        read_only = [*self.read_only]
+        """Return the list for the fork server; None if there is nothing to guard."""
+        read_only = [path for path in self.read_only if path not in self.linked]
+        linked = sorted(self.linked)
+        if len(read_only) + len(linked) > _MOST_MOUNTS:
+            linked = []
         if len(read_only) > _MOST_MOUNTS:
             read_only = [path for path in read_only if path not in self.one_by_one]
         if not read_only:
             return None
-        return {"read_only": read_only, "writable": self.writable, "in_place": self.in_place}
+        return {"read_only": read_only, "linked": linked, "writable": self.writable, "in_place": self.in_place}
 
 
-def guard_of(sources: Iterable[Source], mounted: Iterable[str], layout: Layout, places: StepPlaces) -> Guard:
-    """Return what the step of these places must not change: its inputs' data, and where they are `mounted`."""
+def guard_of(sources: Iterable[Source], mounted: Iterable[str], layout: ProjectPaths, places: StepPaths) -> Guard:
+    """Return what the step must not change: the data of its inputs, and where they are `mounted`."""
     sources = list(sources)
     singly = {path for source in sources if source.is_pattern for path in source.files}
     whole = [source.path for source in sources if not source.is_pattern]
     read_only = [path for path in dict.fromkeys([*whole, *mounted, *sorted(singly)]) if os.path.exists(path)]
+    linked = frozenset(_linked(whole, layout.project)).difference(read_only)
     state = (layout.models, layout.datastores, layout.root / "datasets", layout.root / "mlruns")
     in_place = {above for path in read_only for above in _between(path, layout)}
     return Guard(
-        read_only=tuple(read_only),
+        read_only=(*read_only, *sorted(linked)),
         writable=tuple(map(str, (places.root, places.of_run.parent, *state))),
         in_place=tuple(sorted(in_place)),
         one_by_one=frozenset(singly),
+        linked=linked,
     )
 
 
-def _between(path: str, layout: Layout) -> Iterator[str]:
-    """Yield the folders above a path that lie in the project, but for what the runs have written."""
+def _linked(folders: Iterable[str], project: Path) -> Iterator[str]:
+    """Yield where links below these folders lead to, except to what contains the project or where programs write."""
+    waiting = [*folders]
+    known = {os.path.realpath(folder) for folder in waiting}
+    busy = [os.path.realpath(place) for place in (project, os.path.expanduser("~"), tempfile.gettempdir())]
+    while waiting:
+        for entry in _entries_of(waiting.pop()):
+            if not entry.is_symlink():
+                waiting += [entry.path] if entry.is_dir() else []
+                continue
+            target = os.path.realpath(entry.path)
+            contains = any(f"{place}{os.sep}".startswith(os.path.join(target, "")) for place in busy)
+            if target in known or contains or is_of_system(target) or not os.path.exists(target):
+                continue
+            known.add(target)
+            waiting.append(target)
+            yield target
+
+
+def _entries_of(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _between(path: str, layout: ProjectPaths) -> Iterator[str]:
+    """Yield the parent folders of a path in the project, except those written by runs."""
     for folder in Path(path).parents:
         if layout.project not in folder.parents or folder == layout.root or layout.root in folder.parents:
             return
@@ -86,7 +124,7 @@ def _between(path: str, layout: Layout) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Source:
-    """Where an input's data lie: `path` is a file, a folder, or a pattern that finds `files` below `base`."""
+    """The location of an input's data: `path` is a file, a folder, or a pattern that matches `files` in `base`."""
 
     path: str
     is_pattern: bool = False
@@ -95,7 +133,7 @@ class Source:
 
 
 def source_of(path: Path, project: Path) -> Source:
-    """Return what lies at a dataset's `local_path`, or in the folder of an output."""
+    """Return what is at a dataset's `local_path`, or in the folder of an output."""
     if is_no_pattern(path):
         return Source(str(path))
     pattern = without_repeats(os.path.relpath(path, project))
@@ -105,9 +143,9 @@ def source_of(path: Path, project: Path) -> Source:
 
 
 class Download:
-    """Copies a dataset's data for a step; `skipped` is a folder that is left out, should they hold it.
+    """Copies a dataset's data for a step; `skipped` is a folder to exclude.
 
-    `say` is told when the copy is a large one, `is_wanted` asked now and then whether to go on.
+    `say` is called for large copies, `is_wanted` now and then to decide whether to continue.
     """
 
     def __init__(self, skipped: Path, say: Callable[[str], None], is_wanted: Callable[[], bool]) -> None:
@@ -116,7 +154,7 @@ class Download:
         self._is_wanted = is_wanted
 
     def copy(self, source: Source, target: str, reader: str) -> None:
-        """Copy what lies at the source to a new file or folder.
+        """Copy what is at the source to a new file or folder.
 
         Raises OSError, StoppedError.
         """
@@ -135,9 +173,9 @@ class Download:
 def deliver_inputs(
     plan: StepPlan, paths: Mapping[str, str], sources: Mapping[str, Source], download: Download
 ) -> list[str]:
-    """Copy what the step downloads to `paths`, link there what a mounted pattern finds; return the folders of links.
+    """Copy downloads to `paths`, link the files of mounted patterns there; return the folders of links.
 
-    Raises InputMissingError for what cannot be read, or when there is no room; StoppedError when it is not wanted.
+    Raises InputMissingError if something cannot be read, or the disk is full; StoppedError if stopped.
     """
     mounted = []
     for item in plan.inputs:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .protocols import Json
+
 VARIABLE = "AZML_RUN_CONTEXT"
 _VERSION = 1
 
@@ -14,7 +20,7 @@ _loaded: dict[str, Context] = {}
 class Context:
     """The runner's description of a step: its names, its folders, its data."""
 
-    def __init__(self, values: dict) -> None:
+    def __init__(self, values: Json) -> None:
         self.run_id: str = values["run_id"]
         self.step: str = values["step"]
         self.step_name: str = values["step_name"]
@@ -22,26 +28,26 @@ class Context:
         self.step_run_id: str = values["step_run_id"]
         self.experiment: str = values["experiment"]
         self.tags: dict[str, str] = values.get("tags") or {}
-        self.parameters: dict = values.get("parameters") or {}
+        self.parameters: Json = values.get("parameters") or {}
         self.run_dir: str = values["run_dir"]
         self.step_dir: str = values["step_dir"]
         self.artifacts_dir: str = values["artifacts_dir"]
         self.models_dir: str = values["models_dir"]
         self.env_file: str | None = values.get("env_file")
-        self.workspace: dict = values.get("workspace") or {}
+        self.workspace: Json = values.get("workspace") or {}
         self.environment_name: str | None = values.get("environment_name")
         self.compute_name: str | None = values.get("compute_name")
-        self.datastores: dict[str, dict] = values.get("datastores") or {}
-        self.datasets: dict[str, dict] = values.get("datasets") or {}
-        self.data_of_datastores: dict[str, list[dict]] = values.get("data_of_datastores") or {}
-        self.inputs: dict[str, dict] = values.get("inputs") or {}
+        self.datastores: dict[str, Json] = values.get("datastores") or {}
+        self.datasets: dict[str, Json] = values.get("datasets") or {}
+        self.data_of_datastores: dict[str, list[Json]] = values.get("data_of_datastores") or {}
+        self.inputs: dict[str, Json] = values.get("inputs") or {}
         self.outputs: dict[str, str] = values.get("outputs") or {}
-        # What scripts write under outputs/ and logs/ belongs to the run, wherever they go later.
+        # Files written to outputs/ and logs/ belong to the run, even if the script changes directory later.
         self.working_dir: str = values.get("working_dir") or os.getcwd()
 
     @property
     def state_dir(self) -> str:
-        """The folder of what outlives a run: models, datasets, datastores."""
+        """The folder of things that outlive a run: models, datasets, datastores."""
         return os.path.dirname(self.models_dir)
 
     @property
@@ -61,27 +67,27 @@ def current() -> Context | None:
         with open(path, encoding="utf-8") as file:
             values = json.load(file)
         if values.get("version") != _VERSION:
-            raise RuntimeError(f"{path} was written by another release of azml-tasks; start the run again")
+            raise RuntimeError(f"{path} was written by another release of azml-tasks; restart the run")
         _loaded[path] = Context(values)
     return _loaded[path]
 
 
 def is_in_run() -> bool:
-    """Say whether there is a local run around this process; reads nothing."""
+    """Return whether there is a local run around this process; reads nothing."""
     return bool(os.environ.get(VARIABLE))
 
 
-def here(what: str) -> Context:
-    """Return the run around this process; `what` names who needs it when there is none."""
+def require_context(what: str) -> Context:
+    """Return the current run; `what` is named in the error if there is none."""
     context = current()
     if context is None:
-        from .refusals import refusal
+        from .errors import LocalRunException
 
-        raise refusal(what)
+        raise LocalRunException(f"{what} is only possible in a run; run the step with `invoke run --only STEP`")
     return context
 
 
-def did_you_mean(name: str, known) -> str:
+def did_you_mean(name: object, known: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` when a known name is close to `name`, else an empty text."""
     from difflib import get_close_matches
 

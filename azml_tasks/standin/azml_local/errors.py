@@ -1,28 +1,32 @@
-"""The SDK's exceptions, in the SDK's tree, with a text that is one sentence.
-
-AzureMLException
-├── AzureMLAggregatedException       several refusals of one request, a line each
-├── UserErrorException               the script asked for something that is not there or not allowed
-│   ├── AuthenticationException
-│   └── LocalRunException            ours: what only Azure can do
-├── RunEnvironmentException          no run to be found, and allow_offline=False
-├── WebserviceException              models, mostly: an unknown name or version
-├── ModelNotFoundException
-├── ModelPathNotFoundException
-└── ...                              those that scripts name in an `except` and a local run never raises
-"""
+"""The SDK's exceptions, in the SDK's hierarchy, also for operations that only Azure supports."""
 
 from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn, TypeVar
+
+    C = TypeVar("C")
 
 
 class AzureMLException(Exception):  # noqa: N818 - the SDK's name
     """The base of the SDK's exceptions."""
 
     def __init_subclass__(cls) -> None:
-        # A traceback names what the script can import, and a worker process can send it back.
+        # The names in a traceback can be imported, and a worker process can return the exception.
         cls.__module__ = "azureml.exceptions"
 
-    def __init__(self, exception_message, inner_exception=None, target=None, details=None, **kwargs):
+    def __init__(
+        self,
+        exception_message: str,
+        inner_exception: BaseException | None = None,
+        target: object = None,
+        details: object = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(exception_message)
         self.message = exception_message
         self.inner_exception = inner_exception
@@ -34,12 +38,12 @@ class AzureMLException(Exception):  # noqa: N818 - the SDK's name
 class AzureMLAggregatedException(AzureMLException):
     """Several messages in one exception, a line each."""
 
-    def __init__(self, exceptions_list, **kwargs):
+    def __init__(self, exceptions_list: Iterable[str], **kwargs: Any) -> None:
         super().__init__("\n".join(exceptions_list), **kwargs)
 
 
 class UserErrorException(AzureMLException):
-    """The script asked for something that is not there or not allowed."""
+    """The script used something that does not exist or is not allowed."""
 
 
 class AuthenticationException(UserErrorException):
@@ -47,22 +51,24 @@ class AuthenticationException(UserErrorException):
 
 
 class LocalRunException(UserErrorException):
-    """The script asked for something that only Azure can do."""
+    """The script used an operation that only Azure supports."""
 
 
 class RunEnvironmentException(AzureMLException):
-    """There is no submitted run around this process."""
+    """This process is not a submitted run."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            "this process is no submitted run; start it with `invoke run`, or allow an offline run", **kwargs
+            "this process is not a submitted run; start it with `invoke run`, or allow an offline run", **kwargs
         )
 
 
 class WebserviceException(AzureMLException):
-    """A model or a web service is not there, or was asked for wrongly."""
+    """A model or a web service does not exist, or the request was invalid."""
 
-    def __init__(self, exception_message, status_code=None, logger=None, **kwargs):
+    def __init__(
+        self, exception_message: str, status_code: int | None = None, logger: object = None, **kwargs: Any
+    ) -> None:
         super().__init__(exception_message, **kwargs)
         self.status_code = status_code
 
@@ -70,14 +76,14 @@ class WebserviceException(AzureMLException):
 class ModelNotFoundException(AzureMLException):
     """No such model or version."""
 
-    def __init__(self, exception_message, logger=None, **kwargs):
+    def __init__(self, exception_message: str, logger: object = None, **kwargs: Any) -> None:
         super().__init__(exception_message, **kwargs)
 
 
 class ModelPathNotFoundException(AzureMLException):
     """The files to register as a model are not among the run's files."""
 
-    def __init__(self, exception_message, logger=None, **kwargs):
+    def __init__(self, exception_message: str, logger: object = None, **kwargs: Any) -> None:
         super().__init__(exception_message, **kwargs)
 
 
@@ -94,7 +100,7 @@ class ComputeTargetException(AzureMLException):
 
 
 class DiscoveryUrlNotFoundException(AzureMLException):
-    """An address of the service is not known."""
+    """A URL of the service is unknown."""
 
 
 class ExperimentExecutionException(AzureMLException):
@@ -131,3 +137,39 @@ class WorkspaceException(AzureMLException):
 
 class WorkspacePrivateEndpointException(AzureMLException):
     """A private endpoint of a workspace is wrong."""
+
+
+def is_in_job() -> bool:
+    """Return whether this process is a job of Azure ML v2, which azml_tasks/launcher/ has started."""
+    return bool(os.environ.get("AZML_RUN_JOB"))
+
+
+def refusal(what: str) -> LocalRunException:
+    """Return the exception for something that a local run, or a job of Azure ML v2, does not do."""
+    if is_in_job():
+        return LocalRunException(f"{what} is not possible in a job on Azure ML v2; use MLClient of azure-ai-ml instead")
+    return LocalRunException(f"{what} is not possible: a local run never connects to Azure")
+
+
+def refuses(*names: str) -> Callable[[type[C]], type[C]]:
+    """Add methods to a class that always raise, static or not, for any arguments."""
+
+    def decorate(cls: type[C]) -> type[C]:
+        for name in names:
+            setattr(cls, name, _Refused(cls.__name__, name))
+        return cls
+
+    return decorate
+
+
+class _Refused:
+    """A method that refuses; on a class and on an instance alike."""
+
+    refused = True
+
+    def __init__(self, owner: str, name: str) -> None:
+        self.__name__ = name
+        self.__qualname__ = f"{owner}.{name}"
+
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise refusal(self.__qualname__)

@@ -1,7 +1,7 @@
-"""Refuse what would change a step's inputs: from Python they look like a file system that is mounted read-only.
+"""Reject changes to a step's inputs: in Python they look like a read-only file system.
 
-An audit hook (`sys.addaudithook`) refuses what writes, deletes, renames, links or marks in an input. It cannot see
-programs that are not Python, nor code in C such as SQLite; see docs/security.md for what stops those.
+An audit hook (`sys.addaudithook`) rejects writing, deleting, renaming, linking and changing metadata in an input. It
+does not see programs that are not Python, or C code such as SQLite; see docs/security.md for these.
 """
 
 from __future__ import annotations
@@ -12,8 +12,15 @@ import sys
 from _functools import partial
 from _thread import _local
 
-# Beside the context file: absolute paths with a zero byte between them, `-` before one that is read-only for the step,
-# `+` before one in such a folder that is not.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+    from typing import Any
+
+    from .protocols import PathOrNumber
+
+# Next to the context file: absolute paths, separated by zero bytes, `-` before one that is read-only for the step, `+`
+# before one in such a folder that is not.
 NAME = "read_only"
 _READ_ONLY, _WRITABLE = b"-", b"+"
 _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
@@ -23,7 +30,7 @@ _MOST_KNOWN = 10_000
 # As they are before anything is put in their place.
 _readlink, _lstat, _getcwd = os.readlink, os.lstat, os.getcwd
 
-# Real paths that are read-only, those below them that are not, and what lies above them or leads to them.
+# Read-only real paths, writable ones below them, and their parents and links to them.
 _guarded: set[str] = set()
 _writable: set[str] = set()
 _above: set[str] = set()
@@ -33,7 +40,7 @@ _installed: list[bool] = []
 
 
 def begin(step_dir: str) -> None:
-    """Guard what the file `NAME` of the step's folder lists; without the file do nothing."""
+    """Guard the paths in the file `NAME` of the step's folder; without the file do nothing."""
     try:
         with open(os.path.join(step_dir, NAME), "rb") as file:
             entries = file.read().split(b"\0")
@@ -43,10 +50,10 @@ def begin(step_dir: str) -> None:
     protect(os.fsdecode(entry[1:]) for entry in entries if entry[:1] == _READ_ONLY)
 
 
-def protect(paths) -> list[str]:
-    """Refuse from now on, in this process and its forks, what would change these files and folders.
+def protect(paths: Iterable[str]) -> list[str]:
+    """Reject changes to these files and folders from now on, in this process and its forks.
 
-    Return what `release` takes back.
+    Return a value for `release`.
     """
     added = []
     folders: dict[str, str] = {}
@@ -78,7 +85,7 @@ def _keep_in_place(place: str) -> None:
 
 
 def release(added: list[str]) -> None:
-    """Let what `protect` returned be changed again."""
+    """Undo a `protect`, given its result."""
     for path in added:
         _guarded.discard(_key(path))
         _above.discard(_key(path))
@@ -86,16 +93,15 @@ def release(added: list[str]) -> None:
 
 
 class _Hook:
-    """The audit hook: a class whose instances are refusals.
+    """The audit hook: a class whose instances are rejections.
 
-    A function that raised would add itself to the traceback that the user sees. So `__new__` returns None for what
-    may go on. For the rest it returns an instance, which the interpreter then initializes, by a callable in C that
-    raises and so has no frame.
+    A function that raises would be visible in the user's traceback. So `__new__` returns None for allowed events. For
+    others it returns an instance, which the interpreter then initializes with a C callable that raises without a frame.
     """
 
-    def __new__(cls, event, args, own=_own):
-        # Where the names of this module are gone, at the interpreter's end, there is nothing to guard.
-        check = _CHECKS and _CHECKS.get(event)
+    def __new__(cls, event: str, args: tuple[Any, ...], own: _local = _own) -> _Hook | None:  # type: ignore[misc]
+        # At the interpreter's exit, when the names of this module are gone, there is nothing to guard.
+        check = _CHECKS.get(event) if _CHECKS else None
         if check is None or getattr(own, "is_looking", False):
             return None
         try:
@@ -110,14 +116,14 @@ def _raising(error: OSError) -> type:
     return type("Refusal", (_Hook,), {"__init__": staticmethod(partial(min, error, key=_throw))})
 
 
-def _empty():
+def _empty() -> Generator[None, None, None]:
     return
     yield
 
 
 _finished = _empty()
 next(_finished, None)
-# Raises what it is given.
+# Raises its argument.
 _throw = _finished.throw
 
 
@@ -128,7 +134,7 @@ def _install() -> None:
         sys.addaudithook(_Hook)
 
 
-def _refusal(path, other=None) -> OSError:
+def _refusal(path: PathOrNumber, other: PathOrNumber | None = None) -> OSError:
     message = os.strerror(errno.EROFS)
     if other is None:
         return OSError(errno.EROFS, message, path if not isinstance(path, int) else None)
@@ -150,7 +156,7 @@ else:
 
 
 def _is_guarded(path: str) -> bool:
-    """Say whether a path without links lies in what is guarded."""
+    """Return whether a path without links is guarded."""
     path = _key(path)
     while True:
         if path in _guarded:
@@ -164,7 +170,7 @@ def _is_guarded(path: str) -> bool:
 
 
 def _resolve(path: str, visited: list[str] | None = None) -> tuple[str, bool]:
-    """Return an absolute path without its links, and whether the way there leads through what is guarded.
+    """Return an absolute path without links, and whether the path passes through a guarded one.
 
     `visited` gets the links on the way.
     """
@@ -201,7 +207,7 @@ def _resolve(path: str, visited: list[str] | None = None) -> tuple[str, bool]:
 
 
 def _folder(path: str) -> tuple[str, bool]:
-    """Resolve a folder, whose links are taken to stay as they are until this process changes one."""
+    """Resolve a folder; links are cached until this process changes one."""
     known = _resolved.get(path)
     if known is None:
         if len(_resolved) >= _MOST_KNOWN:
@@ -218,7 +224,7 @@ def _of_number(number: int) -> str:
     return _readlink(f"/proc/self/fd/{number}")
 
 
-def _absolute(path, folder: int = -1) -> str:
+def _absolute(path: PathOrNumber, folder: int = -1) -> str:
     if isinstance(path, int):
         return _of_number(path)
     path = os.fsdecode(path)
@@ -227,8 +233,8 @@ def _absolute(path, folder: int = -1) -> str:
     return path
 
 
-def _entry(path, folder: int = -1) -> tuple[str, bool]:
-    """Return where a name lies whose own link is not followed, and whether that is guarded."""
+def _entry(path: PathOrNumber, folder: int = -1) -> tuple[str, bool]:
+    """Return where a name is whose own link is not followed, and whether that is guarded."""
     above, name = os.path.split(_absolute(path, folder).rstrip("/" if os.name != "nt" else "/\\"))
     if name in ("", ".", ".."):
         return _resolve(os.path.join(above, name))
@@ -238,8 +244,8 @@ def _entry(path, folder: int = -1) -> tuple[str, bool]:
     return place, key in _guarded or (guarded and key not in _writable)
 
 
-def _is_in(path, folder: int = -1) -> bool:
-    """Say whether what a path leads to is guarded, or lies behind a link that is."""
+def _is_in(path: PathOrNumber, folder: int = -1) -> bool:
+    """Return whether a path leads to something guarded, or passes through a guarded link."""
     place, guarded = _entry(path, folder)
     return guarded or (_is_link(place) and _resolve(place)[1])
 
@@ -252,7 +258,7 @@ def _is_link(path: str) -> bool:
     return True
 
 
-def _exists(path, folder: int = -1) -> bool:
+def _exists(path: PathOrNumber, folder: int = -1) -> bool:
     try:
         _lstat(_entry(path, folder)[0])
     except OSError:
@@ -260,10 +266,10 @@ def _exists(path, folder: int = -1) -> bool:
     return True
 
 
-# What is refused
+# Rejected events
 
 
-def _open(path, mode, flags):
+def _open(path: PathOrNumber, mode: object, flags: int) -> OSError | None:
     if not flags & (_CHANGES | os.O_CREAT | _TEMPORARY) or isinstance(path, int):
         return None
     if not _is_in(path):
@@ -277,12 +283,12 @@ def _open(path, mode, flags):
     if (there and not changes) or (not there and not flags & os.O_CREAT):
         return None
     if there and flags & os.O_CREAT and flags & os.O_EXCL:
-        return None  # It exists: the system says so.
+        return None  # It exists: the system reports it.
     return _refusal(path)
 
 
 def _has_open_folder() -> bool:
-    """Say whether this process has a folder open that is guarded."""
+    """Return whether this process has a folder open that is guarded."""
     import stat
 
     for number in _numbers():
@@ -304,65 +310,69 @@ def _numbers() -> list[int]:
         _own.is_looking = False
 
 
-def _remove(path, folder=-1):
+def _remove(path: PathOrNumber, folder: int = -1) -> OSError | None:
     place, guarded = _entry(path, folder)
     return _refusal(path) if guarded or _key(place) in _above else None
 
 
-def _rename(source, target, source_folder=-1, target_folder=-1):
+def _rename(
+    source: PathOrNumber, target: PathOrNumber, source_folder: int = -1, target_folder: int = -1
+) -> OSError | None:
     _resolved.clear()
     refused = _remove(source, source_folder) or _remove(target, target_folder)
     return _refusal(source, target) if refused else None
 
 
-def _make(path, mode=0, folder=-1):
+def _make(path: PathOrNumber, mode: object = 0, folder: int = -1) -> OSError | None:
     if _entry(path, folder)[1] and not _exists(path, folder):
         return _refusal(path)
     return None
 
 
-def _link(source, target, source_folder=-1, target_folder=-1):
+def _link(
+    source: PathOrNumber, target: PathOrNumber, source_folder: int = -1, target_folder: int = -1
+) -> OSError | None:
     if _is_in(source, source_folder) or (_entry(target, target_folder)[1] and not _exists(target, target_folder)):
         return _refusal(source, target)
     return None
 
 
-def _symlink(source, target, folder=-1):
+def _symlink(source: PathOrNumber, target: PathOrNumber, folder: int = -1) -> OSError | None:
     _resolved.clear()
     if _entry(target, folder)[1] and not _exists(target, folder):
         return _refusal(source, target)
     return None
 
 
-def _mark(path, *arguments):
-    """Refuse what follows a link; the last argument is the number of the folder, where the event has one."""
+def _mark(path: PathOrNumber, *arguments: object) -> OSError | None:
+    """Reject events that follow a link; the last argument is the number of the folder, if any."""
     folder = arguments[-1] if arguments and isinstance(arguments[-1], int) else -1
     return _refusal(path) if _is_in(path, folder) else None
 
 
-def _mark_link(path, *arguments):
-    """Refuse what may not follow a link, which the event does not say."""
+def _mark_link(path: PathOrNumber, *arguments: object) -> OSError | None:
+    """Reject events that may not follow a link, which the event does not tell."""
     folder = arguments[-1] if arguments and isinstance(arguments[-1], int) else -1
     guarded = _is_in(path) if isinstance(path, int) else _entry(path, folder)[1]
     return _refusal(path) if guarded else None
 
 
-def _attribute(path, *arguments):
+def _attribute(path: PathOrNumber, *arguments: object) -> OSError | None:
     return _mark_link(path)
 
 
-def _truncate(path, length):
+def _truncate(path: PathOrNumber, length: object) -> OSError | None:
     return _refusal(path) if _is_in(path) else None
 
 
-def _bind(socket, address):
-    # One that begins with a zero byte is no path, but a name that Linux keeps.
+def _bind(socket: object, address: object) -> OSError | None:
+    # One that starts with a zero byte is an abstract name of Linux, not a path.
     if isinstance(address, (str, bytes)) and address[:1] not in ("", b"", "\0", b"\0") and _entry(address)[1]:
         return _refusal(address)
     return None
 
 
-_CHECKS = {
+_CHECKS: dict[str, Callable[..., OSError | None]] = {
     "open": _open,
     "os.remove": _remove,
     "os.rmdir": _remove,
@@ -393,7 +403,9 @@ def _wrap_makers() -> None:
                 os.supports_dir_fd.add(guarded)
 
 
-def _make_if_allowed(make, path, *arguments, dir_fd=None, **options):
+def _make_if_allowed(
+    make: Callable[..., None], path: PathOrNumber, *arguments: Any, dir_fd: int | None = None, **options: Any
+) -> None:
     error = _make(path, 0, -1 if dir_fd is None else dir_fd)
     if error is not None:
         raise error

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import os
-import re
 
 from . import reads, records
-from .context import did_you_mean, here
-from .errors import UserErrorException
-from .refusals import refuses
+from .context import did_you_mean, require_context
+from .errors import UserErrorException, is_in_job, refuses
+from .formats.surroundings import read_env_file
 
-_ASSIGNMENT = re.compile(
-    r"""^[^\S\n]*(?:export[^\S\n]+)?(?P<name>[^=\#\s'"]+)[^\S\n]*=[^\S\n]*
-    (?:'(?P<single>(?:\\'|[^'])*)'|"(?P<double>(?:\\"|[^"])*)"|(?P<bare>[^\n]*))""",
-    re.MULTILINE | re.VERBOSE,
-)
-_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .protocols import SomeWorkspace
 
 
 @refuses("set_secret", "set_secrets", "delete_secret", "delete_secrets", "list_secrets", "get_secret_content_type")
 class Keyvault:
     """The workspace's key vault."""
 
-    def __init__(self, workspace):
+    def __init__(self, workspace: SomeWorkspace) -> None:
         self.workspace = workspace
 
-    def get_secret(self, name):
-        """Return a secret's value from the environment or .env; `db-key` is looked up as DB_KEY too."""
+    def get_secret(self, name: str) -> str:
+        """Return a secret's value from the environment or .env; `db-key` is looked up as DB_KEY too.
+
+        In a job of Azure ML v2 it is one of a key vault.
+        """
+        if is_in_job():
+            from .vault import read_secret
+
+            return read_secret(name)
         values = _values()
         value = _find(name, values)
         if value is None:
             variable = _variable(name)
             hint = did_you_mean(variable, values)
-            raise UserErrorException(f"there is no secret {name!r}: set {variable} in .env or the environment{hint}")
+            raise UserErrorException(f"no secret {name!r}: set {variable} in .env or the environment{hint}")
         return value
 
-    def get_secrets(self, secrets):
-        """Return the values by name; None for one that is not there."""
+    def get_secrets(self, secrets: Iterable[str]) -> dict[str, str | None]:
+        """Return the values by name; None for a missing one."""
+        if is_in_job():
+            from .vault import read_secrets
+
+            return read_secrets(secrets)
         values = _values()
         return {name: _find(name, values) for name in secrets}
 
@@ -55,21 +64,4 @@ def _variable(name: str) -> str:
 
 @reads.quietly
 def _values() -> dict[str, str]:
-    return {**read_env_file(here("get_secret").env_file), **os.environ}
-
-
-def read_env_file(path: str | None) -> dict[str, str]:
-    """Return the variables of a .env file: NAME=value, quotes, escapes and comments as dotenv reads them."""
-    if not path or not os.path.isfile(path):
-        return {}
-    with open(path, encoding="utf-8-sig") as file:
-        text = file.read()
-    return {match["name"]: _value(match) for match in _ASSIGNMENT.finditer(text)}
-
-
-def _value(match: re.Match) -> str:
-    if match["single"] is not None:
-        return re.sub(r"\\(['\\])", r"\1", match["single"])
-    if match["double"] is not None:
-        return re.sub(r"\\([\\'\"abfnrtv])", lambda escape: _ESCAPES.get(escape[1], escape[1]), match["double"])
-    return re.sub(r"\s+#.*", "", match["bare"]).rstrip()
+    return {**read_env_file(require_context("get_secret").env_file), **os.environ}

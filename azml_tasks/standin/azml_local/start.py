@@ -1,7 +1,7 @@
-"""What happens in every Python process of a step before the user's code runs.
+"""Start-up code for every Python process of a step.
 
-The fork server calls `begin` in the process that it forks, `sitecustomize.py` beside this package in each new
-interpreter. What goes wrong here never reaches the step.
+The fork server calls `begin` in the process that it forks, `sitecustomize.py` next to this package in each new
+interpreter. Errors here never affect the step.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import os
 
 
 def begin() -> None:
-    """Begin what accompanies the step of this process; does nothing outside of a local run."""
+    """Start the guard and the recorder in this process; do nothing outside a local run."""
     context = os.environ.get("AZML_RUN_CONTEXT")
     if not context:
         return
-    # First, so that what it refuses is nothing that the step did.
-    from . import guard, reads
+    # First, so that rejected operations and the address are not recorded.
+    from . import guard, reads, tracking
 
+    tracking.begin()
     guard.begin(os.path.dirname(context))
     reads.begin()

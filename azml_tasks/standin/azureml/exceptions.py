@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from azml_local.sdk import names
+from azml_local.sdk.finder import names
 
 __getattr__ = names(
     __name__,
-    {
-        "ActivityFailedException": "errors",
-        "AuthenticationException": "errors",
-        "AzureMLAggregatedException": "errors",
-        "AzureMLException": "errors",
-        "ComputeTargetException": "errors",
-        "DatasetTimestampMissingError": "errors",
-        "DiscoveryUrlNotFoundException": "errors",
-        "ExperimentExecutionException": "errors",
-        "ModelNotFoundException": "errors",
-        "ModelPathNotFoundException": "errors",
-        "ParallelRunException": "errors",
-        "ProjectSystemException": "errors",
-        "RunConfigurationException": "errors",
-        "RunEnvironmentException": "errors",
-        "ServiceException": "errors",
-        "SnapshotException": "errors",
-        "TrainingException": "errors",
-        "UserErrorException": "errors",
-        "WebserviceException": "errors",
-        "WorkspaceException": "errors",
-        "WorkspacePrivateEndpointException": "errors",
-    },
+    (
+        "ActivityFailedException",
+        "AuthenticationException",
+        "AzureMLAggregatedException",
+        "AzureMLException",
+        "ComputeTargetException",
+        "DatasetTimestampMissingError",
+        "DiscoveryUrlNotFoundException",
+        "ExperimentExecutionException",
+        "ModelNotFoundException",
+        "ModelPathNotFoundException",
+        "ParallelRunException",
+        "ProjectSystemException",
+        "RunConfigurationException",
+        "RunEnvironmentException",
+        "ServiceException",
+        "SnapshotException",
+        "TrainingException",
+        "UserErrorException",
+        "WebserviceException",
+        "WorkspaceException",
+        "WorkspacePrivateEndpointException",
+    ),
 )

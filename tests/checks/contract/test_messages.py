@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.checks import check_project
 from azml_tasks.checks.contract import check_contracts
+from azml_tasks.checks.files import check_project
 from azml_tasks.errors import ProjectError
 from azml_tasks.reading import load_project
 from azml_tasks.snapshot import SnapshotBuilder, take_snapshots
@@ -35,19 +35,19 @@ def said(folder: Path, arguments: str, declared: str) -> list[str]:
         (
             "{--learning_rate: 1}",
             'p.add_argument("--learning-rate")',
-            "passes --learning_rate, which s.py does not take (its parser: s.py:2); did you mean --learning-rate?",
+            "passes --learning_rate, which s.py does not accept (its parser: s.py:2); did you mean --learning-rate?",
         ),
         (
             "{--ler: 1}",
             'for n in ("lr", "x"): p.add_argument(f"--{n}")',
-            "passes --ler, which s.py does not take (its parser: s.py:2); did you mean --lr?",
+            "passes --ler, which s.py does not accept (its parser: s.py:2); did you mean --lr?",
         ),
-        ("{--x: 1}", "", "passes --x, which s.py does not take (its parser: s.py:2)"),
-        ("[--x=1]", "", "passes --x, which s.py does not take (its parser: s.py:2)"),
+        ("{--x: 1}", "", "passes --x, which s.py does not accept (its parser: s.py:2)"),
+        ("[--x=1]", "", "passes --x, which s.py does not accept (its parser: s.py:2)"),
         (
             "[--a, 1, b]",
             'p.add_argument("--a")',
-            "passes 'b', for which s.py declares no argument (its parser: s.py:2)",
+            "passes 'b', but s.py has no positional argument for it (its parser: s.py:2)",
         ),
         (
             "{--lr: abc}",
@@ -82,19 +82,19 @@ def said(folder: Path, arguments: str, declared: str) -> list[str]:
         (
             "{--v: 3}",
             'p.add_argument("--v", action="store_true")',
-            "passes --v '3', and it takes no value (action='store_true', s.py:3)",
+            "passes --v '3', but it takes no value (action='store_true', s.py:3)",
         ),
         (
             "[--v=3]",
             'p.add_argument("--v", action="store_true")',
-            "passes --v a value, and it takes none (action='store_true', s.py:3)",
+            "passes --v a value, but it takes none (action='store_true', s.py:3)",
         ),
-        ("{--x: 1}", 'p.add_argument("--x", nargs=2)', "passes --x with 1 value, and it takes 2 values (s.py:3)"),
-        ("[--x]", 'p.add_argument("--x")', "passes --x with no value, and it takes 1 value (s.py:3)"),
+        ("{--x: 1}", 'p.add_argument("--x", nargs=2)', "passes --x with 1 value, but it takes 2 values (s.py:3)"),
+        ("[--x]", 'p.add_argument("--x")', "passes --x with no value, but it takes 1 value (s.py:3)"),
         (
             "[--x]",
             'p.add_argument("--x", nargs="+")',
-            "passes --x with no value, and it takes at least 1 value (s.py:3)",
+            "passes --x with no value, but it takes at least 1 value (s.py:3)",
         ),
         ("[x]", 'p.add_argument("n", type=int)', "passes as n 'x', which is not a whole number (type=int, s.py:3)"),
     ],
@@ -126,7 +126,7 @@ def test_what_looks_like_a_secret_is_not_repeated(tmp_path, arguments):
 
 def test_an_abbreviation_is_a_note(tmp_path):
     assert said(tmp_path, "{--learning: 1}", 'p.add_argument("--learning-rate")') == [
-        "note: pipeline.yaml:5: step 's' passes --learning, which argparse takes as an abbreviation of "
+        "note: pipeline.yaml:5: step 's' passes --learning, which argparse accepts as an abbreviation of "
         "--learning-rate (s.py:3); write --learning-rate"
     ]
 
@@ -137,13 +137,13 @@ def test_a_parser_that_takes_no_abbreviations(tmp_path):
     )
 
     assert report(tmp_path, "steps:\n  s: {script_name: s.py, arguments: {--rat: 1}}\n", {"s.py": script}) == [
-        "pipeline.yaml:3: step 's' passes --rat, which s.py does not take (its parser: s.py:2); did you mean --rate?"
+        "pipeline.yaml:3: step 's' passes --rat, which s.py does not accept (its parser: s.py:2); did you mean --rate?"
     ]
 
 
 def test_an_option_that_is_both_wrong_and_missing_is_one_finding(tmp_path):
     assert said(tmp_path, "{--data_path: 1}", 'p.add_argument("--data-path", required=True)') == [
-        "pipeline.yaml:5: step 's' passes --data_path, which s.py does not take (its parser: s.py:2); "
+        "pipeline.yaml:5: step 's' passes --data_path, which s.py does not accept (its parser: s.py:2); "
         "did you mean --data-path?"
     ]
 
@@ -157,7 +157,7 @@ def test_all_that_is_wrong_at_once(tmp_path):
     assert said(tmp_path, arguments, declared) == [
         "pipeline.yaml:3: step 's' does not pass --m, which s.py requires (s.py:3)",
         "pipeline.yaml:5: step 's' passes --n 'x', which is not a whole number (type=int, s.py:3)",
-        "pipeline.yaml:5: step 's' passes --other, which s.py does not take (its parser: s.py:2)",
+        "pipeline.yaml:5: step 's' passes --other, which s.py does not accept (its parser: s.py:2)",
     ]
 
 
@@ -177,17 +177,17 @@ datasets:
     c = PARSER + 'p.add_argument("--inn", type=int)\np.add_argument("--new", type=int)\np.parse_args()\n'
 
     assert report(tmp_path, pipeline, {"plain.py": PLAIN, "b.py": b, "c.py": c, "t.csv": "a\n1\n"}) == [
-        "pipeline.yaml:3: step 'a' passes --config, which plain.py does not take (its parser: plain.py:2); "
+        "pipeline.yaml:3: step 'a' passes --config, which plain.py does not accept (its parser: plain.py:2); "
         'add parser.add_argument("--config", type=json.loads), or remove step_config',
-        "pipeline.yaml:3: step 'a' passes --output-folder, which plain.py does not take (its parser: plain.py:2); "
+        "pipeline.yaml:3: step 'a' passes --output-folder, which plain.py does not accept (its parser: plain.py:2); "
         "`output_folders: []` passes none",
-        "pipeline.yaml:4: step 'b' passes --input-folder, which b.py does not take (its parser: b.py:2); "
+        "pipeline.yaml:4: step 'b' passes --input-folder, which b.py does not accept (its parser: b.py:2); "
         "did you mean --input_folder (input_folders: {--input_folder: a})?",
-        "pipeline.yaml:4: step 'b' passes --output-folder, which b.py does not take (its parser: b.py:2); "
+        "pipeline.yaml:4: step 'b' passes --output-folder, which b.py does not accept (its parser: b.py:2); "
         "did you mean --output_folder (output_folders: [--output_folder])?",
         "pipeline.yaml:5: step 'c' passes --in a path, which is not a whole number (type=int, c.py:3)",
         "pipeline.yaml:5: step 'c' passes --new an id, which is not a whole number (type=int, c.py:4)",
-        "note: pipeline.yaml:5: step 'c' passes --in, which argparse takes as an abbreviation of --inn (c.py:3); "
+        "note: pipeline.yaml:5: step 'c' passes --in, which argparse accepts as an abbreviation of --inn (c.py:3); "
         "write --inn",
     ]
 
@@ -224,7 +224,7 @@ def test_a_parser_is_followed_through(tmp_path, script):
     found = report(tmp_path, "steps:\n  s: {script_name: s.py, arguments: {--x: 1}}\n", {"s.py": script, "lib.py": LIB})
 
     assert [text.partition(" (")[0] for text in found] == [
-        "pipeline.yaml:3: step 's' passes --x, which s.py does not take"
+        "pipeline.yaml:3: step 's' passes --x, which s.py does not accept"
     ]
 
 
@@ -252,3 +252,45 @@ def test_the_value_of_a_pipeline_parameter_in_a_run_is_an_error(tmp_path):
     check_contracts(steps, snapshots, builder, project.problem, {"count": 3})
     with pytest.raises(ProjectError, match="--count 'none', which is not a whole number"):
         check_contracts(steps, snapshots, builder, project.problem, {"count": "none"})
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ('p.add_argument("--learning_rate")', "note: {}--learning_rate?"),
+        ('p.add_argument("--learning_rate", required=True)', "{}--learning_rate?"),
+        ('p.add_argument("--learnin-rate", required=True)', "{}--learnin-rate?"),
+    ],
+)
+def test_a_name_that_parse_known_args_ignores(tmp_path, declared, message):
+    pipeline = "steps:\n  s:\n    script_name: s.py\n    arguments: {--learning-rate: 1}\n"
+    files = {"s.py": f"{PARSER}{declared}\np.parse_known_args()\n"}
+    start = "pipeline.yaml:5: step 's' passes --learning-rate, which s.py ignores (its parser: s.py:2); did you mean "
+
+    assert report(tmp_path, pipeline, files) == [message.format(start)]
+
+
+def test_a_name_that_parse_known_args_leaves_to_others(tmp_path):
+    pipeline = "steps:\n  s:\n    script_name: s.py\n    arguments: {--model-dir: 1, --other: 2}\n"
+    parsers = 'p.add_argument("--model_dir")\np.parse_known_args()\n' + PARSER + 'p.add_argument("--model-dir")\n'
+
+    assert report(tmp_path, pipeline, {"s.py": f"{PARSER}{parsers}p.parse_known_args()\n"}) == []
+
+
+def test_the_line_of_an_item_of_a_list(tmp_path):
+    pipeline = "steps:\n  s:\n    script_name: s.py\n    output_folders:\n      - --out\n      - --result\n"
+    files = {"s.py": f"{PARSER}p.add_argument('--out'); a = p.parse_args(); print(a.out)\n"}
+
+    assert report(tmp_path, pipeline, files) == [
+        "pipeline.yaml:7: step 's' passes --result, which s.py does not accept (its parser: s.py:2)"
+    ]
+
+
+def test_a_long_chain_of_calls_is_followed_once(tmp_path):
+    chain = "table" + "".join(f".method_{place}()" for place in range(40))
+    code = f"{PARSER}p.add_argument('--a', type=int)\nimport pandas\ntable = pandas.read_csv('x')\n{chain}\n"
+    pipeline = "steps:\n  s:\n    script_name: s.py\n    arguments: {--a: b}\n"
+
+    assert report(tmp_path, pipeline, {"s.py": f"{code}p.parse_args()\n"}) == [
+        "pipeline.yaml:5: step 's' passes --a 'b', which is not a whole number (type=int, s.py:3)"
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.checks import check_project
+from azml_tasks.checks.files import check_project
 from azml_tasks.reading import load_project
 
 PIPELINE = """\
@@ -34,7 +34,8 @@ def findings(folder: Path, script: str, files: dict[str, str]) -> list[str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     report = check_project(load_project(folder / "pipeline.yaml", variables={}))
-    return [str(problem) for problem in (*report.problems, *report.notes)]
+    # These scripts do nothing with what they are passed.
+    return [text for text in map(str, (*report.problems, *report.notes)) if "declares and never uses" not in text]
 
 
 TAKES_ALL = {
@@ -92,6 +93,10 @@ TAKES_ALL = {
     "options of the parser from elsewhere": "import argparse, o\np = argparse.ArgumentParser(**o.OPTIONS)\n"
     "p.parse_args()\n",
     "set_defaults": BUILD + "p = build()\np.set_defaults(name='x')\np.parse_args()\n",
+    "an action that sets another attribute": BUILD
+    + "class Load(argparse.Action):\n    def __call__(self, parser, namespace, values, option=None):\n"
+    + "        setattr(namespace, 'loaded', values)\n"
+    + "p = build()\np.add_argument('--more', action=Load)\nprint(p.parse_args().loaded)\n",
     "a condition": PARSER + "import os\nif os.environ.get('X'):\n    p.parse_args()\n",
     "a conditional expression": PARSER + "import os\na = p.parse_args() if os.environ.get('X') else None\n",
     "a conditional argument": BUILD
@@ -173,7 +178,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("script", TAKES_ALL.values(), ids=TAKES_ALL)
-def test_nothing_is_said_about(tmp_path, script):
+def test_no_remark_on(tmp_path, script):
     assert findings(tmp_path, script, FILES) == []
 
 

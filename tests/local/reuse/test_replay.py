@@ -103,6 +103,35 @@ def test_a_model_whose_number_was_deleted_for_good_gets_the_next_one_and_no_more
     assert versions(project) == ["1.deleted", "2"]
 
 
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"file": 1}'])
+def test_a_model_with_a_damaged_record_is_registered_again_once(project: Project, content: str):
+    project.line(a=REGISTERS)
+    project.run()
+    (project.folder / ".azml/models/mine/1/model.json").write_text(content)
+
+    assert [project.run()["a"].status for _ in range(2)] == ["reused", "reused"]
+
+    assert versions(project) == ["1", "2"]
+    assert (project.folder / ".azml/models/mine/1/model.json").read_text() == content
+    assert (project.folder / ".azml/models/mine/2/files/m").read_text() == "1"
+
+
+def test_a_dataset_with_a_damaged_record_is_registered_again(project: Project):
+    registers = "from azureml.core import Dataset\nstore = run.experiment.workspace.get_default_datastore()\n"
+    registers += "Dataset.File.from_files((store, 'x')).register(run.experiment.workspace, 'mine')\n"
+    reads = "from azureml.core import Dataset\nDataset.get_by_name(run.experiment.workspace, 'mine')\n"
+    project.line(a=BEGINNING + registers, b=BEGINNING + reads)
+    (project.folder / ".azml/datastores/workspaceblobstore").mkdir(parents=True)
+    (project.folder / ".azml/datastores/workspaceblobstore/x").write_text("1")
+    assert project.run().status == "completed"
+    (project.folder / ".azml/datasets/mine/1.json").write_text("0")
+
+    run = project.run()
+
+    assert project.statuses(run) == {"a": "reused", "b": "completed"}
+    assert sorted(path.name for path in (project.folder / ".azml/datasets/mine").iterdir()) == ["1.json", "2.json"]
+
+
 def test_a_record_of_a_file_on_the_parent_that_leads_out_of_the_run_copies_nothing(project: Project):
     project.pipeline(STEPS, a=RECORDS, b=BEGINNING)
     first = project.run()

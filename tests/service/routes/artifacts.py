@@ -14,6 +14,8 @@ from tests.service.routing import REGION, routes
 from tests.service.state import Document
 
 BASE = "/artifact/v2.0{ws}/artifacts"
+OF_RUN = "/history/v1.0{ws}/experiments/{experiment}/runs/{identifier}/artifacts"
+"""The same by run, as azureml-mlflow asks (`_restclient/run_artifact`); the experiment is its name or its id."""
 
 
 @routes.on("POST", REGION, BASE + "/batch/metadata/{origin}/{container}")
@@ -72,6 +74,21 @@ def get_artifact(call: Call, origin: str, container: str, path: str) -> Any:
 def list_artifacts(call: Call, origin: str, container: str) -> Any:
     found = _find(call, origin, container)
     return page(call, [_document(origin, container, path) for path, _ in found])
+
+
+@routes.on("POST", REGION, OF_RUN + "/batch/metadata")
+def create_empty_artifacts_of_run(call: Call, experiment: str, identifier: str) -> Any:
+    return create_empty_artifacts(call, artifacts.ORIGIN, f"dcid.{identifier}")
+
+
+@routes.on("GET", REGION, OF_RUN)
+def list_artifacts_of_run(call: Call, experiment: str, identifier: str) -> Any:
+    return list_artifacts(call, artifacts.ORIGIN, f"dcid.{identifier}")
+
+
+@routes.on("GET", REGION, OF_RUN + "/contentinfo")
+def get_content_information_of_run(call: Call, experiment: str, identifier: str) -> Any:
+    return get_content_information(call, artifacts.ORIGIN, f"dcid.{identifier}", call.request.query["path"])
 
 
 def _find(call: Call, origin: str, container: str, prefix: str = "") -> Iterator[tuple[str, bytes]]:

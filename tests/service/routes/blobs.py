@@ -77,7 +77,8 @@ def put_blob(call: Call, container: str, path: str) -> Answer:
         body = _blob(call, container, path).content
     kind = call.request.headers.get("x-ms-blob-type", "BlockBlob")
     blobs[path] = Blob(body, _kind(call), kind, _metadata(call))
-    return Answer(201, b"", {**_VERSION, "ETag": blobs[path].etag, "Last-Modified": blobs[path].modified})
+    headers = {**_VERSION, "ETag": blobs[path].etag, "Last-Modified": blobs[path].modified}
+    return Answer(200 if what == "metadata" else 201, b"", headers)
 
 
 def _append(call: Call, blobs: Container, path: str) -> Answer:

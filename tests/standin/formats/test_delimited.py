@@ -54,15 +54,15 @@ def test_a_separator_is_one_ascii_character(separator: str) -> None:
     with pytest.raises(UnreadableError) as raised:
         delimited.Dialect(separator)
 
-    assert str(raised.value) == f"a separator is exactly one ASCII character, not {separator!r}"
+    assert str(raised.value) == f"a separator must be exactly one ASCII character, not {separator!r}"
 
 
 @pytest.mark.parametrize(
     ("encoding", "sentence"),
     [
-        ("utf32", "Azure ML does not read the encoding 'utf32'; the encodings are"),
-        ("utf8bom", "Azure ML does not read the encoding 'utf8bom'; the encodings are"),
-        ("utf-8", "there is no encoding 'utf-8'; the encodings are"),
+        ("utf32", "Azure ML does not support the encoding 'utf32'; the encodings are"),
+        ("utf8bom", "Azure ML does not support the encoding 'utf8bom'; the encodings are"),
+        ("utf-8", "unknown encoding 'utf-8'; the encodings are"),
     ],
 )
 def test_an_encoding_that_azure_does_not_read(encoding: str, sentence: str) -> None:

@@ -110,10 +110,10 @@ def test_columns_of_one_name_and_tables_of_none(tmp_path: Path) -> None:
     double = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
 
     assert parquet.read_footer(written(tmp_path, double)).refusals == (
-        "has 2 columns called 'a', and Azure ML cannot read it; rename them",
+        "has 2 columns named 'a', which Azure ML cannot read; rename them",
     )
     assert parquet.read_footer(written(tmp_path, pa.table({}))).refusals == (
-        "has no columns, and Azure ML cannot read it",
+        "has no columns, which Azure ML cannot read",
     )
 
 
@@ -135,6 +135,6 @@ def test_a_file_that_is_cut_or_changed_anywhere_gets_a_sentence(tmp_path: Path) 
 
     assert sentences == {
         "is not a parquet file",
-        "is not a whole parquet file: its end is missing",
+        "is truncated: the end of this parquet file is missing",
         "is damaged: the footer of this parquet file cannot be read",
     }

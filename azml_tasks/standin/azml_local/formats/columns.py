@@ -13,9 +13,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-SAMPLE_ROWS = 200
+from .delimited import SPACES
 
-Value = str | bool | int | float | None
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Value = str | bool | int | float | None  # not at run time: a job of Azure ML v2 may have Python 3.9
+
+SAMPLE_ROWS = 200
 
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _BIT = re.compile(r"[+-]?0+|\+?0*1", re.ASCII)
@@ -41,7 +45,7 @@ class Type:
 def guess(values: Iterable[str | None]) -> Type:
     """Return the type of a column from its first rows; None is an empty field."""
     texts = [value for value in values if value is not None]
-    stripped = [text.strip() for text in texts]
+    stripped = [text.strip(SPACES) for text in texts]
     if not texts:
         return Type("string")
     if all(map(_is_boolean, stripped)):
@@ -57,15 +61,15 @@ def guess(values: Iterable[str | None]) -> Type:
 def settled(kind: Type, values: Iterable[str | None]) -> Type:
     """Return the type with the formats of its dates, as the column's first rows show them.
 
-    Raises ValueError, with what is wrong with the dates, where Azure ML refuses to guess.
+    Raises ValueError with the problem of the dates if Azure ML cannot detect the format.
     """
     if kind.name != "datetime" or kind.formats is not None:
         return kind
     texts = [value for value in values if value is not None]
     found = date_formats(texts)
     if found is None:
-        wrong = next((f"{text!r} is none" for text in texts if date_formats([text]) is None), None)
-        raise ValueError(wrong or ("both month-day and day-month are among them" if texts else "there are none"))
+        wrong = next((f"{text!r} is not a date" for text in texts if date_formats([text]) is None), None)
+        raise ValueError(wrong or ("both month-day and day-month dates were found" if texts else "no dates were found"))
     formats, is_ambiguous = found
     if is_ambiguous:
         raise ValueError("month-day and day-month both fit")
@@ -73,9 +77,9 @@ def settled(kind: Type, values: Iterable[str | None]) -> Type:
 
 
 def convert(values: Sequence[str | None], kind: Type) -> tuple[list[Value], frozenset[str]]:
-    """Return a column's values in its type, and the texts that the type does not read.
+    """Return a column's values in its type, and the texts that do not match the type.
 
-    None stands for an empty field and for what does not fit. A datetime is nanoseconds since 1970.
+    None is an empty or invalid field. A datetime is nanoseconds since 1970.
     """
     if kind.name == "string":
         return list(values), frozenset()
@@ -90,14 +94,15 @@ def convert(values: Sequence[str | None], kind: Type) -> tuple[list[Value], froz
 
 
 def _converted_quickly(values: Sequence[str | None], kind: Type) -> list[Value] | None:
-    """Convert with Python's own constructor where it says the same; None where it may not."""
+    """Convert with Python's constructor if it has the same result; None if it may differ."""
     if kind.name not in ("long", "float") or kind.decimal_mark != ".":
         return None
     try:
         joined = "".join(values)  # type: ignore[arg-type]
     except TypeError:  # there is a None
         return None
-    if "_" in joined or not joined.isascii():  # Python takes 1_000 and other scripts' digits
+    # Python takes 1_000, other scripts' digits, and the separators 1c to 1f as spaces.
+    if not joined.isascii() or any(mark in joined for mark in "_\x1c\x1d\x1e\x1f"):
         return None
     try:
         if kind.name == "float":
@@ -109,7 +114,7 @@ def _converted_quickly(values: Sequence[str | None], kind: Type) -> list[Value] 
 
 
 def _is_boolean(text: str) -> bool:
-    # Whole numbers that are 0 or 1 count, whatever their digits; '01' is then no boolean when it is converted.
+    # Any spelling of 0 or 1 counts here; '01' is then not a boolean in the conversion.
     return text in _TRUE or text in _FALSE or bool(_BIT.fullmatch(text))
 
 
@@ -119,14 +124,14 @@ def _is_long(text: str) -> bool:
 
 
 def _to_boolean(text: str, kind: Type) -> bool | None:
-    stripped = text.strip()
+    stripped = text.strip(SPACES)
     if stripped in _TRUE:
         return True
     return False if stripped in _FALSE else None
 
 
 def _to_long(text: str, kind: Type) -> int | None:
-    stripped = text.strip()
+    stripped = text.strip(SPACES)
     if _is_long(stripped):
         return int(stripped)
     number = _to_float(text, kind)
@@ -136,7 +141,7 @@ def _to_long(text: str, kind: Type) -> int | None:
 
 
 def _to_float(text: str, kind: Type) -> float | None:
-    stripped = text.strip()
+    stripped = text.strip(SPACES)
     if kind.decimal_mark != ".":
         stripped = stripped.replace(".", "").replace(kind.decimal_mark, ".")
     return float(stripped) if _NUMBER.fullmatch(stripped) else None
@@ -159,8 +164,8 @@ _CONVERTERS: dict[str, Callable[[str, Type], Value]] = {
 }
 
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_PIVOT = 70  # two-digit years below it are of this century
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+PIVOT = 70  # two-digit years below it are of this century
 
 _PARTS = {
     "Y": r"\s*(?P<Y>[+-]?\d{1,4})",
@@ -197,16 +202,17 @@ def _named_month(separator: str) -> list[str]:
 
 
 # In the order in which they are tried.
-_PLAIN = [*_year_first("-"), *_year_first("/"), *_named_month("-"), *_named_month("/")]
+YEAR_FIRST = [*_year_first("-"), *_year_first("/")]
+_PLAIN = [*YEAR_FIRST, *_named_month("-"), *_named_month("/")]
 _AMERICAN = [*_month_first("-"), *_month_first("/")]
 
 _patterns: dict[str, re.Pattern[str]] = {}
 
 
 def date_formats(texts: Iterable[str]) -> tuple[list[str], bool] | None:
-    """Return the formats that a column's dates are in; None when not every text is a date.
+    """Return the formats of a column's dates; None if not every text is a date.
 
-    Where day and month cannot be told apart, the month comes first, and the second value says so.
+    If day and month are ambiguous, the month comes first, and the second value is True.
     """
     plain: list[str] = []
     american: dict[str, list[str]] = {}
@@ -231,13 +237,13 @@ def date_formats(texts: Iterable[str]) -> tuple[list[str], bool] | None:
 
 
 def read(text: str, date_format: str) -> datetime.datetime | None:
-    """Return the date that a text says in a format, in UTC, to the microsecond; None when it does not."""
+    """Parse a date in a format, in UTC, to the microsecond; None if it does not match."""
     match = _pattern(date_format).fullmatch(text)
     return _moment(match.groupdict()) if match else None
 
 
 def read_any(text: str, formats: Sequence[str]) -> tuple[datetime.datetime, int] | None:
-    """Return the date that a text says in the first format that fits, and the nanoseconds below its microseconds."""
+    """Parse a date with the first format that matches, with the nanoseconds below its microseconds."""
     for date_format in formats:
         match = _pattern(date_format).fullmatch(text)
         moment = _moment(match.groupdict()) if match else None
@@ -284,18 +290,18 @@ def _year(parts: Mapping[str, str | None]) -> int:
         # A year before the first is a date too, but neither Python nor pandas can hold it.
         return max(int(full), 1)
     short = int(parts.get("y") or 0)
-    return short + (2000 if short < _PIVOT else 1900)
+    return short + (2000 if short < PIVOT else 1900)
 
 
 def _month(parts: Mapping[str, str | None]) -> int:
     named = parts.get("b")
     if named:
-        return _MONTHS.index(named.lower()) + 1
+        return MONTHS.index(named.lower()) + 1
     return int(parts.get("m") or 1)
 
 
 def _clock(parts: Mapping[str, str | None]) -> datetime.timedelta | None:
-    """Return the time of day, less the offset from UTC; None when there is no such time."""
+    """Return the time of day, minus the offset from UTC; None if invalid."""
     hour = int(parts.get("H") or 0)
     twelve = parts.get("I")
     if twelve:

@@ -1,9 +1,11 @@
 """Delimited files: their lines, fields and headers, as Azure ML reads them.
 
 Measured on azureml-dataprep 5.5 (`python -m tests.frames` compares): an empty field is null and a quoted empty one a
-text, a short row ends in nulls, a long one adds columns `Column3`, headers are trimmed and doubled names numbered. A
-line ends at a line feed, a carriage return before it is cut off. Blank lines are skipped, in UTF-8 only those without a
-carriage return; with `multi_line`, however, a line feed after a line feed belongs to the row that follows.
+text, a short row is filled with nulls, a long one adds columns `Column3`, headers are trimmed and duplicate names
+numbered. A line ends at a line feed, a carriage return before it is cut off. Blank lines are skipped, in UTF-8 only
+those without a carriage return; with `multi_line`, however, a line feed after a line feed belongs to the row that
+follows. The mark that UTF-8 may start with is cut off each row with `multi_line`, after rows are told apart, and that
+of UTF-16 always.
 """
 
 from __future__ import annotations
@@ -31,27 +33,31 @@ _ENCODINGS = {
 _SPELLED = {name: name for name in _ENCODINGS} | {"utf8": "UTF-8", "ascii": "UTF-8", "utf16": "UTF-16"}
 # The SDK takes their names, and its reader then refuses them.
 _UNREAD = ("utf32", "utf8bom")
-# What the codes 80 to 9f stand for wherever a Latin encoding is named, as in browsers.
+# The codes 80 to 9f in Latin encodings, as in browsers.
 _WINDOWS = {code: bytes((code,)).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)}
 _CONTROLS = re.compile("[\x80-\x9f]")
 _MARK = "\ufeff"
+# Trimmed characters; Python's strip() would also remove the separators 1c to 1f.
+SPACES = "".join(
+    map(chr, (*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000))
+)
 _SWAPPED_MARK = "\ufffe"
 
-# How other kinds of files start, that may be taken for delimited ones.
+# The start of other kinds of files that may be mistaken for delimited ones.
 _KINDS = (
-    (b"\x1f\x8b", "is compressed (gzip), and Azure ML does not unpack it; unpack it"),
-    (b"BZh", "is compressed (bzip2), and Azure ML does not unpack it; unpack it"),
-    (b"\xfd7zXZ", "is compressed (xz), and Azure ML does not unpack it; unpack it"),
-    (b"\x28\xb5\x2f\xfd", "is compressed (zstd), and Azure ML does not unpack it; unpack it"),
+    (b"\x1f\x8b", "is compressed (gzip), which Azure ML cannot read; decompress it"),
+    (b"BZh", "is compressed (bzip2), which Azure ML cannot read; decompress it"),
+    (b"\xfd7zXZ", "is compressed (xz), which Azure ML cannot read; decompress it"),
+    (b"\x28\xb5\x2f\xfd", "is compressed (zstd), which Azure ML cannot read; decompress it"),
     (b"PK\x03\x04", "is a zip archive or an Excel workbook; save it as CSV"),
     (b"\xd0\xcf\x11\xe0", "is an Excel workbook or another Office file; save it as CSV"),
-    (b"PAR1", "is a parquet file; read it as one"),
+    (b"PAR1", "is a Parquet file; read it as Parquet"),
     (b"\xff\xfe", "is UTF-16; save it as UTF-8"),
     (b"\xfe\xff", "is UTF-16; save it as UTF-8"),
-    (b"\x00\x00\x00\x01Bud1", "is a file of the macOS Finder; delete it, or name the files by a pattern such as *.csv"),
+    (b"\x00\x00\x00\x01Bud1", "is a macOS Finder file; delete it, or select the files with a pattern such as *.csv"),
 )
 
-Row = list[str]  # of fields; EMPTY stands for a quoted empty one, "" for one that is not there
+Row = list[str]  # of fields; EMPTY is a quoted empty field, "" a missing one
 
 
 class PromoteHeadersBehavior(Enum):
@@ -64,7 +70,7 @@ class PromoteHeadersBehavior(Enum):
 
 
 class _QuotedEmpty(str):
-    """An empty text, told from an empty field by its identity."""
+    """An empty text, distinguished from an empty field by identity."""
 
     __slots__ = ()
 
@@ -74,9 +80,9 @@ EMPTY = _QuotedEmpty()
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a delimited file is written.
+    """The format of a delimited file.
 
-    Raises UnreadableError for what Azure ML's reader does not take.
+    Raises UnreadableError for what Azure ML's reader does not support.
     """
 
     separator: str = ","
@@ -91,14 +97,25 @@ class Dialect:
 
     @property
     def skips_returns(self) -> bool:
-        """Whether a line of a carriage return alone is blank."""
+        """Whether a line with only a carriage return is blank."""
         return self.multi_line or codec(self.encoding) != _UTF8
+
+    @property
+    def keeps_empty_files(self) -> bool:
+        """Whether a file of no bytes at all counts among several, as one without rows."""
+        return self.skips_returns
+
+    @property
+    def mark(self) -> str:
+        """The prefix of a row to remove."""
+        encoding = codec(self.encoding)
+        return "" if encoding == _LATIN or (encoding == _UTF8 and not self.multi_line) else _MARK
 
 
 class Block:
-    """Rows that follow each other in a file.
+    """Consecutive rows of a file.
 
-    `lines` are what they were split from, blank ones too; what the quotes of a field hold is in one of them.
+    `lines` are their lines, including blank ones; a quoted field is in one of them.
     """
 
     def __init__(self, rows: list[Row], lines: list[str], first: int, dialect: Dialect) -> None:
@@ -112,7 +129,7 @@ class Block:
         return self._found(place)[0]
 
     def text_of(self, place: int) -> str:
-        """Return what a row was split from."""
+        """Return the line of a row."""
         return self._found(place)[1]
 
     def _found(self, place: int) -> tuple[int, str]:
@@ -132,10 +149,10 @@ class Block:
 
 
 def separator_refusal(separator: str) -> str | None:
-    """Say in a sentence why Azure ML does not take a separator; None where it does."""
+    """Return why Azure ML does not accept a separator; None if it does."""
     if len(separator) == 1 and separator.isascii():
         return None
-    return f"a separator is exactly one ASCII character, not {separator!r}"
+    return f"a separator must be exactly one ASCII character, not {separator!r}"
 
 
 def codec(name: str) -> str:
@@ -145,63 +162,97 @@ def codec(name: str) -> str:
     except KeyError:
         known = ", ".join(sorted(_ENCODINGS))
         refusal = (
-            f"Azure ML does not read the encoding {name!r}"
+            f"Azure ML does not support the encoding {name!r}"
             if name.lower() in _UNREAD
-            else f"there is no encoding {name!r}"
+            else f"unknown encoding {name!r}"
         )
         raise UnreadableError(f"{refusal}; the encodings are {known}") from None
 
 
-def blocks(path: str, dialect: Dialect, size: int = BLOCK) -> Iterator[Block]:
+def blocks(path: str, dialect: Dialect, size: int = BLOCK, longest: int | None = None) -> Iterator[Block]:
     """Yield the rows of a file, those of about so many characters at a time.
 
-    Raises UnreadableError for a file that is not of the encoding, or not text at all.
+    Raises UnreadableError for a file that is not of the encoding, or not text at all, and for a row of more than
+    `longest` characters.
     """
-    with open(path, encoding=codec(dialect.encoding), newline="\n") as file:
+    encoding = codec(dialect.encoding)
+    with open(path, encoding="utf-8" if encoding == _UTF8 and dialect.mark else encoding, newline="\n") as file:
+        first = 1
         try:
-            pieces = _records(file, dialect, size) if dialect.multi_line else _lines(file, dialect, size)
-            first = 1
+            split_up = _records if dialect.multi_line else _lines
+            pieces = split_up(file, dialect, size, longest)
             for rows, lines in pieces:
                 block = Block(rows, lines, first, dialect)
                 yield block
                 first = block.end
         except UnicodeDecodeError:
             raise _misfit(path, dialect.encoding) from None
+        except _LongRowError as error:
+            reason = "this row has several megabytes; is this a delimited file, and is each quoted field closed?"
+            raise UnreadableError(reason, path, first + error.lines) from None
 
 
-def _lines(file: TextIO, dialect: Dialect, size: int) -> Iterator[tuple[list[Row], list[str]]]:
+class _LongRowError(Exception):
+    """A row of more characters than are looked at, so many lines after what was yielded."""
+
+    def __init__(self, lines: int = 0) -> None:
+        super().__init__(lines)
+        self.lines = lines
+
+
+def _lines(
+    file: TextIO, dialect: Dialect, size: int, longest: int | None = None
+) -> Iterator[tuple[list[Row], list[str]]]:
     """Yield rows, each of one line, and their lines."""
     start = True
     while text := file.read(size):
-        text = _decoded(text + file.readline(), file.name, dialect, start)
+        rest = file.readline(-1 if longest is None else longest)
+        if longest is not None and len(rest) == longest:
+            raise _LongRowError(text.count("\n"))
+        text = decoded(text + rest, file.name, dialect, start)
         start = False
-        lines = text.split("\n")
-        last = lines.pop()
-        if dialect.skips_returns:
-            kept = [line for line in (line.removesuffix("\r") for line in lines) if line]
-        else:
-            kept = [line.removesuffix("\r") for line in lines if line] if "\r" in text else list(filter(None, lines))
-        if last:
-            lines.append(last)
-            kept.append(last if dialect.skips_returns else last.removesuffix("\r"))
-        yield _split(kept, '"' in text, dialect.separator), lines
+        yield split(text, dialect)
 
 
-def _records(file: TextIO, dialect: Dialect, size: int) -> Iterator[tuple[list[Row], list[str]]]:
-    """Yield rows whose quoted fields may hold line breaks, and what they were split from."""
+def split(text: str, dialect: Dialect) -> tuple[list[Row], list[str]]:
+    """Return the rows, each of one line, of a part of a file that ends with a line, and their lines."""
+    lines = text.split("\n")
+    last = lines.pop()
+    if dialect.skips_returns:
+        kept = [line for line in (line.removesuffix("\r") for line in lines) if line]
+    else:
+        kept = [line.removesuffix("\r") for line in lines if line] if "\r" in text else list(filter(None, lines))
+    if last:
+        lines.append(last)
+        kept.append(last if dialect.skips_returns else last.removesuffix("\r"))
+    return _split(_unmarked(kept, text, dialect), '"' in text, dialect.separator), lines
+
+
+def _records(
+    file: TextIO, dialect: Dialect, size: int, longest: int | None = None
+) -> Iterator[tuple[list[Row], list[str]]]:
+    """Yield rows whose quoted fields may contain line breaks, with their lines."""
     text, wanted, start = "", size, True
     while more := file.read(wanted):
-        text += _decoded(more, file.name, dialect, start)
+        if longest is not None and len(text) > longest:
+            raise _LongRowError
+        text += decoded(more, file.name, dialect, start)
         start = False
         records, rest = _closed(text, dialect.separator)
-        # A field that stays open is looked for in ever larger pieces: none of them is read many times.
+        # The end of an open field is searched in growing pieces, so that nothing is read many times.
         wanted = size if records else wanted * 2
-        text = text[rest:]
         if records:
             kept = [record for record in (record.removesuffix("\r") for record in records) if record]
-            yield _split(kept, True, dialect.separator), records
+            yield _split(_unmarked(kept, text, dialect), True, dialect.separator), records
+        text = text[rest:]
     if text:
-        yield [fields(text, dialect.separator)], [text]
+        yield [fields(text.removeprefix(dialect.mark), dialect.separator)], [text]
+
+
+def _unmarked(rows: list[str], text: str, dialect: Dialect) -> list[str]:
+    """Return rows without the marks that they start with."""
+    mark = dialect.mark
+    return [row.removeprefix(mark) for row in rows] if mark and mark in text else rows
 
 
 def _split(lines: list[str], has_quotes: bool, separator: str) -> list[Row]:
@@ -210,20 +261,19 @@ def _split(lines: list[str], has_quotes: bool, separator: str) -> list[Row]:
     return [fields(line, separator) for line in lines]
 
 
-def _decoded(text: str, name: str, dialect: Dialect, is_start: bool) -> str:
+def decoded(text: str, name: str, dialect: Dialect, is_start: bool) -> str:
     """Return a part of a file as Azure ML decodes it, where Python's codec does otherwise."""
     encoding = codec(dialect.encoding)
     if encoding == _LATIN and _CONTROLS.search(text):
         return text.translate(_WINDOWS)
-    if encoding == "utf-16-le" and is_start:
-        if text.startswith(_SWAPPED_MARK) or ("\u0a00" in text and "\n" not in text):
-            raise UnreadableError("is big-endian UTF-16, and Azure ML reads little-endian; save it as UTF-8", name)
-        return text.removeprefix(_MARK)
+    is_swapped = text.startswith(_SWAPPED_MARK) or ("\u0a00" in text and "\n" not in text)
+    if encoding == "utf-16-le" and is_start and is_swapped:
+        raise UnreadableError("is big-endian UTF-16, but Azure ML reads little-endian; save it as UTF-8", name)
     return text
 
 
 def _misfit(path: str, encoding: str) -> UnreadableError:
-    """Return what is wrong with a file that cannot be decoded."""
+    """Return the problem of a file that cannot be decoded."""
     with open(path, "rb") as file:
         start = file.read(16)
         for kind, sentence in _KINDS:
@@ -235,12 +285,12 @@ def _misfit(path: str, encoding: str) -> UnreadableError:
                 line.decode()
             except UnicodeDecodeError as error:
                 return UnreadableError(
-                    f"the byte 0x{line[error.start]:02x} is not {_SPELLED[encoding.lower()]}; save the file as UTF-8, "
-                    "or name its encoding",
+                    f"the byte 0x{line[error.start]:02x} is not {_SPELLED[encoding.lower()]}; save the file as "
+                    "UTF-8, or set its encoding",
                     path,
                     number,
                 )
-    return UnreadableError(f"is not {_SPELLED[encoding.lower()]}; save it as UTF-8, or name its encoding", path)
+    return UnreadableError(f"is not {_SPELLED[encoding.lower()]}; save it as UTF-8, or set its encoding", path)
 
 
 def _closed(text: str, separator: str) -> tuple[list[str], int]:
@@ -257,7 +307,7 @@ def _end(text: str, start: int, separator: str) -> int:
     end = text.find("\n", start + 1)
     if end < 0 or text.find('"', start, end) < 0:
         return end
-    # A line feed that the row starts with is none that ends it, and a quote after it opens a field as far as ends go.
+    # A line feed at the start of a row does not end it, and a quote after it opens a field.
     position = start + text.startswith("\n", start)
     while True:
         if text.startswith('"', position):
@@ -274,9 +324,9 @@ def _end(text: str, start: int, separator: str) -> int:
 
 
 def _closing(text: str, opening: int) -> int:
-    """Return the place of the quote that closes the one at `opening`, -1 when there is none.
+    """Return the index of the quote that closes the one at `opening`, -1 if none.
 
-    A doubled one does not, unless the text ends with it.
+    A doubled quote does not close it, unless the text ends with it.
     """
     close = text.find('"', opening + 1)
     while close >= 0 and text.startswith('"', close + 1):
@@ -306,7 +356,7 @@ def fields(line: str, separator: str) -> Row:
 
 
 def is_open(line: str, separator: str) -> bool:
-    """Say whether a line has a field that opens a quote which the line does not close."""
+    """Return whether a line has a field that opens a quote which the line does not close."""
     position = 0
     while position <= len(line):
         close = _closing(line, position) if line.startswith('"', position) else -1
@@ -338,7 +388,7 @@ def header(row: Row) -> list[str]:
     known: set[str] = set()
     doubles = 0
     for number, field in enumerate(row, 1):
-        name = field.strip() or f"Column{number}"
+        name = field.strip(SPACES) or f"Column{number}"
         while name in known:
             doubles += 1
             name += f"_{doubles}"

@@ -1,4 +1,4 @@
-"""Which files a path names: a file, all files of a folder, or those that a pattern fits.
+"""List the files of a path: a file, all files of a folder, or those that match a pattern.
 
 As Azure ML's reader lists blobs: `*` stands for any part of one name, `**` for any part of a path; no file is left out
 for being hidden or empty; the order is that of the paths.
@@ -6,15 +6,17 @@ for being hidden or empty; the order is that of the paths.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 
 class UnreadableError(Exception):
-    """A file or an option that cannot be read; the text is a sentence.
+    """A file or an option that cannot be read.
 
-    `reason` is that without the file and the line, which are told apart for those who name files in their own way.
+    `reason` is the message without file and line, for callers that format these themselves.
     """
 
     def __init__(self, reason: str, path: str = "", line: int = 0) -> None:
@@ -33,13 +35,25 @@ class UnreadableError(Exception):
         return f"{name} {self.reason}" if name else self.reason
 
 
+@contextlib.contextmanager
+def without_collection() -> Iterator[None]:
+    """Pause garbage collection while much is read: scanning what grows takes as long as reading it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def files(paths: Iterable[str]) -> list[str]:
     """Return the files that paths, folders and patterns name, those of each in order."""
     return list(dict.fromkeys(file for path in paths for file in _named(path)))
 
 
 def is_pattern(path: str) -> bool:
-    """Say whether a path is a pattern."""
+    """Return whether a path is a pattern."""
     return "*" in path
 
 
@@ -51,10 +65,10 @@ def fixed_folder(pattern: str) -> str:
 
 
 def local_paths(local: str, paths: Sequence[str]) -> list[str]:
-    """Return what of a local path stands for `paths` in a datastore: patterns, or the local path as it is.
+    """Return the local equivalent of `paths` in a datastore: patterns, or the local path itself.
 
-    Where the local path is a folder and all of `paths` are patterns, they hold for that folder, too: as far as they
-    are patterns, with the folders before that, or by the names of the files alone. Where none fits, all files count.
+    If the local path is a folder and all of `paths` are patterns, they apply to that folder, too: from the first
+    wildcard on, with the folders before it, or only by file name. If none matches, all files count.
     """
     if paths and os.path.isdir(local) and all(map(is_pattern, paths)):
         for adapted in _adapted(paths):

@@ -1,7 +1,7 @@
-"""Footers of parquet files: their columns, and what in them Azure ML's reader cannot read.
+"""Read footers of Parquet files: columns, and what Azure ML's reader cannot read.
 
-What it cannot read was measured on azureml-dataprep-rslex 2.26 (`python -m tests.frames`). The types are those that the
-writer states in the footer, Arrow's own (`ARROW:schema`) before parquet's. Without pyarrow: a check needs no package.
+What it cannot read was measured on azureml-dataprep-rslex 2.26 (`python -m tests.frames`). The types are those in the
+footer, Arrow's (`ARROW:schema`) before Parquet's. Without pyarrow, so that checks need no package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ENCRYPTED = b"PARE"
 _ARROW = b"ARROW:schema\x18"
 _DEEPEST = 100
 
-# What Azure ML's reader cannot read, in the words of pyarrow.
+# Types that Azure ML's reader cannot read, with pyarrow's names.
 _CODECS = {3: "LZO", 7: "LZ4"}
 _STREAM_SPLIT = 9
 _ARROW_TYPES = {
@@ -49,7 +49,7 @@ _Fields = dict[int, Any]
 
 @dataclass(frozen=True)
 class Footer:
-    """What the footer of a parquet file says: its columns, its rows, and why Azure ML cannot read it."""
+    """The footer of a Parquet file: columns, rows, and why Azure ML cannot read it."""
 
     columns: tuple[str, ...]
     rows: int
@@ -57,7 +57,7 @@ class Footer:
 
 
 def with_content(files: Iterable[str]) -> list[str]:
-    """Return the files that are not empty; an empty one, such as `_SUCCESS`, is no part of the table."""
+    """Return the files that are not empty; an empty one, such as `_SUCCESS`, is not part of the table."""
     return [path for path in files if os.path.getsize(path)]
 
 
@@ -102,7 +102,7 @@ def _footer_bytes(path: str) -> bytes:
         end = file.read(8)
         length = int.from_bytes(end[:4], "little")
         if end[4:] != _MAGIC or length + 12 > size:
-            raise UnreadableError("is not a whole parquet file: its end is missing", path)
+            raise UnreadableError("is truncated: the end of this parquet file is missing", path)
         file.seek(size - 8 - length)
         return file.read(length)
 
@@ -131,7 +131,7 @@ class _Element:
 
 
 def _children(schema: Sequence[_Element]) -> list[_Element]:
-    """Return the columns: the nodes right below the first, before which a group's own lie."""
+    """Return the columns: the nodes right below the first, before which a group's own are."""
     found, place = [], 1
     while place < len(schema):
         found.append(schema[place])
@@ -144,10 +144,10 @@ def _children(schema: Sequence[_Element]) -> list[_Element]:
 
 def _double(columns: Sequence[str]) -> Iterator[str]:
     if not columns:
-        yield "has no columns, and Azure ML cannot read it"
+        yield "has no columns, which Azure ML cannot read"
     for name, count in Counter(columns).items():
         if count > 1:
-            yield f"has {count} columns called {name!r}, and Azure ML cannot read it; rename them"
+            yield f"has {count} columns named {name!r}, which Azure ML cannot read; rename them"
 
 
 def _types(schema: Sequence[_Element], data: bytes) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _types(schema: Sequence[_Element], data: bytes) -> Iterator[str]:
 
 
 def _chunks(row_groups: Sequence[_Fields]) -> Iterator[str]:
-    """Yield what cannot be read of the way in which columns are stored."""
+    """Yield problems of the storage of columns."""
     for chunk in row_groups[0][1] if row_groups else ():
         meta = chunk.get(3) or {}
         codec = _CODECS.get(meta.get(4, 0))
@@ -344,7 +344,7 @@ class _FlatTable:
         return int(place + struct.unpack_from("<I", self._data, place)[0])
 
     def _place(self, slot: int) -> int:
-        """Return where a field lies; 0 for one that is not there."""
+        """Return where a field is; 0 for one that is not there."""
         table = self._at - struct.unpack_from("<i", self._data, self._at)[0]
         if 4 + 2 * slot >= struct.unpack_from("<H", self._data, table)[0]:
             return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,19 @@ from . import columns, delimited
 from .delimited import PromoteHeadersBehavior
 from .files import UnreadableError
 
-Row = Sequence[str | None]  # None stands for a field that there is not
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Row = Sequence[str | None]  # None is a missing field
 
+# Characters that Azure ML's reader fails on in a column's name.
+_NOT_IN_NAMES = re.compile("[\0\a\b\v\f\x1b\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _SMALL = 1 << 16  # characters that are read at once where only the first rows are wanted
+_LONGEST = 1 << 22  # characters of a row, there
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that follow each other in a file, and where they lie in it."""
+    """Rows that follow each other in a file, and where they are in it."""
 
     path: str
     rows: Sequence[Row]
@@ -31,21 +37,22 @@ class Rows:
         return self.block.line_of(place + self.skipped)
 
     def line_text(self, place: int) -> str:
-        """Return what a row was split from."""
+        """Return the line of a row."""
         return self.block.text_of(place + self.skipped)
 
 
 class Table:
-    """The rows of delimited files, in order, and the columns' names, which are known once rows are read.
+    """The rows of delimited files, in order, and the column names, which are known after reading rows.
 
     `reading` is a dataset's definition of how its files are read. Raises UnreadableError for what Azure ML does not
-    read, here and while rows are read. `small` is for a few rows only.
+    read, here and while rows are read. `small` is for a few rows only, each of at most four million characters.
     """
 
     def __init__(self, files: Sequence[str], reading: Mapping[str, Any], small: bool = False) -> None:
         self._files = files
         self._size = _SMALL if small else delimited.BLOCK
-        self._header = PromoteHeadersBehavior[reading.get("header") or "ALL_FILES_HAVE_SAME_HEADERS"]
+        self._longest = _LONGEST if small else None
+        self.header_rows = PromoteHeadersBehavior[reading.get("header") or "ALL_FILES_HAVE_SAME_HEADERS"]
         self.dialect = delimited.Dialect(
             "," if reading.get("separator") is None else reading["separator"],
             reading.get("encoding") or "utf8",
@@ -73,15 +80,16 @@ class Table:
         name = f"Column{position + 1}"
         if name in self._names:
             raise UnreadableError(
-                f"has rows with more fields than the header, and one of their columns would be a second {name!r}",
+                "has rows with more fields than the header, and the name of an added column would be a duplicate "
+                f"{name!r}",
                 self._files[0],
             )
         return name
 
     def kinds(self, sample: Sequence[Rows]) -> list[columns.Type]:
-        """Return the types of the columns: those that are stated, and what the first rows show.
+        """Return the types of the columns: declared ones, and those detected in the first rows.
 
-        Raises UnreadableError for dates of a stated type that Azure ML does not guess the format of.
+        Raises UnreadableError if Azure ML cannot detect the format of declared dates.
         """
         rows = itertools.chain.from_iterable(part.rows for part in sample)
         found = []
@@ -103,8 +111,8 @@ class Table:
             return columns.settled(stated, values)
         except ValueError as error:
             raise UnreadableError(
-                f"the format of the dates in {name!r} cannot be found, as {error}; state it in a script's "
-                "DataType.to_datetime(), or leave the type of the column out"
+                f"cannot detect the date format of {name!r}: {error}; set it with DataType.to_datetime() in a "
+                "script, or remove the type of the column"
             ) from None
 
     def sampled(self, blocks: Iterator[Rows]) -> list[Rows]:
@@ -119,9 +127,7 @@ class Table:
         left = limit
         is_first = True
         for path in self._files:
-            has_rows = False
             for part in self._parts(path, is_first):
-                has_rows = True
                 rows = part.rows if left is None else part.rows[:left]
                 if rows:
                     yield Rows(path, rows, part.block, part.skipped)
@@ -129,45 +135,49 @@ class Table:
                     left -= len(rows)
                     if left <= 0:
                         return
-            is_first = is_first and not has_rows
+            # The first file sets the columns, even without a header.
+            is_first = is_first and not (self.dialect.keeps_empty_files or os.path.getsize(path))
+
+    def has_header(self, is_first: bool) -> bool:
+        """Return whether the first row of a file is a header; `is_first` while no file before it had content."""
+        if self.header_rows is PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS:
+            return is_first
+        return self.header_rows is not PromoteHeadersBehavior.NO_HEADERS
 
     def _parts(self, path: str, is_first: bool) -> Iterator[Rows]:
         """Yield a file's rows, without the header where there is one."""
-        has_header = self._header is not PromoteHeadersBehavior.NO_HEADERS
-        if self._header is PromoteHeadersBehavior.ONLY_FIRST_FILE_HAS_HEADERS:
-            has_header = is_first
-        places: list[int] | None = None
-        for block in delimited.blocks(path, self.dialect, self._size):
+        has_header = self.has_header(is_first)
+        own: _OwnHeader | None = None
+        for block in delimited.blocks(path, self.dialect, self._size, self._longest):
             if not block.rows:
                 continue
             rows: Sequence[Row] = block.rows
             skipped = 0
             if has_header:
-                places = self._promoted(path, block)
+                own = self._promoted(path, block, is_first)
                 rows, skipped, has_header = rows[1:], 1, False
-            if places is not None:
-                rows = [self._moved(row, places) for row in rows]
+            if own is not None:
+                rows = [self._moved(row, own) for row in rows]
             yield Rows(path, rows, block, skipped)
 
-    def _promoted(self, path: str, block: delimited.Block) -> list[int] | None:
-        """Take the first row for the header; returns the places of its columns where files have each their own."""
+    def _promoted(self, path: str, block: delimited.Block, is_first: bool) -> _OwnHeader | None:
+        """Take the first row for the header; returns it where files have each their own."""
         line, row = block.line_of(0), block.rows[0]
         self.headers[path] = line, row
-        if any("\0" in field for field in row):
-            advice = "; move it out of the folder" if os.path.basename(path).startswith(".") else ""
-            raise UnreadableError(f"the header holds a NUL character; this is not a text file{advice}", path, line)
         names = delimited.header(row)
-        if self._header is not PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS:
-            self._names = self._names or names
-            return None
-        self._names += [name for name in names if name not in self._names]
-        return [self._names.index(name) for name in names]
+        if self.header_rows is PromoteHeadersBehavior.COMBINE_ALL_FILES_HEADERS:
+            return _OwnHeader(path, line, names, [])
+        if is_first:
+            self._names = [_checked(name, path, line) for name in names]
+        return None
 
-    def _moved(self, row: Row, places: list[int]) -> Row:
+    def _moved(self, row: Row, own: _OwnHeader) -> Row:
+        """Put the fields of a row at the places of their columns; there is a column once a row has a field for it."""
+        places = own.places
         for position in range(len(places), len(row)):
-            name = f"Column{position + 1}"
+            name = own.names[position] if position < len(own.names) else f"Column{position + 1}"
             if name not in self._names:
-                self._names.append(name)
+                self._names.append(_checked(name, own.path, own.line))
             places.append(self._names.index(name))
         moved: list[str | None] = [None] * len(self._names)
         for place, value in zip(places, row):  # noqa: B905 - a short row ends in nulls
@@ -175,8 +185,30 @@ class Table:
         return moved
 
 
+@dataclass(frozen=True)
+class _OwnHeader:
+    """The header of a file where each has its own, and the places of its columns, as far as rows have them."""
+
+    path: str
+    line: int
+    names: list[str]
+    places: list[int]
+
+
+def _checked(name: str, path: str, line: int) -> str:
+    """Return a column's name; raises UnreadableError for one that Azure ML does not take."""
+    found = _NOT_IN_NAMES.search(name)
+    if found is None:
+        return name
+    if found[0] == "\0":
+        advice = "; move it out of the folder" if os.path.basename(path).startswith(".") else ""
+        raise UnreadableError(f"the header contains a NUL character; this is not a text file{advice}", path, line)
+    reason = f"the header contains the character {found[0]!r}, which Azure ML does not allow in column names"
+    raise UnreadableError(reason, path, line)
+
+
 def transposed(rows: Sequence[Row], width: int = 0) -> Iterable[Sequence[str | None]]:
-    """Return the columns of rows, `width` of them at least; None stands for a field that a short row has not."""
+    """Return the columns of rows, `width` of them at least; None is a field missing in a short row."""
     lengths = set(map(len, rows))
     width = max(width, *lengths, 0)
     if lengths == {width}:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from azml_local.sdk import names
+from azml_local.sdk.finder import names
 
-VERSION = "1.61.0"  # of the SDK that this stands in for
+VERSION = "1.61.0"  # of the SDK that this replaces
 __version__ = VERSION
 
 __getattr__ = names(
     __name__,
-    {
-        "Dataset": "dataset",
-        "Datastore": "datastore",
-        "Experiment": "experiment",
-        "Keyvault": "secrets",
-        "Model": "model",
-        "Run": "run",
-        "Workspace": "workspace",
-        "get_run": "run",
-    },
+    ("Dataset", "Datastore", "Experiment", "Keyvault", "Model", "Run", "Workspace", "get_run"),
 )

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from azml_local.sdk import names
+from azml_local.sdk.finder import names
 
-__getattr__ = names(__name__, {"Experiment": "experiment"})
+__getattr__ = names(__name__, ("Experiment",))

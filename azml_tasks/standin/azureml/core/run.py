@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from azml_local.sdk import names
+from azml_local.sdk.finder import names
 
-__getattr__ = names(__name__, {"Run": "run", "_OfflineRun": "offline", "_SubmittedRun": "run", "get_run": "run"})
+__getattr__ = names(__name__, ("Run", "_OfflineRun", "_SubmittedRun", "get_run"))

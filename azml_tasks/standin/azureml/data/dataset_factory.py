@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from azml_local.sdk import names
+from azml_local.sdk.finder import names
 
 __getattr__ = names(
-    __name__, {"DataType": "factory", "FileDatasetFactory": "factory", "TabularDatasetFactory": "factory"}
+    __name__,
+    ("DataType", "FileDatasetFactory", "TabularDatasetFactory"),
 )

@@ -1,4 +1,4 @@
-"""The step `evaluate`: judge the model by flowers that it has not seen."""
+"""Step `evaluate`: measure the accuracy of the model on the test data."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ from softmax import Softmax
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input-folder", type=Path, required=True, help="holds model.json and test.csv")
+    parser.add_argument("--input-folder", type=Path, required=True, help="contains model.json and test.csv")
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,4 @@
-"""The step `prepare`: split the flowers into those to learn from and those to be judged by."""
+"""Step `prepare`: split the flowers into training and test data."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from azureml.core import Run
 
 
 def split(flowers: pd.DataFrame, test_fraction: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Take the same share of each species for the test."""
+    """Return training and test data, with the same fraction of each species."""
     test = flowers.groupby("species").sample(frac=test_fraction, random_state=seed)
     return flowers.drop(test.index), test
 
@@ -18,7 +18,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, default={}, help="test_fraction and seed")
     parser.add_argument("--iris", help="id of the dataset `iris`")
-    parser.add_argument("--output-folder", type=Path, required=True, help="where train.csv and test.csv go")
+    parser.add_argument("--output-folder", type=Path, required=True, help="folder for train.csv and test.csv")
     return parser.parse_args(argv)
 
 

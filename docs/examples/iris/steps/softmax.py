@@ -1,4 +1,4 @@
-"""Softmax regression, small enough to read: a module that two steps share."""
+"""Softmax regression, used by two steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 @dataclass
 class Softmax:
-    """Scores of each class are linear in the features, which are brought to one scale first."""
+    """A model whose class scores are linear in the standardized features."""
 
     classes: list[str]
     mean: np.ndarray
@@ -33,7 +33,7 @@ class Softmax:
         return np.array(self.classes)[self.probabilities(features).argmax(axis=1)]
 
     def learn(self, features: pd.DataFrame, labels: pd.Series, rate: float) -> float:
-        """Take one step down the gradient and return the loss before it."""
+        """Do one step of gradient descent, and return the loss before it."""
         truth = (labels.to_numpy()[:, None] == np.array(self.classes)).astype(float)
         found = self.probabilities(features)
         self.weights -= rate * self._scaled(features).T @ (found - truth) / len(labels)

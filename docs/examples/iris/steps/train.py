@@ -1,4 +1,4 @@
-"""The step `train`: fit a softmax regression by gradient descent."""
+"""Step `train`: fit a softmax regression by gradient descent."""
 
 import argparse
 import json
@@ -14,8 +14,8 @@ from softmax import Softmax
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, default={}, help="lr and epochs")
-    parser.add_argument("--input-folder", type=Path, required=True, help="holds train.csv and test.csv")
-    parser.add_argument("--output-folder", type=Path, required=True, help="where model.json and test.csv go")
+    parser.add_argument("--input-folder", type=Path, required=True, help="contains train.csv and test.csv")
+    parser.add_argument("--output-folder", type=Path, required=True, help="folder for model.json and test.csv")
     return parser.parse_args(argv)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from azml_local.sdk import names
+from azml_local.sdk.finder import names
 
-__getattr__ = names(
-    __name__, {"PipelineRun": "pipeline_run", "StepRun": "pipeline_run", "StepRunOutput": "pipeline_run"}
-)
+__getattr__ = names(__name__, ("PipelineRun", "StepRun", "StepRunOutput"))

@@ -1,0 +1,314 @@
+"""The backend on Azure ML v2, through Microsoft's client for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from azml_tasks.backend import (
+    Backend,
+    Change,
+    Forecast,
+    Kind,
+    Publication,
+    Published,
+    PublishedPipeline,
+    PublishedRun,
+    RedundantSchedule,
+    Run,
+    RunRequest,
+    Runs,
+    ScheduleChange,
+    ScheduleRow,
+    Schedules,
+    StepForecast,
+    StepLog,
+    UnsupportedError,
+    Watch,
+)
+from azml_tasks.errors import AzmlError, Problem
+
+if TYPE_CHECKING:
+    from azml_tasks.azure.v2.client.connection import Client
+    from azml_tasks.checks.doctor import Finding
+    from azml_tasks.reading import Project
+    from azml_tasks.runs.details import RunDetails
+    from azml_tasks.runs.records import Event
+    from azml_tasks.runs.results.download import StoredFile
+    from azml_tasks.snapshot import Snapshot
+
+
+class Connection:
+    """The workspace of a project, opened when it is first needed."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @cached_property
+    def client(self) -> Client:
+        """The client of the workspace. Raises ProjectError, NotInstalledError."""
+        from azml_tasks.azure.v2.client.connection import check_client, connect
+
+        check_client()
+        return connect(self.project)
+
+
+class AzureV2Runs(Runs):
+    """The runs of a project's experiment in the workspace."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.experiment = connection.project.pipeline.experiment
+
+    def list(self, experiment: str = "", most: int | None = None) -> Sequence[Run]:
+        from azml_tasks.azure.v2.runs import list_runs
+
+        return list_runs(self._connection.client, experiment or self.experiment, most)
+
+    def find(self, wanted: str | None = None) -> Run:
+        from azml_tasks.azure.v2.runs import find_run
+
+        return find_run(self._connection.client, self.experiment, wanted, self._connection.project.plan)
+
+    def with_steps(self, records: Sequence[Run]) -> Sequence[Run]:
+        from azml_tasks.azure.records import AzureRunRecord
+        from azml_tasks.azure.v2.runs import with_steps
+
+        own = [record for record in records if isinstance(record, AzureRunRecord)]
+        return with_steps(self._connection.client, own, self._connection.project.plan)
+
+    def details(self, record: Run, *, with_logs: bool = False) -> RunDetails:
+        from azml_tasks.azure.records import AzureRunRecord
+        from azml_tasks.azure.v2.details import run_details
+
+        assert isinstance(record, AzureRunRecord)
+        return run_details(self._connection.client, record, self._connection.project.plan, with_logs=with_logs)
+
+    def logs(self, wanted: str | None = None, step: str | None = None) -> Iterator[StepLog]:
+        from azml_tasks.azure.v2.runs import read_logs
+
+        found = read_logs(self._connection.client, self.experiment, wanted, step, self._connection.project.plan)
+        return (StepLog(record, (text,) if text else ()) for record, text in found)
+
+    def follow_logs(self, wanted: str | None = None, step: str | None = None) -> Iterator[Event]:
+        from azml_tasks.azure.v2.runs import follow_logs
+
+        return follow_logs(self._connection.client, self.experiment, wanted, step, self._connection.project.plan)
+
+    def files(self, record: Run, step: str | None, say: Callable[[str], None]) -> Iterator[StoredFile]:
+        from azml_tasks.azure.records import AzureRunRecord, check_step
+        from azml_tasks.azure.v2.details import stored_files
+
+        assert isinstance(record, AzureRunRecord)
+        if step is not None:
+            check_step(record.id, record.steps, step)
+        if any(one.status in ("completed", "reused", "failed") for one in record.steps):
+            say("output folders are not downloaded from Azure ML v2; the files in outputs/ and the logs are")
+        return stored_files(self._connection.client, record, step)
+
+    def cancel(self, wanted: str | None = None) -> Run:
+        from azml_tasks.azure.v2.runs import cancel_run
+
+        return cancel_run(self._connection.client, self.experiment, wanted)
+
+    def cancelling(self, record: Run) -> str:
+        return f"Cancelling run {record.id} on Azure ML"
+
+
+class AzureV2Published(Published):
+    """The versions of the component that the pipeline is published as."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> PublishedPipeline:
+        from azml_tasks.azure.v2.publish import list_versions, to_publish
+        from azml_tasks.export.jobs import published_component
+
+        return list_versions(self._connection.client, published_component(to_publish(self._connection.project)))
+
+    def run(self, request: RunRequest, version: str | None = None, *, dry: bool = False) -> PublishedRun:
+        from azml_tasks.azure.v2.publish import run_published, to_publish
+        from azml_tasks.export.jobs import published_component
+
+        project, client = self._connection.project, self._connection.client
+        done, record = run_published(client, project, request, version, dry)
+        return PublishedRun(published_component(to_publish(project)), done, record)
+
+
+class AzureV2Schedules(Schedules):
+    """The schedules of the workspace."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.project)
+        self._connection = connection
+
+    def list(self, *, everything: bool = False) -> Sequence[ScheduleRow]:
+        from azml_tasks.azure.v2.schedules import list_schedules
+
+        now = datetime.now(timezone.utc)
+        return list_schedules(self._connection.client, self._project, now, everything=everything)
+
+    def pause(self, name: str, *, dry: bool) -> Sequence[Change]:
+        from azml_tasks.azure.v2.schedules import switched
+
+        return [switched(self._connection.client, self._project, name, on=False, dry=dry)]
+
+    def resume(self, name: str, *, dry: bool) -> Sequence[Change]:
+        from azml_tasks.azure.v2.schedules import switched
+
+        return [switched(self._connection.client, self._project, name, on=True, dry=dry)]
+
+    def redundant(self, *, everything: bool = False) -> Sequence[RedundantSchedule]:
+        from azml_tasks.azure.v2.schedules import redundant
+
+        return redundant(self._connection.client, self._project, everything=everything)
+
+    def disable(self, found: Iterable[RedundantSchedule]) -> Sequence[RedundantSchedule]:
+        from azml_tasks.azure.v2.schedules import disable
+
+        return disable(self._connection.client, found)
+
+
+class AzureV2Backend(Backend):
+    """Runs pipelines in a workspace of Azure ML, with v2."""
+
+    name = "azure-v2"
+    after_interrupt = (
+        "environments may have been registered; run `invoke runs.list` to see whether a run has started, or "
+        "`invoke run` to start one"
+    )
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(project)
+        self._connection = Connection(project)
+
+    def headline(self) -> str:
+        from azml_tasks.model.base import is_unresolved
+
+        project = self._project
+        target = f", target {project.target}" if project.target else ""
+        workspace = project.pipeline.ws_name
+        where = f"in the workspace {workspace}" if workspace and not is_unresolved(workspace) else "on Azure ML"
+        return f"{project.file.name} {where} (backend azure-v2{target})"
+
+    def problems(self) -> Sequence[Problem]:
+        from azml_tasks.checks.azure import v2_problems
+
+        return v2_problems(self._project)
+
+    def notes(self) -> Sequence[Problem]:
+        from azml_tasks.checks.contract import checked_snapshots
+        from azml_tasks.export.export import run_remarks
+
+        # Of a sound project alone, which `validate` has made sure of.
+        return () if self.problems() else run_remarks(self._project, checked_snapshots(self._project))
+
+    def check(self) -> None:
+        from azml_tasks.checks.azure import check_workspace
+
+        super().check()
+        check_workspace(self._project)
+
+    def check_request(self, request: RunRequest) -> None:
+        super().check_request(request)
+        if request.debugger:
+            raise UnsupportedError("--pdb and --debugpy work only in local runs; select one with `--target`")
+        if request.from_step or request.only:
+            raise UnsupportedError(
+                "--from-step and --only work only in local runs; on Azure ML, unchanged steps are reused anyway"
+            )
+
+    def examine(self) -> Iterator[Finding]:
+        from azml_tasks.azure.v2.doctor import examine_workspace
+
+        return examine_workspace(self._project)
+
+    def forecast(self, request: RunRequest, pending: Collection[Change] = ()) -> Forecast:
+        from azml_tasks.checks.contract import checked_snapshots
+        from azml_tasks.runs.changes.differences import Reason
+
+        project = self._project.with_settings(request.settings)
+        checked_snapshots(project)
+        requested = Reason("requested", "requested with --force")
+        unknown = Reason("unknown", "Azure ML decides whether to reuse it")
+        always = Reason("always", "allow_reuse is false")
+        steps = (
+            (step.key, requested if request.force else always if step.step.allow_reuse is False else unknown)
+            for step in project.plan.steps
+        )
+        found = [StepForecast(key, "may run" if reason is unknown else "runs", reason) for key, reason in steps]
+        return Forecast(tuple(found))
+
+    def run(self, request: RunRequest, watch: Watch) -> Run:
+        from azml_tasks.azure.v2.jobs import run
+
+        return run(self._project, self._connection.client, request, watch, self.origin(request))
+
+    def register(
+        self, kinds: Collection[Kind], *, upload: bool, dry: bool, say: Callable[[str], None]
+    ) -> Iterator[Change]:
+        from azml_tasks.azure.v2.documents import documents
+        from azml_tasks.azure.v2.register import register
+        from azml_tasks.checks.azure import check_environments
+
+        if "environment" in kinds:
+            check_environments(self._project)
+        client = self._connection.client
+        with documents(self._project, [f"{kind}s" for kind in kinds]) as found:
+            yield from register(client, found, kinds, upload, dry)
+
+    def unregister_datastore(self, name: str, *, dry: bool) -> Change:
+        from azml_tasks.azure.v2.register import unregister_datastore
+
+        return unregister_datastore(self._connection.client, name, dry)
+
+    def publish(self, *, prune: bool, dry: bool) -> Iterator[Change]:
+        from azml_tasks.azure.v2.documents import NEEDED_TO_PUBLISH, documents
+        from azml_tasks.azure.v2.publish import prune_versions, publish, to_publish
+        from azml_tasks.azure.v2.schedules import versions_in_use
+
+        snapshots, client = self._snapshots(), self._connection.client
+        with documents(to_publish(self._project), NEEDED_TO_PUBLISH, snapshots) as found:
+            done = publish(client, found, dry)
+            yield done
+        if prune:
+            used = versions_in_use(client, done.name)
+            yield from prune_versions(client, done.name, {done.version, *used}, dry)
+
+    def schedule(self, *, run_now: bool, dry: bool) -> tuple[Publication | None, ScheduleChange]:
+        from azml_tasks.azure.v2.documents import NEEDED_TO_PUBLISH, documents
+        from azml_tasks.azure.v2.publish import publish, to_publish
+        from azml_tasks.azure.v2.schedules import reconcile
+        from azml_tasks.schedule.checks import declared_schedule
+
+        asked = declared_schedule(self._project)
+        if run_now and not asked.enabled:
+            raise AzmlError(
+                "--run-now: the schedule is disabled (`enabled: false`); start a run with `invoke published.run`"
+            )
+        snapshots, client = self._snapshots(), self._connection.client
+        with documents(to_publish(self._project), NEEDED_TO_PUBLISH, snapshots) as found:
+            published = publish(client, found, dry)
+            return published, reconcile(client, found, published, dry)
+
+    def _snapshots(self) -> Mapping[str, Snapshot]:
+        """Check the project, and return the snapshots of its steps. Raises ProjectError."""
+        from azml_tasks.checks.contract import checked_snapshots
+
+        self.check()
+        return checked_snapshots(self._project)
+
+    @property
+    def published(self) -> Published:
+        return AzureV2Published(self._connection)
+
+    @property
+    def schedules(self) -> Schedules:
+        return AzureV2Schedules(self._connection)
+
+    @property
+    def runs(self) -> Runs:
+        return AzureV2Runs(self._connection)

@@ -1,0 +1,202 @@
+"""Read the run history of a workspace: states, times, logs, files and metrics of runs.
+
+Microsoft's client has no public way to the times, properties and logs of a pipeline's steps, so these are plain
+requests, to the addresses that the client and MLflow use themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from azml_tasks.azure.auth import Tokens, renewed
+from azml_tasks.azure.errors import is_missing
+from azml_tasks.errors import ServiceError
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+
+_RESOURCE = "https://management.azure.com"
+_SECONDS = (20, 120)
+_TRIES = 6
+_FAULTS = (408, 429, 500, 502, 503, 504)
+_PIPELINES = "(RunType eq azureml.PipelineRun)"
+_NEWEST_FIRST = "StartTimeUtc desc"
+_PAGE = 100
+_AT_ONCE = 8
+
+Document = dict[str, Any]
+
+
+def region_of(address: str) -> str:
+    """Return the host of a workspace's region, from the address of its MLflow server.
+
+    Raises ServiceError for an address without one.
+    """
+    host = urlsplit(address).netloc
+    if not host:
+        raise ServiceError(f"the workspace has no address for its runs: {address or 'none'}")
+    return host
+
+
+class History:
+    """The runs of a workspace."""
+
+    def __init__(self, host: str, scope: str, tokens: Tokens) -> None:
+        self._base = f"https://{host}/history/v1.0{scope}"
+        self._artifacts = f"https://{host}/artifact/v2.0{scope}/artifacts"
+        self._mlflow = f"https://{host}/mlflow/v2.0{scope}/api/2.0/mlflow"
+        self._datasets = f"https://{host}/dataset/v1.0{scope}/datasets"
+        self._tokens = tokens
+        self._opened: Session | None = None
+
+    def run(self, identifier: str) -> Document | None:
+        """Return a run, or None if there is none."""
+        try:
+            found: Document = self._get(f"{self._base}/runs/{quote(identifier)}").json()
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            return None
+        return found
+
+    def details(self, identifier: str) -> Document:
+        """Return the details of a run, with the addresses of its logs."""
+        found: Document = self._get(f"{self._base}/runs/{quote(identifier)}/details").json()
+        return found
+
+    def children(self, identifier: str) -> list[Document]:
+        """Return the runs of the steps of a run."""
+        found: list[Document] = []
+        token: str | None = None
+        while True:
+            parameters = {"$continuationtoken": token} if token else {}
+            page = self._get(f"{self._base}/runs/{quote(identifier)}/children", parameters).json()
+            found += page.get("value") or []
+            token = page.get("continuationToken")
+            if not token:
+                return found
+
+    def runs(self, experiment: str) -> Iterator[Document]:
+        """Yield the runs of pipelines of an experiment, the newest first; none if it does not exist."""
+        body: Document = {"filter": _PIPELINES, "orderby": _NEWEST_FIRST, "top": _PAGE}
+        while True:
+            try:
+                page = self._post(f"{self._base}/experiments/{quote(experiment)}/runs:query", body).json()
+            except Exception as error:
+                if not is_missing(error):
+                    raise
+                return
+            yield from page.get("value") or []
+            if not page.get("continuationToken"):
+                return
+            body = {**body, "continuationToken": page["continuationToken"]}
+
+    def metrics(self, identifier: str) -> list[Mapping[str, Any]]:
+        """Return what a run logged with MLflow, as `runs.show` takes it: one with several steps is a list."""
+        data = (self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json()["run"] or {}).get("data") or {}
+        last = data.get("metrics") or []
+        several = [one["key"] for one in last if int(one.get("step") or 0) > 0]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            lists = dict(zip(several, pool.map(lambda key: self._values(identifier, key), several), strict=True))
+        return [
+            {"name": one["key"], "kind": "list", "value": _as_logged(lists[one["key"]])}
+            if len(lists.get(one["key"], ())) > 1
+            else {"name": one["key"], "kind": "scalar", "value": _as_logged([one["value"]])[0]}
+            for one in last
+        ]
+
+    def _values(self, identifier: str, key: str) -> list[Any]:
+        parameters = {"run_id": identifier, "metric_key": key}
+        found = self._get(f"{self._mlflow}/metrics/get-history", parameters).json().get("metrics") or []
+        return [one["value"] for one in sorted(found, key=lambda one: int(one.get("step") or 0))]
+
+    def has_v1_dataset(self, name: str) -> bool:
+        """Return whether SDK v1 has a dataset of this name, by the service that the SDK itself asks."""
+        try:
+            self._get(f"{self._datasets}/query/name={quote(name)}")
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            return False
+        return True
+
+    def files(self, identifier: str) -> list[str]:
+        """Return the names of the files of a run."""
+        found: list[str] = []
+        token: str | None = None
+        while True:
+            parameters = {"continuationToken": token} if token else {}
+            page = self._get(f"{self._artifacts}/ExperimentRun/dcid.{quote(identifier)}", parameters).json()
+            found += [str(item["path"]) for item in page.get("value") or []]
+            token = page.get("continuationToken")
+            if not token:
+                return sorted(found)
+
+    def file(self, identifier: str, name: str, most: int) -> bytes | None:
+        """Return the content of a file of a run; None if it is larger than `most` bytes."""
+        headers = {"Range": f"bytes=0-{most}"}
+        response = self._session.get(self._address(identifier, name), headers=headers, timeout=_SECONDS)
+        return response.content if response.status_code in (200, 206) and len(response.content) <= most else None
+
+    def save(self, identifier: str, name: str, target: Path) -> None:
+        """Write a file of a run to a path. Raises OSError."""
+        with self._session.get(self._address(identifier, name), stream=True, timeout=_SECONDS) as response:
+            response.raise_for_status()
+            with target.open("wb") as file:
+                for chunk in response.iter_content(1 << 20):
+                    file.write(chunk)
+
+    def _address(self, identifier: str, name: str) -> str:
+        """Return the signed address of a file, which needs no login."""
+        place = f"{self._artifacts}/contentinfo/ExperimentRun/dcid.{quote(identifier)}/{quote(name)}"
+        return str(self._get(place).json()["contentUri"])
+
+    @property
+    def _session(self) -> Session:
+        import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3.util import Retry
+
+        if self._opened is None:
+            self._opened = requests.Session()
+            # Everything here only reads, so everything may be repeated.
+            retry = Retry(
+                _TRIES,
+                backoff_factor=0.5,
+                backoff_max=20,
+                status_forcelist=_FAULTS,
+                allowed_methods=None,
+                raise_on_status=False,
+            )
+            adapter = HTTPAdapter(pool_maxsize=2 * _AT_ONCE, max_retries=retry)
+            self._opened.mount("https://", adapter)
+        return self._opened
+
+    def _get(self, address: str, parameters: Mapping[str, str] | None = None) -> Response:
+        return self._ask("GET", address, params=parameters)
+
+    def _post(self, address: str, body: Mapping[str, Any]) -> Response:
+        return self._ask("POST", address, json=body)
+
+    def _ask(self, method: str, address: str, **content: Any) -> Response:
+        token = self._tokens(_RESOURCE)
+        response = self._send(method, address, token, content)
+        if response.status_code == 401:
+            token = renewed(token) or token
+            response = self._send(method, address, token, content)
+        response.raise_for_status()
+        return response
+
+    def _send(self, method: str, address: str, token: str, content: Mapping[str, Any]) -> Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._session.request(method, address, headers=headers, timeout=_SECONDS, **content)
+
+
+def _as_logged(values: list[Any]) -> list[Any]:
+    """Return values as they were probably logged: MLflow stores every number as a float."""
+    is_whole = all(isinstance(value, float) and value.is_integer() for value in values)
+    return [int(value) for value in values] if is_whole else values

@@ -1,0 +1,110 @@
+"""Everything that is known of a run on Azure ML v2, and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from azml_tasks.azure.errors import is_foreign, is_missing, translating_errors
+from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord
+from azml_tasks.azure.v2.client.connection import Client
+from azml_tasks.azure.v2.runs import step_log
+from azml_tasks.errors import ServiceError
+from azml_tasks.plan import Plan
+from azml_tasks.runs.details import Log, RunDetails, RunFile, StepDetails
+from azml_tasks.runs.origin import Provenance, StepOrigin, step_origins
+from azml_tasks.runs.records import shown_pairs
+from azml_tasks.runs.results.download import StoredFile
+
+Document = Mapping[str, Any]
+_AT_ONCE = 8
+_LINES = 200
+# Where the service and its agents put logs, which are no results.
+_LOGS = ("azureml-logs/", "logs/azureml/", "system_logs/", "user_logs/")
+
+
+def run_details(client: Client, record: AzureRunRecord, plan: Plan | None, *, with_logs: bool) -> RunDetails:
+    """Return everything that is known of a run; of the logs only `with_logs`."""
+    with translating_errors("reading the run"):
+        provenance = _with_graph(record, plan)
+
+        def step(one: AzureStepRecord) -> StepDetails:
+            text = ""
+            if with_logs or one.status == "failed":
+                text = _unless_refused(lambda: step_log(client, one.producer or one.run_id)[1], "")
+            found = client.history.run(one.run_id) or {}
+            return StepDetails(
+                record=one,
+                origin=provenance.steps.get(one.key, StepOrigin()),
+                metrics=one.metrics(),
+                tags=_own_tags(found),
+                files=_files(client, one.run_id),
+                log=Log(text, len(text.splitlines())) if with_logs else Log(),
+                error="\n".join(text.splitlines()[-_LINES:]) if one.status == "failed" else "",
+            )
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            steps = tuple(pool.map(step, record.steps))
+        return RunDetails(
+            run=record,
+            provenance=provenance,
+            steps=steps,
+            metrics=record.metrics(),
+            tags=record.recorded_tags(),
+            files=_files(client, record.id),
+        )
+
+
+def _with_graph(record: AzureRunRecord, plan: Plan | None) -> Provenance:
+    """Return what the run was started from; without a record of it, the graph is that of `plan` if it has the steps."""
+    provenance = record.provenance()
+    if provenance.steps or plan is None or not {step.key for step in record.steps} <= plan.by_key.keys():
+        return provenance
+    names = {step.key: plan.pipeline.env_of(step.step) or "" for step in plan.steps}
+    return Provenance(**{**vars(provenance), "steps": step_origins(plan, {}, names)})
+
+
+def _own_tags(run: Document) -> dict[str, str | None]:
+    """Return the tags that scripts and people set, without the service's own."""
+    tags: Mapping[str, str] = run.get("tags") or {}
+    return shown_pairs({name: value for name, value in tags.items() if not name.startswith(("azureml.", "mlflow."))})
+
+
+def _files(client: Client, run_id: str) -> tuple[RunFile, ...]:
+    names: Iterable[str] = _unless_refused(lambda: client.history.files(run_id), [])
+    return tuple(RunFile(name, None, "", _reader(client, run_id, name)) for name in names if not name.startswith(_LOGS))
+
+
+def _reader(client: Client, run_id: str, name: str) -> Callable[[int], bytes | None]:
+    return lambda most: _unless_refused(lambda: client.history.file(run_id, name, most), None)
+
+
+def _unless_refused(ask: Callable[[], Any], otherwise: Any) -> Any:
+    """Return the answer; `otherwise` if the service refuses, because the rest of the run can still be shown."""
+    try:
+        return ask()
+    except Exception as error:
+        if not isinstance(error, ServiceError) and not is_foreign(error) and not is_missing(error):
+            raise
+        return otherwise
+
+
+def stored_files(client: Client, record: AzureRunRecord, step: str | None) -> Iterator[StoredFile]:
+    """Yield the files of a run, or of one step, for a download; of a reused step those that it was reused from."""
+    runs = [("", record.id)] if step is None else []
+    runs += [(one.key, one.producer or one.run_id) for one in record.steps if step in (None, one.key)]
+    for key, run_id in runs:
+        with translating_errors("downloading the files of the run"):
+            names = client.history.files(run_id)
+        for name in names:
+            yield StoredFile(key, name, _saving(client, run_id, name))
+
+
+def _saving(client: Client, run_id: str, name: str) -> Callable[[Path], None]:
+    def save(target: Path) -> None:
+        with translating_errors("downloading the files of the run"):
+            client.history.save(run_id, name, target)
+
+    return save

@@ -1,0 +1,80 @@
+"""Check the workspace of a project, and suggest fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from azml_tasks.azure.errors import MissingError
+from azml_tasks.azure.v2.assets import find_environment
+from azml_tasks.azure.v2.client.connection import Client, connect
+from azml_tasks.azure.v2.documents import documents
+from azml_tasks.azure.v2.register import check_compute, check_datastore, register
+from azml_tasks.backend import KINDS
+from azml_tasks.checks.doctor import Finding
+from azml_tasks.errors import AzmlError, LoginError, NotInstalledError, ProjectError
+from azml_tasks.plan import DatasetInput
+from azml_tasks.reading import Project
+
+_TASKS = {"environment": "register-env", "dataset": "register-csv"}
+
+
+def examine_workspace(project: Project) -> Iterator[Finding]:
+    """Check the login, the workspace and what the file names in it, and change nothing."""
+    try:
+        client = connect(project)
+        _ = client.history
+    except NotInstalledError:
+        return  # found by the look at this machine
+    except (LoginError, ProjectError) as error:
+        yield from (Finding("bad", line) for line in str(error).splitlines())
+        return
+    except AzmlError as error:
+        yield Finding("bad", str(error), "correct ws_name, resource_group and subscription_id")
+        return
+    yield Finding("good", f"the workspace '{client.workspace}' was opened")
+    yield from _named(project, client)
+    yield from _declared(project, client)
+
+
+def _named(project: Project, client: Client) -> Iterator[Finding]:
+    """Check what the file names without declaring it."""
+    pipeline, steps = project.pipeline, project.plan.steps
+    read = [item.dataset for step in steps for item in step.inputs if isinstance(item, DatasetInput)]
+    stores = [pipeline.datasets[name].datastore_name for name in read if name in pipeline.datasets]
+    written = [output.destination for step in steps for output in step.outputs]
+    stores += [place.datastore_name for place in written if place]
+    for section, names, declared, check in (
+        ("computes", (pipeline.compute_of(step.step) for step in steps), pipeline.computes, check_compute),
+        ("environments", (pipeline.env_of(step.step) for step in steps), pipeline.environments, find_environment),
+        ("datastores", stores, pipeline.datastores, check_datastore),
+    ):
+        for name in dict.fromkeys(filter(None, names)):
+            if name not in declared and not name.lower().startswith("azureml-"):
+                yield from _missing(partial(check, client, name), section)
+
+
+def _missing(check: Callable[[], object], section: str) -> Iterator[Finding]:
+    try:
+        check()
+    except MissingError as error:
+        yield Finding("bad", str(error), f"declare it in `{section}:`, or correct the name")
+    except AzmlError as error:
+        yield Finding("bad", str(error))
+
+
+def _declared(project: Project, client: Client) -> Iterator[Finding]:
+    """Check what the file declares, as `register` would make it."""
+    try:
+        with documents(project, [f"{kind}s" for kind in KINDS]) as found:
+            for change in register(client, found, KINDS, dry=True):
+                if change.is_made:
+                    task = _TASKS.get(change.kind, f"register-{change.kind}")
+                    verdict = "note" if change.outcome == "updated" else "bad"
+                    yield Finding(verdict, str(change), _command(project, task))  # type: ignore[arg-type]
+    except AzmlError as error:
+        yield from (Finding("bad", line) for line in str(error).splitlines())
+
+
+def _command(project: Project, task: str) -> str:
+    return f"invoke {task}" + (f" --target {project.target}" if project.target else "")

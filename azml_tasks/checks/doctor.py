@@ -1,0 +1,146 @@
+"""Check this machine and pipeline.yaml, and suggest fixes."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from importlib import metadata
+from typing import Literal
+
+from azml_tasks.checks.files import environment_notes, project_problems
+from azml_tasks.checks.retirement.notes import retirement_notes
+from azml_tasks.packages import OLDEST_CLIENT, SDK_PYTHON, install_command
+from azml_tasks.reading import Project
+from azml_tasks.reading.values import REMEDY, literal_secrets
+from azml_tasks.text import listed
+
+SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
+END_OF_SUPPORT = (
+    "Azure ML's SDK v1 has been out of support since 30 June 2026: existing pipelines still run; new features are "
+    "only in SDK v2"
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check result; `remedy` is a command or a sentence."""
+
+    verdict: Literal["good", "note", "bad"]
+    message: str
+    remedy: str = ""
+
+
+def examine(project: Project, today: date) -> Iterator[Finding]:
+    """Check Python, the packages, the file and what it refers to, without Azure."""
+    yield from examine_machine(project.pipeline.backend)
+    yield from _file(project)
+    for note in retirement_notes(project, today):
+        yield Finding("note", str(note.problem))
+    yield from _secrets(project)
+    yield from _variables(project)
+
+
+def examine_machine(backend: str | None) -> Iterator[Finding]:
+    """Check Python and the packages, independently of the rest of the file; `backend` is what it sets."""
+    yield from _python()
+    if backend == "azure-v2":
+        yield from _client()
+    else:
+        yield from _sdk(backend == "azure")
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("good", f"Python {version}, azml-tasks {_version('azml-tasks')}")
+
+
+def _sdk(for_azure: bool) -> Iterator[Finding]:
+    """Check the three packages of the SDK and whether they are compatible."""
+    found = {name: _version(name) for name in SDK}
+    missing = [name for name, version in found.items() if version is None]
+    verdict: Literal["note", "bad"] = "bad" if for_azure else "note"
+    if sys.version_info[:2] > SDK_PYTHON:
+        message = "the Azure ML SDK v1 does not support this Python; local runs do not need it"
+        yield Finding(verdict, message, "use Python 3.11 for the tasks on Azure")
+    elif missing:
+        message = f"the Azure ML SDK is not installed ({listed(missing)}); local runs do not need it"
+        yield Finding(verdict, message, install_command())
+    else:
+        yield Finding("good", f"Azure ML SDK: {', '.join(f'{name} {version}' for name, version in found.items())}")
+        yield from _mismatches()
+    yield Finding("note", END_OF_SUPPORT)
+
+
+def _client() -> Iterator[Finding]:
+    """Check Microsoft's client for Azure ML v2."""
+    version = _version("azure-ai-ml")
+    install = install_command("azure-v2")
+    if version is None:
+        yield Finding("bad", "Microsoft's client for Azure ML v2 (azure-ai-ml) is not installed", install)
+    elif tuple(map(int, version.split(".")[:2])) < OLDEST_CLIENT:
+        oldest = ".".join(map(str, OLDEST_CLIENT))
+        yield Finding("bad", f"azure-ai-ml {version} is too old; {oldest} or later is required", install)
+    else:
+        yield Finding("good", f"Microsoft's client for Azure ML v2: azure-ai-ml {version}")
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _mismatches() -> Iterator[Finding]:
+    """Find requirements between the SDK's own packages that the installed versions do not meet."""
+    if importlib.util.find_spec("packaging") is None:
+        return
+    from packaging.requirements import Requirement
+
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"] or ""
+        if not name.startswith("azureml-"):
+            continue
+        for text in distribution.requires or []:
+            requirement = Requirement(text)
+            version = _version(requirement.name)
+            wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if not requirement.name.startswith("azureml-") or not wanted or version is None:
+                continue
+            if not requirement.specifier.contains(version, prereleases=True):
+                message = (
+                    f"{name} {distribution.version} needs {requirement.name}{requirement.specifier}, found {version}"
+                )
+                yield Finding("bad", message, 'pip install --upgrade "azml-tasks[azure]"')
+
+
+def _file(project: Project) -> Iterator[Finding]:
+    problems = project_problems(project)
+    for problem in problems:
+        yield Finding("bad", str(problem))
+    for note in environment_notes(project):
+        yield Finding("note", str(note))
+    if not problems:
+        where = f"target {project.target}" if project.target else "no target"
+        yield Finding("good", f"{project.file.name} is valid ({where}, backend {project.pipeline.backend})")
+
+
+def _secrets(project: Project) -> Iterator[Finding]:
+    for found in literal_secrets(project.pipeline):
+        yield Finding("note", str(project.problem(found.path, found.message)), REMEDY)
+
+
+def _variables(project: Project) -> Iterator[Finding]:
+    """List the variables that Azure needs and that are not set."""
+    verdict: Literal["note", "bad"] = "note" if project.pipeline.backend == "local" else "bad"
+    names = {missing.variable: missing.line for missing in project.values.missing}
+    for name, datastore in project.pipeline.datastores.items():
+        for key, variable in datastore.secret_variables.items():
+            if not project.variables.get(variable):
+                names[variable] = project.values.line(("datastores", name, key))
+    for variable, line in sorted(names.items(), key=lambda item: item[1]):
+        message = f"{project.file.name}:{line} needs {variable}, which is not set in the environment or .env"
+        yield Finding(verdict, message, f"run `export {variable}=...`, or add the line {variable}=... to .env")

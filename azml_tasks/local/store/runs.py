@@ -1,0 +1,95 @@
+"""Create and mark the folders of runs, and check that they are inside the project."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from azml_tasks.errors import AzmlError, RunError
+from azml_tasks.local.store.files import remove_tree
+from azml_tasks.local.store.paths import ProjectPaths, RunPaths
+from azml_tasks.local.store.records import LocalRunRecord, read_run
+
+_MOST_TRIES = 100
+
+
+class LinkError(AzmlError):
+    """A link in .azml leads out of the project."""
+
+
+def new_run(layout: ProjectPaths, experiment: str, parameters: Mapping[str, Any]) -> LocalRunRecord:
+    """Make the folder of a new run, which no other run has, and return its record, not yet written.
+
+    Its id is the time in UTC, with 1/65536 of a second, so that ids sort as the runs began.
+
+    Raises OSError.
+    """
+    layout.root.mkdir(exist_ok=True)
+    ignore = layout.root / ".gitignore"
+    if not os.path.lexists(ignore):
+        ignore.write_text("*\n")
+    for _ in range(_MOST_TRIES):
+        now = time.time()
+        run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{int(now % 1 * 65536):04x}"
+        places = layout.run(run_id)
+        try:
+            places.root.mkdir(parents=True)
+        except FileExistsError:
+            if not os.path.lexists(places.root):  # but what it is to be made in, a link to nothing
+                raise
+            continue
+        return LocalRunRecord(run_id, experiment, "running", now, parameters=parameters, places=places)
+    raise RunError("could not create a folder for the run: every name that was tried already exists")
+
+
+def mark_unfinished(run: RunPaths) -> None:
+    """Mark a run as one whose steps may have left copies of their inputs.
+
+    Raises OSError.
+    """
+    mark = _mark(run)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def mark_finished(run: RunPaths) -> None:
+    """Take away the mark of a run whose steps have all been cleared.
+
+    Raises OSError.
+    """
+    _mark(run).unlink(missing_ok=True)
+
+
+def _mark(run: RunPaths) -> Path:
+    return ProjectPaths.holding(run).unfinished / run.root.name
+
+
+def clear_unfinished(layout: ProjectPaths) -> None:
+    """Delete downloads and mounts of steps in runs whose runner was killed.
+
+    Raises OSError.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        for run in map(layout.run, os.listdir(layout.unfinished)):
+            record = read_run(run)
+            if record is None or record.status != "running":
+                for step in run.steps.glob("*") if not run.steps.is_symlink() else ():
+                    remove_tree(step / "temporary")
+                mark_finished(run)
+
+
+def refuse_links(layout: ProjectPaths) -> None:
+    """Check that nothing is written or deleted outside of the project by a link in .azml.
+
+    Raises LinkError.
+    """
+    link = layout.links_out()
+    if link is not None:
+        place = link.relative_to(layout.project).as_posix()
+        raise LinkError(
+            f"{place} is a link to outside the project; runs write and delete files there, so delete the link"
+        )

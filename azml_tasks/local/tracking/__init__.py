@@ -1,0 +1,1 @@
+"""The MLflow tracking server of a local run: what steps log with MLflow becomes their records."""

@@ -1,0 +1,246 @@
+"""Parse the lines of a requirements file like pip."""
+
+from __future__ import annotations
+
+import optparse
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+from urllib.parse import unquote, urlsplit
+
+Kind = Literal["requirement", "requirements", "constraints", "editable", "path", "links", "option"]
+
+# By pip's names (pip, _internal/req/req_file.py): options with a value, and without.
+_FILES: dict[str, Kind] = {
+    "-r": "requirements",
+    "--requirement": "requirements",
+    "-c": "constraints",
+    "--constraint": "constraints",
+    "-e": "editable",
+    "--editable": "editable",
+    "-f": "links",
+    "--find-links": "links",
+}
+_WITH_VALUE = (
+    *_FILES,
+    *("-i", "--index-url", "--pypi-url", "--extra-index-url", "--no-binary", "--only-binary", "--trusted-host"),
+    "--use-feature",
+)
+_ALONE = ("--no-index", "--prefer-binary", "--require-hashes", "--pre")
+# Of one requirement, behind it.
+_OF_ONE = re.compile(r"\s(--hash|--global-option|--config-settings?|-C)[\s=].*$", re.DOTALL)
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+_ARCHIVE = re.compile(r"\.(whl|zip|tar|tar\.gz|tgz|tar\.bz2|tbz|tar\.xz|txz)$", re.IGNORECASE)
+_VERSION_CONTROL = re.compile(r"(git|hg|svn|bzr)\+", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
+_NAMED = re.compile(r"[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*(?P<address>\S+)")
+_ONE_EQUALS = re.compile(r"(?P<name>[\w.-]+(?:\[[^\]]*\])?)\s*=\s*(?P<version>[\w.*+!-]+)")
+_NO_OPERATOR = re.compile(r"(?P<name>[\w.-]+(?:\[[^\]]*\])?)\s+v?(?P<version>\d[\w.*+!-]*)")
+# Of conda's (conda, models/match_spec.py).
+_MATCH_SPEC = re.compile(
+    r"(?:\S*::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<version>[^\[\]]*?)\s*(?:\[(?P<brackets>[^\]]*)\])?"
+)
+_IN_BRACKETS = re.compile(r"version\s*=\s*[\"']?(?P<version>[^\"'\]]+)")
+_WITH_BUILD = re.compile(r"=(?P<version>[^=\s<>!~]+)=[^=\s]+|(?P<other>[^=\s<>!~]\S*)\s+\S+")
+_RELATION = re.compile(r"(?P<operator>[<>=!~]=|[<>=])?\s*(?P<version>[\w.+!*-]+)")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line; `file` is its path on this machine, if any."""
+
+    number: int
+    text: str
+    kind: Kind
+    file: str = ""
+    wrong_option: str = ""
+
+    @property
+    def fault(self) -> str:
+        """Why pip cannot read the line; empty if it can."""
+        if self.kind == "requirement":
+            return _fault(_OF_ONE.sub("", self.text).strip())
+        return self.wrong_option
+
+
+def lines_of(text: str) -> Iterator[Line]:
+    """Yield the lines, with continuation lines joined, without comments and empty lines."""
+    joined, first = "", 0
+    for number, raw in enumerate(text.splitlines(), start=1):
+        first = first or number
+        is_comment = raw.lstrip().startswith("#")
+        joined += f" {raw}" if is_comment and joined else raw
+        if joined.endswith("\\") and not is_comment:
+            joined = joined[:-1]
+            continue
+        line = _COMMENT.sub("", joined).strip()
+        if line:
+            yield from _line(first, line)
+        joined, first = "", 0
+    if joined.strip():
+        yield from _line(first, _COMMENT.sub("", joined).strip())
+
+
+def _line(number: int, text: str) -> Iterator[Line]:
+    if text.startswith("-"):
+        yield from _options(number, text)
+        return
+    file = _file_of_requirement(_OF_ONE.sub("", text))
+    yield Line(number, text, "path" if file else "requirement", file)
+
+
+def _options(number: int, text: str) -> Iterator[Line]:
+    """Yield the options of a line; several, and abbreviations, are allowed."""
+    found: list[tuple[str, str]] = []
+    try:
+        _, behind = _parser(found).parse_args(shlex.split(text))
+    except (_OptionError, ValueError) as error:  # a quote that is not closed
+        yield Line(number, text, "option", wrong_option=f"pip cannot read '{text}' ({_first_line(error)})")
+        return
+    for name, value in found:
+        kind = _FILES.get(name, "links" if _is_file_url(value) else "option")
+        alone = text if len(found) == 1 and not behind else shlex.join(filter(None, (name, value)))
+        yield Line(number, alone, kind, _local_path(value, kind) if kind != "option" else "")
+    for word in behind:
+        message = f"pip does not read '{word}' after an option; write it as a separate item"
+        yield Line(number, word, "option", wrong_option=message)
+
+
+class _OptionError(Exception):
+    """An option that pip does not accept."""
+
+
+class _Parser(optparse.OptionParser):
+    def error(self, msg: str) -> NoReturn:
+        raise _OptionError(msg)
+
+
+def _parser(found: list[tuple[str, str]]) -> optparse.OptionParser:
+    """Return a parser for pip's options that adds each with its value to `found`."""
+
+    def note(option: optparse.Option, name: str, value: str | None, parser: optparse.OptionParser) -> None:
+        found.append((name, value or ""))
+
+    parser = _Parser(add_help_option=False)
+    for name in _WITH_VALUE:
+        parser.add_option(name, action="callback", type="string", nargs=1, callback=note)
+    for name in _ALONE:
+        parser.add_option(name, action="callback", callback=note)
+    return parser
+
+
+def _local_path(value: str, kind: Kind) -> str:
+    """Return the value of an option if it is a path on this machine, else an empty text."""
+    if _is_file_url(value):
+        return _path_in_url(value)
+    if _VERSION_CONTROL.match(value) or (_URL.match(value) and not re.match(r"[A-Za-z]:[\\/]", value)):
+        return ""
+    return re.sub(r"\[[^\]]*\]$", "", value.partition("#")[0]) if kind == "editable" else value
+
+
+def _file_of_requirement(text: str) -> str:
+    """Return the path on this machine in a requirement, empty if none."""
+    text = re.split(r"\s+;", text)[0].strip()
+    named = _NAMED.fullmatch(text)
+    address = named["address"] if named else text
+    if _is_file_url(address):
+        return _path_in_url(address)
+    if _URL.match(address) and not re.match(r"[A-Za-z]:[\\/]", address):
+        return ""
+    path = re.sub(r"\[[^\]]*\]$", "", address)
+    is_path = named or path.startswith(".") or "/" in path or "\\" in path or _ARCHIVE.search(path)
+    return path if is_path and not re.search(r"[<>=!~;\s]", path) else ""
+
+
+def _is_file_url(value: str) -> bool:
+    return bool(re.match(r"([a-z]+\+)?file:", value, re.IGNORECASE))
+
+
+def _path_in_url(value: str) -> str:
+    path = unquote(urlsplit(value).path)
+    return re.sub(r"^/(?=[A-Za-z]:)", "", path) or "."
+
+
+def _fault(text: str) -> str:
+    """Return why pip cannot read a requirement; empty if it can."""
+    if "${" in text or _URL.match(text):  # pip inserts the variable; a URL is checked when it is downloaded
+        return ""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        return f"pip cannot read '{text}'{_hint(text) or f' ({_first_line(error)})'}"
+    return ""
+
+
+def is_requirement(text: str) -> bool:
+    """Return whether a text is a requirement with a name."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(text)
+    except InvalidRequirement:
+        return False
+    return True
+
+
+def _hint(text: str) -> str:
+    if re.match(r"(python\d?\s+-m\s+)?pip\d?\s+install\s", text):
+        return "; write only packages, one per line"
+    if found := _ONE_EQUALS.fullmatch(text):
+        return f"; did you mean '{found['name']}=={found['version']}'?"
+    if found := _NO_OPERATOR.fullmatch(text):
+        return f"; did you mean '{found['name']}=={found['version']}'?"
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    said = str(error).split("\n", 1)[0].rstrip(":. ")
+    return said[:1].lower() + said[1:]
+
+
+def pip_requirement(package: str) -> str | None:
+    """Return the pip requirement for conda's text of a package; None if there is no equivalent.
+
+    As conda reads them, `numpy=1.26` is any 1.26, `numpy==1.26` and `numpy 1.26` are that alone; a build counts for
+    conda only.
+    """
+    found = _MATCH_SPEC.fullmatch(package.strip())
+    if not found:
+        return None
+    version = found["version"]
+    if found["brackets"] and (inside := _IN_BRACKETS.search(found["brackets"])):
+        version = inside["version"].strip()
+    if build := _WITH_BUILD.fullmatch(version):
+        named = build["version"] or build["other"]
+        version = "" if named == "*" else f"=={named}"
+    relations = [_pip_relation(part.strip()) for part in version.split(",") if part.strip() not in ("", "*", "=*")]
+    if None in relations:
+        return None
+    requirement = f"{found['name']}{','.join(filter(None, relations))}"
+    return requirement if is_requirement(requirement) else None
+
+
+def _pip_relation(text: str) -> str | None:
+    found = _RELATION.fullmatch(text)
+    if not found:
+        return None
+    operator, version = found["operator"] or "==", found["version"]
+    series = version.rstrip("*").rstrip(".")
+    if operator == "=" or (operator in ("==", "!=") and version.endswith("*")):
+        return f"{'!=' if operator == '!=' else '=='}{series}.*"
+    return f"{operator}{series}"
+
+
+def allows(package: str, versions: Iterable[str]) -> bool:
+    """Return whether conda's text for a package allows one of these versions; if unknown, yes."""
+    from packaging.requirements import Requirement
+
+    requirement = pip_requirement(package)
+    if requirement is None:
+        return True
+    specifier = Requirement(requirement).specifier
+    return any(specifier.contains(version, prereleases=True) for version in versions)

@@ -1,0 +1,1 @@
+"""What runs left: their files, and what they registered."""

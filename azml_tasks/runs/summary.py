@@ -1,0 +1,222 @@
+"""A run as lines of text, for `runs.show`: who started it how, its steps, and what each of them left."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from azml_tasks.errors import RunError
+from azml_tasks.runs.details import RunDetails, RunFile, StepDetails
+from azml_tasks.runs.metrics import Metrics, Table, figure
+from azml_tasks.runs.origin import Code
+from azml_tasks.runs.records import Pruned, StepRecord
+from azml_tasks.runs.show import local_time, time_taken, value_text
+from azml_tasks.text import listed, shortened
+
+# Files of a step that are listed.
+_MOST_FILES = 12
+_NAMED = 3
+# The tags that MLflow sets by itself.
+OF_MLFLOW = "mlflow."
+# The width (characters) of the column of reasons, whatever the width of the terminal.
+_NARROWEST = 24
+
+
+def run_lines(details: RunDetails, width: int = 80) -> Iterator[str]:
+    """Yield the lines of a run, in so many columns, except for addresses and paths."""
+    run = details.run
+    yield f"run {run.id} of experiment {run.experiment}: {run.shown_status}, {time_taken(run.seconds)}".rstrip(", ")
+    for line in _started(details):
+        # Continued with an indent, except for addresses, which have no blanks.
+        yield from textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    for name, value in run.parameters.items():
+        yield _fitted(f"parameter {name} = {value_text(value)}", width)
+    for name, tag in details.tags.items():
+        yield _fitted(f"tag {name}" + ("" if tag is None else f" = {value_text(tag)}"), width)
+    metrics = Metrics.of(details.metrics)
+    yield from (_fitted(f"metric {line}", width) for line in metric_lines(metrics))
+    yield from _file_lines(details.files, metrics, width, "")
+    yield from _step_table(details.steps, width)
+    for step in details.steps:
+        lines = list(_left_by(step, details.run.settings.get(step.key), width))
+        if lines:
+            yield ""
+            yield step.key
+            yield from lines
+
+
+def _started(details: RunDetails) -> Iterator[str]:
+    run, source = details.run, details.provenance
+    by = f" by {source.user}" if source.user else ""
+    on = f" on {source.host}" if source.host else ""
+    if run.started:
+        yield f"started {local_time(run.started)}{by}{on}"
+    if run.url:
+        yield run.url
+    if run.origin.target:
+        yield f"target {run.origin.target}"
+    if len(run.origin.command) > 2:  # more than `invoke run`
+        yield f"command {' '.join(map(shlex.quote, run.origin.command))}"
+    if source.code:
+        yield code_text(source.code)
+    used = [step.origin.environment for step in details.steps]
+    pythons = [packages.python for name, packages in source.environments.items() if packages.python and name in used]
+    if source.release:
+        yield f"azml-tasks {source.release}" + (f", Python {listed(dict.fromkeys(pythons))}" if pythons else "")
+
+
+def code_text(code: Code) -> str:
+    """Describe the state of the repository in a line: `commit 1a2b3c4d (main), changed: train.py`."""
+    commit = f"commit {code.commit[:12]}" if code.commit else "no commit yet"
+    branch = f" ({code.branch})" if code.branch else ""
+    if not code.dirty:
+        return f"{commit}{branch}"
+    more = code.count - _NAMED
+    names = [*code.changed[:_NAMED], *([f"{more} more"] if more > 0 else [])]
+    return f"{commit}{branch}, with uncommitted changes in {listed(names)}"
+
+
+def metric_lines(metrics: Metrics) -> Iterator[str]:
+    """Yield a line for each metric but images: numbers are rounded to four figures."""
+    yield from (f"{series.name} = {series_figures(series.values)}" for series in metrics.series)
+    yield from (_table_line(table) for table in metrics.tables)
+
+
+def _table_line(table: Table) -> str:
+    if table.length == 1:
+        cells = ", ".join(f"{name}: {figure(column[0])}" for name, column in table.columns.items() if column)
+        return f"{table.name} = {{{cells}}}"
+    return f"{table.name}: table, {table.length:,} rows of {listed(table.columns)}"
+
+
+def series_figures(values: Sequence[Any], most: int = 60) -> str:
+    """Return values in a row, rounded; of many the first and the last: `1.5, 1.2, ... 0.3 (40 values)`."""
+    some = values if len(values) <= most else [*values[: most // 2], values[-1]]
+    texts = [shortened(figure(value), most) for value in some]
+    whole = ", ".join(texts)
+    if len(values) < 3 or (len(some) == len(values) and len(whole) <= most):
+        return whole
+    end = f"... {texts[-1]} ({len(values):,} values)"
+    first = sum(length <= most - len(end) for length in accumulate(len(text) + 2 for text in texts[:-1]))
+    return ", ".join([*texts[:first], end])
+
+
+def _step_table(steps: tuple[StepDetails, ...], width: int) -> Iterator[str]:
+    rows = [("STEP", "STATUS", "TIME", "REASON")]
+    for step in steps:
+        record = step.record
+        rows.append((record.key, record.status, time_taken(record.seconds), record.message or record.reason))
+    widths = [max(len(row[place]) for row in rows) for place in range(3)]
+    indent = sum(widths) + 6
+    room = max(_NARROWEST, width - indent)
+    for *cells, reason in rows:
+        front = "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True))
+        first, *others = textwrap.wrap(reason, room, break_long_words=False, break_on_hyphens=False) or [""]
+        yield f"{front}  {first}".rstrip()
+        yield from (" " * indent + other for other in others)
+
+
+def _left_by(step: StepDetails, settings: Any, width: int) -> Iterator[str]:
+    """Yield what a step was given and what it left: settings, metrics, tags, files, models."""
+    metrics = Metrics.of(step.metrics)
+    lines = []
+    if isinstance(settings, Mapping) and settings:
+        lines.append(f"settings {', '.join(f'{name}={value_text(value)}' for name, value in settings.items())}")
+    lines += logged_lines(step.record, metrics, step.tags)
+    lines += [f"model {model.name}" for model in step.models]
+    lines += [f"dataset {dataset.name}" for dataset in step.datasets]
+    yield from (_fitted(f"  {line}", width) for line in lines)
+    yield from _file_lines(step.files, metrics, width, "  ")
+
+
+def logged_lines(step: StepRecord, metrics: Metrics, tags: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield a line for each parameter, metric and tag of a step, then those of its child runs, with their names."""
+    yield from (f"parameter {name} = {value_text(value)}" for name, value in step.parameters().items())
+    yield from metric_lines(metrics)
+    yield from _tag_lines(tags)
+    for child in step.children():
+        yield from (f"{child.name}: parameter {name} = {value_text(value)}" for name, value in child.parameters.items())
+        yield from (f"{child.name}: {line}" for line in metric_lines(Metrics.of(child.metrics)))
+        yield from (f"{child.name}: {line}" for line in _tag_lines(child.tags))
+
+
+def _tag_lines(tags: Mapping[str, str | None]) -> list[str]:
+    shown = {name: tag for name, tag in tags.items() if not name.startswith(OF_MLFLOW)}
+    return [f"tag {name}" + ("" if tag is None else f" = {value_text(tag)}") for name, tag in shown.items()]
+
+
+def _file_lines(files: Iterable[RunFile], metrics: Metrics, width: int, indent: str) -> Iterator[str]:
+    """Yield the names of files with their sizes, and the paths of images."""
+    images = {metric.file for metric in metrics.files if metric.kind == "image"}
+    shown = sorted(files, key=lambda file: file.name not in images)
+    for file in shown[:_MOST_FILES]:
+        noun = "image" if file.name in images else "file"
+        size = f" ({size_text(file.size)})" if file.size is not None else ""
+        path = _relative(file.place)
+        line = f"{indent}{noun} {file.name}{size}"
+        if not path:
+            yield _fitted(line, width)
+        elif len(line) + len(path) + 2 <= width:
+            yield f"{line}: {path}"
+        else:
+            yield _fitted(f"{line}:", width)
+            yield f"{indent}  {path}"
+    if len(shown) > _MOST_FILES:
+        yield f"{indent}and {len(shown) - _MOST_FILES:,} more files"
+
+
+def _relative(place: str) -> str:
+    """Return a path as seen from the current folder, if it is below; addresses as they are."""
+    if not place or "://" in place:
+        return place
+    relative = os.path.relpath(place)
+    return place if relative.startswith("..") else relative
+
+
+def pruned_lines(pruned: Pruned, *, dry: bool) -> Iterator[str]:
+    """Yield what there was, by kind, if it was measured, and what was deleted, or would be."""
+    if pruned.holds:
+        yield f".azml holds {size_text(sum(pruned.holds.values()))}"
+    width = max(map(len, pruned.holds), default=0)
+    for kind, size in pruned.holds.items():
+        if size:
+            yield f"  {kind:<{width}}  {size_text(size):>7}"
+    names = [(run_id, run_id) for run_id in pruned.runs] + [(model, f"model {model}") for model in pruned.models]
+    for key, name in names:
+        size_of_it = f" ({size_text(pruned.sizes[key])})" if key in pruned.sizes else ""
+        yield f"{'would delete' if dry else 'deleted'} {name}{size_of_it}"
+    for run_id, steps in pruned.in_part.items():
+        yield f"{'would delete' if dry else 'deleted'} outputs and logs of {listed(steps)} in {run_id}"
+
+
+def what_is_left(pruned: Pruned, limit: int, *, dry: bool) -> str:
+    """Return how much .azml holds after that. Raises RunError if it is still too much."""
+    before, after = sum(pruned.holds.values()), sum(pruned.holds_now.values())
+    if after > limit:
+        kinds = (f"{kind} {size_text(size)}" for kind, size in pruned.holds_now.items() if size)
+        raise RunError(
+            f".azml {'would still hold' if dry else 'still holds'} {size_text(after)}, more than {size_text(limit)}: "
+            f"{', '.join(kinds)}; running runs, the newest runs (--keep) and results in use are kept, and only runs "
+            "and old versions of their models are deleted"
+        )
+    if after == before:
+        return f"nothing to delete: .azml is not larger than {size_text(limit)}"
+    return f".azml {'would hold' if dry else 'now holds'} {size_text(after)}"
+
+
+def size_text(size: int) -> str:
+    """Return a size: `512 B`, `1.5 kB`, `23 MB`."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
+
+
+def _fitted(line: str, width: int) -> str:
+    return shortened(line, width)

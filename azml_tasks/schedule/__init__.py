@@ -1,0 +1,1 @@
+"""Schedules: times, descriptions and checks."""

@@ -1,0 +1,260 @@
+"""Detect files with secrets, by name and folder, or by content."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from functools import cache
+
+from azml_tasks.secrets.names import is_secret
+from azml_tasks.secrets.texts import PLACEHOLDER, secret_in, secrets_found
+
+# Where tools and services store logins: file names, with their folder if needed, and folders.
+_SECRET_FOLDERS = frozenset((".aws", ".azure", ".gnupg", ".kube", ".oci", ".password-store", ".ssh", ".gcloud"))
+_SECRET_PATHS = (
+    ".cargo/credentials*",
+    ".cache/huggingface/token",
+    ".cache/huggingface/stored_tokens",
+    ".composer/auth.json",
+    ".config/composer/auth.json",
+    ".config/configstore/*",
+    ".config/containers/auth.json",
+    ".config/doctl/*",
+    ".config/gcloud/*",
+    ".config/gh/hosts.yml",
+    ".config/git/credentials",
+    ".config/glab-cli/*",
+    ".config/helm/registry/*",
+    ".config/hub",
+    ".config/op/*",
+    ".config/rclone/*",
+    ".databricks/token-cache.json",
+    ".dbt/profiles.yml",
+    ".docker/*.json",
+    ".docker/.token*",
+    ".docker/contexts/*",
+    ".docker/machine/*",
+    ".dvc/config.local",
+    ".gem/credentials",
+    ".huggingface/token",
+    ".kaggle/kaggle.json",
+    ".m2/settings*.xml",
+    ".mc/config.json",
+    ".modal.toml",
+    ".snowflake/config.toml",
+    ".snowflake/connections.toml",
+    ".snowsql/config",
+    ".streamlit/secrets.toml",
+    ".subversion/auth/*",
+    ".terraform.d/credentials*",
+    "gcloud/access_tokens.db",
+    "gcloud/credentials.db",
+    "gcloud/legacy_credentials/*",
+)
+_SECRET_FILES = (
+    ".boto",
+    ".comet.config",
+    ".databrickscfg",
+    ".dockercfg",
+    ".dockerconfigjson",
+    ".env",
+    ".env.*",
+    ".credentials",
+    ".envrc",
+    ".git-credentials",
+    ".htpasswd",
+    ".my.cnf",
+    ".mylogin.cnf",
+    ".netrc",
+    ".npmrc",
+    ".passwd-s3fs",
+    ".pgpass",
+    ".pypirc",
+    ".rclone.conf",
+    ".renviron",
+    ".s3cfg",
+    ".secrets",
+    ".secrets.json",
+    ".secrets.toml",
+    ".secrets.y*ml",
+    ".terraformrc",
+    ".token",
+    ".vault-token",
+    ".vault_pass*",
+    "*.agekey",
+    "*.jks",
+    "*.kdbx",
+    "*.key",
+    "*.keystore",
+    "*.kubeconfig",
+    "*.p12",
+    "*.pem",
+    "*.pfx",
+    "*.ppk",
+    "*.publishsettings",
+    "*.tfstate",
+    "*.tfstate.*backup",
+    "*.tfstate.backup",
+    "*.tfvars",
+    "*.tfvars.json",
+    "*_accesskeys.csv",
+    "_netrc",
+    "accesstokens.json",
+    "application_default_credentials.json",
+    "azureauth.json",
+    "clearml.conf",
+    "client_secret*.json",
+    "credentials",
+    "credentials.ini",
+    "credentials.json",
+    "credentials.tfrc.json",
+    "credentials.toml",
+    "credentials.y*ml",
+    "cwallet.sso",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ecdsa_sk",
+    "id_ed25519",
+    "id_ed25519_sk",
+    "id_rsa",
+    "kaggle.json",
+    "kube.config",
+    "kubeconfig",
+    "kubeconfig.json",
+    "kubeconfig.yaml",
+    "kubeconfig.yml",
+    "local.settings.json",
+    "msal_http_cache*",
+    "*msal_token_cache*",
+    "pgpass.conf",
+    "rclone.conf",
+    "rootkey.csv",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+    "service_account*.json",
+    "service-account*.json",
+    "service_principal*.json",
+    "service_principal_entries.json",
+    "terraform.rc",
+)
+_HARMLESS_FILES = re.compile(
+    r"\.env(rc)?[._-](example|sample|template|dist|defaults?)|.*[._-](example|sample|template)(\.[a-z]+){0,2}"
+    r"|(example|sample|template)[._-].*|.*msal_token_cache.*\.py"
+)
+# Files that may contain a private key or a login under any name: without a suffix, and these.
+_LOOKED_INTO = frozenset(
+    (
+        "",
+        ".json",
+        ".txt",
+        ".conf",
+        ".cfg",
+        ".ini",
+        ".b64",
+        ".asc",
+        ".gpg",
+        ".p8",
+        ".bak",
+        ".old",
+        ".yaml",
+        ".yml",
+        ".toml",
+    )
+)
+_MOST_BYTES = 64_000
+# Of pip and conda, whose URLs may contain a password.
+_ADDRESS_FILES = frozenset(("pip.conf", "pip.ini", ".condarc", "condarc", ".yarnrc", ".yarnrc.yml"))
+# A line of an .env file that sets something.
+_SETTING = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"']+)", re.MULTILINE)
+_LOGIN_IN_JSON = re.compile(
+    r'"(?:private_?key|client_?secret|(?:access|refresh)_?token|(?:aws_?)?secret_?access_?key|account_?key)"\s*:\s*'
+    r'"(?P<secret>[^"\s]{16,}|-----BEGIN [^"]+)"',
+    re.IGNORECASE,
+)
+# A password in a URL is often from an example or a test database; a key of Azure or GitHub is not.
+_IN_FILES = frozenset(
+    (
+        "a signature, sig=",
+        "a connection string with its key",
+        "a client secret of Azure",
+        "a key of an Azure service",
+        "an Azure DevOps token",
+        "a GitHub token",
+        "a GitLab token",
+        "a Databricks token",
+        "a Hugging Face token",
+        "a PyPI token",
+    )
+)
+# As in the settings of blobfuse.
+_ACCOUNT_KEY = re.compile(r"account[-_]?key[\"']?\s*[:=]?\s*[\"']?[A-Za-z0-9+/]{86}==", re.IGNORECASE)
+_KUBECONFIG = re.compile(
+    r"(?=.*^kind:[ \t]*[\"']?Config\b).*^[ \t{-]*(user:[ \t]*\{?[ \t]*)?(client-key-data|token|password):",
+    re.DOTALL | re.MULTILINE,
+)
+# Written by Google's tools: the key of a service account, the login of a user.
+_LOGIN_FILE = re.compile(r'"type"\s*:\s*"(service_account|authorized_user|external_account)"')
+_PRIVATE_KEY = re.compile(
+    r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-)|.*^AGE-SECRET-KEY-1",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def looks_secret(path: str, project: str) -> bool:
+    """Return whether a file looks like one in which secrets are kept: by its name and folder, or by its content.
+
+    Folders count as far as they are in the project. Raises OSError.
+    """
+    relative = os.path.relpath(path, project).replace(os.sep, "/").lower()
+    name = relative.rpartition("/")[2]
+    if _HARMLESS_FILES.fullmatch(name):
+        return False
+    if name.endswith((".pem", ".key")):
+        return not _is_public(path)
+    return bool(_secret_places().fullmatch(f"/{relative}")) or _holds_login(path, name)
+
+
+@cache
+def _secret_places() -> re.Pattern[str]:
+    """Return a pattern for the paths of such files, starting with a slash."""
+    folders = (rf".*/{re.escape(folder)}/.*" for folder in _SECRET_FOLDERS)
+    patterns = (f"*/{pattern}" for pattern in (*_SECRET_PATHS, *_SECRET_FILES))
+    return re.compile("|".join((*folders, *map(fnmatch.translate, patterns))), re.DOTALL)
+
+
+def _holds_login(path: str, name: str) -> bool:
+    """Return whether a small file contains a private key, a login of a service, or a URL with a password."""
+    suffix = os.path.splitext(name)[1]
+    if suffix not in _LOOKED_INTO and name not in _ADDRESS_FILES and suffix != ".env":
+        return False
+    if os.path.getsize(path) > _MOST_BYTES:
+        return False
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read(_MOST_BYTES)
+    if suffix == ".env":
+        return any(is_secret(*pair) for pair in _SETTING.findall(text) if not PLACEHOLDER.fullmatch(pair[1]))
+    if name in _ADDRESS_FILES:
+        return secret_in(text) is not None
+    return _holds_key(text) or (suffix == ".json" and _holds_login_in_json(text))
+
+
+def _holds_key(text: str) -> bool:
+    return bool(_PRIVATE_KEY.match(text) or _KUBECONFIG.match(text) or _ACCOUNT_KEY.search(text)) or any(
+        kind in _IN_FILES for kind, _, _ in secrets_found(text)
+    )
+
+
+def _holds_login_in_json(text: str) -> bool:
+    return bool(_LOGIN_FILE.search(text)) or any(
+        not PLACEHOLDER.fullmatch(found["secret"]) for found in _LOGIN_IN_JSON.finditer(text)
+    )
+
+
+def _is_public(path: str) -> bool:
+    """Return whether a file contains certificates, public keys and the like, but no private key."""
+    with open(path, "rb") as file:
+        content = file.read(1_000_000)
+    return b"-----BEGIN " in content and b"PRIVATE KEY" not in content

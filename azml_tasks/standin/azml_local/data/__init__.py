@@ -1,0 +1,1 @@
+"""The datasets and datastores that a script sees."""

@@ -1,0 +1,1 @@
+"""The runs that a script sees: its own, its parent and children, and those of pipelines."""

@@ -1,0 +1,1 @@
+"""The workspace that a script sees: itself, its experiments and its models."""

@@ -1,0 +1,8 @@
+from typing import Any
+
+from azml_local.data.dataset import DataType as DataType
+from azml_local.data.file_dataset import FileDataset as FileDataset
+from azml_local.data.tabular_dataset import TabularDataset as TabularDataset
+
+# Any other name is one of the SDK.
+def __getattr__(name: str) -> Any: ...

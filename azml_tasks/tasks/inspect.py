@@ -1,0 +1,187 @@
+"""The tasks that look at the file, this machine and the workspace, and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from invoke import Context, Exit
+
+from azml_tasks.tasks.project import backend_of, is_dry, load, project_file_or_none, stated_backend
+from azml_tasks.tasks.task import TARGET, task
+from azml_tasks.text import printable, what_there_is
+
+if TYPE_CHECKING:
+    from azml_tasks.checks.doctor import Finding
+    from azml_tasks.tasks.validation import Validation
+
+
+@task(
+    help={
+        "target": TARGET,
+        "strict": "Treat notes as errors (exit status 2).",
+        "format": "Output format: text, github or azure-devops (annotations of a CI run), or json.",
+    }
+)
+def validate(
+    context: Context,
+    target: str = "",
+    strict: bool = False,
+    format: str = "text",  # noqa: A002  (the flag is --format)
+) -> None:
+    """Check pipeline.yaml and the files it names, without Azure."""
+    from azml_tasks.errors import ProjectError
+    from azml_tasks.tasks.validation import Validation, check_format
+
+    check_format(format)
+    try:
+        found = _validated(context, target, strict)
+    except ProjectError as error:
+        if format == "text":
+            raise
+        found = Validation(target or None, project_file_or_none(context), error.problems)
+    found.show(format)
+    if not found.is_valid:
+        raise Exit(code=2)
+
+
+def _validated(context: Context, target: str, strict: bool) -> Validation:
+    """Check the project; raises ProjectError with everything that is wrong."""
+    from azml_tasks.backend import SystemClock
+    from azml_tasks.checks.data import data_notes
+    from azml_tasks.checks.files import check_project, environment_notes
+    from azml_tasks.checks.retirement.notes import near_notes
+    from azml_tasks.errors import Problem, ProjectError
+    from azml_tasks.reading.editor import write_editor_files
+    from azml_tasks.schedule.describe import blob_limits
+    from azml_tasks.tasks.validation import Validation
+
+    project = load(context, target, with_files=True)
+    if not is_dry(context):
+        write_editor_files(project.directory)
+    report = check_project(project, remember=not is_dry(context))
+    if report.problems:
+        raise ProjectError(report.problems)
+    notes = [*project.notes, *report.notes, *data_notes(project), *environment_notes(project)]
+    notes += backend_of(project).notes()
+    retirements = near_notes(project, SystemClock().now().date())
+    notes += [note.problem for note in retirements if note.is_over]
+    # No change of the file can fix the limits, and a file does not become wrong by an announcement, so `--strict` does
+    # not treat them as errors.
+    limits = [note.problem for note in retirements if not note.is_over]
+    limits += [*report.remarks]
+    limits += [Problem(project.file.name, 0, limit) for limit in blob_limits(project.pipeline.schedule)]
+    pipeline = project.pipeline
+    counts = {
+        "steps": len(pipeline.steps),
+        "datasets": len(pipeline.datasets),
+        "environments": len(pipeline.environments),
+        "computes": len(pipeline.computes),
+    }
+    return Validation(project.target, project.file, (), tuple(notes), tuple(limits), strict, counts)
+
+
+@task(
+    optional=["svg"],
+    help={
+        "target": TARGET,
+        "mermaid": "Print a Mermaid flowchart instead.",
+        "svg": "Write an SVG image to this file instead; print it without a file.",
+    },
+)
+def graph(context: Context, target: str = "", mermaid: bool = False, svg: str = "") -> None:
+    """Show the steps and the data passed between them."""
+    from azml_tasks.errors import UsageError
+    from azml_tasks.plan.diagram import as_mermaid, as_text
+
+    if mermaid and svg:
+        raise UsageError("use either --mermaid or --svg, not both")
+    plan = load(context, target).plan
+    if svg:
+        from azml_tasks.runs.report.image import graph_image
+
+        # Invoke gives a flag without its value as True.
+        _show_image(graph_image(plan), svg if isinstance(svg, str) else "", is_dry(context))
+    else:
+        print(printable(as_mermaid(plan) if mermaid else as_text(plan)))
+
+
+def _show_image(image: str, file: str, dry: bool) -> None:
+    """Print an image, or write it to a file. Raises UsageError."""
+    from pathlib import Path
+
+    from azml_tasks.errors import UsageError
+
+    if not file:
+        print(image, end="")
+    elif dry:
+        print(f"would write {file}")
+    else:
+        try:
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            Path(file).write_text(image, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {file}: {error.strerror}") from None
+        print(file)
+
+
+@task(help={"target": TARGET, "step": "Show only this step, with every file."})
+def snapshot(context: Context, target: str = "", step: str = "") -> None:
+    """Show the files that would be uploaded for each step, and why."""
+    from azml_tasks.errors import ProjectError, UsageError
+    from azml_tasks.snapshot import SnapshotBuilder, located_problems
+    from azml_tasks.snapshot.listing import collect_snapshots, secrets_in_files, snapshot_lines
+
+    project = load(context, target, needs_values=False)
+    keys = [planned.key for planned in project.plan.steps]
+    if step and step not in keys:
+        raise UsageError(f"--step: {project.file.name} has no step '{step}'{what_there_is(step, keys)}")
+    builder = SnapshotBuilder(project.directory)
+    found = collect_snapshots(builder, (planned for planned in project.plan.steps if step in ("", planned.key)))
+    for shared in found:
+        if shared.contents.sizes:
+            print(printable("\n".join(snapshot_lines(shared, builder.project, bool(step)))))
+    for remark in secrets_in_files(found, builder.project):
+        print(printable(str(replace(remark, message=f"note: {remark.message}"))))
+    problems = [
+        problem
+        for shared in found
+        for key in shared.steps
+        for problem in located_problems(key, shared.contents.findings, project.problem)
+    ]
+    if problems:
+        raise ProjectError(dict.fromkeys(problems))
+
+
+_MARKS = {"good": "ok", "note": "note", "bad": "error"}
+
+
+@task(help={"target": TARGET})
+def doctor(context: Context, target: str = "") -> None:
+    """Check this machine, pipeline.yaml and the workspace, and suggest fixes."""
+    verdicts = set()
+    for finding in _findings(context, target):
+        verdicts.add(finding.verdict)
+        print(printable(f"{_MARKS[finding.verdict]:<5} {finding.message}"), flush=True)
+        if finding.remedy:
+            print(f"      -> {finding.remedy}")
+    if "bad" in verdicts:
+        raise Exit(code=2)
+
+
+def _findings(context: Context, target: str) -> Iterator[Finding]:
+    """Yield all findings; if the file has errors, only those that do not depend on it, and its errors."""
+    from azml_tasks.backend import SystemClock
+    from azml_tasks.checks.doctor import Finding, examine, examine_machine
+    from azml_tasks.errors import ProjectError
+
+    try:
+        project = load(context, target, with_files=True)
+    except ProjectError as error:
+        kind = stated_backend(context, target)
+        yield from examine_machine(kind.name if kind else None)
+        yield from (Finding("bad", line) for line in str(error).splitlines())
+        return
+    yield from examine(project, SystemClock().now().date())
+    yield from backend_of(project).examine()

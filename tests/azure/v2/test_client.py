@@ -1,0 +1,157 @@
+"""What each call of Microsoft's client is wrapped in: silence, patience, and errors of one line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+
+import pytest
+
+from azml_tasks.azure.errors import MissingError
+from azml_tasks.azure.v2.client import connection as module
+from azml_tasks.azure.v2.client.connection import connect
+from azml_tasks.errors import LoginError, NotInstalledError, ServiceError
+from tests.azure.v2.projects import WHERE, run, stocked, v2_project
+
+
+@pytest.fixture
+def client(azure_v2, tmp_path):
+    return connect(v2_project(tmp_path))
+
+
+def test_one_client_serves_the_whole_process(azure_v2, tmp_path):
+    project = v2_project(tmp_path)
+
+    assert connect(project) is connect(project)
+    assert len(azure_v2.requests) == 0
+
+
+def test_a_missing_client_names_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setattr(module, "_is_imported", threading.Event())
+    monkeypatch.setattr(module, "_is_there", lambda name: False)
+
+    with pytest.raises(NotInstalledError, match=r"\(azure-ai-ml\) is not installed: run pip install"):
+        module.require_client()
+
+
+def test_nothing_of_the_client_reaches_the_terminal(azure_v2, tmp_path, capfd, caplog):
+    stocked(azure_v2)
+    caplog.set_level(logging.WARNING)
+
+    run(v2_project(tmp_path))
+
+    assert capfd.readouterr() == ("", "")
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_output_of_others_goes_on_after_a_failed_call(client, capsys):
+    with pytest.raises(ServiceError):
+        client.call("trying", lambda: client.ml.compute.get("none"))
+
+    print("still here")
+    print("and here", file=sys.stderr)
+    assert capsys.readouterr() == ("still here\n", "and here\n")
+
+
+def test_a_workspace_that_is_not_there_names_those_that_are(azure_v2, tmp_path):
+    project = v2_project(tmp_path)
+    text = (tmp_path / "pipeline.yaml").read_text().replace("churn-ws", "chrun-ws")
+    (tmp_path / "pipeline.yaml").write_text(text)
+    from azml_tasks.reading import load_project
+
+    wrong = connect(load_project(project.file))
+
+    with pytest.raises(MissingError, match=r"no workspace 'chrun-ws'.*which has 'churn-ws'; did you mean 'churn-ws'"):
+        _ = wrong.history
+
+
+def test_a_refused_login_says_what_was_tried(azure_v2, tmp_path, monkeypatch):
+    monkeypatch.setenv("AZUREML_SERVICE_PRINCIPAL_PASSWORD", "wrong")
+    wrong = connect(v2_project(tmp_path))
+
+    with pytest.raises(LoginError, match="Could not log in to Azure"):
+        _ = wrong.history
+
+
+def test_a_page_of_the_client_becomes_one_line(client, tmp_path):
+    def ask():
+        from azure.ai.ml.entities import Data
+
+        return client.ml.data.create_or_update(Data(name="d", version="1", type="uri_file", path=str(tmp_path / "no")))
+
+    with pytest.raises(ServiceError) as raised:
+        client.call("registering it", ask)
+
+    text = str(raised.value)
+    assert text.startswith("registering it failed: ")
+    assert "File path does not match asset type uri_file" in text
+    assert "\n" not in text
+    assert "\x1b" not in text
+    assert len(text) < 500
+
+
+def test_a_document_that_the_client_refuses_is_a_sentence(client, tmp_path):
+    from azure.ai.ml import load_environment
+
+    (tmp_path / "wrong.yml").write_text("name: e\nimage: x\nbuild: 7\n")
+
+    with pytest.raises(ServiceError, match="reading it failed: Validation for EnvironmentSchema failed"):
+        client.call("reading it", lambda: load_environment(tmp_path / "wrong.yml"))
+
+
+def test_an_expired_token_is_replaced_once(client, azure_v2):
+    calls = []
+
+    def ask():
+        calls.append(1)
+        return client.ml.workspaces.get("churn-ws").name
+
+    client.call("a", ask)
+    azure_v2.fail("GET", "/workspaces/churn-ws$", status=401)
+
+    assert client.call("opening", ask) == "churn-ws"
+    assert len(calls) == 3
+
+
+def test_a_login_that_is_always_rejected_is_a_login_error(client, azure_v2):
+    azure_v2.fail("GET", "/workspaces/churn-ws$", status=401, times=99)
+
+    with pytest.raises(LoginError, match="opening the workspace"):
+        _ = client.history
+
+
+def test_an_outage_longer_than_the_client_waits_is_survived(client, azure_v2, monkeypatch):
+    waited = []
+    monkeypatch.setattr(module, "PATIENCE", module.RetryPolicy((0, 2, 8), waited.append))
+    azure_v2.fail("GET", "/computes$", status=500, times=9)  # the client tries four times
+
+    assert client.call("listing", lambda: list(client.ml.compute.list())) == []
+    assert waited == [0, 2]
+
+
+def test_an_outage_without_end_is_one_sentence(client, azure_v2):
+    azure_v2.fail("GET", "/computes$", status=500, times=999)
+
+    with pytest.raises(ServiceError, match=r"listing failed: The service failed\. Try again later"):
+        client.call("listing", lambda: list(client.ml.compute.list()))
+
+
+def test_what_is_refused_for_good_is_not_tried_again(client, azure_v2):
+    azure_v2.fail("GET", "/computes/x$", status=403, times=99)
+
+    with pytest.raises(ServiceError, match="Ask the workspace's owner"):
+        client.call("looking", lambda: client.ml.compute.get("x"))
+
+    assert len(azure_v2.requests.matching("GET", "/computes/x$")) == 1
+
+
+def test_an_unset_variable_of_the_workspace_is_named(azure_v2, tmp_path):
+    text = WHERE.replace("ws_name: churn-ws", "ws_name: ${NOT_SET_HERE}")
+    from azml_tasks.errors import ProjectError
+    from tests.azure.projects import write_project
+
+    project = write_project(tmp_path, text + "steps: {a: {script_name: a.py}}\n")
+
+    with pytest.raises(ProjectError, match="NOT_SET_HERE"):
+        connect(project)

@@ -1,0 +1,185 @@
+"""Schedules on Azure ML v2: one of a name, pinned, none while it is disabled."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from azml_tasks.azure.v2.backend import AzureV2Backend
+from azml_tasks.errors import AzmlError, ProjectError, ServiceError
+from tests.azure.v2.projects import TWO_STEPS, stocked, v2_project
+
+PUBLISHED = TWO_STEPS + "publish: {name: churn}\n"
+WEEKLY = PUBLISHED + 'schedule: {frequency: Week, week_days: [Monday], time_of_day: "06:00", time_zone: Europe/Paris}\n'
+
+
+def backend(folder, text=WEEKLY):
+    return AzureV2Backend(v2_project(folder, text))
+
+
+def schedule(folder, text=WEEKLY, **options):
+    return backend(folder, text).schedule(**{"run_now": False, "dry": False, **options})
+
+
+def test_a_schedule_is_created_once(azure_v2, tmp_path):
+    stocked(azure_v2)
+
+    published, done = schedule(tmp_path)
+    _, again = schedule(tmp_path)
+
+    assert published.outcome == "created"
+    assert str(done) == "schedule churn: created"
+    assert done.notes == ("it keeps these versions until `invoke schedule` is run again: env:1",)
+    assert str(again) == "schedule churn: unchanged"
+    sent = azure_v2.schedules_v2["churn"]
+    assert sent["isEnabled"] is True
+    trigger = sent["trigger"]
+    assert (trigger["frequency"], trigger["interval"], trigger["timeZone"]) == ("week", 1, "Romance Standard Time")
+    assert trigger["schedule"]["hours"] == [6]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:00", trigger["startTime"])
+    job = sent["action"]["jobDefinition"]
+    assert list(job["jobs"]) == ["prepare", "train"]
+    assert job["inputs"]["prepare_config"]["value"] == '{"rows": 3}'
+
+
+def test_dry_changes_nothing(azure_v2, tmp_path):
+    stocked(azure_v2)
+
+    published, done = schedule(tmp_path, dry=True)
+
+    assert "would be published" in str(published)
+    assert str(done) == "schedule churn: would be created"
+    assert azure_v2.schedules_v2 == {}
+    assert [record for record in azure_v2.requests if record.method in ("PUT", "PATCH", "DELETE")] == []
+
+
+def test_a_change_replaces_the_schedule_and_says_what_changed(azure_v2, tmp_path):
+    stocked(azure_v2)
+    schedule(tmp_path)
+
+    _, later = schedule(tmp_path, WEEKLY.replace("06:00", "07:00"))
+    published, newer = schedule(tmp_path, WEEKLY.replace("06:00", "07:00").replace("rows: 3", "rows: 4"))
+
+    assert str(later) == (
+        "schedule churn: updated: when every week on Monday at 06:00, Europe/Paris -> every week on Monday at 07:00, "
+        "Europe/Paris"
+    )
+    assert str(newer).startswith("schedule churn: updated: version ")
+    assert str(newer).endswith(f" -> {published.version}")
+    assert list(azure_v2.schedules_v2) == ["churn"]
+    assert (
+        azure_v2.schedules_v2["churn"]["action"]["jobDefinition"]["inputs"]["prepare_config"]["value"] == '{"rows": 4}'
+    )
+
+
+def test_plan_shows_that_pinned_versions_are_old_and_the_next_schedule_pins_anew(azure_v2, tmp_path):
+    text = WEEKLY.replace("environments:\n  env: {pip_packages: [pandas]}\n", "")
+    stocked(azure_v2).add_environment_v2("env")
+    schedule(tmp_path, text)
+    azure_v2.add_environment_v2("env")
+
+    _, drift = schedule(tmp_path, text, dry=True)
+    _, done = schedule(tmp_path, text)
+
+    assert str(drift) == "schedule churn: would be updated: environments env:1 -> env:2"
+    assert str(done) == "schedule churn: updated: environments env:1 -> env:2"
+    nodes = azure_v2.schedules_v2["churn"]["action"]["jobDefinition"]["jobs"]
+    _, _, _, version = nodes["train"]["componentId"].rsplit("/", 3)
+    spec = azure_v2.assets["components"]["azureml_anonymous"][version]["properties"]["componentSpec"]
+    assert spec["environment"].endswith("/env/versions/2")
+
+
+def test_no_schedule_is_kept_while_it_is_disabled(azure_v2, tmp_path):
+    stocked(azure_v2)
+    off = WEEKLY.replace("frequency", "enabled: false, frequency")
+
+    _, first = schedule(tmp_path, off)
+    schedule(tmp_path)
+    _, done = schedule(tmp_path, off)
+
+    assert str(first).startswith("schedule churn: already disabled")
+    assert str(done).startswith("schedule churn: removed")
+    assert azure_v2.schedules_v2 == {}
+    with pytest.raises(AzmlError, match="--run-now: the schedule is disabled"):
+        schedule(tmp_path, off, run_now=True)
+
+
+def test_a_schedule_is_paused_and_resumed(azure_v2, tmp_path):
+    stocked(azure_v2)
+    schedule(tmp_path)
+    before = dict(azure_v2.schedules_v2["churn"])
+    schedules = backend(tmp_path).schedules
+
+    paused = [str(change) for change in schedules.pause("", dry=False)]
+    again = [str(change) for change in schedules.pause("", dry=False)]
+    rows = schedules.list()
+    resumed = [str(change) for change in schedules.resume("", dry=False)]
+
+    assert paused == ["schedule churn: disabled"]
+    assert again == ["schedule churn: already disabled"]
+    assert [(row.name, row.state, row.next) for row in rows] == [("churn", "disabled", None)]
+    assert resumed == ["schedule churn: enabled"]
+    assert azure_v2.schedules_v2["churn"] == before
+
+
+def test_scheduling_enables_a_paused_schedule(azure_v2, tmp_path):
+    stocked(azure_v2)
+    schedule(tmp_path)
+    backend(tmp_path).schedules.pause("", dry=False)
+
+    _, done = schedule(tmp_path)
+
+    assert str(done) == "schedule churn: enabled"
+    assert azure_v2.schedules_v2["churn"]["isEnabled"] is True
+
+
+def test_schedules_are_listed_with_the_next_time(azure_v2, tmp_path):
+    stocked(azure_v2)
+    published, _ = schedule(tmp_path)
+
+    (row,) = backend(tmp_path).schedules.list()
+
+    assert (row.state, row.words) == ("enabled", "every week on Monday at 06:00, Europe/Paris")
+    assert row.runs == f"churn {published.version}"
+    assert row.next.weekday() == 0
+
+
+def test_a_schedule_of_an_earlier_name_is_redundant(azure_v2, tmp_path):
+    stocked(azure_v2)
+    schedule(tmp_path, WEEKLY.replace("frequency", "name: old, frequency"))
+    schedule(tmp_path)
+    schedules = backend(tmp_path).schedules
+
+    found = schedules.redundant()
+    schedules.disable(found)
+
+    assert [(one.row.name, one.reason) for one in found] == [("old", "duplicates churn, the schedule of pipeline.yaml")]
+    assert {name: one["isEnabled"] for name, one in azure_v2.schedules_v2.items()} == {"old": False, "churn": True}
+    assert schedules.redundant() == []
+
+
+def test_what_is_not_there_cannot_be_paused(azure_v2, tmp_path):
+    with pytest.raises(ServiceError, match="has no schedule 'churn'; create it with `invoke schedule`"):
+        backend(tmp_path).schedules.pause("", dry=False)
+
+
+def test_a_schedule_on_blob_changes_is_refused_with_its_line(azure_v2, tmp_path):
+    text = PUBLISHED + "schedule: {on_blob_change: {datastore_name: raw}}\n"
+
+    with pytest.raises(ProjectError, match=r"pipeline.yaml:\d+: Azure ML v2 has no schedules on blob changes"):
+        schedule(tmp_path, text)
+
+    assert len(azure_v2.requests) == 0
+
+
+@pytest.mark.parametrize("before_effect", [True, False])
+@pytest.mark.parametrize("status", [0, 500])
+def test_a_lost_answer_makes_no_second_schedule(azure_v2, tmp_path, status, before_effect):
+    stocked(azure_v2)
+    azure_v2.fail("PUT", "/schedules/churn$", status=status, before_effect=before_effect)
+
+    _, done = schedule(tmp_path)
+
+    assert done.outcome == "created"
+    assert list(azure_v2.schedules_v2) == ["churn"]

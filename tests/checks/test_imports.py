@@ -1,0 +1,237 @@
+"""What scripts import and their environments do not have: the whole message, with the line to add."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from azml_tasks.checks.files import check_project
+from azml_tasks.lock.lockfile import write_lock
+from azml_tasks.lock.wanted import wanted_of
+from azml_tasks.reading import load_project
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+PIPELINE = f"""\
+backend: local
+env_name: e
+steps:
+  s: {{script_name: s.py, script_directory: steps}}
+environments:
+  e:
+    python_version: "{PYTHON}"
+    PACKAGES
+"""
+
+
+def report(folder: Path, packages: str, files: dict[str, str], pipeline: str = PIPELINE) -> list[str]:
+    """Return the notes and the remarks; the packages are in line 8."""
+    pipeline = pipeline.replace("PACKAGES", packages)
+    for name, text in {"pipeline.yaml": pipeline, **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    found = check_project(load_project(folder / "pipeline.yaml", variables={}))
+    assert found.problems == []
+    return [*map(str, found.notes), *(f"remark: {remark}" for remark in found.remarks)]
+
+
+def said(folder: Path, code: str, packages: str = "pip_packages: [pandas]") -> list[str]:
+    return report(folder, packages, {"steps/s.py": code})
+
+
+def test_a_package_that_is_missing(tmp_path):
+    assert said(tmp_path, "import os\nfrom sklearn.svm import SVC\n") == [
+        "pipeline.yaml:8: environment 'e' has no package for `import sklearn` in steps/s.py:2; add "
+        "`- scikit-learn` to its pip_packages"
+    ]
+
+
+def test_a_module_of_a_namespace(tmp_path):
+    code = (
+        "from azure.storage.blob import BlobClient\nfrom azureml.core import Run\nfrom azureml.pipeline import core\n"
+    )
+
+    assert said(tmp_path, code) == [
+        "pipeline.yaml:8: environment 'e' has no package for `import azure.storage.blob` in steps/s.py:1; add "
+        "`- azure-storage-blob` to its pip_packages",
+        "pipeline.yaml:8: environment 'e' has no package for `import azureml.pipeline.core` in steps/s.py:3; add "
+        "`- azureml-pipeline-core` to its pip_packages",
+    ]
+
+
+def test_an_environment_without_packages(tmp_path):
+    assert said(tmp_path, "import sklearn\n", "environment_variables: {A: b}") == [
+        "pipeline.yaml:6: environment 'e' has no package for `import sklearn` in steps/s.py:1; add "
+        "`- scikit-learn` to its pip_packages"
+    ]
+
+
+def test_a_conda_file(tmp_path):
+    pipeline = PIPELINE.replace(f'    python_version: "{PYTHON}"\n', "")
+    conda = "dependencies:\n- pip:\n  - pandas\n"
+    files = {"steps/s.py": "import sklearn\n", "c.yml": f"{conda}- python={PYTHON}\n"}
+
+    assert report(tmp_path, "conda_file: c.yml", files, pipeline) == [
+        "pipeline.yaml:7: environment 'e' has no package for `import sklearn` in steps/s.py:1; add "
+        "`- scikit-learn` to the pip part of c.yml"
+    ]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pandas, numpy, dateutil",  # numpy and dateutil come with pandas
+        "import azureml.core, yaml, requests, azure.identity",  # with azureml-defaults
+        "import pkg_resources, setuptools, pip",
+        "import tomllib, json, os, distutils",
+        "import google, azure, azure.something",
+        "from azureml.train import hyperdrive",
+    ],
+)
+def test_what_declared_packages_bring(tmp_path, code):
+    assert said(tmp_path, f"{code}\n") == []
+
+
+@pytest.mark.parametrize(
+    "packages",
+    [
+        "pip_packages: [scikit-learn]",
+        "pip_packages: ['scikit_learn>=1.3,<2; python_version > \"3.8\"']",
+        "conda_packages: [conda-forge::scikit-learn=1.3]",
+        "pip_packages: [a-package-that-is-not-installed-here]",
+        "pip_packages: ['git+https://example.org/a/b.git']",
+        "pip_packages: ['b @ https://example.org/b-1-py3-none-any.whl']",
+        "pip_packages: [pandas==0.1]",
+        "pip_packages: [-r requirements.txt]",
+        "base_image: mcr.microsoft.com/azureml/curated/sklearn:1",
+        "conda_packages: [anaconda]",
+    ],
+)
+def test_nothing_is_said_of_what_may_be_there(tmp_path, packages):
+    files = {"steps/s.py": "import sklearn\n", "requirements.txt": "scikit-learn\n"}
+
+    assert report(tmp_path, packages, files) == []
+
+
+def test_nothing_is_said_of_environments_known_by_name(tmp_path):
+    pipeline = "backend: local\nenv_name: AzureML-sklearn\nsteps:\n  s: {script_name: s.py}\n"
+
+    assert [one for one in report(tmp_path, "", {"s.py": "import sklearn\n"}, pipeline) if "sklearn`" in one] == []
+
+
+def test_a_python_that_gets_another_version(tmp_path):
+    """What the installed package brings says nothing of the one that the environment gets."""
+    pipeline = PIPELINE.replace(PYTHON, "3.6")
+
+    assert report(tmp_path, "pip_packages: [pandas]", {"steps/s.py": "import sklearn\n"}, pipeline) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "guard"),
+    [
+        ("try:\n    import sklearn\nexcept ImportError:\n    sklearn = None\n", "in a `try`"),
+        ("def f():\n    import sklearn\n", "in a function"),
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import sklearn\n",
+            "for type checking alone",
+        ),
+        ("import sys\nif len(sys.argv) > 5:\n    import sklearn\n", "under a condition"),
+    ],
+)
+def test_imports_that_may_not_be_needed_are_remarks(tmp_path, code, guard):
+    line = code[: code.index("import sklearn")].count("\n") + 1
+
+    assert said(tmp_path, code) == [
+        f"remark: pipeline.yaml:8: environment 'e' has no package for `import sklearn` in steps/s.py:{line} ({guard}); "
+        "add `- scikit-learn` to its pip_packages"
+    ]
+
+
+def test_a_file_that_may_not_be_imported(tmp_path):
+    files = {
+        "steps/s.py": "try:\n    import extra\nexcept ImportError:\n    pass\n",
+        "steps/extra.py": "import sklearn\n",
+    }
+
+    assert report(tmp_path, "pip_packages: [pandas]", files) == [
+        "remark: pipeline.yaml:8: environment 'e' has no package for `import sklearn` in steps/extra.py:1 (in a file "
+        "that the script may not import); add `- scikit-learn` to its pip_packages"
+    ]
+
+
+def test_a_module_of_the_project_that_the_snapshot_does_not_hold(tmp_path):
+    files = {"steps/s.py": "import helpers\n", "src/helpers.py": ""}
+
+    assert report(tmp_path, "pip_packages: [pandas]", files) == [
+        "steps/s.py:1: module 'helpers' is in the project (src/helpers.py), but src is not on the import path: set "
+        "PYTHONPATH=src, or import it as `src.helpers`"
+    ]
+
+
+def test_a_module_that_an_include_holds(tmp_path):
+    pipeline = PIPELINE.replace("script_directory: steps}", 'script_directory: steps, include: ["src/**"]}')
+    files = {"steps/s.py": "import sys\nsys.path.append('src')\nimport helpers\n", "src/helpers.py": ""}
+
+    assert report(tmp_path, "pip_packages: [pandas]", files, pipeline) == []
+
+
+def test_several_steps_of_one_environment_are_said_once(tmp_path):
+    pipeline = PIPELINE.replace("steps:\n", "steps:\n  a: {script_name: a.py, script_directory: steps}\n", 1)
+    files = {"steps/s.py": "import sklearn\n", "steps/a.py": "import sklearn\n"}
+
+    assert len(report(tmp_path, "pip_packages: [pandas]", files, pipeline)) == 1
+
+
+def test_an_import_in_a_class_always_runs_unless_the_class_is_in_a_function(tmp_path):
+    code = "class A:\n    import sklearn\n\n    class B:\n        import xgboost\n\n\n"
+    code += "def f():\n    class C:\n        import torch\n"
+    start = "pipeline.yaml:8: environment 'e' has no package for"
+
+    assert said(tmp_path, code) == [
+        f"{start} `import sklearn` in steps/s.py:2; add `- scikit-learn` to its pip_packages",
+        f"{start} `import xgboost` in steps/s.py:5; add `- xgboost` to its pip_packages",
+        f"remark: {start} `import torch` in steps/s.py:10 (in a function); add `- torch` to its pip_packages",
+    ]
+
+
+def lock(folder: Path, *pins: str) -> None:
+    """Write the lock of what pipeline.yaml says."""
+    project = load_project(folder / "pipeline.yaml", variables={})
+    write_lock(folder, wanted_of(project.plan, "e", folder), pins)
+
+
+def test_what_a_package_brings_is_known_from_the_lock(tmp_path):
+    code = "import xgboost, scipy, sklearn\n"
+    packages = "pip_packages: [xgboost]"  # is not installed here, so nothing is known of what it brings
+    assert said(tmp_path, code, packages) == []
+
+    lock(tmp_path, "azureml-defaults==1.61.0", "scipy==1.15.3", "xgboost==3.0.5")
+
+    assert said(tmp_path, code, packages) == [
+        "pipeline.yaml:8: environment 'e' has no package for `import sklearn` in steps/s.py:1; add "
+        "`- scikit-learn` to its pip_packages"
+    ]
+
+
+def test_a_locked_package_that_is_not_installed_here_may_have_modules_of_any_name(tmp_path):
+    packages = "pip_packages: [xgboost]"
+    said(tmp_path, "", packages)
+    lock(tmp_path, "azureml-defaults==1.61.0", "xgboost==3.0.5")
+
+    assert said(tmp_path, "import of_no_known_package\n", packages) == []
+
+
+def test_a_lock_of_what_the_file_said_before_does_not_count(tmp_path):
+    said(tmp_path, "", "pip_packages: [lightgbm]")
+    lock(tmp_path, "azureml-defaults==1.61.0", "lightgbm==4.6.0")
+
+    assert "scikit-learn" not in "".join(said(tmp_path, "import sklearn\n", "pip_packages: [xgboost]"))
+
+
+def test_conda_packages_are_not_in_a_lock(tmp_path):
+    packages = "pip_packages: [tiny]\n    conda_packages: [of-no-known-package]"
+    said(tmp_path, "", packages)
+    lock(tmp_path, "azureml-defaults==1.61.0", "tiny==1.0")
+
+    assert said(tmp_path, "import sklearn\n", packages) == []
