@@ -38,6 +38,8 @@ RULES = (
 )
 # These files, which are not thorough, show on each Python that the SDK is used rightly; the rest is the same on all.
 WITH_EACH_SDK = ("test_register.py", "test_steps.py", "test_workspace.py")
+# Nor are these: azure-ai-ml is installed on the newest Python, and SDK v1 on the one that runs the thorough tests.
+WITH_V2 = HERE / "azure" / "v2"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -94,7 +96,7 @@ def markers_of(path: Path, fixtures: Iterable[str]) -> set[str]:
     """Return the markers that the rules add to a test of this file with these fixtures."""
     found = [rule for rule, fixture in _rules_of(path, HERE) if fixture in ("", *fixtures)]
     markers = {marker for rule in found for marker in rule.split()}
-    return markers - {"thorough"} if path.name in WITH_EACH_SDK else markers
+    return markers - {"thorough"} if path.name in WITH_EACH_SDK or path.is_relative_to(WITH_V2) else markers
 
 
 @cache

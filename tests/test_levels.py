@@ -74,6 +74,7 @@ def test_a_level_or_a_name_reports_what_is_run(
         ("template/test_projects.py", "", {"processes"}),
         ("template/test_questions.py", "copy", set()),
         ("fuzz/test_reader.py", "folder", {"thorough"}),
+        ("azure/v2/test_runs.py", "azure_v2_service", {"sdk"}),
     ],
 )
 def test_folders_and_fixtures_give_markers(place: str, fixture: str, markers: set[str]) -> None:
