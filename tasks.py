@@ -69,10 +69,11 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
     """Run the tests on every supported Python that is installed.
 
     The current Python is used directly, the others in virtual environments.
-    Tests that cover many cases of the same code run on one version only,
-    those that start local runs or need the SDK also on the oldest and the
-    newest. On versions other than that one, one test of every three is
-    run. With --slow or --python, all of them are.
+    Of the tests that cover many cases of the same code, one of every four
+    is run, and on one version only. Those that start local runs or need
+    the SDK are also run on the oldest and the newest. On versions other
+    than that one, one test of every three is run. With --slow or --python,
+    all of them are.
     """
     found = {version: path for version in SUPPORTED if (path := _interpreter(version))}
     if python:
@@ -92,9 +93,9 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
             # Between the oldest and the newest Python, the local runs and the SDK show nothing that those do not.
             usual = "common" if version in (SUPPORTED[0], SUPPORTED[-1]) or python else "quick"
             level = "slow" if slow else "thorough" if version == thorough else usual
-            every = "1" if slow or python or version == thorough else "3"
-            options = ["-n", workers, "--dist", "worksteal", "--level", level, "--every", every]
-            _run(interpreter, "-m", "pytest", "-q", *options)
+            every, thorough_every = ("1", "1") if slow or python else ("1", "4") if version == thorough else ("3", "3")
+            options = ["--level", level, "--every", every, "--thorough-every", thorough_every]
+            _run(interpreter, "-m", "pytest", "-q", "-n", workers, "--dist", "worksteal", *options)
 
 
 @task

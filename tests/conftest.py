@@ -50,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "everything. Files and tests that are named are always run, and -m chooses among all but the slow ones.",
     )
     parser.addoption("--every", type=int, default=1, help="of the tests of the level, run one of every so many")
+    parser.addoption("--thorough-every", type=int, default=1, help="the same, of those marked `thorough`")
     parser.addoption("--slow", dest="level", action="store_const", const=SLOW, help="the same as --level slow")
 
 
@@ -70,14 +71,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     named = [argument for argument in config.args if (config.invocation_params.dir / argument.split("::")[0]).is_file()]
     seen: Counter[str] = Counter()
     kept, left = [], []
-    every = config.getoption("--every")
-    of_level = 0
+    every = {True: config.getoption("--thorough-every"), False: config.getoption("--every")}
+    of_level: Counter[bool] = Counter()
     for item in items:
         _mark(item)
         is_kept = _is_of(item, level(config), seen)
-        if is_kept:
-            of_level += 1
-            is_kept = of_level % every == 0
+        if is_kept and not item.get_closest_marker("always"):
+            is_thorough = item.get_closest_marker("thorough") is not None
+            of_level[is_thorough] += 1
+            is_kept = of_level[is_thorough] % every[is_thorough] == 0
         (kept if is_kept or _is_named(item, named, config.invocation_params.dir) else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept

@@ -20,12 +20,17 @@ TESTS = """
     @pytest.mark.thorough
     def test_thorough(): pass
 
+    @pytest.mark.thorough
+    @pytest.mark.always
+    def test_always(): pass
+
     @pytest.mark.sampled(2)
     @pytest.mark.parametrize("case", [0, 1, 2])
     def test_sampled(case): pass
 """
 QUICK = ["test_plain", "test_sampled[0]", "test_sampled[2]"]
-ALL = ["test_plain", "test_with_the_service", "test_thorough", "test_sampled[0]", "test_sampled[1]", "test_sampled[2]"]
+SAMPLED = ["test_sampled[0]", "test_sampled[1]", "test_sampled[2]"]
+ALL = ["test_plain", "test_with_the_service", "test_thorough", "test_always", *SAMPLED]
 THOROUGH = [name for name in ALL if name != "test_sampled[1]"]
 
 
@@ -38,10 +43,14 @@ THOROUGH = [name for name in ALL if name != "test_sampled[1]"]
         (["--level", "common"], ["test_plain", "test_with_the_service", "test_sampled[0]", "test_sampled[2]"]),
         (["--level", "thorough"], THOROUGH),
         (["--level", "slow"], ALL),
-        (["--level", "thorough", "--every", "2"], ["test_with_the_service", "test_sampled[0]"]),
+        (
+            ["--level", "thorough", "--every", "2"],
+            ["test_with_the_service", "test_thorough", "test_always", "test_sampled[2]"],
+        ),
+        (["--level", "thorough", "--thorough-every", "2"], [name for name in THOROUGH if name != "test_thorough"]),
         (["-m", "not nothing"], THOROUGH),
         (["-m", "sdk"], ["test_with_the_service"]),
-        (["-m", "thorough"], ["test_thorough"]),
+        (["-m", "thorough"], ["test_thorough", "test_always"]),
         (["-k", "thorough"], []),
         (["tests/test_any.py"], ALL),
         (["tests/test_any.py::test_thorough"], ["test_thorough"]),

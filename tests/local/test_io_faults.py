@@ -27,6 +27,7 @@ SAMPLED = 40
 pytestmark = [
     linux,
     pytest.mark.thorough,
+    pytest.mark.always,
     pytest.mark.skipif(COMPILER is None, reason="no C compiler to build the library that makes calls fail"),
 ]
 

@@ -32,7 +32,7 @@ from tests.azure.interleaving import Act, Client, Meanwhile, in_turns, new_clien
 from tests.azure.scheduling import BLOB, NAMED, NOW, project
 from tests.service.service import Service
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.always]
 
 DAILY, HOURLY = "{frequency: Day}", "{frequency: Hour}"
 OTHER = NAMED.replace("trial", "other")

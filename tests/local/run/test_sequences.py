@@ -42,6 +42,7 @@ from tests.local.conftest import linux
 pytestmark = [
     linux,
     pytest.mark.thorough,
+    pytest.mark.always,
     # The child of the fork is killed, whatever threads of the tests it lacks.
     pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning"),
 ]
