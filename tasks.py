@@ -82,8 +82,8 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
             raise Exit(f"Python {python} is not installed, or not supported (supported: {', '.join(SUPPORTED)})")
     # The newest Python with the SDK can run all tests; on other versions, more cases of the same code find nothing new.
     thorough = WITH_SDK[-1] if WITH_SDK[-1] in found else list(found)[-1]
-    # More workers than processors, because many tests wait for a process or for the SDK.
-    workers = str(2 * (os.cpu_count() or 1))
+    # One more worker than processors, because many tests wait for a process or for the SDK; each collects all tests.
+    workers = str(1 + (os.cpu_count() or 1))
     with ThreadPoolExecutor() as pool:
         interpreters = {version: pool.submit(_prepared, version, path) for version, path in found.items()}
         # The current Python first, while the environments of the others are created.
