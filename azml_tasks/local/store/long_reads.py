@@ -14,7 +14,7 @@ from azml_tasks.standin.azml_local.formats.copies import StoppedError, progress_
 
 _T = TypeVar("_T")
 # Seconds of reading before the first report; each further one comes after twice the time, up to the last figure.
-_FIRST_REPORT = 2.0
+_FIRST_REPORT = 1.5
 _LONGEST_PAUSE = 60.0
 # Seconds for which the main thread works itself.
 _PATIENCE = 0.25
