@@ -29,6 +29,8 @@ RULES = (
     ("sdk", "", "azure_service"),
     ("sdk", "", "azure_v2_service"),
     ("processes", "local", "project"),
+    ("processes", "local/run/test_debugging.py", ""),
+    ("processes", "tasks/test_run.py", ""),
     ("processes", "standin", "step"),
     ("processes", "standin", "recording"),
     ("processes", "launcher", ""),
@@ -63,6 +65,14 @@ def level(config: pytest.Config) -> str:
 def slow(request: pytest.FixtureRequest) -> bool:
     """Whether there is time for more of the same."""
     return level(request.config) == SLOW
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files none of whose tests are of the level, so that nothing imports the SDK for them."""
+    if collection_path.suffix != ".py" or collection_path in _named_files(config):
+        return None
+    needed = _level_of(markers_of(collection_path, ()))
+    return True if LEVELS.index(needed) > LEVELS.index(level(config)) else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses by the markers
@@ -115,9 +125,19 @@ def _is_of(item: pytest.Item, wanted: str, seen: Counter[str]) -> bool:
         seen[test] += 1
         if (seen[test] - 1) % sampled.args[0]:
             return False
-    kinds = {marker.name for marker in item.iter_markers()}
-    needs = THOROUGH if "thorough" in kinds else COMMON if kinds & {"sdk", "processes"} else QUICK
-    return LEVELS.index(needs) <= LEVELS.index(wanted)
+    needed = _level_of({marker.name for marker in item.iter_markers()})
+    return LEVELS.index(needed) <= LEVELS.index(wanted)
+
+
+def _level_of(markers: set[str]) -> str:
+    """Return the lowest level that contains a test with these markers."""
+    return THOROUGH if "thorough" in markers else COMMON if markers & {"sdk", "processes"} else QUICK
+
+
+def _named_files(config: pytest.Config) -> set[Path]:
+    """Return the files that are named on the command line, also those with the name of a test in them."""
+    paths = (config.invocation_params.dir / argument.split("::")[0] for argument in config.args)
+    return {path.resolve() for path in paths if path.is_file()}
 
 
 def _is_named(item: pytest.Item, named: list[str], folder: Path) -> bool:
