@@ -33,6 +33,7 @@ class ServiceV2(Service):
             self.v2 = V2State()
             self.reusable: dict[str, str] = {}
             self.page_size = 100
+            self.refuses_data_of_jobs = False
             self.results: dict[str, str] = {}
 
     def find_route(self, request: Request) -> tuple[Route, dict[str, str]] | None:
