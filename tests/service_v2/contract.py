@@ -10,6 +10,7 @@ from tests.service.message import Refusal
 
 _MODELS = "azure.ai.ml._restclient.arm_ml_service.models"
 # Of the workspace's own data service, which jobs reach, too.
+RUN_MODELS = "azure.ai.ml._restclient.runhistory.models"
 DATA_MODELS = "azure.ai.ml._restclient.dataset_dataplane.models"
 
 

@@ -130,7 +130,7 @@ def _begin(service: ServiceV2, workspace: Workspace, job: Job, name: str) -> Non
     spec = component_of(service, node)
     rerun = (job.properties.get("settings") or {}).get("force_rerun")
     before = service.reusable.get(_key(service, workspace, job, name))
-    if before and not rerun and spec.get("is_deterministic", True):
+    if before and not rerun and "never reuses" not in service.quirks and spec.get("is_deterministic", True):
         step.properties[_REUSED] = before
         step.properties["azureml.isreused"] = "true"
         step.end(COMPLETED)

@@ -25,6 +25,7 @@ from azml_tasks.backend import (
     ScheduleRow,
     Schedules,
     StepLog,
+    Trial,
     UnsupportedError,
     Watch,
 )
@@ -228,6 +229,12 @@ class AzureV2Backend(Backend):
         with contextlib.suppress(ProjectError):  # of scripts, which the look at the file has found
             yield from (Finding("note", str(note)) for note in self.notes())
         yield from examine_workspace(self._project)
+
+    def trial(self, say: Callable[[str], None]) -> Trial:
+        from azml_tasks.azure.v2.doctor.trial import AzureTrial
+
+        self.check()
+        return AzureTrial(self._project, self._connection.client, say)
 
     def forecast(self, request: RunRequest, pending: Collection[Change] = ()) -> Forecast:
         from azml_tasks.azure.forecast import without_runs

@@ -58,6 +58,7 @@ def test_an_environment_of_the_workspace_is_looked_into(azure_v2, tmp_path):
     stocked(azure_v2).add_datastore("raw")
     azure_v2.add_environment_v2("env")
     project = v2_project(tmp_path, TABLE, {"a.py": READING})
+    list(AzureV2Backend(project).register(("dataset",), upload=False, dry=False, say=print))
     body = azure_v2.assets["environments"]["env"]["1"]["properties"]
 
     def with_packages(*packages):

@@ -9,6 +9,8 @@ from typing import Any
 from tests.service.call import Call, missing
 from tests.service.identifiers import now, stable_id
 from tests.service.message import Answer, Refusal, reply
+from tests.service.routes.datasets import BASE as BASE_OF_V1
+from tests.service.routes.datasets import get_dataset_by_name
 from tests.service_v2.contract import DATA_MODELS, check
 from tests.service_v2.routing import ARM, REGION, routes, state_of
 from tests.service_v2.state import Document
@@ -212,6 +214,14 @@ def list_data_versions(call: Call, name: str) -> Any:
         for version, body in versions.items()
     ]
     return {"value": found, "continuationToken": None, "nextLink": None}
+
+
+@routes.on("GET", REGION, BASE_OF_V1 + "/datasets/query/name={name}")
+def get_dataset(call: Call, name: str) -> Any:
+    """Return a dataset of v1; whether it also returns data assets is not known."""
+    if "datasets are data" in call.service.quirks and state_of(call).versions("data", name):
+        return {"datasetId": stable_id(name), "name": name}
+    return get_dataset_by_name(call, name)
 
 
 @routes.on("GET", "azuremlschemasprod.azureedge.net", "/latest/{name}", public=True)
