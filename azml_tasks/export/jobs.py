@@ -11,6 +11,7 @@ from azml_tasks.export.assets import environment_reference
 from azml_tasks.export.command import PipelineInputs, input_keys, plain_inputs
 from azml_tasks.export.document import Lines, Names, asset_name, document, job_name, or_placeholder
 from azml_tasks.model import Pipeline
+from azml_tasks.model.base import is_unresolved
 from azml_tasks.model.names import identifier
 from azml_tasks.plan import (
     ConfigValue,
@@ -127,11 +128,14 @@ def _job(step: StepPlan, ports: Mapping[str, _Ports], top: PipelineInputs) -> Jo
         types[name] = "uri_folder"
         # Only its address is passed: there may be nothing to mount.
         inputs[name] = {"path": _parent(f"jobs.{ports[key].job}.outputs.{ports[key].marker}"), "mode": "direct"}
-    outputs = {name: _output(output, name, is_native=not own.is_carried) for output, name in own.outputs.items()}
+    carried = {
+        output for output in own.outputs if own.is_carried and not is_unresolved(output.register_on_complete or "")
+    }
+    outputs = {name: _output(output, name, is_native=output not in carried) for output, name in own.outputs.items()}
     registered = {
         _registered_name(output.register_on_complete): str(outputs[name]["path"]).replace("${{output_name}}", name)
         for output, name in own.outputs.items()
-        if output.register_on_complete and own.is_carried
+        if output.register_on_complete and output in carried
     }
     if own.has_marker_alone:
         outputs[own.marker] = _FOLDER

@@ -25,6 +25,7 @@ VERSION = 2
 _PACKAGE = Path(__file__).resolve().parents[1]
 _MAIN = "from launcher.step import main\n\nmain()\n"
 _TIME = (1980, 1, 1, 0, 0, 0)
+_NOTHING: Mapping[str, str] = {}
 
 
 def is_carried(pipeline: Pipeline, step: Step) -> bool:
@@ -33,12 +34,12 @@ def is_carried(pipeline: Pipeline, step: Step) -> bool:
     return environment is None or environment.azureml == "stand-in"
 
 
-def files(step: StepPlan, pipeline: Pipeline, registered: Mapping[str, str]) -> dict[str, bytes]:
+def files(step: StepPlan, pipeline: Pipeline, registered: Mapping[str, str] = _NOTHING) -> dict[str, bytes]:
     """Return the files to add to a step's code, by their posix path in it."""
     return {PROGRAM: _archive({**_carried(), "context.json": _json(context_of(step, pipeline, registered))})}
 
 
-def context_of(step: StepPlan, pipeline: Pipeline, registered: Mapping[str, str]) -> dict[str, Any]:
+def context_of(step: StepPlan, pipeline: Pipeline, registered: Mapping[str, str] = _NOTHING) -> dict[str, Any]:
     """Return what the program must know beside the paths and variables of the job.
 
     Only what the step itself depends on: a change ends the reuse of its results. `registered` are the addresses of
