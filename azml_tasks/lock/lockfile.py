@@ -109,11 +109,15 @@ def current_lock(plan: Plan, name: str, directory: Path, *, in_a_job: bool = Fal
 
 def outdated_locks(project: Project) -> Iterator[Problem]:
     """Yield remarks on locks that do not belong to what the file now says, and so are not used."""
+    is_v2 = project.pipeline.backend == "azure-v2"
     for name in project.pipeline.environments:
         with contextlib.suppress(ProjectError):  # of a file that cannot be read, which is another check
             if read_lock(project.directory, name) and not current_lock(project.plan, name, project.directory):
                 file = lock_path(project.directory, name).relative_to(project.directory).as_posix()
+                # What is resolved depends on the backend: a target of v2 may have a lock of its own.
+                target = f" --target {project.target}" if project.target and is_v2 else ""
                 message = (
-                    f"environment '{name}' changed since {file} was written, so the lock is not used; run `invoke lock`"
+                    f"environment '{name}' changed since {file} was written, so the lock is not used; run "
+                    f"`invoke lock{target}`"
                 )
                 yield project.problem(("environments", name), message)

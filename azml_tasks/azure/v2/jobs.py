@@ -24,7 +24,7 @@ from azml_tasks.azure.following import (
 )
 from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord, error_message, run_status
 from azml_tasks.azure.v2.assets import find_environment, register_environment
-from azml_tasks.azure.v2.client.connection import Client, import_ahead, require_client
+from azml_tasks.azure.v2.client.connection import Client, require_client
 from azml_tasks.azure.v2.data import check_outputs, data_versions, register_output
 from azml_tasks.azure.v2.documents import PIPELINE, Documents, documents
 from azml_tasks.azure.v2.forecast import known_computes, remember_run
@@ -33,6 +33,7 @@ from azml_tasks.azure.v2.runs import cancel_job, keys_of, log_files, step_record
 from azml_tasks.backend import RunRequest, Watch
 from azml_tasks.checks.contract import checked_snapshots
 from azml_tasks.errors import LoginError, RunError, ServiceError
+from azml_tasks.lock.lockfile import current_lock
 from azml_tasks.plan import DatasetInput, Plan
 from azml_tasks.plan.plan import parameter_values
 from azml_tasks.reading import Project
@@ -66,7 +67,6 @@ def run(project: Project, client: Client, request: RunRequest, watch: Watch, ori
 
     Raises RunError when the run fails, and ProjectError, OverrideError or ServiceError when it cannot be started.
     """
-    import_ahead()
     code = CodeReading(project.directory)
     changed = project.with_settings(request.settings)
     snapshots = checked_snapshots(changed)
@@ -199,7 +199,8 @@ def _packages(found: Documents, name: str, version: str) -> Packages:
     declared = found.project.pipeline.environments.get(name)
     if declared is None or conda.has_own_python(declared):
         return Packages(named)
-    specification = conda.conda_specification(declared, found.project.directory, ())
+    lock = current_lock(found.project.plan, name, found.project.directory, in_a_job=True)
+    specification = conda.conda_specification(declared, found.project.directory, (), lock.pins if lock else ())
     packages = [*conda.conda_packages(specification), *conda.pip_packages(specification)]
     versions = dict(conda.split_requirement(package) for package in packages)
     return Packages(named, versions.pop("python", ""), versions)
