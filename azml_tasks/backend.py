@@ -282,6 +282,34 @@ class FinishedRun:
     failure: str = ""
 
 
+@dataclass(frozen=True)
+class Fact:
+    """Something that the backend assumes of its service, and what was seen."""
+
+    text: str
+    assumed: str
+    seen: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether it is not as it is assumed."""
+        return self.assumed != self.seen
+
+
+class Trial(abc.ABC):
+    """A trial of what the backend assumes of its service: it makes things of an own name, looks, and removes them."""
+
+    name: str
+    compute: str
+
+    @abc.abstractmethod
+    def run(self, show: Callable[[Fact], None]) -> None:
+        """Make the things, show what is seen, and remove them.
+
+        Raises Interrupted on Ctrl-C, and AzmlError if something fails, with the names of what is left.
+        """
+
+
 class Runs(abc.ABC):
     """The runs of a project."""
 
@@ -528,6 +556,10 @@ class Backend(abc.ABC):
 
         Raises RunError if the run fails or is cancelled.
         """
+
+    def trial(self, say: Callable[[str], None]) -> Trial:
+        """Return a trial of what the backend assumes of its service; `say` gets lines on what is done."""
+        raise UnsupportedError("--try checks what is assumed of Azure ML v2; select a target with `backend: azure-v2`")
 
     @abc.abstractmethod
     def register(

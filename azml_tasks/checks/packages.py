@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # conda installs these with Python.
 _WITH_PYTHON = {"python", "pip", "setuptools", "wheel"}
 _MOST_PACKAGES = 2_000
+# The code of a step on Azure ML v2 contains the stand-in for them.
+_CARRIED = {"azureml-core", "azureml-defaults"}
 
 
 class EnvironmentPackages:
@@ -47,6 +49,8 @@ class EnvironmentPackages:
         self.direct = {_name(text) for text in self._requirements} | _WITH_PYTHON | {*needed}
         self._brought = brought_by(self.direct)
         self.direct |= self._brought
+        if project.pipeline.backend == "azure-v2" and environment.azureml == "stand-in":
+            self.direct |= _CARRIED
 
     def provide(self, module: str) -> bool | None:
         """Return whether a package of the environment provides the module; None if that is not known."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from azml_tasks.export import launcher
 from azml_tasks.export.document import asset_name, document, plain_document
+from azml_tasks.lock.lockfile import current_lock
 from azml_tasks.model import Compute, Dataset, Datastore, Environment
 from azml_tasks.model.base import is_unresolved
 from azml_tasks.reading import Project
@@ -207,7 +208,10 @@ def environment_files(
     place = asset_name(name)
     packages = None
     if not conda.has_own_python(environment):
-        packages = plain_document(conda.conda_specification(environment, project.directory, needed))
+        lock = current_lock(project.plan, name, project.directory, in_a_job=True)
+        # What only the scripts show to be needed may be missing in the lock; a remark says so.
+        pins = [*lock.pins, *lock.lacks(needed)] if lock else ()
+        packages = plain_document(conda.conda_specification(environment, project.directory, needed, pins))
         yield f"{place}/conda.yml", packages
     if environment.dockerfile:
         dockerfile = environment_text(project.directory, environment.dockerfile)

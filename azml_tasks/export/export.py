@@ -13,12 +13,12 @@ from azml_tasks.export.command import pipeline_inputs
 from azml_tasks.export.document import Names, asset_name, schedule_name
 from azml_tasks.export.folder import Content, code_files
 from azml_tasks.export.jobs import Job, component_file, jobs_of, pipeline_file, published_file
-from azml_tasks.export.launcher import PROGRAM, dataset_of, is_carried, is_in_v1
+from azml_tasks.export.launcher import PROGRAM, is_carried
 from azml_tasks.export.remarks import Exported, remarks_of, remarks_of_a_run
 from azml_tasks.export.schedule import schedule_file, stated_name
-from azml_tasks.export.scripts import LOGGING, SECRETS, Scripts, scripts_of
+from azml_tasks.export.scripts import LOGGING, Scripts, scripts_of
 from azml_tasks.export.unset import unset_remarks, with_placeholders
-from azml_tasks.plan import DatasetInput, StepPlan, TableInput
+from azml_tasks.plan import DatasetInput, StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.reading.environment import conda
 from azml_tasks.reading.project import files_of
@@ -29,9 +29,6 @@ EXPORTED = (
     *("compute_name", "computes", "continue_on_step_failure", "datasets", "datastores", "description", "env_name"),
     *("environments", "experiment_name", "pipeline_parameters", "publish", "schedule", "steps", "tags"),
 )
-# What loads an MLTable ("Working with tables in Azure Machine Learning").
-_TABLES = ("mltable", conda.TABLES)
-_METRICS = "azureml-mlflow"
 # The pipeline as a component, if it is to be published.
 PUBLISHED = "component.yml"
 
@@ -40,13 +37,16 @@ PUBLISHED = "component.yml"
 class Export:
     """The files by their posix path under `azureml-v2/`, and the remarks in the order of their places.
 
-    `jobs` maps the names of the steps in the pipeline job to their keys, `assets` the declared datasets to v2's names.
+    `jobs` are the steps by their names in the pipeline job, `assets` maps the declared datasets to v2's names,
+    `needed` the environments to the packages that their steps need. `with_secrets` are the steps that read secrets.
     """
 
     files: Mapping[str, Content]
     remarks: tuple[Problem, ...]
-    jobs: Mapping[str, str] = field(default_factory=dict)
+    jobs: Mapping[str, Job] = field(default_factory=dict)
     assets: Mapping[str, str] = field(default_factory=dict)
+    needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    with_secrets: frozenset[str] = frozenset()
 
 
 def export(project: Project, snapshots: Mapping[str, Snapshot] | None = None) -> Export:
@@ -67,10 +67,13 @@ def export(project: Project, snapshots: Mapping[str, Snapshot] | None = None) ->
             files[f"code/{job.name}/{path}"] = content
         if is_carried(project.pipeline, job.step.step):
             _check_free(project, job, snapshots)
-            for path, text in launcher.files(job.step, project.pipeline).items():
+            for path, text in launcher.files(job.step, project.pipeline, job.registered).items():
                 files[f"code/{job.name}/{path}"] = Content.of(text)
     remarks = {*remarks_of(exported), *project.notes, *files_of(project).unseen_by_azure(), *unset}
-    return Export(files, tuple(sorted(remarks)), {job.name: job.step.key for job in jobs}, exported.assets)
+    carried = (job.step for job in jobs if is_carried(project.pipeline, job.step.step))
+    with_secrets = frozenset(step.key for step in carried if exported.scripts.reads_secrets(step.key))
+    by_name = {job.name: job for job in jobs}
+    return Export(files, tuple(sorted(remarks)), by_name, exported.assets, exported.needed, with_secrets)
 
 
 def run_remarks(project: Project, snapshots: Mapping[str, Snapshot]) -> list[Problem]:
@@ -90,16 +93,8 @@ def _exported(project: Project, snapshots: Mapping[str, Snapshot]) -> Exported:
 
 def _needed_in_a_job(project: Project, step: StepPlan, scripts: Scripts) -> Iterator[str]:
     """Yield what the stand-in for azureml imports for the step's scripts."""
-    read = [dataset_of(project.pipeline, item.dataset) for item in step.inputs if isinstance(item, DatasetInput)]
-    tables = [dataset for dataset in read if dataset.type == "tabular"]
-    outputs = [item for item in step.inputs if isinstance(item, TableInput)]
-    if tables or outputs:
-        yield "pandas"
-    if "parquet" in {*(dataset.format for dataset in tables), *(item.format for item in outputs)}:
-        yield "pyarrow"
-    if any(is_in_v1(dataset) for dataset in tables):
-        yield "mltable"
-    if any(use.name in SECRETS for use in scripts.uses_by(step.key)):
+    yield from conda.tables_in_a_job(project.pipeline, step)
+    if scripts.reads_secrets(step.key):
         yield from ("azure-identity", "azure-keyvault-secrets")
 
 
@@ -145,8 +140,8 @@ def _needed(project: Project, scripts: Scripts) -> dict[str, tuple[str, ...]]:
         if scripts.use_sdk(step.key):
             packages[conda.RUN] = None
         if any(isinstance(item, DatasetInput) and is_table(project, item.dataset) for item in step.inputs):
-            packages.update(dict.fromkeys(_TABLES))
+            packages.update(dict.fromkeys((conda.MLTABLE, conda.TABLES)))
         if any(use.name.removeprefix("run.") in LOGGING for use in scripts.uses_by(step.key)):
-            packages[_METRICS] = None
+            packages[conda.MLFLOW] = None
     # In a fixed order, independent of the steps.
     return {name: tuple(sorted(packages)) for name, packages in needed.items()}

@@ -11,6 +11,7 @@ from azml_tasks.export.assets import environment_reference
 from azml_tasks.export.command import PipelineInputs, input_keys, plain_inputs
 from azml_tasks.export.document import Lines, Names, asset_name, document, job_name, or_placeholder
 from azml_tasks.model import Pipeline
+from azml_tasks.model.base import is_unresolved
 from azml_tasks.model.names import identifier
 from azml_tasks.plan import (
     ConfigValue,
@@ -29,6 +30,8 @@ from azml_tasks.reading import Project
 # The v2 replacements of placeholders in Azure ML v1 ("Manage inputs and outputs of component and pipeline").
 _PLACEHOLDERS = {"{run-id}": "${{name}}", "{output-name}": "${{output_name}}"}
 _FOLDER = {"type": "uri_folder", "mode": "rw_mount"}
+# Where Azure ML stores an output by default, in the workspace's default datastore.
+_DEFAULT_PLACE = "azureml://datastores/workspaceblobstore/paths/azureml/${{name}}"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Job:
 
     `types` maps its inputs to their types, `inputs` to what the pipeline gives them. `outputs` are folders. `added`
     maps the inputs that no argument names in v1 to the arguments that name them here, and `after` maps the steps that
-    it follows without reading from them to the outputs that it gets for this.
+    it follows without reading from them to the outputs that it gets for this. `registered` are the addresses of the
+    outputs that its launcher registers after success, by the names of their data assets.
     """
 
     step: StepPlan
@@ -48,6 +52,7 @@ class Job:
     outputs: Mapping[str, Mapping[str, Any]]
     added: Mapping[Input, str]
     after: Mapping[str, str]
+    registered: Mapping[str, str]
 
 
 def jobs_of(plan: Plan, top: PipelineInputs) -> list[Job]:
@@ -123,23 +128,38 @@ def _job(step: StepPlan, ports: Mapping[str, _Ports], top: PipelineInputs) -> Jo
         types[name] = "uri_folder"
         # Only its address is passed: there may be nothing to mount.
         inputs[name] = {"path": _parent(f"jobs.{ports[key].job}.outputs.{ports[key].marker}"), "mode": "direct"}
-    outputs = {name: _output(output) for output, name in own.outputs.items()}
+    carried = {
+        output for output in own.outputs if own.is_carried and not is_unresolved(output.register_on_complete or "")
+    }
+    outputs = {name: _output(output, name, is_native=output not in carried) for output, name in own.outputs.items()}
+    registered = {
+        _registered_name(output.register_on_complete): str(outputs[name]["path"]).replace("${{output_name}}", name)
+        for output, name in own.outputs.items()
+        if output.register_on_complete and output in carried
+    }
     if own.has_marker_alone:
         outputs[own.marker] = _FOLDER
     added = {} if own.is_carried else _added(step)
-    return Job(step, own.job, Lines(_lines(step, own, added)), types, inputs, outputs, added, after)
+    return Job(step, own.job, Lines(_lines(step, own, added)), types, inputs, outputs, added, after, registered)
 
 
-def _output(output: Output) -> dict[str, Any]:
-    """Return the keys of an output: where it is stored, and the name it is registered with."""
-    path = None
+def _output(output: Output, port: str, *, is_native: bool) -> dict[str, Any]:
+    """Return the keys of an output: where it is stored, and the name it is registered with if Azure ML does that.
+
+    It does so also if the step fails; else the launcher registers it, and the address must be known.
+    """
+    name = output.register_on_complete
+    path = f"{_DEFAULT_PLACE}/{port}" if name and not is_native else None
     if output.destination:
         path = output.destination.folder
         for theirs, ours in _PLACEHOLDERS.items():
             path = path.replace(theirs, ours)
         path = f"azureml://datastores/{output.destination.datastore_name}/paths/{path.lstrip('/')}"
-    name = output.register_on_complete
-    return {**_FOLDER, "path": path, "name": or_placeholder(name, asset_name(name)) if name else None}
+    return {**_FOLDER, "path": path, "name": _registered_name(name) if name and is_native else None}
+
+
+def _registered_name(name: str) -> str:
+    return or_placeholder(name, asset_name(name))
 
 
 def _added(step: StepPlan) -> dict[Input, str]:

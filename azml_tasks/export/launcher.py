@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from azml_tasks.plan.plan import dataset_description, dataset_id
 # No ignore file names it: neither hidden, nor with an ending.
 PROGRAM = "azml_step"
 # The version of context.json, which azml_tasks/launcher/ checks.
-VERSION = 1
+VERSION = 2
 _PACKAGE = Path(__file__).resolve().parents[1]
 _MAIN = "from launcher.step import main\n\nmain()\n"
 _TIME = (1980, 1, 1, 0, 0, 0)
+_NOTHING: Mapping[str, str] = {}
 
 
 def is_carried(pipeline: Pipeline, step: Step) -> bool:
@@ -33,15 +34,16 @@ def is_carried(pipeline: Pipeline, step: Step) -> bool:
     return environment is None or environment.azureml == "stand-in"
 
 
-def files(step: StepPlan, pipeline: Pipeline) -> dict[str, bytes]:
+def files(step: StepPlan, pipeline: Pipeline, registered: Mapping[str, str] = _NOTHING) -> dict[str, bytes]:
     """Return the files to add to a step's code, by their posix path in it."""
-    return {PROGRAM: _archive({**_carried(), "context.json": _json(context_of(step, pipeline))})}
+    return {PROGRAM: _archive({**_carried(), "context.json": _json(context_of(step, pipeline, registered))})}
 
 
-def context_of(step: StepPlan, pipeline: Pipeline) -> dict[str, Any]:
+def context_of(step: StepPlan, pipeline: Pipeline, registered: Mapping[str, str] = _NOTHING) -> dict[str, Any]:
     """Return what the program must know beside the paths and variables of the job.
 
-    Only what the step itself depends on: a change ends the reuse of its results.
+    Only what the step itself depends on: a change ends the reuse of its results. `registered` are the addresses of
+    the outputs that it registers, by the names of their data assets.
     """
     read = dict.fromkeys(item.dataset for item in step.inputs if isinstance(item, DatasetInput))
     return {
@@ -56,6 +58,7 @@ def context_of(step: StepPlan, pipeline: Pipeline) -> dict[str, Any]:
             for number, token in enumerate(step.argv)
             if isinstance(token, DatasetInput) and is_filled(token, pipeline)
         },
+        "register": [{"asset": name, "path": path} for name, path in registered.items()],
     }
 
 

@@ -13,7 +13,8 @@ from azml_tasks.export.folder import FOLDER
 from azml_tasks.export.jobs import Job
 from azml_tasks.export.launcher import is_carried
 from azml_tasks.export.schedule import schedule_remarks
-from azml_tasks.export.scripts import Scripts
+from azml_tasks.export.scripts import VAULT, Scripts
+from azml_tasks.lock.lockfile import current_lock
 from azml_tasks.plan import DatasetInput, FolderInput, Input
 from azml_tasks.reading import Project
 from azml_tasks.reading.environment.conda import RUN, has_own_python
@@ -45,6 +46,7 @@ def remarks_of(exported: Exported) -> Iterator[Problem]:
         *_pipeline(exported),
         *(remark for job in exported.jobs for remark in _job(exported, job)),
         *_environments(exported),
+        *_vaults(exported),
         *_data(exported),
     ):
         yield project.problem(path, message)
@@ -54,14 +56,14 @@ def remarks_of(exported: Exported) -> Iterator[Problem]:
 def remarks_of_a_run(exported: Exported) -> Iterator[Problem]:
     """Yield the remarks that matter to a run of ours, which does everything else by itself."""
     project = exported.project
-    for path, message in (*_environments(exported), *_registered(exported)):
+    for path, message in (*_environments(exported), *_vaults(exported), *_registered(exported)):
         yield project.problem(path, message)
     yield from _scripts(exported)
 
 
 def _registered(exported: Exported) -> Iterator[_Remark]:
     for job in exported.jobs:
-        for written in job.step.outputs:
+        for written in () if is_carried(exported.project.pipeline, job.step.step) else job.step.outputs:
             if written.register_on_complete:
                 place = ("steps", job.step.key, "output_folders", written.argument, "register_on_complete")
                 yield (
@@ -69,6 +71,21 @@ def _registered(exported: Exported) -> Iterator[_Remark]:
                     f"step '{job.step.key}': Azure ML v2 registers '{written.register_on_complete}' also when the step "
                     "fails",
                 )
+
+
+def _vaults(exported: Exported) -> Iterator[_Remark]:
+    """Yield the steps that read secrets without the address of a key vault."""
+    pipeline = exported.project.pipeline
+    for job in exported.jobs:
+        step = job.step.step
+        environment = pipeline.environments.get(str(pipeline.env_of(step)))
+        variables = {**(environment.environment_variables if environment else {}), **step.environment_variables}
+        if is_carried(pipeline, step) and exported.scripts.reads_secrets(job.step.key) and VAULT not in variables:
+            message = (
+                f"step '{job.step.key}': its script reads a secret; set {VAULT} in environment_variables to the "
+                "address of the key vault, such as https://NAME.vault.azure.net"
+            )
+            yield ("steps", job.step.key), message
 
 
 def _scripts(exported: Exported) -> Iterator[Problem]:
@@ -166,6 +183,14 @@ def _environments(exported: Exported) -> Iterator[_Remark]:
         if declared:
             if packages and has_own_python(declared):
                 message = f"environment '{name}' is an image without packages: it must contain {listed(packages)}"
+                yield ("environments", name), message
+            lock = current_lock(exported.project.plan, name, exported.project.directory, in_a_job=True)
+            missing = lock.lacks(packages) if lock else []
+            if missing:
+                message = (
+                    f"environment '{name}': its lock does not have {listed(missing)}, which its scripts need: add "
+                    f"{'it' if len(missing) == 1 else 'them'} to pip_packages and run `invoke lock`"
+                )
                 yield ("environments", name), message
             continue
         packages = tuple(package for package in packages if package != RUN)

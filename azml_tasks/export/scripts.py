@@ -60,9 +60,11 @@ _ELSE = "in v2, use MLflow and azure-ai-ml"
 _RUNS = ("get_context", "child_run")
 _USUAL_NAME = "run"
 SECRETS = frozenset(("run.get_secret", "run.get_secrets", "Keyvault"))
+# The variable of a step with the address of its key vault (standin/azml_local/vault.py).
+VAULT = "AZML_KEY_VAULT_URL"
 # What a script that imports the stand-in for azureml must do differently in a job.
 _VAULT = (
-    "in a job of v2, it reads the key vault whose address is in the variable AZML_KEY_VAULT_URL (set it in "
+    f"in a job of v2, it reads the key vault whose address is in the variable {VAULT} (set it in "
     "environment_variables), with the managed identity of the compute target, which needs the role Key Vault Secrets "
     "User"
 )
@@ -116,6 +118,10 @@ class Scripts:
     def use_sdk(self, key: str) -> bool:
         """Return whether a step's scripts import azureml."""
         return bool(self.of_step[key])
+
+    def reads_secrets(self, key: str) -> bool:
+        """Return whether a step's scripts read secrets of the workspace's key vault."""
+        return any(use.name in SECRETS for use in self.uses_by(key))
 
     def uses_by(self, key: str) -> Iterator[Use]:
         """Yield what the scripts of a step use of SDK v1."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
     Paths = dict[str, list[str]]
 
-_VERSION = 1
+_VERSION = 2
 # The version of what the stand-in reads (standin/azml_local/context.py).
 _CONTEXT_VERSION = 1
 # A variable that an input of the same name must not replace.
@@ -38,6 +38,8 @@ class Step:
         self.parent_folder = os.path.join(context["run_dir"], "parent")
         self.artifacts: str = context["artifacts_dir"]
         self.models: str = context["models_dir"]
+        # The names and addresses of the outputs that are registered if the step succeeds.
+        self.registered: list[tuple[str, str]] = []
 
 
 def prepare(archive: str, folder: str, inputs: Paths, outputs: Paths, words: list[str]) -> Step:
@@ -74,7 +76,10 @@ def prepare(archive: str, folder: str, inputs: Paths, outputs: Paths, words: lis
     os.makedirs(context["step_dir"])
     with open(path, "w", encoding="utf-8") as file:
         json.dump(context, file)
-    return Step(words, _environment(folder, path, shown, written), context)
+    step = Step(words, _environment(folder, path, shown, written), context)
+    for item in known["register"]:
+        step.registered.append((item["asset"], item["path"].replace("${{name}}", step.run_id)))
+    return step
 
 
 def _unpacked(archive: str, folder: str) -> Json:

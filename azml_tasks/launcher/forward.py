@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 
-from .models import Models
+from .models import Models, register_outputs
 from .tracking import RefusedError, Tracking, say
 from .values import Values
 
@@ -99,6 +99,7 @@ class Forwarder:
         self._said: set[str] = set()
         self._placed: set[str] = set()
         self._models = Models(step, self._tracking)
+        self._is_successful = False
         self._ended = threading.Event()
         self._is_over = not self._tracking.is_there
         self._lost = 0
@@ -109,8 +110,9 @@ class Forwarder:
         """Start the thread."""
         self._thread.start()
 
-    def finish(self, seconds: float) -> None:
-        """Wait until all is sent, at most this long, and say what is not."""
+    def finish(self, seconds: float, *, is_successful: bool) -> None:
+        """Wait until all is sent, at most this long, and say what is not; outputs are registered after success."""
+        self._is_successful = is_successful
         self._ended.set()
         self._tracking.close(seconds)
         self._thread.join(seconds + 5)
@@ -125,6 +127,8 @@ class Forwarder:
             while not self._ended.wait(_INTERVAL):
                 self._pass()
             self._pass(is_last=True)
+            if self._is_successful:
+                register_outputs(self._step, self._tracking)
         except Exception as error:
             say(f"stopped recording what the script logs: {type(error).__name__}: {error}")
 

@@ -1,6 +1,8 @@
-"""Register the models that a step registers: their files go to outputs/models/, and from there to the registry.
+"""Register what a step registers, at its end: models, and outputs as data assets.
 
-That is what `mlflow.register_model("runs:/RUN/PATH", NAME)` sends, at the end of the step, when its files are there.
+The files of a model go to outputs/models/, and from there to the registry, with the requests that
+`mlflow.register_model("runs:/RUN/PATH", NAME)` sends. An output is registered only if the step succeeds; if its name
+were in the job, Azure ML would register it also if the step fails.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 _FOLDER = os.path.join("outputs", "models")
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
+# The tag of a data asset with the run that wrote it (azml_tasks/azure/v2/data.py looks for it).
+_RUN = "azml_tasks.run"
+# How often the next version is looked for when another job takes it.
+_TRIES = 5
 
 
 class Models:
@@ -88,6 +94,73 @@ class Models:
         known = self._tracking.send("registered-models/get", {"name": name}).get("registered_model", {})
         versions = (version for version in known.get("latest_versions") or [] if version.get("source") == source)
         return next(({"model_version": version} for version in versions), {})
+
+
+def register_outputs(step: Step, tracking: Tracking) -> None:
+    """Register the outputs of a step that succeeded; one that cannot be registered is a line."""
+    for name, path in step.registered:
+        try:
+            version = _registered_output(step.run_id, tracking, name, path)
+        except RefusedError as error:
+            say(
+                f"the output is not registered as '{name}': {error}; `invoke run` registers it if it follows the run, "
+                f"else run `az ml data create --name {name} --type uri_folder --path {path}`"
+            )
+        else:
+            say(f"the output is registered as the data asset '{name}', version {version}")
+
+
+def _registered_output(run_id: str, tracking: Tracking, name: str, path: str) -> str:
+    """Return the version of the data asset, made unless it is there. Raises RefusedError."""
+    if not tracking.is_there:
+        raise RefusedError(0, "MLFLOW_TRACKING_URI is not set in this job")
+    route = f"dataversion/{name}/versions"
+    refused = RefusedError(0, "other jobs keep adding versions")
+    for _ in range(_TRIES):
+        there = _versions(tracking, route)
+        for one in there:
+            if ((one.get("mutableProps") or {}).get("tags") or {}).get(_RUN) == run_id:
+                return str(one.get("versionId"))
+        numbers = [int(str(one.get("versionId"))) for one in there if str(one.get("versionId")).isdecimal()]
+        version = str(max(numbers, default=0) + 1)
+        values = {
+            "dataContainerName": name,
+            "dataType": "UriFolder",
+            "dataUri": path,
+            "versionId": version,
+            "mutableProps": {"tags": {_RUN: run_id}},
+        }
+        try:
+            if not there:
+                _make_container(tracking, name)
+            tracking.send_data(route, values)
+        except RefusedError as error:
+            # Taken by another job, or made by a request whose answer was lost.
+            if error.status not in (400, 409):
+                raise
+            refused = error
+            continue
+        return version
+    raise refused
+
+
+def _versions(tracking: Tracking, route: str) -> list[Json]:
+    """Return the versions of a data asset; none if it does not exist."""
+    try:
+        found = tracking.send_data(route).get("value") or []
+    except RefusedError as error:
+        if error.status != 404:
+            raise
+        found = []
+    return [one.get("dataVersion") or {} for one in found]
+
+
+def _make_container(tracking: Tracking, name: str) -> None:
+    try:
+        tracking.send_data("datacontainer", {"name": name, "dataType": "UriFolder"})
+    except RefusedError as error:
+        if error.status not in (400, 409):  # it is there already
+            raise
 
 
 def _copy(source: str, target: str) -> None:

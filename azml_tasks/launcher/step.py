@@ -72,7 +72,7 @@ def _run(archive: str, arguments: list[str], folder: str) -> int:
         process.send_signal(number)
     code: int = process.wait()
     patience = _seconds("AZML_STEP_PATIENCE") or _PATIENCE
-    forwarder.finish(min(patience, _PATIENCE_IF_STOPPED) if stopped else patience)
+    forwarder.finish(min(patience, _PATIENCE_IF_STOPPED) if stopped else patience, is_successful=code == 0)
     return code
 
 

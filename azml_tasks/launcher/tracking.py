@@ -56,7 +56,8 @@ class Tracking:
         # As azureml-mlflow takes it.
         scheme = "https" if parts.scheme == "azureml" else parts.scheme
         self.is_there = scheme in ("http", "https")
-        self._base = urllib.parse.urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        self._host = urllib.parse.urlunsplit((scheme, parts.netloc, "", "", ""))
+        self._path = parts.path.rstrip("/")
         self._token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
         self._closing = threading.Event()
         self._deadline = float("inf")
@@ -72,11 +73,24 @@ class Tracking:
         Before a request that makes something is repeated, `made` looks for what the failed one has made.
         """
         verb = "GET" if route.rpartition("/")[2].startswith("get") else "POST"
-        url = f"{self._base}/api/2.0/mlflow/{route}"
+        url = f"{self._host}{self._path}/api/2.0/mlflow/{route}"
         if verb == "GET":
-            url, body = f"{url}?{urllib.parse.urlencode(values)}", None
-        else:
-            body = json.dumps(values).encode()
+            return self._ask(verb, f"{url}?{urllib.parse.urlencode(values)}", None, made)
+        return self._ask(verb, url, values, made)
+
+    def send_data(self, route: str, values: Json | None = None) -> Json:
+        """Return the answer of the workspace's data service, at the same host; a GET without values.
+
+        Raises RefusedError.
+        """
+        start = self._path.find("/subscriptions/")
+        if start < 0:
+            raise RefusedError(0, "MLFLOW_TRACKING_URI has no workspace")
+        verb = "GET" if values is None else "POST"
+        return self._ask(verb, f"{self._host}/data/v1.0{self._path[start:]}/{route}", values)
+
+    def _ask(self, verb: str, url: str, values: Json | None, made: Callable[[], Json] | None = None) -> Json:
+        body = None if values is None else json.dumps(values).encode()
         tries = 0
         while True:
             tries += 1

@@ -6,14 +6,16 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from azml_tasks.errors import AzmlError, Problem, ProjectError
 from azml_tasks.lock.wanted import Wanted, wanted_of
+from azml_tasks.packages import required_name
 from azml_tasks.plan import Plan
 from azml_tasks.reading import Project
+from azml_tasks.reading.environment.conda import packages_needed
 
 FOLDER = "locks"
 _HEAD = """\
@@ -36,6 +38,11 @@ class Lock:
         """The versions by the names of the packages, or the addresses of those from elsewhere."""
         pairs = (re.split(r"\s*(?:==|@)\s*", pin, maxsplit=1) for pin in self.pins)
         return {pair[0]: pair[-1] for pair in pairs}
+
+    def lacks(self, packages: Iterable[str]) -> list[str]:
+        """Return the packages that it does not have."""
+        locked = set(map(required_name, self.versions))
+        return [package for package in packages if required_name(package) not in locked]
 
 
 def lock_path(directory: Path, name: str) -> Path:
@@ -80,22 +87,37 @@ def write_lock(directory: Path, wanted: Wanted, pins: tuple[str, ...]) -> None:
         raise AzmlError(f"cannot write {FOLDER}/{file.name}: {error.strerror}") from None
 
 
-def current_lock(plan: Plan, name: str, directory: Path) -> Lock | None:
+def current_lock(plan: Plan, name: str, directory: Path, *, in_a_job: bool = False) -> Lock | None:
     """Return the lock of an environment if it was resolved from what the file now says, else None.
 
-    Raises ProjectError for a file that cannot be read.
+    With `in_a_job`, the lock is for jobs of Azure ML v2, which is the default if that is the backend; one that was
+    resolved for v1 and has what they need is current, too. On this machine, both are. Raises ProjectError for a file
+    that cannot be read.
     """
     lock = read_lock(directory, name)
-    return lock if lock and lock.digest == wanted_of(plan, name, directory).digest else None
+    if lock is None:
+        return None
+    backend = "azure-v2" if in_a_job else plan.pipeline.backend
+    forms = {one: packages_needed(plan, name, backend=one) for one in ("azure", "azure-v2")}
+    own = forms["azure-v2" if backend == "azure-v2" else "azure"]
+    if lock.digest == wanted_of(plan, name, directory, own).digest:
+        return lock
+    if backend == "azure" or (backend == "azure-v2" and lock.lacks(own)):
+        return None
+    return lock if any(lock.digest == wanted_of(plan, name, directory, one).digest for one in forms.values()) else None
 
 
 def outdated_locks(project: Project) -> Iterator[Problem]:
     """Yield remarks on locks that do not belong to what the file now says, and so are not used."""
+    is_v2 = project.pipeline.backend == "azure-v2"
     for name in project.pipeline.environments:
         with contextlib.suppress(ProjectError):  # of a file that cannot be read, which is another check
             if read_lock(project.directory, name) and not current_lock(project.plan, name, project.directory):
                 file = lock_path(project.directory, name).relative_to(project.directory).as_posix()
+                # What is resolved depends on the backend: a target of v2 may have a lock of its own.
+                target = f" --target {project.target}" if project.target and is_v2 else ""
                 message = (
-                    f"environment '{name}' changed since {file} was written, so the lock is not used; run `invoke lock`"
+                    f"environment '{name}' changed since {file} was written, so the lock is not used; run "
+                    f"`invoke lock{target}`"
                 )
                 yield project.problem(("environments", name), message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +51,11 @@ class Wanted:
         return f"Python {self.python} on Linux x86-64, glibc {self.glibc}"
 
 
-def wanted_of(plan: Plan, name: str, directory: Path) -> Wanted:
+def wanted_of(plan: Plan, name: str, directory: Path, needed: Iterable[str] | None = None) -> Wanted:
     """Return what is to be resolved for environment `name` of the file.
 
-    Raises ProjectError for a file that cannot be read.
+    `needed` are the packages that every run needs, by default those of the file's backend. Raises ProjectError for a
+    file that cannot be read.
     """
     declared = plan.pipeline.environments[name]
     pip, packages, base = list(declared.pip_packages), list(declared.conda_packages), directory
@@ -71,7 +73,8 @@ def wanted_of(plan: Plan, name: str, directory: Path) -> Wanted:
         return Wanted(name, python, wanted.glibc, conda=kept, refusal=refusal)
     lines = requirements_of(pip, base, directory)
     known = set(map(required_name, lines))
-    lines += [line for line in conda.packages_needed(plan, name) if required_name(line) not in known]
+    needed = conda.packages_needed(plan, name) if needed is None else needed
+    lines += [line for line in needed if required_name(line) not in known]
     return Wanted(name, python, wanted.glibc, tuple(lines), kept, digest=_digest(wanted, lines, directory))
 
 

@@ -11,8 +11,7 @@ from azml_tasks.errors import Problem
 from azml_tasks.plan import StepPlan
 from azml_tasks.secrets import secrets_found
 from azml_tasks.snapshot.build import SnapshotBuilder
-from azml_tasks.snapshot.limits import MAX_BYTES, MAX_FILES, size_text
-from azml_tasks.snapshot.snapshot import FileSet
+from azml_tasks.snapshot.snapshot import MAX_BYTES, MAX_FILES, FileSet, size_text
 
 _WIDTH = 80
 # A folder with more files is one line, unless all are wanted.

@@ -1,9 +1,10 @@
-"""The files of a step's snapshot, the same on the cluster and on this machine."""
+"""The files of a step's snapshot, the same on the cluster and on this machine, and the limits of Azure ML."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,9 @@ from azml_tasks.errors import Problem, ProjectError
 
 # Libraries that log with MLflow where it is installed, unless they are configured not to.
 _LOG_BY_THEMSELVES = frozenset(("transformers", "ultralytics"))
+MAX_FILES = 2000
+MAX_BYTES = 300 * 1024 * 1024
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -90,3 +94,36 @@ class SnapshotError(ProjectError):
     def __init__(self, findings: list[SnapshotProblem]) -> None:
         self.findings = tuple(findings)
         super().__init__(finding.problem for finding in findings)
+
+
+def over_the_limits(sizes: Mapping[str, int]) -> list[str]:
+    """Return messages if a snapshot is too large; `sizes` maps its files to bytes."""
+    sentences = []
+    if len(sizes) > MAX_FILES:
+        folders = Counter(path.partition("/")[0] + "/" for path in sizes if "/" in path).most_common(_NAMED)
+        most = ", ".join(f"{folder} ({count:,})" for folder, count in folders)
+        sentences.append(
+            f"its snapshot has {len(sizes):,} files, but Azure ML allows {MAX_FILES:,}"
+            + (f"; most are in {most}" if most else "")
+        )
+    total = sum(sizes.values())
+    if total > MAX_BYTES:
+        largest = sorted(sizes, key=lambda path: (-sizes[path], path))[:_NAMED]
+        named = ", ".join(f"{path} ({_megabytes(sizes[path])})" for path in largest)
+        sentences.append(
+            f"its snapshot has {_megabytes(total)}, but Azure ML allows {_megabytes(MAX_BYTES)}; the largest: {named}"
+        )
+    return sentences
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes as text: `812 B`, `1.2 KB`, `34 MB`."""
+    if size < 1024:
+        return f"{size} B"
+    if size < 1024 * 1024:
+        return f"{size / 1024:,.1f}".removesuffix(".0") + " KB"
+    return _megabytes(size)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024 / 1024:,.1f}".removesuffix(".0") + " MB"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from invoke import Context, Exit
 
 from azml_tasks.tasks.project import backend_of, is_dry, load, project_file_or_none, stated_backend
-from azml_tasks.tasks.task import TARGET, task
-from azml_tasks.text import printable, what_there_is
+from azml_tasks.tasks.task import TARGET, agreed, interruptible, task
+from azml_tasks.text import counted, printable, what_there_is
 
 if TYPE_CHECKING:
+    from azml_tasks.backend import Fact
     from azml_tasks.checks.doctor import Finding
     from azml_tasks.tasks.validation import Validation
 
@@ -157,9 +158,18 @@ def snapshot(context: Context, target: str = "", step: str = "") -> None:
 _MARKS = {"good": "ok", "note": "note", "bad": "error"}
 
 
-@task(help={"target": TARGET})
-def doctor(context: Context, target: str = "") -> None:
+@task(
+    help={
+        "target": TARGET,
+        "try": "Run a small pipeline in the workspace and show where Azure ML v2 differs from what is assumed of it.",
+        "yes": "Do not ask before --try starts runs, which cost money.",
+    }
+)
+def doctor(context: Context, target: str = "", try_: bool = False, yes: bool = False) -> None:
     """Check this machine, pipeline.yaml and the workspace, and suggest fixes."""
+    if try_:
+        _try(context, target, yes)
+        return
     verdicts = set()
     for finding in _findings(context, target):
         verdicts.add(finding.verdict)
@@ -168,6 +178,35 @@ def doctor(context: Context, target: str = "") -> None:
             print(f"      -> {finding.remedy}")
     if "bad" in verdicts:
         raise Exit(code=2)
+
+
+def _try(context: Context, target: str, yes: bool) -> None:
+    """Print what a trial in the workspace shows, if the user agrees to it. Raises AzmlError."""
+    project = load(context, target)
+    trial = backend_of(project).trial(lambda line: print(printable(line), flush=True))
+    print(
+        f"--try runs two steps on the compute '{trial.compute}' of the workspace {project.pipeline.ws_name}, and makes "
+        f"environments, a data asset, a component and a schedule, all named {trial.name}. It takes about ten minutes, "
+        "and a node of the compute costs money. At the end, all is deleted or archived."
+    )
+    if is_dry(context):
+        return
+    if not yes and not agreed("Start it?", "to start it"):
+        print("nothing started")
+        return
+    found: list[Fact] = []
+
+    def show(fact: Fact) -> None:
+        found.append(fact)
+        seen = f"assumed: {fact.assumed}; seen: {fact.seen}" if fact.differs else fact.seen
+        print(printable(f"{'differs' if fact.differs else 'ok':<8} {fact.text}: {seen}"), flush=True)
+
+    with interruptible("nothing was made"):
+        trial.run(show)
+    different = sum(fact.differs for fact in found)
+    print(f"{different} of {counted(len(found), 'fact')} {'differs' if different == 1 else 'differ'}")
+    if different:
+        print("please open an issue with these lines; docs/azure-v2.md says what each difference means")
 
 
 def _findings(context: Context, target: str) -> Iterator[Finding]:

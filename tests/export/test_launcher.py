@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from azml_tasks.errors import ProjectError
 from azml_tasks.export import export
@@ -98,7 +99,7 @@ def test_the_description_of_a_step(tmp_path):
     carried = files(made.plan["prepare"], made.pipeline)[PROGRAM]
 
     assert json.loads(zipfile.ZipFile(io.BytesIO(carried)).read("context.json")) == {
-        "version": 1,
+        "version": 2,
         "step": "prepare",
         "step_name": "prepare",
         "environment_name": "iris-env",
@@ -118,6 +119,21 @@ def test_the_description_of_a_step(tmp_path):
             }
         },
         "fill": {},
+        "register": [],
+    }
+
+
+def test_the_description_has_what_the_step_registers_and_where_it_is(tmp_path):
+    text = "steps: {a: {script_name: a.py, output_folders: {--out: {register_on_complete: my model}}}}\n"
+    made = export(project(tmp_path, text))
+    archive = zipfile.ZipFile(io.BytesIO(made.files[f"code/a/{PROGRAM}"].read()))
+
+    path = "azureml://datastores/workspaceblobstore/paths/azureml/${{name}}/out"
+    assert json.loads(archive.read("context.json"))["register"] == [{"asset": "my-model", "path": path}]
+    assert yaml.safe_load(made.files["pipeline.yml"].read())["jobs"]["a"]["outputs"]["out"] == {
+        "type": "uri_folder",
+        "mode": "rw_mount",
+        "path": path,
     }
 
 

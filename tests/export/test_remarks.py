@@ -132,6 +132,8 @@ def test_what_a_script_cannot_do_in_a_job_with_the_stand_in(tmp_path):
         "a.py:6: Model: in a job of v2, a script finds only the models that its own step has registered",
         "a.py:7: Dataset: in a job of v2, a script finds by name only the datasets of its input_datasets, and "
         "registers none",
+        "pipeline.yaml:3: step 'a': its script reads a secret; set AZML_KEY_VAULT_URL in environment_variables to the "
+        "address of the key vault, such as https://NAME.vault.azure.net",
     ]
 
 

@@ -178,4 +178,5 @@ def test_an_address_of_azureml_is_one_of_https(tmp_path, monkeypatch):
     uri = "azureml://eastus.api.azureml.ms/mlflow/v1.0/subscriptions/s/workspaces/w?is-remote=True"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
 
-    assert Tracking()._base == "https://eastus.api.azureml.ms/mlflow/v1.0/subscriptions/s/workspaces/w"
+    made = Tracking()
+    assert (made._host, made._path) == ("https://eastus.api.azureml.ms", "/mlflow/v1.0/subscriptions/s/workspaces/w")

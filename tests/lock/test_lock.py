@@ -32,6 +32,29 @@ def test_a_lock_is_for_the_python_of_the_environment_whatever_runs_this(churn: I
 
 
 @needs_uv
+def test_a_lock_for_v2_has_nothing_of_v1_and_is_for_this_machine_too(churn: Invoke):
+    workspace = (
+        "{backend: azure-v2, ws_name: churn, resource_group: churn-rg, compute_name: cpu, "
+        "subscription_id: 6f0cdd21-1111-4222-8333-944445555666}"
+    )
+    environment = 'e: {pip_packages: [tiny], python_version: "3.13"}'
+    churn.write("pipeline.yaml", pipeline(environment) + f"targets: {{v2: {workspace}}}\n")
+
+    done = churn("lock", "--target", "v2")
+
+    assert done.err == ""
+    assert done.out == "lock e: created (1 package for Python 3.13 on Linux x86-64, glibc 2.35)\n"
+    assert lock_of(churn) == ["tiny==1.5"]
+    assert churn("lock", "--target", "v2", "--check").status == 0
+    for target in ((), ("--target", "v2")):
+        assert "the lock is not used" not in churn("validate", *target).out
+    churn.write(
+        "pipeline.yaml", pipeline(environment.replace("tiny", "tiny, needed")) + f"targets: {{v2: {workspace}}}\n"
+    )
+    assert "so the lock is not used; run `invoke lock --target v2`" in churn("validate", "--target", "v2").out
+
+
+@needs_uv
 def test_locked_versions_stay_until_they_do_not_fit_or_are_upgraded(churn: Invoke, index: PackageIndex):
     churn("lock")
     index.add("needed", "4.0")

@@ -62,6 +62,7 @@ class Run:
     error: Document | None = None
     display_name: str | None = None
     description: str | None = None
+    hidden: bool = False
     created: str = field(default_factory=now)
     started: str | None = None
     ended: str | None = None

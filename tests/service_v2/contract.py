@@ -9,14 +9,17 @@ from typing import Any
 from tests.service.message import Refusal
 
 _MODELS = "azure.ai.ml._restclient.arm_ml_service.models"
+# Of the workspace's own data service, which jobs reach, too.
+RUN_MODELS = "azure.ai.ml._restclient.runhistory.models"
+DATA_MODELS = "azure.ai.ml._restclient.dataset_dataplane.models"
 
 
-def check(name: str, document: Any) -> Any:
+def check(name: str, document: Any, models: str = _MODELS) -> Any:
     """Read a body as the model `name`; refuses with 400 what the model does not allow.
 
     That is: a value of the wrong type, a required one that is missing, and a key that the model does not have.
     """
-    model = getattr(import_module(_MODELS), name)
+    model = getattr(import_module(models), name)
     try:
         value = model._deserialize(document, [])
         wrong = list(_wrong(value, name))

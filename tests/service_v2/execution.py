@@ -181,6 +181,8 @@ class _Step:
     def _collect(self) -> None:
         """Send outputs to their places, and what lies in `outputs` and `logs` to the run's artifacts."""
         for name, folder in self._outputs.items():
+            # Also if the step has failed (azure-sdk-for-python#32578).
+            self._register(name)
             stated = ((self._node.get("outputs") or {}).get(name) or {}).get("uri")
             address = self._placed(stated, name)
             self._service.results[f"{self._record.id}/{name}"] = address
@@ -197,6 +199,14 @@ class _Step:
                     place = f"{name}/{path.relative_to(self._code / name).as_posix()}"
                     container = self._record.container
                     artifacts.put(self._service.state, self._workspace, container, place, path.read_bytes())
+
+    def _register(self, name: str) -> None:
+        node = (self._node.get("outputs") or {}).get(name) or {}
+        if node.get("name"):
+            versions = self._service.v2.assets["data"].setdefault(node["name"], {})
+            address = self._placed(node.get("uri"), name)
+            body = {"dataType": "uri_folder", "dataUri": address, "tags": {}}
+            versions[str(len(versions) + 1)] = {"properties": body, "created": "2026-01-05T08:00:00.0000000Z"}
 
     def _placed(self, stated: str | None, name: str) -> str:
         if not stated:

@@ -130,7 +130,7 @@ def _begin(service: ServiceV2, workspace: Workspace, job: Job, name: str) -> Non
     spec = component_of(service, node)
     rerun = (job.properties.get("settings") or {}).get("force_rerun")
     before = service.reusable.get(_key(service, workspace, job, name))
-    if before and not rerun and spec.get("is_deterministic", True):
+    if before and not rerun and "never reuses" not in service.quirks and spec.get("is_deterministic", True):
         step.properties[_REUSED] = before
         step.properties["azureml.isreused"] = "true"
         step.end(COMPLETED)
@@ -143,7 +143,9 @@ def _key(service: ServiceV2, workspace: Workspace, job: Job, name: str) -> str:
     for match in bindings(job, name):
         run = workspace.runs[job.runs[match[1]]]
         writers[match[0]] = run.properties.get(_REUSED, run.id)
-    described = [node["componentId"], node.get("inputs"), writers, job.properties.get("inputs")]
+    # Whether variables count is not known.
+    described = [node["componentId"], node.get("inputs"), node.get("environment_variables"), writers]
+    described.append(job.properties.get("inputs"))
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 

@@ -43,6 +43,13 @@ def test_a_file_that_is_fine(churn: Invoke):
     )
 
 
+def test_try_is_for_azure_ml_v2(churn: Invoke):
+    answer = churn("doctor", "--try", "--yes")
+
+    refusal = "--try checks what is assumed of Azure ML v2; select a target with `backend: azure-v2`\n"
+    assert (answer.out, answer.err, answer.status) == ("", refusal, 2)
+
+
 def test_an_environment_whose_python_is_not_here_is_a_note(churn: Invoke):
     churn.write("pipeline.yaml", PIPELINE + "    environments: {e: {python_version: '3.99'}, f: {conda_file: x.yml}}\n")
 

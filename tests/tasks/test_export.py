@@ -19,6 +19,8 @@ CHURN = """\
       dev: {experiment_name: churn-dev}
 """
 NOTE = (
+    "pipeline.yaml:8: note: step 'train': its script reads a secret; set AZML_KEY_VAULT_URL in environment_variables "
+    "to the address of the key vault, such as https://NAME.vault.azure.net\n"
     "steps/train.py:2: note: run.get_secret: in a job of v2, it reads the key vault whose address is in the variable "
     "AZML_KEY_VAULT_URL (set it in environment_variables), with the managed identity of the compute target, which "
     "needs the role Key Vault Secrets User\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azml_tasks.snapshot.limits import size_text
+from azml_tasks.snapshot.snapshot import size_text
 from tests.tasks.conftest import Answer, Invoke
 
 PIPELINE = """\

@@ -137,7 +137,7 @@ class AzurePublished(Published):
 
     def run(self, request: RunRequest, version: str | None = None, *, dry: bool = False) -> PublishedRun:
         from azml_tasks.azure.published import published_name
-        from azml_tasks.azure.v1.publish.relaunch import relaunch
+        from azml_tasks.azure.v1.publish.published import relaunch
 
         project, ws = self._connection.project, self._connection.workspace
         name = published_name(project)
@@ -245,8 +245,9 @@ class AzureBackend(Backend):
         return examine_workspace(self._project)
 
     def forecast(self, request: RunRequest, pending: Collection[Change] = ()) -> Forecast:
-        from azml_tasks.azure.v1.forecast import forecast, without_runs
-        from azml_tasks.azure.v1.sent.sent import sent_to
+        from azml_tasks.azure.forecast import without_runs
+        from azml_tasks.azure.sent import sent_to
+        from azml_tasks.azure.v1.forecast import forecast
         from azml_tasks.checks.contract import checked_snapshots
 
         project = self._project.with_settings(request.settings)

@@ -1,4 +1,4 @@
-"""Assets, which have versions: environments and data.
+"""Assets, which have versions: environments here, data in `data.py`.
 
 The client makes a new version of an asset each time. So the newest version is read first, and one is added only if it
 differs. What a version was made of stays in a tag, because Azure does not return all of it (a Dockerfile, an MLTable).
@@ -7,25 +7,26 @@ differs. What a version was made of stays in a tag, because Azure does not retur
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from azml_tasks import model
 from azml_tasks.azure.errors import MissingError, status_of
-from azml_tasks.azure.uploads import counted_files, files_to_upload
 from azml_tasks.azure.v2.client.connection import Client, found_or_none
 from azml_tasks.azure.v2.documents import Documents
 from azml_tasks.backend import Change, Outcome
 from azml_tasks.errors import ServiceError
+from azml_tasks.export.assets import DEFAULT_IMAGE
+from azml_tasks.lock.lockfile import current_lock
+from azml_tasks.packages import SDK_PYTHON, required_name
+from azml_tasks.reading import Project
 from azml_tasks.reading.environment import conda
 from azml_tasks.runs.changes.differences import (
     ABSENT,
     Difference,
-    changed_entries,
     changed_packages,
     difference,
     stated_difference,
@@ -34,27 +35,76 @@ from azml_tasks.text import did_you_mean
 
 # The tag of a version with the digest of what it was made of.
 CONTENT = "azml_tasks.content"
+# The tag of an environment with what v1 needs, too.
+_SHARED = "azml_tasks.shared"
 # How often the next version is looked for when another command takes it.
-_TRIES = 5
-_STORE = re.compile(r"^azureml://.*?datastores/(.*)$")
+TRIES = 5
+_SDK = {"azureml-core", conda.RUN, "azureml-sdk"}
+_DEFAULT_IMAGE = re.compile(r"mcr\.microsoft\.com/azureml/openmpi[\d.]+-ubuntu[\d.]+(:.*)?")
 
 
 def register_environment(client: Client, documents: Documents, name: str, dry: bool = False) -> tuple[str, Change]:
     """Make the newest version of an environment that of the file, and return its version, empty for one to come."""
     from azure.ai.ml import load_environment
+    from azure.ai.ml.entities import Environment
 
     digest = documents.digest("environments", name)
+    shared: list[Any] = []  # the newest version, if v1 uses it
 
     def wanted() -> Any:
         made = load_environment(documents.file("environments", name))
-        made.tags = {**(made.tags or {}), CONTENT: digest}
+        tags = {**(made.tags or {}), CONTENT: digest}
+        if shared:
+            packages = _shared_specification(documents.project, name, made, shared[0])
+            tags |= {CONTENT: f"{digest}-v1", _SHARED: "v1"}
+            return Environment(name=made.name, image=made.image, conda_file=packages, tags=tags)
+        made.tags = tags
         return made
 
     def changed(there: Any) -> list[Difference]:
-        return environment_differences(there, wanted(), digest)
+        shared[:] = [there] if _is_used_by_v1(there) else []
+        made = wanted()
+        return environment_differences(there, made, made.tags[CONTENT])
 
     doing = f"registering the environment '{name}'"
-    return _next_version(client, ("environment", name), (doing, client.ml.environments), wanted, changed, dry)
+    version, change = next_version(client, ("environment", name), (doing, client.ml.environments), wanted, changed, dry)
+    note = (f"environment {name}: it keeps {conda.RUN}, because v1 pipelines use its newest version",) if shared else ()
+    return version, replace(change, notes=note)
+
+
+def _is_used_by_v1(there: Any) -> bool:
+    """Return whether v1 may run with a version: it has the SDK, and was not made by us for v2 alone."""
+    packages = {required_name(one) for one in conda.pip_packages(_specification(there.conda_file))}
+    tags = there.tags or {}
+    return bool(packages & _SDK) and (CONTENT not in tags or _SHARED in tags)
+
+
+def _shared_specification(project: Project, name: str, made: Any, there: Any) -> dict[str, Any]:
+    """Return the packages of an environment with those that v1 adds. Raises ServiceError if they cannot be added."""
+    declared = project.pipeline.environments[name]
+    lock = current_lock(project.plan, name, project.directory, in_a_job=True)
+    specification = {**_specification(made.conda_file)}
+    needed = conda.packages_needed(project.plan, name, backend="azure")
+    python = _version(conda.python_requirement(specification))
+    why = ""
+    if conda.has_own_python(declared) or declared.dockerfile:
+        why = "which an environment with an image or a Dockerfile of its own does not get on v2"
+    elif python and tuple(map(int, re.findall(r"\d+", python)[:2])) > SDK_PYTHON:
+        why = f"which cannot be installed on Python {python}"
+    elif lock and lock.lacks(needed):
+        why = "which its lock does not have (`invoke lock` for the v1 target adds it)"
+    if why:
+        raise ServiceError(
+            f"the environment '{name}' is not registered: its newest version {there.version} has {conda.RUN}, {why}; "
+            "v1 pipelines that use the newest version would fail without it. Use another name on v2, for example "
+            f"'{name}-v2'"
+        )
+    if lock is None:
+        # Those of v1 bring what the stand-in for azureml needs to read tables.
+        tables = {"pandas", "pyarrow"} if conda.TABLES in needed else set()
+        added = [one for one in conda.pip_packages(specification) if required_name(one) not in tables]
+        return conda.conda_specification(declared, project.directory, [*needed, *added])
+    return specification
 
 
 def environment_differences(there: Any, wanted: Any, digest: str) -> list[Difference]:
@@ -72,7 +122,7 @@ def environment_differences(there: Any, wanted: Any, digest: str) -> list[Differ
     values: tuple[tuple[str, Any, Any], ...] = (
         ("python_version", _version(python[0]), _version(python[1])),
         ("channels", list(before.get("channels") or ()), list(now.get("channels") or ())),
-        ("base_image", there.image or "", wanted.image or ""),
+        ("base_image", _image(there, wanted), wanted.image or ""),
     )
     for key, was, now_is in values:
         if was != now_is:
@@ -81,6 +131,12 @@ def environment_differences(there: Any, wanted: Any, digest: str) -> list[Differ
         # Azure returns where it keeps a Dockerfile, not what it says.
         found.append(stated_difference("the Dockerfile or its packages changed", "environment", "dockerfile"))
     return found
+
+
+def _image(there: Any, wanted: Any) -> str:
+    """Return the image of a registered environment; any release of the SDK's default counts as our default."""
+    image = there.image or ""
+    return DEFAULT_IMAGE if wanted.image == DEFAULT_IMAGE and _DEFAULT_IMAGE.fullmatch(image) else image
 
 
 def _version(python: str) -> str:
@@ -92,91 +148,7 @@ def _specification(content: Any) -> Mapping[str, Any]:
     return parsed if isinstance(parsed, Mapping) else {}
 
 
-def register_dataset(client: Client, documents: Documents, name: str, upload: bool, dry: bool) -> Change:
-    from azure.ai.ml import load_data
-
-    project = documents.project
-    dataset = project.pipeline.datasets[name]
-    asset = documents.made.assets[name]
-    files = files_to_upload(name, dataset, project.directory) if upload and dataset.local_path else []
-    digest = documents.digest("data", name)
-    doing = f"registering the dataset '{name}'"
-    latest = _latest(client, doing, client.ml.data, asset)
-    if CONTENT not in ((latest.tags if latest else None) or {}) and _is_of_v1(client, doing, asset):
-        raise ServiceError(
-            f"the dataset '{name}' is not registered: v1 has a dataset of this name in the workspace, and a v2 data "
-            "asset of the same name would break the v1 pipelines that read it, and could not be removed. Runs read "
-            f"its files without it; to register it for others, rename the dataset, for example to '{name}-v2'"
-        )
-    if files and not dry:
-        _upload(client, documents, name, files)
-
-    def wanted() -> Any:
-        made = load_data(documents.file("data", name))
-        made.tags = {**(made.tags or {}), CONTENT: digest}
-        return made
-
-    def changed(there: Any) -> list[Difference]:
-        return data_differences(there, wanted(), digest, dataset)
-
-    _, change = _next_version(client, ("dataset", asset), (doing, client.ml.data), wanted, changed, dry)
-    if not files:
-        return change
-    uploaded = counted_files(files, "to upload" if dry else "uploaded")
-    detail = "; ".join(filter(None, [uploaded, change.detail]))
-    return Change("dataset", asset, change.outcome, detail, dry, differences=change.differences)
-
-
-def data_differences(there: Any, wanted: Any, digest: str, dataset: model.Dataset) -> list[Difference]:
-    """Return the differences of a registered data asset; description and tags count if they are in the file."""
-    if (there.tags or {}).get(CONTENT) == digest:
-        return []
-    found = []
-    if str(there.type) != str(wanted.type):
-        found.append(difference("definition", "type", str(there.type), str(wanted.type)))
-    elif str(wanted.type) == "mltable":
-        found.append(stated_difference("its MLTable changed", "definition", "MLTable"))
-    elif _place(there.path) != _place(wanted.path):
-        found.append(difference("definition", "path", _place(there.path), _place(wanted.path)))
-    if dataset.description is not None and dataset.description != (there.description or None):
-        found.append(difference("description", "description", there.description or ABSENT, dataset.description))
-    before = {key: value for key, value in (there.tags or {}).items() if key != CONTENT}
-    return [*found, *(changed_entries("tag", before, dict(dataset.tags), "tag ") if dataset.tags else ())]
-
-
-def _place(address: Any) -> str:
-    """Return the datastore and the path of an address, whichever way it names the workspace."""
-    match = _STORE.match(str(address))
-    return (match[1] if match else str(address)).replace("/paths/", "/").rstrip("/")
-
-
-def _is_of_v1(client: Client, doing: str, name: str) -> bool:
-    return client.call(doing, lambda: client.history.has_v1_dataset(name))
-
-
-def _upload(client: Client, documents: Documents, name: str, files: list[tuple[Path, str]]) -> None:
-    """Write files to the datastore of a dataset, replacing existing ones."""
-    store_name = str(documents.project.pipeline.datasets[name].datastore_name)
-    doing = f"uploading the dataset '{name}'"
-    store = client.call(doing, lambda: client.ml.datastores.get(store_name, include_secrets=True))
-    credentials = store.credentials
-    secret = getattr(credentials, "account_key", None) or getattr(credentials, "sas_token", None)
-    for file, path in files:
-        client.call(doing, partial(_put, client, store, secret, file, path), [secret or ""])
-
-
-def _put(client: Client, store: Any, secret: str | None, file: Path, path: str) -> None:
-    from azure.storage.blob import BlobClient
-
-    host = f"https://{store.account_name}.blob.{store.endpoint or 'core.windows.net'}"
-    with (
-        BlobClient(host, store.container_name, path, credential=secret or client.credential) as blob,
-        file.open("rb") as content,
-    ):
-        blob.upload_blob(content, overwrite=True)
-
-
-def _next_version(
+def next_version(
     client: Client,
     subject: tuple[str, str],
     service: tuple[str, Any],
@@ -190,8 +162,8 @@ def _next_version(
     """
     (kind, name), (doing, operations) = subject, service
     made: tuple[str, Outcome, str, list[Difference]] | None = None
-    for _ in range(_TRIES):
-        latest = _latest(client, doing, operations, name)
+    for _ in range(TRIES):
+        latest = latest_version(client, doing, operations, name)
         found = [] if latest is None else client.call(doing, partial(changed, latest))
         if latest is not None and not found:
             version = str(latest.version)
@@ -205,12 +177,12 @@ def _next_version(
             return "", Change(kind, name, outcome, detail, dry=True, differences=tuple(found))
         version = _following(latest)
         made = version, outcome, f"{before or 'version '}{version}", found
-        if _put_version(client, doing, operations, wanted, version):
+        if put_version(client, doing, operations, wanted, version):
             return version, Change(kind, name, outcome, made[2], differences=tuple(found))
     raise ServiceError(f"{doing} failed: other commands keep adding versions; try again when they have finished")
 
 
-def _put_version(client: Client, doing: str, operations: Any, wanted: Callable[[], Any], version: str) -> bool:
+def put_version(client: Client, doing: str, operations: Any, wanted: Callable[[], Any], version: str) -> bool:
     """Add a version, and return False if another command has added another one of its number."""
 
     def put() -> bool:
@@ -234,8 +206,29 @@ def _following(latest: Any) -> str:
     return str(int(version) + 1) if version.isdecimal() else f"{version}.1"
 
 
-def _latest(client: Client, doing: str, operations: Any, name: str) -> Any | None:
+def latest_version(client: Client, doing: str, operations: Any, name: str) -> Any | None:
     return client.call(doing, lambda: found_or_none(lambda: operations.get(name, label="latest")))
+
+
+def missing_packages(client: Client, name: str, packages: Iterable[str]) -> list[str]:
+    """Return what an environment of the workspace does not list; nothing if its packages are those of an image."""
+    base, _, version = name.partition("@")
+    label = None if version not in ("", "latest") else "latest"
+    doing = f"looking up the environment '{name}'"
+    ask = partial(client.ml.environments.get, base, version=None if label else version, label=label)
+    found = client.call(doing, lambda: found_or_none(ask))
+    if found is None or not found.conda_file:
+        return []
+    specification = _specification(found.conda_file)
+    listed = {required_name(one) for one in (*conda.pip_packages(specification), *conda.conda_packages(specification))}
+    # What brings them.
+    brought = {
+        "azureml-dataprep": ("pandas",),
+        "azureml-dataset-runtime": ("pyarrow", "pandas"),
+        conda.MLTABLE: ("pyarrow",),
+    }
+    there = listed | {one for package in listed for one in brought.get(str(package), ())}
+    return [package for package in packages if required_name(package) not in there]
 
 
 def find_environment(client: Client, name: str) -> str:
@@ -248,7 +241,7 @@ def find_environment(client: Client, name: str) -> str:
     if version not in ("", "latest"):
         found = client.call(doing, lambda: found_or_none(lambda: client.ml.environments.get(base, version=version)))
     else:
-        found = _latest(client, doing, client.ml.environments, base)
+        found = latest_version(client, doing, client.ml.environments, base)
     if found is None:
         there = client.call(doing, lambda: [str(one.name) for one in client.ml.environments.list()])
         raise MissingError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
@@ -23,12 +24,12 @@ from azml_tasks.backend import (
     ScheduleChange,
     ScheduleRow,
     Schedules,
-    StepForecast,
     StepLog,
+    Trial,
     UnsupportedError,
     Watch,
 )
-from azml_tasks.errors import AzmlError, Problem
+from azml_tasks.errors import AzmlError, Problem, ProjectError
 
 if TYPE_CHECKING:
     from azml_tasks.azure.v2.client.connection import Client
@@ -222,25 +223,33 @@ class AzureV2Backend(Backend):
             )
 
     def examine(self) -> Iterator[Finding]:
-        from azml_tasks.azure.v2.doctor import examine_workspace
+        from azml_tasks.azure.v2.doctor.workspace import examine_workspace
+        from azml_tasks.checks.doctor import Finding
 
-        return examine_workspace(self._project)
+        with contextlib.suppress(ProjectError):  # of scripts, which the look at the file has found
+            yield from (Finding("note", str(note)) for note in self.notes())
+        yield from examine_workspace(self._project)
+
+    def trial(self, say: Callable[[str], None]) -> Trial:
+        from azml_tasks.azure.v2.doctor.trial import AzureTrial
+
+        self.check()
+        return AzureTrial(self._project, self._connection.client, say)
 
     def forecast(self, request: RunRequest, pending: Collection[Change] = ()) -> Forecast:
+        from azml_tasks.azure.forecast import without_runs
+        from azml_tasks.azure.sent import sent_to
         from azml_tasks.checks.contract import checked_snapshots
-        from azml_tasks.runs.changes.differences import Reason
 
         project = self._project.with_settings(request.settings)
-        checked_snapshots(project)
-        requested = Reason("requested", "requested with --force")
-        unknown = Reason("unknown", "Azure ML decides whether to reuse it")
-        always = Reason("always", "allow_reuse is false")
-        steps = (
-            (step.key, requested if request.force else always if step.step.allow_reuse is False else unknown)
-            for step in project.plan.steps
-        )
-        found = [StepForecast(key, "may run" if reason is unknown else "runs", reason) for key, reason in steps]
-        return Forecast(tuple(found))
+        snapshots = checked_snapshots(project)
+        if not sent_to(project.directory, project.pipeline):
+            return without_runs(project, request)
+        from azml_tasks.azure.v2.documents import documents
+        from azml_tasks.azure.v2.forecast import forecast
+
+        with documents(project, snapshots=snapshots) as found:
+            return forecast(self._connection.client, found, snapshots, request, pending)
 
     def run(self, request: RunRequest, watch: Watch) -> Run:
         from azml_tasks.azure.v2.jobs import run

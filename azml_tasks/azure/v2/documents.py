@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -35,7 +36,7 @@ class Documents:
     @property
     def jobs(self) -> Mapping[str, str]:
         """The keys of the steps by the names of their jobs."""
-        return self.made.jobs
+        return {name: job.step.key for name, job in self.made.jobs.items()}
 
     def file(self, section: str, name: str) -> Path:
         """Return the file of what is declared under a name: `environments`, `computes`, `datastores`, `data`."""
@@ -54,6 +55,25 @@ class Documents:
     def _place(self, section: str, name: str) -> str:
         return self.made.assets[name] if section == "data" else asset_name(name)
 
+    def unpinned_data(self) -> list[str]:
+        """Return the data assets whose newest version the client would send with the pipeline."""
+        return [one for one in map(_latest_asset, self._inputs().values()) if one]
+
+    def pin_data(self, versions: Mapping[str, str]) -> None:
+        """Write the versions of data assets into the pipeline."""
+        if versions:
+            file = self.folder / PIPELINE
+            pipeline = yaml.safe_load(file.read_text(encoding="utf-8"))
+            for item in pipeline["inputs"].values():
+                name = _latest_asset(item)
+                if name in versions:
+                    item["path"] = f"azureml:{name}:{versions[name]}"
+            file.write_bytes(plain_document(pipeline))
+
+    def _inputs(self) -> dict[str, Any]:
+        pipeline = yaml.safe_load((self.folder / PIPELINE).read_text(encoding="utf-8"))
+        return dict(pipeline.get("inputs") or {})
+
     def pin(self, versions: Mapping[str, str]) -> None:
         """Write the versions of environments into the components, which the client else asks for, step by step."""
         for file in sorted((self.folder / "components").glob("*.yml")):
@@ -62,6 +82,13 @@ class Documents:
             if name in versions:
                 component["environment"] = f"azureml:{name}:{versions[name]}"
                 file.write_bytes(plain_document(component))
+
+
+def _latest_asset(item: Any) -> str:
+    """Return the name of the data asset that an input reads in its newest version; empty if it does not."""
+    path = str(item.get("path") or "") if isinstance(item, dict) else ""
+    is_asset = path.startswith("azureml:") and path.endswith(_LATEST)
+    return path.removeprefix("azureml:").removesuffix(_LATEST) if is_asset else ""
 
 
 @contextlib.contextmanager

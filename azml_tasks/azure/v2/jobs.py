@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from azml_tasks.azure.errors import translating_errors
@@ -24,13 +24,16 @@ from azml_tasks.azure.following import (
 )
 from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord, error_message, run_status
 from azml_tasks.azure.v2.assets import find_environment, register_environment
-from azml_tasks.azure.v2.client.connection import Client, import_ahead, require_client
+from azml_tasks.azure.v2.client.connection import Client, require_client
+from azml_tasks.azure.v2.data import check_outputs, data_versions, register_output
 from azml_tasks.azure.v2.documents import PIPELINE, Documents, documents
+from azml_tasks.azure.v2.forecast import known_computes, remember_run
 from azml_tasks.azure.v2.register import check_compute, check_datastore
 from azml_tasks.azure.v2.runs import cancel_job, keys_of, log_files, step_record
 from azml_tasks.backend import RunRequest, Watch
 from azml_tasks.checks.contract import checked_snapshots
 from azml_tasks.errors import LoginError, RunError, ServiceError
+from azml_tasks.lock.lockfile import current_lock
 from azml_tasks.plan import DatasetInput, Plan
 from azml_tasks.plan.plan import parameter_values
 from azml_tasks.reading import Project
@@ -47,12 +50,16 @@ _PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class SentJob:
-    """A job that was sent: its record so far, and what it was made of; `keys` are the steps by their names in it."""
+    """A job that was sent: its record so far, and what it was made of; `keys` are the steps by their names in it.
+
+    `registered` are the addresses of the outputs that steps register after success, by the names of data assets.
+    """
 
     record: AzureRunRecord
     project: Project
     snapshots: Mapping[str, Snapshot]
     keys: Mapping[str, str]
+    registered: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def run(project: Project, client: Client, request: RunRequest, watch: Watch, origin: Origin) -> AzureRunRecord:
@@ -60,7 +67,6 @@ def run(project: Project, client: Client, request: RunRequest, watch: Watch, ori
 
     Raises RunError when the run fails, and ProjectError, OverrideError or ServiceError when it cannot be started.
     """
-    import_ahead()
     code = CodeReading(project.directory)
     changed = project.with_settings(request.settings)
     snapshots = checked_snapshots(changed)
@@ -69,16 +75,22 @@ def run(project: Project, client: Client, request: RunRequest, watch: Watch, ori
         try:
             versions = pin_environments(client, found)
             check_datastores(client, changed.plan)
+            check_computes(client, changed.plan, known_computes(changed))
+            data = data_versions(client, found)
+            found.pin_data(data)
+            check_outputs(client, changed, found.made.jobs.values())
             properties = _properties(found, versions, snapshots, origin, code)
             record = submit(client, found, request, properties)
+            remember_run(found, record, snapshots, versions, data)
         except KeyboardInterrupt:
             raise RunError(
                 "interrupted while submitting the pipeline; check with `invoke runs.list` whether a run started, "
                 "and stop it with `invoke runs.cancel`"
             ) from None
         keys = keys_of(changed.plan, found.jobs)
+        registered = {job.step.key: job.registered for job in found.made.jobs.values()}
     record = replace(record, parameters=parameter_values(project.plan, changed.plan))
-    sent = SentJob(record, changed, snapshots, keys)
+    sent = SentJob(record, changed, snapshots, keys, registered)
     watch.listener(RunStarted(record, tuple(step.key for step in project.plan.steps)))
     return follow_to_end(client, sent, watch) if request.wait else record
 
@@ -106,10 +118,11 @@ def environment_versions(client: Client, found: Documents, dry: bool = False) ->
     return versions
 
 
-def check_computes(client: Client, plan: Plan) -> None:
-    """Raise MissingError if a compute of the steps does not exist."""
+def check_computes(client: Client, plan: Plan, known: Collection[str] = ()) -> None:
+    """Raise MissingError if a compute of the steps does not exist; those that are known are not asked for."""
     for name in dict.fromkeys(str(plan.pipeline.compute_of(step.step)) for step in plan.steps):
-        check_compute(client, name)
+        if name not in known:
+            check_compute(client, name, is_declared=name in plan.pipeline.computes)
 
 
 def check_datastores(client: Client, plan: Plan) -> None:
@@ -146,7 +159,7 @@ def submit(
     try:
         job = client.call("submitting the pipeline", send)
     except ServiceError:
-        # Not asked before, because it takes requests; Azure does not say which computes there are instead.
+        # Of a compute that is known from an earlier run, and was deleted since.
         check_computes(client, found.project.plan)
         raise
     return AzureRunRecord(
@@ -186,7 +199,8 @@ def _packages(found: Documents, name: str, version: str) -> Packages:
     declared = found.project.pipeline.environments.get(name)
     if declared is None or conda.has_own_python(declared):
         return Packages(named)
-    specification = conda.conda_specification(declared, found.project.directory, ())
+    lock = current_lock(found.project.plan, name, found.project.directory, in_a_job=True)
+    specification = conda.conda_specification(declared, found.project.directory, (), lock.pins if lock else ())
     packages = [*conda.conda_packages(specification), *conda.pip_packages(specification)]
     versions = dict(conda.split_requirement(package) for package in packages)
     return Packages(named, versions.pop("python", ""), versions)
@@ -201,6 +215,7 @@ def follow_to_end(client: Client, sent: SentJob, watch: Watch) -> AzureRunRecord
     try:
         with translating_errors("following the run"):
             record = _follow(client, sent, watch)
+            _register_outputs(client, sent, record)
     except KeyboardInterrupt as interrupt:
         asks = None if type(interrupt) is not KeyboardInterrupt else watch.asks_to_cancel
         raise interrupted(identifier, asks, lambda: cancel_job(client, identifier)) from None
@@ -244,6 +259,13 @@ def _looked_at(client: Client, record: AzureRunRecord, keys: Mapping[str, str]) 
     if not record.is_over:
         return record
     return replace(record, steps=tuple(map(left_out, steps)), finished=time.time())
+
+
+def _register_outputs(client: Client, sent: SentJob, record: AzureRunRecord) -> None:
+    """Register the outputs of the steps that completed, where their launchers could not."""
+    for step in record.steps:
+        for name, path in sent.registered.get(step.key, {}).items() if step.status == "completed" else ():
+            register_output(client, name, path.replace("${{name}}", step.run_id), step.run_id)
 
 
 def _failure(client: Client, sent: SentJob, step: AzureStepRecord) -> str:

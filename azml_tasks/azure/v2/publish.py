@@ -20,6 +20,7 @@ from azml_tasks import backend
 from azml_tasks.azure.published import published_name, published_values
 from azml_tasks.azure.records import AzureRunRecord
 from azml_tasks.azure.v2.client.connection import Client, found_or_none
+from azml_tasks.azure.v2.data import check_outputs
 from azml_tasks.azure.v2.documents import Documents
 from azml_tasks.azure.v2.jobs import pin_environments
 from azml_tasks.backend import Change, PublishedPipeline, PublishedVersion, RunRequest
@@ -92,6 +93,7 @@ def publish(client: Client, found: Documents, dry: bool = False) -> Publication:
     if before is not None and _NUMBER.sub("", before) == content:
         return Publication(name=name, outcome="unchanged", version=before, content=content, before=before, dry=dry)
     version = content if before is None else _free_version(client, doing, name, content)
+    check_outputs(client, project, found.made.jobs.values())
     if not dry:
         pins = pin_environments(client, found)
         client.call(doing, lambda: _put(client, found, version, pins))

@@ -8,8 +8,9 @@ from typing import Any
 
 from azml_tasks import model
 from azml_tasks.azure.errors import MissingError
-from azml_tasks.azure.v2.assets import register_dataset, register_environment
+from azml_tasks.azure.v2.assets import register_environment
 from azml_tasks.azure.v2.client.connection import Client, found_or_none
+from azml_tasks.azure.v2.data import register_dataset
 from azml_tasks.azure.v2.documents import Documents
 from azml_tasks.backend import KINDS, Change, Kind
 from azml_tasks.errors import ServiceError
@@ -209,12 +210,20 @@ def _applied(client: Client, doing: str, look: Callable[[], _Planned], secrets: 
     return client.call(doing, part, [secret for secret in secrets if secret])
 
 
-def check_compute(client: Client, name: str) -> None:
+def check_compute(client: Client, name: str, *, is_declared: bool = False) -> None:
     """Raise MissingError if the workspace has no compute of this name."""
     doing = f"looking up the compute '{name}'"
     if client.call(doing, lambda: found_or_none(lambda: client.ml.compute.get(name))) is None:
         there = client.call(doing, lambda: [str(one.name) for one in client.ml.compute.list()])
-        raise MissingError(f"the workspace '{client.workspace}' has no compute '{name}'{did_you_mean(name, there)}")
+        hint = "; create it with `invoke register-compute`" if is_declared else did_you_mean(name, there)
+        raise MissingError(f"the workspace '{client.workspace}' has no compute '{name}'{hint}")
+
+
+def has_identity(client: Client, name: str) -> bool:
+    """Return whether a compute has a managed identity; one that does not exist is another finding."""
+    doing = f"looking up the compute '{name}'"
+    found = client.call(doing, lambda: found_or_none(lambda: client.ml.compute.get(name)))
+    return found is None or getattr(found, "identity", None) is not None
 
 
 def check_datastore(client: Client, name: str) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 from azml_tasks import backend
 from azml_tasks.azure.published import schedule_name as stated_schedule_name
 from azml_tasks.azure.v2.client.connection import Client, found_or_none
+from azml_tasks.azure.v2.data import data_versions
 from azml_tasks.azure.v2.documents import PIPELINE, Documents
-from azml_tasks.azure.v2.jobs import environment_versions
+from azml_tasks.azure.v2.jobs import check_computes, environment_versions
 from azml_tasks.azure.v2.publish import ENVIRONMENTS, Publication, pinned_text
 from azml_tasks.backend import Change, RedundantSchedule, ScheduleRow
 from azml_tasks.errors import ServiceError
@@ -37,6 +38,8 @@ _PIPELINE = "azml_tasks.pipeline"
 _VERSION = "azml_tasks.version"
 _TRIGGER = "azml_tasks.trigger"
 _WORDS = "azml_tasks.words"
+# With which versions of data assets it runs.
+_DATA = "azml_tasks.data"
 # As the client itself sends a time that it reads from a file.
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -64,20 +67,23 @@ def reconcile(client: Client, found: Documents, publication: Publication, dry: b
     there = _existing(client, doing, name)
     if not asked.enabled:
         return _removed(client, name, there, dry)
-    pins = environment_versions(client, found, dry=dry)
+    pins, data = environment_versions(client, found, dry=dry), data_versions(client, found)
+    check_computes(client, found.project.plan)
     tags = {
         _PIPELINE: published_component(found.project),
         _VERSION: publication.content,
         _TRIGGER: _digest(asked),
         _WORDS: describe(asked),
         ENVIRONMENTS: pinned_text(pins),
+        _DATA: pinned_text(data),
     }
-    notes = (_pinned_note(pins),) if pins else ()
+    notes = (_pinned_note({**pins, **data}),) if pins or data else ()
     differences = [] if there is None else list(_differences(there, tags))
     if there is not None and there.is_enabled and not differences:
         return ScheduleChange(name=name, outcome="unchanged", asked=asked, notes=notes, dry=dry)
     if not dry:
         found.pin(pins)
+        found.pin_data(data)
         _write(client, found, (name, asked), tags)
     outcome = "created" if there is None else "updated" if differences else "enabled"
     return ScheduleChange(name=name, outcome=outcome, asked=asked, notes=notes, dry=dry, differences=tuple(differences))
@@ -104,6 +110,8 @@ def _differences(there: Any, tags: Mapping[str, str]) -> Iterator[Difference]:
         yield difference("version", "version", before.get(_VERSION) or "unknown", tags[_VERSION])
     if before.get(ENVIRONMENTS) != tags[ENVIRONMENTS]:
         yield difference("environment", "environments", before.get(ENVIRONMENTS) or "none", tags[ENVIRONMENTS])
+    if (before.get(_DATA) or "") != tags[_DATA]:
+        yield difference("dataset", "datasets", before.get(_DATA) or "none", tags[_DATA] or "none")
 
 
 def _write(client: Client, found: Documents, wanted: tuple[str, Schedule], tags: dict[str, str]) -> None:

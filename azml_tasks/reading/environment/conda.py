@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 
 from azml_tasks.errors import Problem, ProjectError
-from azml_tasks.model import Environment
+from azml_tasks.model import Dataset, Environment, Pipeline
 from azml_tasks.packages import required_name
-from azml_tasks.plan import DatasetInput, Plan, TableInput
+from azml_tasks.plan import DatasetInput, Input, Plan, StepPlan, TableInput
 from azml_tasks.reading.messages import shown
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
 from azml_tasks.text import did_you_mean
@@ -149,8 +149,17 @@ FILES = "azureml-dataset-runtime[fuse]"
 TABLES = "azureml-dataprep[pandas]"
 
 
-def packages_needed(plan: Plan, name: str) -> tuple[str, ...]:
-    """Return the pip packages that every run needs in the environment, depending on what its steps read."""
+# What loads an MLTable ("Working with tables in Azure Machine Learning"), and what logs with MLflow.
+MLTABLE, MLFLOW = "mltable", "azureml-mlflow"
+
+
+def packages_needed(plan: Plan, name: str, *, backend: str | None = None) -> tuple[str, ...]:
+    """Return the pip packages that every run needs in the environment, depending on what its steps read.
+
+    Those of v1, unless the backend, by default that of the file, is azure-v2.
+    """
+    if (backend or plan.pipeline.backend) == "azure-v2":
+        return _needed_in_jobs(plan, name)
     inputs = [
         item
         for step in plan.steps
@@ -160,6 +169,33 @@ def packages_needed(plan: Plan, name: str) -> tuple[str, ...]:
     ]
     tables = [item for item in inputs if isinstance(item, TableInput) or item.mode == "direct"]
     return (RUN, *((FILES,) if inputs else ()), *((TABLES,) if tables else ()))
+
+
+def _needed_in_jobs(plan: Plan, name: str) -> tuple[str, ...]:
+    steps = [step for step in plan.steps if plan.pipeline.env_of(step.step) == name]
+    environment = plan.pipeline.environments.get(name)
+    if environment is not None and environment.azureml == "sdk":
+        datasets = (read_in_a_job(plan.pipeline, item) for step in steps for item in step.inputs)
+        is_table = any(dataset is not None and dataset.type == "tabular" for dataset in datasets)
+        return (RUN, *((MLTABLE, TABLES) if is_table else ()), MLFLOW)
+    return tuple(dict.fromkeys(package for step in steps for package in tables_in_a_job(plan.pipeline, step)))
+
+
+def tables_in_a_job(pipeline: Pipeline, step: StepPlan) -> Iterator[str]:
+    """Yield what the stand-in for azureml imports to read the tables of a step in a job of Azure ML v2."""
+    tables = [one for one in (read_in_a_job(pipeline, item) for item in step.inputs) if one and one.type == "tabular"]
+    outputs = [item for item in step.inputs if isinstance(item, TableInput)]
+    if tables or outputs:
+        yield "pandas"
+    if "parquet" in {*(dataset.format for dataset in tables), *(item.format for item in outputs)}:
+        yield "pyarrow"
+    if any(not dataset.is_declared or dataset.version != "latest" for dataset in tables):
+        yield MLTABLE
+
+
+def read_in_a_job(pipeline: Pipeline, item: Input) -> Dataset | None:
+    """Return the dataset that an input is, as the file declares it; None if it is none."""
+    return pipeline.datasets.get(item.dataset) or Dataset() if isinstance(item, DatasetInput) else None
 
 
 def conda_specification(

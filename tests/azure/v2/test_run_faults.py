@@ -1,13 +1,15 @@
-"""A single fault on each route of a run is survived, with one of each thing made."""
+"""A single fault on each route of run, register, publish and schedule is survived, with one of each thing made."""
 
 from __future__ import annotations
 
 import pytest
 
+from azml_tasks.azure.v2.backend import AzureV2Backend
 from azml_tasks.azure.v2.client.connection import connect
 from azml_tasks.azure.v2.documents import documents
 from azml_tasks.azure.v2.register import register
-from tests.azure.v2.projects import run, stocked, v2_project
+from azml_tasks.backend import RunRequest
+from tests.azure.v2.projects import TWO_STEPS, run, stocked, v2_project
 
 ROUTES = {
     "the login": ("POST", "/oauth2/v2.0/token$"),
@@ -22,6 +24,7 @@ ROUTES = {
     "its state": ("GET", "/history/.*/runs/[^/]*$"),
     "its steps": ("GET", "/children$"),
     "its logs": ("GET", "/details$"),
+    "the compute": ("GET", "/computes/cpu$"),
 }
 FAULTS = {
     "dropped": {"status": 0},
@@ -105,3 +108,98 @@ def test_what_is_registered_is_made_once(azure_v2, tmp_path, route, fault):
     with documents(project) as found:
         again = {change.kind: change.outcome for change in register(connect(project), found)}
     assert again == dict.fromkeys(made, "unchanged")
+
+
+PUBLISHED = {
+    "the environment": ("GET", "/environments/env/versions$"),
+    "its registration": ("PUT", "/environments/env/versions/1$"),
+    "what is published": ("GET", "/components/churn/versions$"),
+    "known code": ("GET", "/codes/[^/]*/versions$"),
+    "room for code": ("POST", "/startPendingUpload$"),
+    "new code": ("PUT", "/codes/[^/]*/versions/1$"),
+    "a component of a step": ("PUT", "/components/azureml_anonymous/versions/"),
+    "the component of the pipeline": ("PUT", "/components/churn/versions/"),
+}
+SCHEDULED = {
+    "the look for the schedule": ("GET", "/schedules/churn$"),
+    "the compute": ("GET", "/computes/cpu$"),
+    "the schedule": ("PUT", "/schedules/churn$"),
+    "its operation": ("GET", "/mfeOperationsStatus/"),
+}
+STARTED = {
+    "what is published": ("GET", "/components/churn/versions$"),
+    "the job": ("PUT", "/jobs/[^/]*$"),
+}
+SWITCHED = {
+    "the look for the schedule": ("GET", "/schedules/churn$"),
+    "the schedule": ("PUT", "/schedules/churn$"),
+    "its operation": ("GET", "/mfeOperationsStatus/"),
+    "its end": ("DELETE", "/schedules/churn$"),
+}
+WEEKLY = TWO_STEPS + "publish: {name: churn}\nschedule: {frequency: Week}\n"
+
+
+@pytest.mark.sampled(5)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("route", PUBLISHED)
+def test_a_pipeline_is_published_once(azure_v2, tmp_path, route, fault):
+    stocked(azure_v2)
+    backend = AzureV2Backend(v2_project(tmp_path, WEEKLY))
+    azure_v2.fail(*PUBLISHED[route], times=1, **FAULTS[fault])
+
+    (done,) = backend.publish(prune=False, dry=False)
+
+    (again,) = backend.publish(prune=False, dry=False)
+    assert (done.outcome, again.outcome) == ("created", "unchanged")
+    assert list(azure_v2.assets["components"]["churn"]) == [done.version]
+    assert list(azure_v2.assets["environments"]["env"]) == ["1"]
+    assert len(azure_v2.assets["components"]["azureml_anonymous"]) == 2
+    assert len(azure_v2.assets["codes"]) == 2
+
+
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("route", SCHEDULED)
+def test_a_schedule_is_made_once(azure_v2, tmp_path, route, fault):
+    stocked(azure_v2)
+    backend = AzureV2Backend(v2_project(tmp_path, WEEKLY))
+    azure_v2.fail(*SCHEDULED[route], times=1, **FAULTS[fault])
+
+    _, done = backend.schedule(run_now=False, dry=False)
+
+    _, again = backend.schedule(run_now=False, dry=False)
+    assert (done.outcome, again.outcome) == ("created", "unchanged")
+    assert list(azure_v2.schedules_v2) == ["churn"]
+    assert azure_v2.schedules_v2["churn"]["isEnabled"] is True
+
+
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("route", STARTED)
+def test_a_run_of_a_published_pipeline_is_started_once(azure_v2, tmp_path, route, fault):
+    stocked(azure_v2)
+    backend = AzureV2Backend(v2_project(tmp_path, WEEKLY))
+    list(backend.publish(prune=False, dry=False))
+    azure_v2.fail(*STARTED[route], times=1, **FAULTS[fault])
+
+    started = backend.published.run(RunRequest())
+
+    assert list(azure_v2.jobs) == [started.record.id]
+
+
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("route", SWITCHED)
+def test_a_schedule_is_paused_resumed_and_removed(azure_v2, tmp_path, route, fault):
+    stocked(azure_v2)
+    backend = AzureV2Backend(v2_project(tmp_path, WEEKLY))
+    backend.schedule(run_now=False, dry=False)
+    off = AzureV2Backend(v2_project(tmp_path, WEEKLY.replace("frequency", "enabled: false, frequency")))
+
+    for change, state in ((backend.schedules.pause, False), (backend.schedules.resume, True)):
+        azure_v2.fail(*SWITCHED[route], times=1, **FAULTS[fault])
+        change("", dry=False)
+        assert {name: one["isEnabled"] for name, one in azure_v2.schedules_v2.items()} == {"churn": state}
+    azure_v2.fail(*SWITCHED[route], times=1, **FAULTS[fault])
+    off.schedule(run_now=False, dry=False)
+    assert azure_v2.schedules_v2 == {}

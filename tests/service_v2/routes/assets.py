@@ -9,8 +9,10 @@ from typing import Any
 from tests.service.call import Call, missing
 from tests.service.identifiers import now, stable_id
 from tests.service.message import Answer, Refusal, reply
-from tests.service_v2.contract import check
-from tests.service_v2.routing import ARM, routes, state_of
+from tests.service.routes.datasets import BASE as BASE_OF_V1
+from tests.service.routes.datasets import get_dataset_by_name
+from tests.service_v2.contract import DATA_MODELS, check
+from tests.service_v2.routing import ARM, REGION, routes, state_of
 from tests.service_v2.state import Document
 
 _MODELS = {
@@ -156,6 +158,70 @@ def start_pending_upload(call: Call, name: str, version: str) -> Any:
             "credential": {"credentialType": "SAS", "sasUri": f"{address}?sv=2021-08-06&sr=c&sig=stand-in"},
         },
     }
+
+
+DATA = "/data/v1.0{ws}"
+
+
+@routes.on("POST", REGION, DATA + "/datacontainer")
+def make_data_container(call: Call) -> Any:
+    """Make room for a data asset; whether versions need that is not known, and here they do."""
+    sent = check("DataContainer", call.json, DATA_MODELS)
+    versions = state_of(call).assets["data"]
+    if sent.name in versions:
+        raise Refusal(409, "UserError", f"The data container {sent.name} exists.")
+    versions[sent.name] = {}
+    return {"dataContainer": call.json}
+
+
+@routes.on("POST", REGION, DATA + "/dataversion/{name}/versions")
+def make_data_version(call: Call, name: str) -> Any:
+    """Make a version of a data asset, as a job does with its token (not known of the service)."""
+    if call.service.refuses_data_of_jobs:
+        raise Refusal(403, "UserError", "The token of a job is not for data.")
+    sent = check("DataVersion", call.json, DATA_MODELS)
+    versions = state_of(call).assets["data"].get(name)
+    if versions is None:
+        raise missing(f"data container with name: {name}")
+    if sent.version_id in versions:
+        raise Refusal(409, "UserError", f"data {name}:{sent.version_id} already exists.")
+    if name in call.workspace.datasets:
+        _refuse_dataset(call, name, sent.version_id)
+    kind = {"UriFolder": "uri_folder", "UriFile": "uri_file", "MLTable": "mltable"}[sent.data_type]
+    tags = sent.mutable_props.tags if sent.mutable_props else {}
+    versions[sent.version_id] = {
+        "properties": {"dataType": kind, "dataUri": sent.data_uri, "tags": tags},
+        "created": now(),
+    }
+    return {"dataVersion": call.json}
+
+
+@routes.on("GET", REGION, DATA + "/dataversion/{name}/versions")
+def list_data_versions(call: Call, name: str) -> Any:
+    versions = state_of(call).versions("data", name)
+    if not versions:
+        raise missing(f"data container with name: {name}")
+    found = [
+        {
+            "dataVersion": {
+                "dataContainerName": name,
+                "dataType": body["properties"]["dataType"],
+                "dataUri": body["properties"]["dataUri"],
+                "versionId": version,
+                "mutableProps": {"tags": body["properties"].get("tags") or {}},
+            }
+        }
+        for version, body in versions.items()
+    ]
+    return {"value": found, "continuationToken": None, "nextLink": None}
+
+
+@routes.on("GET", REGION, BASE_OF_V1 + "/datasets/query/name={name}")
+def get_dataset(call: Call, name: str) -> Any:
+    """Return a dataset of v1; whether it also returns data assets is not known."""
+    if "datasets are data" in call.service.quirks and state_of(call).versions("data", name):
+        return {"datasetId": stable_id(name), "name": name}
+    return get_dataset_by_name(call, name)
 
 
 @routes.on("GET", "azuremlschemasprod.azureedge.net", "/latest/{name}", public=True)

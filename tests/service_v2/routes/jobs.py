@@ -9,12 +9,13 @@ from tests.service import artifacts
 from tests.service.call import Call, missing
 from tests.service.message import Answer, Refusal, reply
 from tests.service.routes.experiments import ensure_experiment
+from tests.service.routes.runs import BY_NAME, get_run, run_document
+from tests.service.routes.runs import _change as change_run
 from tests.service.routes.runs import get_details as details_of_v1
-from tests.service.routes.runs import get_run, run_document
 from tests.service.routing import LOCATION
 from tests.service.run_state import ENDED
 from tests.service.state import Document
-from tests.service_v2.contract import check
+from tests.service_v2.contract import RUN_MODELS, check
 from tests.service_v2.progress import start
 from tests.service_v2.routing import ARM, REGION, routes, state_of
 from tests.service_v2.state import Job
@@ -43,6 +44,8 @@ def put_job(call: Call, name: str) -> Answer:
     check("JobBase", call.json)
     state = state_of(call)
     if name in state.jobs:
+        if "jobs once" in call.service.quirks:
+            raise Refusal(409, "UserError", f"The job {name} already exists.")
         return reply(job_document(call, state.jobs[name]))
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}", name):
         raise Refusal(400, "UserError", f"The job's name is invalid: {name}")
@@ -165,6 +168,15 @@ def list_children(call: Call, identifier: str) -> Any:
     value = [run_document(call, run) for run in children[start_at : start_at + size]]
     more = start_at + size < len(children)
     return {"value": value, "continuationToken": str(start_at + size) if more else None, "nextLink": None}
+
+
+@routes.on("PATCH", REGION, BY_NAME)
+def patch_run(call: Call, experiment: str, identifier: str) -> Any:
+    """Change a run, as the client does to hide it."""
+    check("CreateRun", call.json, RUN_MODELS)
+    run = call.workspace.runs[identifier]
+    change_run(run, call.json)
+    return run_document(call, run)
 
 
 @routes.on("POST", REGION, "/history/v1.0{ws}/experiments/{experiment}/runs:query")

@@ -35,6 +35,8 @@ def put_schedule(call: Call, name: str) -> Answer:
     schedules = state_of(call).schedules
     is_new = name not in schedules
     sent.setdefault("isEnabled", True)
+    if not is_new and "replaced schedules are disabled" in call.service.quirks:
+        sent["isEnabled"] = False
     sent["provisioningState"] = "Succeeded"
     schedules[name] = sent
     return begun(call, _document(call, name), 201 if is_new else 200)
@@ -63,7 +65,7 @@ def delete_schedule(call: Call, name: str) -> Answer:
     schedules = state_of(call).schedules
     if name not in schedules:
         return Answer(204)
-    if schedules[name]["isEnabled"]:
+    if schedules[name]["isEnabled"] and "deletes" not in call.service.quirks:
         raise Refusal(400, "UserError", "Schedule must be disabled before it is deleted.")
     del schedules[name]
     return begun(call)

@@ -16,11 +16,10 @@ from typing import Any, Literal
 from azml_tasks import backend
 from azml_tasks.azure.errors import is_foreign
 from azml_tasks.azure.published import published_name
+from azml_tasks.azure.sent import SentRun, Versions, described_steps, remember, sent_to, step_differences, workspace_of
 from azml_tasks.azure.v1.client.connection import service_calls
 from azml_tasks.azure.v1.publish.published import PublishedVersions, find_endpoint, find_published
 from azml_tasks.azure.v1.publish.version import content_digest, content_version, environment_contents
-from azml_tasks.azure.v1.sent.compare import step_differences
-from azml_tasks.azure.v1.sent.sent import SentRun, Versions, described_steps, remember, sent_to, workspace_of
 from azml_tasks.checks.azure import check_azure_needs, publishing_problems
 from azml_tasks.checks.contract import check_contracts
 from azml_tasks.errors import ProjectError, ServiceError

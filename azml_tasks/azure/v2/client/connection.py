@@ -84,17 +84,6 @@ def require_client() -> None:
         _is_imported.set()
 
 
-def import_ahead() -> None:
-    """Import the client in a thread, since it takes seconds; an error is left to `require_client`."""
-
-    def load() -> None:
-        with contextlib.suppress(ImportError):
-            for name in _MODULES:
-                importlib.import_module(name)
-
-    threading.Thread(target=load, name="azure-ai-ml", daemon=True).start()
-
-
 def _is_there(module: str) -> bool:
     try:
         return util.find_spec(module) is not None

@@ -11,8 +11,7 @@ pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK needs Python
 from azml_tasks.azure.v1.client.retry import RetryPolicy, retrying
 from azml_tasks.azure.v1.prune import disable_versions, unused_versions
 from azml_tasks.azure.v1.publish.publication import publish
-from azml_tasks.azure.v1.publish.published import list_versions
-from azml_tasks.azure.v1.publish.relaunch import relaunch
+from azml_tasks.azure.v1.publish.published import list_versions, relaunch
 from azml_tasks.azure.v1.submit import run
 from azml_tasks.errors import AzmlError, ProjectError, ServiceError
 from azml_tasks.reading.overrides import OverrideError

@@ -1,4 +1,5 @@
-"""What was sent to Azure ML from this folder: the steps of the last runs and published versions, for forecasts.
+"""What was sent to Azure ML from this folder: the steps of the last runs and published versions, for forecasts, and
+how a step differs from when it was last sent.
 
 The file is `.azml/sent.jsonl`, a line for each. It has no secrets: values that look like one are left out.
 """
@@ -27,6 +28,8 @@ from azml_tasks.plan.plan import (
     Token,
     reuse_in_a_run,
 )
+from azml_tasks.runs.changes.differences import ABSENT, UNKNOWN, Difference, changed_entries, difference
+from azml_tasks.runs.changes.settings import changed_arguments, changed_script
 from azml_tasks.secrets import without_secrets
 from azml_tasks.snapshot import Snapshot, with_words
 from azml_tasks.snapshot.files import leads_out
@@ -34,6 +37,7 @@ from azml_tasks.snapshot.files import leads_out
 if TYPE_CHECKING:
     from azml_tasks.model import Pipeline
 
+Step = Mapping[str, Any]
 _FILE = Path(".azml", "sent.jsonl")
 _VERSION = 1
 _MOST = 40
@@ -158,8 +162,9 @@ def _output(output: Output) -> dict[str, Any]:
 
 
 def workspace_of(pipeline: Pipeline) -> str:
-    """Return a name for the workspace that no other one has."""
-    return f"{pipeline.subscription_id}/{pipeline.resource_group}/{pipeline.ws_name}".lower()
+    """Return a name for the workspace that no other one has; what v2 sends is apart from what v1 sends."""
+    place = f"{pipeline.subscription_id}/{pipeline.resource_group}/{pipeline.ws_name}".lower()
+    return f"v2:{place}" if pipeline.backend == "azure-v2" else place
 
 
 def sent_to(directory: Path, pipeline: Pipeline, published: str = "") -> list[SentRun]:
@@ -211,3 +216,74 @@ def _is_whole(values: Mapping[str, Any]) -> bool:
 
 def _is_whole_step(step: Any) -> bool:
     return isinstance(step, dict) and all(isinstance(step.get(key), kind) for key, kind in _STEP_KINDS.items())
+
+
+# The kinds of differences by the keys of single values.
+_VALUES = {
+    "step_name": "name",
+    "compute_name": "compute",
+    "max_run_duration_seconds": "limit",
+    "allow_reuse": "reuse",
+}
+
+
+def step_differences(
+    step: StepPlan,
+    snapshot: Snapshot,
+    directory: Path,
+    old: Step,
+    now: Step,
+    environments: Mapping[str, tuple[Difference, ...]],
+) -> Iterator[Difference]:
+    """Yield the differences between two descriptions of a step, as `described_steps` returns them.
+
+    `directory` is the project's, and `environments` has the differences of environments that get a new version.
+    """
+    parameters = [token.name if isinstance(token, ParameterValue) else "" for token in step.argv]
+    yield from changed_script(
+        (old["script"], now["script"]),
+        old["files"],
+        now["files"],
+        lambda name: snapshot.path_in(directory, step.step.script_directory, name),
+    )
+    yield from changed_arguments(step.key, old["argv"], now["argv"], parameters)
+    yield from _changed_inputs(old["inputs"], now["inputs"])
+    yield from _changed_env(old, now, environments)
+    yield from changed_entries("variable", old["variables"], now["variables"])
+    for key, kind in _VALUES.items():
+        before, after = (ABSENT if one.get(key) is None else one[key] for one in (old, now))
+        if before != after:
+            yield difference(kind, key, before, after)
+    for name in dict.fromkeys((*now["outputs"], *old["outputs"])):
+        if old["outputs"].get(name) != now["outputs"].get(name):
+            before, after = (UNKNOWN if name in one["outputs"] else ABSENT for one in (old, now))
+            yield Difference("output", name, before, after, label=f"output {name}")
+
+
+def _changed_env(old: Step, now: Step, environments: Mapping[str, tuple[Difference, ...]]) -> Iterator[Difference]:
+    name = now["environment"]
+    if old.get("environment") != name:
+        yield difference("environment", "environment", old.get("environment"), name)
+        return
+    version, before = now["environment_version"], old.get("environment_version")
+    if version is None or version != before:
+        values = (before or UNKNOWN, version or "a new one")
+        yield difference("environment", name, *values, label=f"environment {name} version")
+        yield from environments.get(name, ())
+
+
+def _changed_inputs(old: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in dict.fromkeys((*now, *old)):
+        was, is_now = old.get(name), now.get(name)
+        if was is None or is_now is None:
+            values = (ABSENT if was is None else UNKNOWN, ABSENT if is_now is None else UNKNOWN)
+            yield Difference("input", name, *values, label=f"input {name}")
+            continue
+        if "dataset" in is_now and was.get("dataset") == is_now["dataset"]:
+            before, version = was.get("version"), is_now["version"]
+            if version is None or version != before:
+                # On v2, the version of what is read without an asset are its paths.
+                label = f"dataset {is_now['dataset']}" + ("" if "/" in str(version) else " version")
+                yield difference("dataset", is_now["dataset"], before or UNKNOWN, version or "a new one", label=label)
+            was, is_now = ({key: value for key, value in one.items() if key != "version"} for one in (was, is_now))
+        yield from changed_entries("input", was, is_now, f"input {name}: ")

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from azml_tasks.azure.errors import MissingError
-from azml_tasks.azure.v2.assets import find_environment
+from azml_tasks.azure.v2.assets import find_environment, missing_packages
 from azml_tasks.azure.v2.client.connection import Client, connect
-from azml_tasks.azure.v2.documents import documents
-from azml_tasks.azure.v2.register import check_compute, check_datastore, register
+from azml_tasks.azure.v2.documents import Documents, documents
+from azml_tasks.azure.v2.register import check_compute, check_datastore, has_identity, register
 from azml_tasks.backend import KINDS
 from azml_tasks.checks.doctor import Finding
 from azml_tasks.errors import AzmlError, LoginError, NotInstalledError, ProjectError
+from azml_tasks.export.assets import is_curated
 from azml_tasks.plan import DatasetInput
 from azml_tasks.reading import Project
+from azml_tasks.text import listed
 
 _TASKS = {"environment": "register-env", "dataset": "register-csv"}
 
@@ -34,7 +36,12 @@ def examine_workspace(project: Project) -> Iterator[Finding]:
         return
     yield Finding("good", f"the workspace '{client.workspace}' was opened")
     yield from _named(project, client)
-    yield from _declared(project, client)
+    try:
+        with documents(project, [f"{kind}s" for kind in KINDS]) as found:
+            yield from _declared(found, client)
+            yield from _needed(found, client)
+    except AzmlError as error:
+        yield from (Finding("bad", line) for line in str(error).splitlines())
 
 
 def _named(project: Project, client: Client) -> Iterator[Finding]:
@@ -63,17 +70,46 @@ def _missing(check: Callable[[], object], section: str) -> Iterator[Finding]:
         yield Finding("bad", str(error))
 
 
-def _declared(project: Project, client: Client) -> Iterator[Finding]:
+def _declared(found: Documents, client: Client) -> Iterator[Finding]:
     """Check what the file declares, as `register` would make it."""
     try:
-        with documents(project, [f"{kind}s" for kind in KINDS]) as found:
-            for change in register(client, found, KINDS, dry=True):
-                if change.is_made:
-                    task = _TASKS.get(change.kind, f"register-{change.kind}")
-                    verdict = "note" if change.outcome == "updated" else "bad"
-                    yield Finding(verdict, str(change), _command(project, task))  # type: ignore[arg-type]
+        for change in register(client, found, KINDS, dry=True):
+            if change.is_made:
+                task = _TASKS.get(change.kind, f"register-{change.kind}")
+                verdict = "note" if change.outcome == "updated" else "bad"
+                yield Finding(verdict, str(change), _command(found.project, task))  # type: ignore[arg-type]
     except AzmlError as error:
         yield from (Finding("bad", line) for line in str(error).splitlines())
+
+
+def _needed(found: Documents, client: Client) -> Iterator[Finding]:
+    """Check what the scripts need in a job: packages of environments of the workspace, identities of computes."""
+    project, pipeline = found.project, found.project.pipeline
+    for name, packages in found.made.needed.items():
+        if name in pipeline.environments or is_curated(name):
+            continue
+        place = next(
+            ("steps", s.key, "env_name") if s.step.env_name else ("env_name",)
+            for s in project.plan.steps
+            if pipeline.env_of(s.step) == name
+        )
+        missing = missing_packages(client, name, packages)
+        if missing:
+            text = f"environment '{name}' of the workspace does not list {listed(missing)}, which its scripts need"
+            yield Finding(
+                "bad",
+                str(project.problem(place, text)),
+                "add to the environment, or declare another in `environments:`",
+            )
+    for step in project.plan.steps:
+        compute = pipeline.compute_of(step.step)
+        if step.key in found.made.with_secrets and compute and not has_identity(client, compute):
+            text = f"step '{step.key}' reads a secret, and its compute '{compute}' has no managed identity"
+            remedy = (
+                f"az ml compute update --name {compute} --identity-type system_assigned, and give it the role Key "
+                "Vault Secrets User"
+            )
+            yield Finding("bad", str(project.problem(("steps", step.key), text)), remedy)
 
 
 def _command(project: Project, task: str) -> str:
