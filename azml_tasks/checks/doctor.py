@@ -33,6 +33,12 @@ class Finding:
     remedy: str = ""
 
 
+def unfinished_move(source: str, dest: str) -> Finding:
+    """Return the finding that the schedule of a target has not yet replaced that of another one."""
+    message = f"the schedule is being moved from {source} to {dest}, and may be enabled on both"
+    return Finding("bad", message, f"invoke migrate --from {source} --to {dest}")
+
+
 def examine(project: Project, today: date) -> Iterator[Finding]:
     """Check Python, the packages, the file and what it refers to, without Azure."""
     yield from examine_machine(project.pipeline.backend)

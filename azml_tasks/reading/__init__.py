@@ -1,5 +1,13 @@
 """Read pipeline.yaml into a Project, keeping line numbers and reporting all problems at once."""
 
-from azml_tasks.reading.project import FILE_NAME, Project, find_file, load_project, stated_backend, step_keys
+from azml_tasks.reading.project import (
+    FILE_NAME,
+    Project,
+    find_file,
+    load_project,
+    stated_backend,
+    step_keys,
+    target_names,
+)
 
-__all__ = ["FILE_NAME", "Project", "find_file", "load_project", "stated_backend", "step_keys"]
+__all__ = ["FILE_NAME", "Project", "find_file", "load_project", "stated_backend", "step_keys", "target_names"]

@@ -126,6 +126,14 @@ def stated_backend(file: Path, target: str | None = None) -> object:
     return merged["backend"].value if "backend" in merged else None
 
 
+def target_names(file: Path) -> list[str]:
+    """Return the names of the targets in the file. Raises ProjectError for invalid YAML."""
+    try:
+        return targets_of(_parse(read_text(file)))
+    except TreeError as error:
+        raise ProjectError([Problem(file.name, error.line, error.message)]) from None
+
+
 def step_keys(file: Path) -> frozenset[str] | None:
     """Return the keys of the steps in the file, of all its targets, even if the rest is invalid; None if unreadable."""
     found: set[str] = set()

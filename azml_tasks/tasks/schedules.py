@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from invoke import Context, Exit
 
 from azml_tasks.tasks.blocks import preview_lines, schedule_times, time_text
 from azml_tasks.tasks.project import backend_of, is_dry, load
-from azml_tasks.tasks.task import TARGET, interruptible, task
+from azml_tasks.tasks.task import TARGET, interruptible, is_confirmed, task
 from azml_tasks.text import printable
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def _prune(schedules: Schedules, everything: bool, yes: bool, dry: bool) -> None
         print("no duplicate, orphaned or outdated schedules")
     elif dry:
         print(f"{_counted(len(found))} would be disabled")
-    elif yes or _agreed(f"Disable {_counted(len(found))}?"):
+    elif yes or is_confirmed(f"Disable {_counted(len(found))}?", "disable them"):
         print(f"{_counted(len(schedules.disable(found)))} disabled")
     else:
         raise Exit("nothing changed", code=1)
@@ -219,14 +218,3 @@ def _line(row: ScheduleRow) -> str:
 
 def _counted(number: int) -> str:
     return "1 schedule" if number == 1 else f"{number} schedules"
-
-
-def _agreed(question: str) -> bool:
-    """Return the answer at the terminal; raises AzmlError in CI and without a terminal."""
-    from azml_tasks.errors import AzmlError
-
-    if not sys.stdin.isatty() or os.environ.get("CI", "").lower() not in ("", "0", "false"):
-        raise AzmlError(
-            "nothing changed: cannot ask for confirmation in CI or without a terminal; use --yes to disable them"
-        )
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

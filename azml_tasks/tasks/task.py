@@ -93,7 +93,7 @@ SET = (
     "parameter; can be repeated."
 )
 # A command in a message, unless it has no --target.
-_COMMAND = re.compile(r"`invoke (?!new-step)([a-z][\w.-]*)")
+_COMMAND = re.compile(r"`invoke (?!new-step|migrate)([a-z][\w.-]*)")
 
 
 def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Body], invoke.Task[Body]]:
@@ -187,6 +187,15 @@ def _sigterm_raised() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def is_confirmed(question: str, doing: str) -> bool:
+    """Return the answer at the terminal; raises AzmlError in CI and without a terminal, where --yes is for `doing`."""
+    if not sys.stdin.isatty() or os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        raise AzmlError(
+            f"nothing changed: cannot ask for confirmation in CI or without a terminal; use --yes to {doing}"
+        )
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _show_without_secrets(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
