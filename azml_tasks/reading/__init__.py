@@ -6,8 +6,16 @@ from azml_tasks.reading.project import (
     find_file,
     load_project,
     stated_backend,
+    stated_backends,
     step_keys,
-    target_names,
 )
 
-__all__ = ["FILE_NAME", "Project", "find_file", "load_project", "stated_backend", "step_keys", "target_names"]
+__all__ = [
+    "FILE_NAME",
+    "Project",
+    "find_file",
+    "load_project",
+    "stated_backend",
+    "stated_backends",
+    "step_keys",
+]

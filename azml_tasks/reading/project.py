@@ -119,19 +119,24 @@ def stated_backend(file: Path, target: str | None = None) -> object:
     try:
         tree = _parse(read_text(file))
         targets_of(tree)
-        merged = apply_target(tree, target).value
+        return _backend_in(tree, target)
     except TreeError as error:
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
+
+
+def stated_backends(file: Path) -> dict[str, object]:
+    """Return the backends of the targets in the file. Raises ProjectError for invalid YAML."""
+    try:
+        tree = _parse(read_text(file))
+        return {target: _backend_in(tree, target) for target in targets_of(tree)}
+    except TreeError as error:
+        raise ProjectError([Problem(file.name, error.line, error.message)]) from None
+
+
+def _backend_in(tree: Node, target: str | None) -> object:
+    merged = apply_target(tree, target).value
     assert isinstance(merged, dict)
     return merged["backend"].value if "backend" in merged else None
-
-
-def target_names(file: Path) -> list[str]:
-    """Return the names of the targets in the file. Raises ProjectError for invalid YAML."""
-    try:
-        return targets_of(_parse(read_text(file)))
-    except TreeError as error:
-        raise ProjectError([Problem(file.name, error.line, error.message)]) from None
 
 
 def step_keys(file: Path) -> frozenset[str] | None:

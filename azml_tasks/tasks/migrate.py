@@ -323,15 +323,14 @@ class Move:
 
 def successor_findings(context: Context, project: Project, backend: Backend) -> Iterator[Finding]:
     """Yield, for `doctor`, if the schedule of a target is not moved completely, or also enabled on another one."""
-    from azml_tasks.reading import target_names
+    from azml_tasks.reading import stated_backends
 
     if backend.successor and project.target and project.pipeline.schedule:
         source = Side(project, backend)
-        for name in target_names(project.file):
-            other = load(context, name, needs_values=False)
-            dest = Side(other, backend_of(other))
-            if dest.backend.name == backend.successor and other.pipeline.schedule:
-                yield from _compared(source, dest)
+        for name, stated in stated_backends(project.file).items():
+            if stated == backend.successor:
+                other = load(context, name, needs_values=False)
+                yield from _compared(source, Side(other, backend_of(other)))
 
 
 def _compared(source: Side, dest: Side) -> Iterator[Finding]:
@@ -341,7 +340,7 @@ def _compared(source: Side, dest: Side) -> Iterator[Finding]:
     try:
         if dest.replaced() == source.target:
             yield unfinished_move(source.target, dest.target)
-        elif source.place == dest.place and dest.enabled() and source.enabled():
+        elif dest.project.pipeline.schedule and source.place == dest.place and dest.enabled() and source.enabled():
             message = f"the schedule '{dest.backend.schedules.name}' is enabled on {source.target} and {dest.target}"
             yield Finding("bad", message, f"invoke migrate --from {source.target} --to {dest.target}")
     except AzmlError as error:
