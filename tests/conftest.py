@@ -5,6 +5,7 @@ One, because the SDK's native reader of datasets keeps the address that it was f
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
@@ -38,8 +39,11 @@ RULES = (
 )
 # These files, which are not thorough, show on each Python that the SDK is used rightly; the rest is the same on all.
 WITH_EACH_SDK = ("test_register.py", "test_steps.py", "test_workspace.py")
-# Nor are these: azure-ai-ml is installed on the newest Python, and SDK v1 on the one that runs the thorough tests.
+# Nor are these: they are run on the newest Python, where there is only azure-ai-ml. Beside SDK v1, on the Python that
+# runs the thorough tests, only the tests that need both are run.
 WITH_V2 = HERE / "azure" / "v2"
+WITH_BOTH = ("test_migrate.py", "test_three_backends.py")
+HAS_SDK_V1 = importlib.util.find_spec("azureml") is not None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -115,6 +119,8 @@ def _is_of(item: pytest.Item, wanted: str, seen: Counter[str]) -> bool:
             return False
     kinds = {marker.name for marker in item.iter_markers()}
     needs = THOROUGH if "thorough" in kinds else COMMON if kinds & {"sdk", "processes"} else QUICK
+    if HAS_SDK_V1 and "azure_v2_service" in getattr(item, "fixturenames", ()) and item.path.name not in WITH_BOTH:
+        needs = SLOW
     return LEVELS.index(needs) <= LEVELS.index(wanted)
 
 

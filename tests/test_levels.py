@@ -62,6 +62,25 @@ def test_a_level_or_a_name_reports_what_is_run(
     assert [item.name for item in end.session.items] == expected
 
 
+@pytest.mark.parametrize(("has_v1", "expected"), [(True, ["test_both"]), (False, ["test_v2", "test_both"])])
+def test_beside_sdk_v1_only_what_needs_both_is_run_with_v2(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, has_v1: bool, expected: list[str]
+) -> None:
+    folder = pytester.mkdir("tests")
+    (folder / "test_any.py").write_text("def test_v2(azure_v2_service): pass\n")
+    (folder / conftest.WITH_BOTH[0]).write_text("def test_both(azure_v2_service): pass\n")
+    monkeypatch.setattr(conftest, "HERE", folder)
+    monkeypatch.setattr(conftest, "HAS_SDK_V1", has_v1)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    done = pytester.inline_run(
+        "--collect-only", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", "--level", "thorough"
+    )
+
+    (end,) = done.getcalls("pytest_collection_finish")
+    assert [item.name for item in end.session.items] == expected
+
+
 @pytest.mark.parametrize(
     ("place", "fixture", "markers"),
     [
