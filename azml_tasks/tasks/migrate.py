@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from invoke import Context, Exit
 
 from azml_tasks.tasks.project import backend_of, is_dry, load
-from azml_tasks.tasks.task import interruptible, is_confirmed, task, with_target
+from azml_tasks.tasks.task import agreed, interruptible, task, with_target
 from azml_tasks.text import printable
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def migrate(context: Context, from_: str = "", to: str = "", yes: bool = False) 
         print(f"  {refusal}")
     elif is_dry(context):
         print("\n".join(f"  {line}" for line in move.preview()))
-    elif yes or not move.started or is_confirmed(move.question(), "move the schedule"):
+    elif yes or not move.started or agreed(move.question(), "to move the schedule"):
         advice = f"the schedule may be enabled on both targets; run `{move.command}` to complete the move"
         with interruptible(advice):
             move.make()
@@ -273,52 +273,54 @@ class Move:
         else:
             yield f"the schedule is disabled on {self.source.target} already; the move would be complete"
 
+    def _start(self) -> datetime | None:
+        """Return what the intervals of v1 are counted from, if v2 can count from it."""
+        asked = [side.project.pipeline.schedule for side in (self.source, self.dest)]
+        zones = {one.time_zone for one in asked if one}
+        return self.started.start if self.started and len(zones) == 1 else None
+
     def _next(self) -> str:
-        """Return when the schedule runs next on v2, if its intervals go on as on v1."""
+        """Return when the schedule runs next on v2."""
         from azml_tasks.schedule.recurrence import fire_times
         from azml_tasks.tasks.blocks import time_text
 
-        asked = self.dest.project.pipeline.schedule
-        if not asked or not self.started or asked.on_blob_change:
-            return ""
-        if asked.start is None and self.started.start:
-            asked = asked.model_copy(update={"start_time": self.started.start.isoformat()})
+        asked, start = self.dest.project.pipeline.schedule, self._start()
+        assert asked
+        if asked.start is None and start:
+            asked = asked.model_copy(update={"start_time": start.isoformat()})
         times = fire_times(asked, after=datetime.now(timezone.utc), count=1)
         return f", next {time_text(times[0])}" if times else ""
 
     def make(self) -> None:
-        """Enable the schedule on v2, then disable that on v1. Raises AzmlError."""
+        """Enable the schedule on v2, then disable that on v1. Raises AzmlError, with what is enabled."""
         from azml_tasks.backend import Replaced
         from azml_tasks.errors import AzmlError
 
         source, dest = self.source, self.dest
-        if self.started and not self.is_resumed:
+        state = f"the schedule is enabled on {source.target}, and possibly on {dest.target}"
+        try:
+            if self.started and not self.is_resumed:
+                with dest.errors():
+                    changes = dest.backend.replace_schedule(Replaced(source.target, self._start()))
+                for change in filter(None, changes):
+                    print("\n".join([f"  {change}", *(f"  note: {note}" for note in change.notes)]), flush=True)
+            if dest.enabled() is None:
+                raise AzmlError(f"the schedule of {dest.target} was not enabled")
+            if self.started:
+                state = f"the schedule is enabled on {source.target} and {dest.target}"
+                print(f"  {state}", flush=True)
+                with source.errors():
+                    source.backend.schedules.pause("", dry=False)
+            state = f"the schedule is enabled on {dest.target} only"
             with dest.errors():
-                changes = dest.backend.replace_schedule(Replaced(source.target, self.started.start))
-            for change in filter(None, changes):
-                print("\n".join([f"  {change}", *(f"  note: {note}" for note in change.notes)]), flush=True)
-        if dest.enabled() is None:
-            raise AzmlError(f"the schedule is not enabled on {dest.target}, so that on {source.target} was not changed")
-        if self.started:
-            print(f"  the schedule is enabled on {source.target} and {dest.target}", flush=True)
-            self._disable()
-        with dest.errors():
-            dest.backend.schedules.end_replacement()
-        print(f"  the schedule is enabled on {dest.target} only")
+                dest.backend.schedules.end_replacement()
+        except AzmlError as error:
+            raise AzmlError(f"{error}\n{state}; run `{self.command}` to complete the move") from error
+        print(f"  {state}")
         asked = source.project.pipeline.schedule
         if asked and asked.enabled:
             again = f"until then, `invoke schedule --target {source.target}` enables it again"
             print(f"  note: set `schedule: {{enabled: false}}` in the target {source.target}; {again}")
-
-    def _disable(self) -> None:
-        from azml_tasks.errors import AzmlError
-
-        try:
-            with self.source.errors():
-                self.source.backend.schedules.pause("", dry=False)
-        except AzmlError as error:
-            both = f"the schedule is enabled on {self.source.target} and {self.dest.target}, and both run the pipeline"
-            raise AzmlError(f"{error}\n{both}; run `{self.command}` to complete the move") from error
 
 
 def successor_findings(context: Context, project: Project, backend: Backend) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from invoke import Context, Exit
 
 from azml_tasks.tasks.blocks import preview_lines, schedule_times, time_text
 from azml_tasks.tasks.project import backend_of, is_dry, load
-from azml_tasks.tasks.task import TARGET, interruptible, is_confirmed, task
+from azml_tasks.tasks.task import TARGET, agreed, interruptible, task
 from azml_tasks.text import printable
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _prune(schedules: Schedules, everything: bool, yes: bool, dry: bool) -> None
         print("no duplicate, orphaned or outdated schedules")
     elif dry:
         print(f"{_counted(len(found))} would be disabled")
-    elif yes or is_confirmed(f"Disable {_counted(len(found))}?", "disable them"):
+    elif yes or agreed(f"Disable {_counted(len(found))}?", "to disable them"):
         print(f"{_counted(len(schedules.disable(found)))} disabled")
     else:
         raise Exit("nothing changed", code=1)

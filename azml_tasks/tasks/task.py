@@ -156,6 +156,15 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+def agreed(question: str, purpose: str) -> bool:
+    """Return the answer at the terminal; raises AzmlError in CI and without a terminal, where --yes is needed."""
+    if not sys.stdin.isatty() or os.environ.get("CI", "").lower() not in ("", "0", "false"):
+        raise AzmlError(
+            f"nothing changed: cannot ask for confirmation in CI or without a terminal; use --yes {purpose}"
+        )
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
 @contextlib.contextmanager
 def interruptible(advice: str) -> Iterator[None]:
     """End the command with a message if Ctrl-C or SIGTERM interrupts the block.
@@ -187,15 +196,6 @@ def _sigterm_raised() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def is_confirmed(question: str, doing: str) -> bool:
-    """Return the answer at the terminal; raises AzmlError in CI and without a terminal, where --yes is for `doing`."""
-    if not sys.stdin.isatty() or os.environ.get("CI", "").lower() not in ("", "0", "false"):
-        raise AzmlError(
-            f"nothing changed: cannot ask for confirmation in CI or without a terminal; use --yes to {doing}"
-        )
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _show_without_secrets(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -280,7 +280,7 @@ def test_a_move_that_azure_refuses_to_complete_says_that_both_are_enabled(azure_
     assert move_of(answer).splitlines()[-1] == "  the schedule is enabled on prod and v2"
     assert answer.status == 2
     assert answer.err.splitlines()[-1] == (
-        f"the schedule is enabled on prod and v2, and both run the pipeline; run `{COMMAND}` to complete the move"
+        f"the schedule is enabled on prod and v2; run `{COMMAND}` to complete the move"
     )
     assert enabled(azure_v2) == ["v1", "v2"]
     note = "note: it replaces the schedule of the target 'prod', which may still be enabled, too\n"
@@ -288,6 +288,25 @@ def test_a_move_that_azure_refuses_to_complete_says_that_both_are_enabled(azure_
     assert move_of(scheduled("--dry", *MIGRATE)) == "  the schedule would be disabled on prod\n"
     assert move_of(scheduled(*MIGRATE, "--yes")) == DONE
     assert enabled(azure_v2) == ["v2"]
+
+
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize(
+    ("skip", "state", "on"),
+    [(0, "enabled on prod, and possibly on v2", ["v1"]), (1, "enabled on v2 only", ["v2"])],
+)
+def test_a_refusal_of_v2_says_what_is_enabled(
+    azure_v2: Any, scheduled: Invoke, skip: int, state: str, on: list[str]
+) -> None:
+    azure_v2.fail("PUT", NEW, status=403, skip=skip)
+
+    answer = scheduled(*MIGRATE, "--yes")
+
+    assert answer.err.splitlines()[-1] == f"the schedule is {state}; run `{COMMAND}` to complete the move"
+    assert enabled(azure_v2) == on
+    assert scheduled(*MIGRATE, "--yes").status == 0
+    assert enabled(azure_v2) == ["v2"]
+    assert "azml_tasks.replaces" not in azure_v2.schedules_v2["churn"]["tags"]
 
 
 @pytest.mark.parametrize("status", [0, 500])
