@@ -219,7 +219,10 @@ class PublishedRun:
 
 @dataclass(frozen=True)
 class ScheduleRow:
-    """A row of the list of schedules; `words` say when it runs, `runs` what. `next` is None if no time is known."""
+    """A row of the list of schedules; `words` say when it runs, `runs` what. `next` is None if no time is known.
+
+    `start` is what its intervals are counted from, in its time zone and without a tzinfo, if that is known.
+    """
 
     name: str
     id: str
@@ -227,6 +230,15 @@ class ScheduleRow:
     words: str
     runs: str
     next: datetime | None
+    start: datetime | None
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """The enabled schedule of another target that a new schedule replaces, and what its intervals are counted from."""
+
+    target: str
+    start: datetime | None
 
 
 @dataclass(frozen=True)
@@ -455,6 +467,18 @@ class Schedules:
         """Disable redundant schedules, and return those that were."""
         raise self._not_stored()
 
+    @property
+    def name(self) -> str:
+        """The name in Azure of the schedule of pipeline.yaml."""
+        raise self._not_stored()
+
+    def replaced(self) -> str:
+        """Return the target whose schedule that of the pipeline replaces, until `end_replacement`; else nothing."""
+        return ""
+
+    def end_replacement(self) -> None:
+        """Note that the schedule that was to be replaced is disabled."""
+
     def check_foreground(self) -> None:
         """Raise UnsupportedError if `run` is not for this backend."""
         raise self._not_in_foreground()
@@ -485,6 +509,8 @@ class Backend(abc.ABC):
 
     name: ClassVar[str]
     """Its name in pipeline.yaml."""
+    successor: ClassVar[str] = ""
+    """The backend that `migrate` moves a schedule of this one to; empty if it cannot be moved."""
     after_interrupt: ClassVar[str] = ""
     """What may have been done when `run` is interrupted, and how to go on; empty if `run` deals with it itself."""
 
@@ -587,6 +613,14 @@ class Backend(abc.ABC):
             f"the backend {self._project.pipeline.backend} does not store schedules; run this one with "
             "`invoke schedules.run`"
         )
+
+    def replace_schedule(self, replaced: Replaced) -> tuple[Publication | None, ScheduleChange]:
+        """Do what `schedule` does, and note with the schedule which one it replaces: both are enabled then."""
+        raise UnsupportedError(f"the backend {self._project.pipeline.backend} does not replace other schedules")
+
+    def missing(self) -> Sequence[str]:
+        """Return a sentence for each thing that the file names, does not declare, and the workspace does not have."""
+        return ()
 
     @property
     def published(self) -> Published:

@@ -27,6 +27,7 @@ from azml_tasks.backend import (
     PublishedRun,
     PublishedVersion,
     RedundantSchedule,
+    Replaced,
     RunRequest,
     Runs,
     ScheduleChange,
@@ -59,6 +60,7 @@ datasets: {customers: {datastore_name: raw, path: c.csv, local_path: c.csv}}
 datastores: {raw: {container_name: raw, account_name: store, account_key: "${KEY}"}}
 steps:
   train: {script_name: train.py, arguments: {--alpha: "${{ parameters.alpha }}"}}
+targets: {prod: {tags: {a: b}}, v2: {tags: {a: c}}}
 """
 NEXT = datetime(2090, 1, 1, 6, tzinfo=timezone.utc)
 NAMES = sorted(chooser.BACKENDS)
@@ -75,7 +77,7 @@ class Run(records.RunRecord[Step]):
 
 STEP = Step("train", "completed", started=1.0, finished=3.0)
 RUN = Run("r1", "churn", "completed", 1.0, 3.0, (STEP,), url="https://runs/r1")
-ROW = ScheduleRow("daily", "s1", "enabled", "every day", "churn", NEXT)
+ROW = ScheduleRow("daily", "s1", "enabled", "every day", "churn", NEXT, None)
 REDUNDANT = RedundantSchedule(ROW, "duplicates s2")
 
 
@@ -153,6 +155,8 @@ class NotedPublished(Published):
 
 
 class NotedSchedules(Schedules):
+    name = "daily"
+
     def __init__(self, project: Any, notes: Notes) -> None:
         super().__init__(project)
         self.notes = notes
@@ -177,6 +181,13 @@ class NotedSchedules(Schedules):
         self.notes.add("schedules.disable", [item.row.id for item in found])
         return found
 
+    def replaced(self) -> str:
+        self.notes.add("schedules.replaced")
+        return ""
+
+    def end_replacement(self) -> None:
+        self.notes.add("schedules.end_replacement")
+
     def check_foreground(self) -> None:
         self.notes.add("schedules.check_foreground")
 
@@ -187,7 +198,7 @@ class NotedSchedules(Schedules):
 
 
 class NotedBackend(Backend):
-    name = "local"
+    name = successor = "local"
     notes_of_all = Notes()
 
     def headline(self) -> str:
@@ -238,6 +249,14 @@ class NotedBackend(Backend):
         yield Publication(name="churn v1", outcome="created", url="https://churn", dry=dry)
         if prune:
             yield Change("version", "churn v0", "disabled", dry=dry)
+
+    def replace_schedule(self, replaced: Replaced) -> tuple[Publication | None, ScheduleChange]:
+        self.notes_of_all.add("replace_schedule", replaced.target)
+        return None, ScheduleChange(name="daily", outcome="updated")
+
+    def missing(self) -> Any:
+        self.notes_of_all.add("missing")
+        return ()
 
     def schedule(self, *, run_now: bool, dry: bool) -> tuple[Publication | None, ScheduleChange]:
         self.notes_of_all.add("schedule", run_now=run_now, dry=dry)
@@ -415,7 +434,7 @@ COMMANDS: list[tuple[str, list[str], str]] = [
     ("snapshot", [], "train:\n  1 file of 2,000"),
     ("lock", [], "no environments in pipeline.yaml\n"),
     ("doctor", ["examine()"], "ok    all is here\n"),
-    ("--dry new-step score --dataset customers", ["dataset_problems(['customers'])", *["problems()"] * 2], "would add"),
+    ("--dry new-step score --dataset customers", ["dataset_problems(['customers'])", *["problems()"] * 6], "would add"),
     (
         "runs.download --step train --to got",
         ["runs.find(None)", "runs.files('r1', 'train')"],
@@ -432,6 +451,19 @@ COMMANDS: list[tuple[str, list[str], str]] = [
         "NAME   VERSION  TAGS\nchurn  2        auc=0.9\n",
     ),
     ("datasets.list --versions --json", ["runs.registered('dataset', every_version=True)"], '"name": "churn"'),
+    (
+        "migrate --from prod --to v2 --yes",
+        [
+            *["schedules.list(everything=False)"] * 2,
+            *[f"register({', '.join(map(repr, KINDS))}, upload=False, dry=True)"] * 2,
+            *("publish(prune=False, dry=True)", "schedule(run_now=False, dry=True)"),
+            *["published.list()"] * 2,
+            *("notes()", "problems()", "schedules.replaced()", "missing()", "replace_schedule('prod')"),
+            *("schedules.list(everything=False)", "schedules.pause('', dry=False)", "schedules.end_replacement()"),
+        ],
+        "\nmove\n  schedule daily: updated\n  the schedule is enabled on prod and v2\n"
+        "  the schedule is enabled on v2 only\n  note: set `schedule: {enabled: false}` in the target prod;",
+    ),
     ("runs.prune", [], "nothing to delete: the newest 5 runs are kept\n"),
     ("--dry export-v2", [], "azureml-v2/"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from importlib import metadata
@@ -13,10 +13,11 @@ from typing import Literal
 from azml_tasks.checks.files import environment_notes, project_problems
 from azml_tasks.checks.retirement.notes import retirement_notes
 from azml_tasks.packages import OLDEST_CLIENT, SDK_PYTHON, install_command
-from azml_tasks.reading import Project
+from azml_tasks.reading import Project, stated_backends
 from azml_tasks.reading.values import REMEDY, literal_secrets
 from azml_tasks.text import listed
 
+_NOT_LOCALLY = "local runs do not need it"
 SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
 END_OF_SUPPORT = (
     "Azure ML's SDK v1 has been out of support since 30 June 2026: existing pipelines still run; new features are "
@@ -33,9 +34,15 @@ class Finding:
     remedy: str = ""
 
 
+def unfinished_move(source: str, dest: str) -> Finding:
+    """Return the finding that the schedule of a target has not yet replaced that of another one."""
+    message = f"the schedule is being moved from {source} to {dest}, and may be enabled on both"
+    return Finding("bad", message, f"invoke migrate --from {source} --to {dest}")
+
+
 def examine(project: Project, today: date) -> Iterator[Finding]:
     """Check Python, the packages, the file and what it refers to, without Azure."""
-    yield from examine_machine(project.pipeline.backend)
+    yield from examine_machine(project.pipeline.backend, stated_backends(project.file).values())
     yield from _file(project)
     for note in retirement_notes(project, today):
         yield Finding("note", str(note.problem))
@@ -43,13 +50,19 @@ def examine(project: Project, today: date) -> Iterator[Finding]:
     yield from _variables(project)
 
 
-def examine_machine(backend: str | None) -> Iterator[Finding]:
-    """Check Python and the packages, independently of the rest of the file; `backend` is what it sets."""
+def examine_machine(backend: str | None, others: Iterable[object] = ()) -> Iterator[Finding]:
+    """Check Python and the packages, independently of the rest of the file.
+
+    `backend` is what it sets; if local, the packages are those that the targets with `others` need, of v1 if none is
+    set.
+    """
     yield from _python()
-    if backend == "azure-v2":
-        yield from _client()
-    else:
+    later = {"azure", "azure-v2"} & {other for other in others if isinstance(other, str)} or {"azure"}
+    needed = {backend} if backend in ("azure", "azure-v2") else later
+    if "azure" in needed:
         yield from _sdk(backend == "azure")
+    if "azure-v2" in needed:
+        yield from _client(backend == "azure-v2")
 
 
 def _python() -> Iterator[Finding]:
@@ -63,10 +76,10 @@ def _sdk(for_azure: bool) -> Iterator[Finding]:
     missing = [name for name, version in found.items() if version is None]
     verdict: Literal["note", "bad"] = "bad" if for_azure else "note"
     if sys.version_info[:2] > SDK_PYTHON:
-        message = "the Azure ML SDK v1 does not support this Python; local runs do not need it"
+        message = f"the Azure ML SDK v1 does not support this Python; {_NOT_LOCALLY}"
         yield Finding(verdict, message, "use Python 3.11 for the tasks on Azure")
     elif missing:
-        message = f"the Azure ML SDK is not installed ({listed(missing)}); local runs do not need it"
+        message = f"the Azure ML SDK is not installed ({listed(missing)}); {_NOT_LOCALLY}"
         yield Finding(verdict, message, install_command())
     else:
         yield Finding("good", f"Azure ML SDK: {', '.join(f'{name} {version}' for name, version in found.items())}")
@@ -74,12 +87,13 @@ def _sdk(for_azure: bool) -> Iterator[Finding]:
     yield Finding("note", END_OF_SUPPORT)
 
 
-def _client() -> Iterator[Finding]:
+def _client(for_azure: bool) -> Iterator[Finding]:
     """Check Microsoft's client for Azure ML v2."""
     version = _version("azure-ai-ml")
     install = install_command("azure-v2")
     if version is None:
-        yield Finding("bad", "Microsoft's client for Azure ML v2 (azure-ai-ml) is not installed", install)
+        message = "Microsoft's client for Azure ML v2 (azure-ai-ml) is not installed"
+        yield Finding("bad", message, install) if for_azure else Finding("note", f"{message}; {_NOT_LOCALLY}", install)
     elif tuple(map(int, version.split(".")[:2])) < OLDEST_CLIENT:
         oldest = ".".join(map(str, OLDEST_CLIENT))
         yield Finding("bad", f"azure-ai-ml {version} is too old; {oldest} or later is required", install)

@@ -5,6 +5,7 @@
 | `log` of a number, `log_list` | a metric; its step is the one that the script names, else how many came before |
 | `log_row`, `log_table` | a metric `name.column` for each column of numbers, with the row as step |
 | a text, `None` | a tag of the same name: the text, or a JSON list if there are several |
+| which of these are rows, tables and texts | the tag `azml_tasks.metrics`, for `runs.show` |
 | images, confusion matrices and the like | only their file |
 | `tag`, `set_tags`, `add_properties` | a tag |
 """
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # MLflow's rules for names, and its limits in characters.
 _OTHERS = re.compile(r"[^\w\-. /]")
 _LONGEST_NAME, _LONGEST_TAG = 250, 5000
+# The tag with the columns of each row and table, by its name, and None for each text.
+DESCRIBED = "azml_tasks.metrics"
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -41,6 +44,7 @@ class Values:
         self._removed: list[str] = []
         self._steps: dict[str, int] = {}
         self._texts: dict[str, list[Any]] = {}
+        self._described: dict[str, list[str] | None] = {}
         self._renamed: set[str] = set()
 
     def add(self, record: Json) -> None:
@@ -54,8 +58,11 @@ class Values:
         elif kind == "list" and isinstance(value, list):
             for item in value:
                 self._add(name, item, types, moment)
-        elif kind in ("row", "table") and isinstance(value, dict):
+        if kind in ("scalar", "list") and self._name(name) in self._texts:
+            self._describe(name, None)
+        if kind in ("row", "table") and isinstance(value, dict):
             types = types if isinstance(types, dict) else {}
+            self._describe(name, [*map(str, value)])
             for column, cells in value.items():
                 for item in cells if isinstance(cells, list) else [cells]:
                     self._add(f"{name}.{column}", item, types.get(column), moment)
@@ -104,6 +111,15 @@ class Values:
         value = {"key": key, "value": number, "timestamp": moment, "step": place}
         self.metrics.setdefault(key, deque()).append(value)
 
+    def _describe(self, name: str, columns: list[str] | None) -> None:
+        """Describe a row, a table or a text in a tag, as far as it can be that long."""
+        known = self._described.get(name) or []
+        described = {**self._described, name: None if columns is None else list(dict.fromkeys([*known, *columns]))}
+        text = json.dumps(described)
+        if described != self._described and len(text) <= _LONGEST_TAG:
+            self._described = described
+            self._set_tag(DESCRIBED, text)
+
     def _add_text(self, key: str, item: object) -> None:
         """Add a text to its tag: the first is the tag, more are a list, as far as it can be that long."""
         texts = self._texts.setdefault(key, [])
@@ -122,7 +138,7 @@ class Values:
 
     def _name(self, name: str) -> str:
         """Return a name that MLflow takes."""
-        valid = _OTHERS.sub("_", name)[:_LONGEST_NAME].strip("/") or "_"
+        valid = valid_name(name)
         if valid != name:
             self._say_once(name, f"{name!r} is recorded as {valid!r}, a name that MLflow accepts")
         return valid
@@ -131,6 +147,11 @@ class Values:
         if name not in self._renamed:
             self._renamed.add(name)
             say(sentence)
+
+
+def valid_name(name: str) -> str:
+    """Return the name that MLflow takes for a metric or a tag."""
+    return _OTHERS.sub("_", name)[:_LONGEST_NAME].strip("/") or "_"
 
 
 def _number(value: object, kind: object) -> float | str | None:

@@ -119,9 +119,22 @@ def stated_backend(file: Path, target: str | None = None) -> object:
     try:
         tree = _parse(read_text(file))
         targets_of(tree)
-        merged = apply_target(tree, target).value
+        return _backend_in(tree, target)
     except TreeError as error:
         raise ProjectError([Problem(file.name, error.line, error.message)]) from None
+
+
+def stated_backends(file: Path) -> dict[str, object]:
+    """Return the backends of the targets in the file. Raises ProjectError for invalid YAML."""
+    try:
+        tree = _parse(read_text(file))
+        return {target: _backend_in(tree, target) for target in targets_of(tree)}
+    except TreeError as error:
+        raise ProjectError([Problem(file.name, error.line, error.message)]) from None
+
+
+def _backend_in(tree: Node, target: str | None) -> object:
+    merged = apply_target(tree, target).value
     assert isinstance(merged, dict)
     return merged["backend"].value if "backend" in merged else None
 

@@ -11,6 +11,7 @@ from azml_tasks.tasks import inspect, publish, register, results, runs, schedule
 from azml_tasks.tasks.export import export_v2
 from azml_tasks.tasks.inspect import doctor
 from azml_tasks.tasks.lock import lock
+from azml_tasks.tasks.migrate import migrate
 from azml_tasks.tasks.new_step import new_step
 from azml_tasks.tasks.plan import plan
 from azml_tasks.tasks.run import run
@@ -33,6 +34,7 @@ namespace = Collection(
     publish.publish,
     schedules.schedule,
     export_v2,
+    migrate,
 )
 namespace.add_collection(
     Collection(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.errors import AzmlError
+from azml_tasks.errors import AzmlError, ProjectError
 from azml_tasks.text import printable
 
 if TYPE_CHECKING:
@@ -179,6 +179,18 @@ def _collected(block: Block, fill: Callable[[], None]) -> Block:
     except AzmlError as error:
         block.error = error
     return block
+
+
+def limits_block(project: Project, backend: Backend) -> Block:
+    """Return what the backend cannot do, does differently, or needs for this file, by the lines of the file."""
+    block = Block("limits")
+
+    def fill() -> None:
+        block.said += [str(problem) for problem in (*project.notes, *backend.notes())]
+        problems = backend.problems()
+        block.error = ProjectError(problems) if problems else None
+
+    return _collected(block, fill)
 
 
 def register_block(backend: Backend, kinds: Collection[Kind], upload: bool = False, task: str = "register") -> Block:

@@ -214,6 +214,7 @@ def _findings(context: Context, target: str) -> Iterator[Finding]:
     from azml_tasks.backend import SystemClock
     from azml_tasks.checks.doctor import Finding, examine, examine_machine
     from azml_tasks.errors import ProjectError
+    from azml_tasks.tasks.migrate import successor_findings
 
     try:
         project = load(context, target, with_files=True)
@@ -223,4 +224,6 @@ def _findings(context: Context, target: str) -> Iterator[Finding]:
         yield from (Finding("bad", line) for line in str(error).splitlines())
         return
     yield from examine(project, SystemClock().now().date())
-    yield from backend_of(project).examine()
+    backend = backend_of(project)
+    yield from backend.examine()
+    yield from successor_findings(context, project, backend)

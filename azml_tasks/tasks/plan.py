@@ -13,7 +13,7 @@ from azml_tasks.tasks.project import backend_of, load
 from azml_tasks.tasks.task import SET, TARGET, task, with_target
 
 if TYPE_CHECKING:
-    from azml_tasks.backend import Backend, RunRequest
+    from azml_tasks.backend import Backend, Change, RunRequest
     from azml_tasks.reading import Project
     from azml_tasks.tasks.blocks import Block
 
@@ -52,7 +52,7 @@ def plan(
         print(backend.headline(), flush=True)
     for block in _blocks(project, backend, request):
         if not json:
-            _print_block(block, blocks, target)
+            print_block(block, blocks, target)
         blocks.append(block)
     would_change = any(block.would_change for block in blocks)
     if json:
@@ -64,12 +64,22 @@ def plan(
 
 
 def _blocks(project: Project, backend: Backend, request: RunRequest) -> Iterator[Block]:
+    from azml_tasks.tasks.blocks import run_block
+
+    registered: list[Change] = []
+    for block in workspace_blocks(project, backend):
+        registered += [change for change in block.changes if block.task == "register" and change.is_made]
+        yield block
+    yield run_block(backend, request, registered)
+
+
+def workspace_blocks(project: Project, backend: Backend) -> Iterator[Block]:
+    """Yield what register, publish and schedule would change."""
     from azml_tasks.backend import KINDS
-    from azml_tasks.tasks.blocks import Block, publish_block, register_block, run_block, schedule_block
+    from azml_tasks.tasks.blocks import Block, publish_block, register_block, schedule_block
 
     pipeline = project.pipeline
-    registered = register_block(backend, KINDS)
-    yield registered
+    yield register_block(backend, KINDS)
     if pipeline.publish or pipeline.schedule:
         yield publish_block(backend)
     else:
@@ -78,10 +88,10 @@ def _blocks(project: Project, backend: Backend, request: RunRequest) -> Iterator
         yield schedule_block(project, backend, with_version=False, times=2)
     else:
         yield Block("schedule", sentence="nothing to schedule: pipeline.yaml has no `schedule`")
-    yield run_block(backend, request, [change for change in registered.changes if change.is_made])
 
 
-def _print_block(block: Block, before: Sequence[Block], target: str) -> None:
+def print_block(block: Block, before: Sequence[Block], target: str) -> None:
+    """Print a block under its heading; an error of a block `before` is not repeated."""
     from azml_tasks.tasks.blocks import wrapped
 
     print(f"\n{block.task}")

@@ -93,7 +93,7 @@ SET = (
     "parameter; can be repeated."
 )
 # A command in a message, unless it has no --target.
-_COMMAND = re.compile(r"`invoke (?!new-step)([a-z][\w.-]*)")
+_COMMAND = re.compile(r"`invoke (?!new-step|migrate)([a-z][\w.-]*)")
 
 
 def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Body], invoke.Task[Body]]:

@@ -73,6 +73,7 @@ run.remove_tags("gone")
         "owner": "sales",
         "stage": "dev",
         "kind": "forest",
+        "azml_tasks.metrics": json.dumps({"state": None, "names": None, "row": ["label", "size"]}),
     }
     assert server.step.metrics == {"row.size": [(0, 1.0)]}
 

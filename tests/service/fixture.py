@@ -59,6 +59,7 @@ def azure(
     from .environment import variables
 
     azure_service.reset()
+    azure_service.answer()
     home = tmp_path_factory.mktemp("home")
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)

@@ -32,6 +32,15 @@ class Proxy:
         self._thread.start()
 
     @property
+    def respond(self) -> Responder:
+        """What answers the requests."""
+        return self._server.respond
+
+    @respond.setter
+    def respond(self, respond: Responder) -> None:
+        self._server.respond = respond
+
+    @property
     def address(self) -> str:
         """The address for HTTPS_PROXY."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"

@@ -42,15 +42,20 @@ class Service:
     it, and `azure.environments`, `azure.datasets` and so on are its contents.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.authority = Authority(folder)
+    def __init__(self, folder: Path, beside: Service | None = None) -> None:
+        """Start it, or let it answer at the address of the one `beside` when `answer` is called."""
+        self.authority = beside.authority if beside else Authority(folder)
         self.lock = threading.RLock()
         self._count = 0
-        self.native = NativeReader()
+        self.native = beside.native if beside else NativeReader()
         self.delay = 0.0  # seconds that every answer takes
         self.python = sys.executable  # which runs the scripts of steps
         self.reset()
-        self.proxy = Proxy(self.authority, self._respond)
+        self.proxy = beside.proxy if beside else Proxy(self.authority, self._respond)
+
+    def answer(self) -> None:
+        """Be the one that answers, of those at this address."""
+        self.proxy.respond = self._respond
 
     def reset(self) -> None:
         """Forget everything; the identifiers of the new state differ from those of the old one."""

@@ -23,9 +23,9 @@ from .state import Job, V2State
 class ServiceV2(Service):
     """Azure ML v2, in memory, behind a proxy on loopback; see `tests.service.service.Service`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, beside: Service | None = None) -> None:
         self._settled: list[threading.Thread] = []
-        super().__init__(folder)
+        super().__init__(folder, beside)
 
     def reset(self) -> None:
         with self.lock:

@@ -74,6 +74,16 @@ def test_a_project_runs_at_once_and_passes_its_data_along(
     assert kept(project, last_step) == tables
 
 
+@pytest.mark.parametrize("answers", [{"azure_ml": "v2"}, {"azure_ml": "v2", "datasets": "", "steps": "only"}])
+def test_a_project_for_v2_is_valid_there_and_doctor_looks_for_its_package(copy: Copy, answers: dict[str, str]):
+    project = copy(**answers)
+    for target in ("dev", "prod"):
+        assert run(project, "invoke", "validate", "--strict", "--target", target).startswith("pipeline.yaml is valid: ")
+    found = run(project, "invoke", "doctor")
+    assert "Microsoft's client for Azure ML v2" in found
+    assert "SDK" not in found
+
+
 @pytest.mark.thorough
 def test_fifty_steps_run(copy: Copy):
     project = copy(steps=",".join(f"step_{number}" for number in range(1, 51)))
@@ -109,6 +119,7 @@ def test_the_commands_of_the_readme_work(copy: Copy):
         {},
         pytest.param({"steps": "null, on", "datasets": "no, new_data"}, marks=pytest.mark.thorough),
         pytest.param({"datasets": ""}, marks=pytest.mark.thorough),
+        {"azure_ml": "v2"},
     ],
 )
 def test_a_project_passes_its_own_tests(copy: Copy, answers: dict[str, str]):

@@ -26,7 +26,7 @@ def read_pyproject(project: Path) -> dict:
     return tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def test_eight_questions_are_asked_each_with_help_and_a_default():
+def test_nine_questions_are_asked_each_with_help_and_a_default():
     asked = {
         name: "help" in question and "default" in question
         for name, question in QUESTIONS.items()
@@ -38,6 +38,7 @@ def test_eight_questions_are_asked_each_with_help_and_a_default():
             "description",
             "steps",
             "datasets",
+            "azure_ml",
             "ws_name",
             "resource_group",
             "subscription_id",
@@ -51,6 +52,8 @@ def test_what_is_asked_fits_into_a_terminal_of_80_columns():
     asked = {name: question["help"] for name, question in QUESTIONS.items() if "help" in question}
     # Copier puts a picture before it, of two columns and a space.
     assert {name: text for name, text in asked.items() if len(text) > 77} == {}
+    choices = {text for question in QUESTIONS.values() if "choices" in question for text in question["choices"]}
+    assert {text for text in choices if len(text) > 77} == set()
 
 
 def test_defaults_are_kept_in_the_answers_file(copy: Copy, template: Path):
@@ -61,6 +64,7 @@ def test_defaults_are_kept_in_the_answers_file(copy: Copy, template: Path):
         "description": "A pipeline that runs on this machine and on Azure Machine Learning.",
         "steps": "prepare, train, evaluate",
         "datasets": "sample",
+        "azure_ml": "v1",
         "ws_name": "",
         "resource_group": "",
         "subscription_id": "",
@@ -115,6 +119,8 @@ REQUIREMENT_RULE = "use `azml-tasks==X.Y.Z`, the absolute path of a folder, or a
         ("step_names", '["a b"]', "set steps instead"),
         ("dataset_names", '["../x"]', "set datasets instead"),
         ("slug", 'x"\n[tool.evil]\n', "use a-z, 0-9 and -"),
+        ("backend", "azure-v2", "set azure_ml instead"),
+        ("python", "3.9", "set azure_ml instead"),
         ("requirement", "../azml-tasks", REQUIREMENT_RULE),
         ("requirement", "azml-tasks-fork==1", REQUIREMENT_RULE),
     ],
@@ -127,9 +133,10 @@ def test_a_wrong_answer_is_refused_with_the_reason(copy: Copy, question: str, an
         copy(**{question: answer})
 
 
-def test_a_service_that_is_not_among_the_choices_is_refused(copy: Copy):
+@pytest.mark.parametrize(("question", "answer"), [("ci", "jenkins"), ("azure_ml", "v3")])
+def test_an_answer_that_is_not_among_the_choices_is_refused(copy: Copy, question: str, answer: str):
     with pytest.raises(ValueError, match="Invalid choice"):
-        copy(ci="jenkins")
+        copy(**{question: answer})
 
 
 @pytest.mark.thorough

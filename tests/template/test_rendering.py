@@ -33,6 +33,14 @@ class Case(NamedTuple):
     ci: set[str] = GITHUB
 
     @property
+    def backend(self) -> str:
+        return {"v1": "azure", "v2": "azure-v2"}[self.answers.get("azure_ml", "v1")]
+
+    @property
+    def python(self) -> str:
+        return {"azure": "3.11", "azure-v2": "3.13"}[self.backend]
+
+    @property
     def description(self) -> str:
         return self.answers.get("description", DESCRIPTION)
 
@@ -82,8 +90,12 @@ CASES = {
     "Azure DevOps": Case({"ci": "azure-devops"}, ci={"azure-pipelines.yml"}),
     "Azure DevOps, no dataset": Case({"ci": "azure-devops", "datasets": ""}, datasets=[], ci={"azure-pipelines.yml"}),
     "no service": Case({"ci": "none"}, ci=set()),
+    "Azure ML v2": Case({"azure_ml": "v2"}),
+    "Azure ML v2, Azure DevOps, no dataset": Case(
+        {"azure_ml": "v2", "ci": "azure-devops", "datasets": ""}, datasets=[], ci={"azure-pipelines.yml"}
+    ),
 }
-ON_EACH_PYTHON = ("defaults", "accents", "Jinja")
+ON_EACH_PYTHON = ("defaults", "accents", "Jinja", "Azure ML v2")
 
 
 @pytest.fixture(
@@ -145,7 +157,7 @@ def expected_pipeline(case: Case) -> dict:
         "env_name": f"{slug}-env",
         "compute_name": "cpu-cluster",
         "steps": {step: {"script_name": f"{step}.py", "script_directory": "steps"} for step in case.steps},
-        "environments": {f"{slug}-env": {"python_version": "3.11", "pip_packages": ["pandas"]}},
+        "environments": {f"{slug}-env": {"python_version": case.python, "pip_packages": ["pandas"]}},
         "computes": {"cpu-cluster": {"vm_size": "STANDARD_D4DS_V4", "min_nodes": 0, "max_nodes": 2}},
         "publish": {"name": slug, "description": case.description.replace("$", "$$")},
         "schedule": {
@@ -156,12 +168,12 @@ def expected_pipeline(case: Case) -> dict:
         },
         "targets": {
             "dev": {
-                "backend": "azure",
+                "backend": case.backend,
                 "experiment_name": f"{slug}-dev",
                 "publish": {"name": f"{slug}-dev"},
                 "schedule": {"enabled": False},
             },
-            "prod": {"backend": "azure"},
+            "prod": {"backend": case.backend},
         },
     }
     pipeline["steps"][case.steps[0]]["step_config"] = {"max_rows": 1000}
@@ -243,8 +255,31 @@ def test_editors_and_tests_import_as_a_run_does(rendered: Rendered):
     assert settings["mypy"]["mypy_path"] == ["steps", PYTHON_FOLDER.as_posix()]
 
 
-def test_the_github_workflow_checks_each_change_and_puts_main_on_azure(copy: Copy):
-    workflow = read_yaml(copy(ci="github") / ".github/workflows/pipeline.yml")
+def test_what_is_installed_and_told_is_for_the_azure_ml_of_the_answer(rendered: Rendered):
+    case, project = rendered
+    tomllib = pytest.importorskip("tomllib")
+    settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {name: packages for name, packages in settings["optional-dependencies"].items() if name != "dev"}
+    assert list(extras) == (["azure", "azure-v2"] if case.backend == "azure" else ["azure-v2"])
+    assert all(packages[0].startswith(f"azml-tasks[{name}] @ ") for name, packages in extras.items())
+    assert settings["requires-python"] == ">=3.10"
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    assert f'pip install -e ".[{case.backend}]"' in readme
+    assert ("needs Python 3.10 or 3.11" in readme, "Azure ML v2" in readme) == (
+        (True, False) if case.backend == "azure" else (False, True)
+    )
+    for path in case.ci:
+        text = (project / path).read_text(encoding="utf-8")
+        assert set(re.findall(r"(?:python-version|versionSpec): \"(.*?)\"", text)) == {case.python}
+        assert set(re.findall(r"\.\[(.*?)\]", text)) == {"dev", case.backend}
+
+
+V1_AND_V2 = pytest.mark.parametrize(("azure_ml", "extra"), [("v1", "azure"), ("v2", "azure-v2")])
+
+
+@V1_AND_V2
+def test_the_github_workflow_checks_each_change_and_puts_main_on_azure(copy: Copy, azure_ml: str, extra: str):
+    workflow = read_yaml(copy(ci="github", azure_ml=azure_ml) / ".github/workflows/pipeline.yml")
     check, deploy = workflow["jobs"]["check"], workflow["jobs"]["deploy"]
     # YAML 1.1, which PyYAML reads, takes the key `on` for true.
     assert workflow[True] == {"pull_request": None, "push": {"branches": ["main"]}}
@@ -256,7 +291,7 @@ def test_the_github_workflow_checks_each_change_and_puts_main_on_azure(copy: Cop
         "pytest",
     ]
     assert [step["run"] for step in deploy["steps"] if "run" in step] == [
-        'pip install -e ".[azure]"',
+        f'pip install -e ".[{extra}]"',
         "invoke validate --target prod --format github",
         "invoke register --target prod",
         "invoke schedule --target prod",
@@ -266,8 +301,9 @@ def test_the_github_workflow_checks_each_change_and_puts_main_on_azure(copy: Cop
     assert deploy["permissions"] == {"contents": "read", "id-token": "write"}
 
 
-def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(copy: Copy):
-    pipeline = read_yaml(copy(ci="azure-devops") / "azure-pipelines.yml")
+@V1_AND_V2
+def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(copy: Copy, azure_ml: str, extra: str):
+    pipeline = read_yaml(copy(ci="azure-devops", azure_ml=azure_ml) / "azure-pipelines.yml")
     check, deploy = pipeline["stages"]
     assert [step["script"] for step in check["jobs"][0]["steps"] if "script" in step] == [
         'pip install -e ".[dev]"',
@@ -278,7 +314,7 @@ def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(cop
     ]
     (stage,) = deploy["${{ if ne(variables.serviceConnection, '') }}"]
     steps = stage["jobs"][0]["strategy"]["runOnce"]["deploy"]["steps"]
-    assert [step["script"] for step in steps if "script" in step] == ['pip install -e ".[azure]"']
+    assert [step["script"] for step in steps if "script" in step] == [f'pip install -e ".[{extra}]"']
     assert steps[-1]["inputs"]["inlineScript"].splitlines() == [
         "set -e",
         "invoke validate --target prod --format azure-devops",
@@ -305,11 +341,11 @@ def test_the_azure_devops_pipeline_checks_each_change_and_puts_main_on_azure(cop
         ),
     ],
 )
-@pytest.mark.parametrize("datasets", ["sample", ""])
+@pytest.mark.parametrize("answers", [{}, {"datasets": ""}, {"azure_ml": "v2"}])
 def test_the_service_s_file_follows_the_service_s_schema(
-    copy: Copy, ci: str, file: str, schema: list[str], datasets: str
+    copy: Copy, ci: str, file: str, schema: list[str], answers: dict[str, str]
 ):
-    path = copy(ci=ci, datasets=datasets) / file
+    path = copy(ci=ci, **answers) / file
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *schema, str(path)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "ok -- validation done\n")

@@ -166,6 +166,26 @@ def test_an_update_merges_what_the_user_changed_in_the_template_s_files(releases
     assert git(project, "diff", "--name-only", "--diff-filter=U") == ""
 
 
+def test_a_project_that_was_made_before_v2_could_be_chosen_stays_on_v1(releases: Path, project: Path):
+    answers = project / ".copier-answers.yml"
+    answers.write_text(answers.read_text(encoding="utf-8").replace("azure_ml: v1\n", ""), encoding="utf-8")
+    commit(project, "As the template wrote it until 0.7.0")
+    before = contents(project)
+
+    update(project)
+
+    after = contents(project)
+    assert yaml.safe_load(after[".copier-answers.yml"])["azure_ml"] == "v1"
+    assert {path for path, content in after.items() if content != before.get(path)} == {".copier-answers.yml"}
+
+
+def test_an_update_can_change_to_v2(releases: Path, project: Path):
+    update(project, data={"azure_ml": "v2"})
+
+    assert "azml-tasks[azure] @" not in (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'pip install -e ".[azure-v2]"' in (project / "README.md").read_text(encoding="utf-8")
+
+
 def test_an_update_to_the_same_release_changes_nothing(releases: Path, project: Path):
     update(project)
     assert git(project, "status", "--porcelain") == ""

@@ -153,16 +153,21 @@ class AzureSchedules(Schedules):
         super().__init__(connection.project)
         self._connection = connection
 
+    @property
+    def name(self) -> str:
+        from azml_tasks.azure.published import schedule_name
+
+        return schedule_name(self._project)
+
     def list(self, *, everything: bool = False) -> Sequence[ScheduleRow]:
         return self._rows(everything)
 
     def pause(self, name: str, *, dry: bool) -> Sequence[Change]:
-        from azml_tasks.azure.published import schedule_name
         from azml_tasks.azure.v1.schedules.manage import pause
 
         switched = pause(self._project, self._connection.workspace, name, dry)
         if not switched:
-            return [Change("schedule", name or schedule_name(self._project), "already disabled", dry=dry)]
+            return [Change("schedule", name or self.name, "already disabled", dry=dry)]
         return [Change("schedule", record.name, "disabled", dry=dry) for record in switched]
 
     def resume(self, name: str, *, dry: bool) -> Sequence[Change]:
@@ -182,11 +187,11 @@ class AzureSchedules(Schedules):
         return disable(self._connection.workspace, found)
 
     def _rows(self, everything: bool) -> Sequence[Any]:
-        from azml_tasks.azure.published import published_name, schedule_name
+        from azml_tasks.azure.published import published_name
         from azml_tasks.azure.v1.schedules.manage import list_schedules
 
-        ws, project = self._connection.workspace, self._project
-        only = {} if everything else {"pipeline": published_name(project), "name": schedule_name(project)}
+        ws = self._connection.workspace
+        only = {} if everything else {"pipeline": published_name(self._project), "name": self.name}
         return list_schedules(ws, datetime.now(timezone.utc), **only)
 
 
@@ -194,6 +199,7 @@ class AzureBackend(Backend):
     """Runs pipelines in a workspace of Azure ML, with its SDK v1."""
 
     name = "azure"
+    successor = "azure-v2"
     after_interrupt = (
         "environments may have been registered; run `invoke runs.list` to see whether a run has started, or "
         "`invoke run` to start one"

@@ -18,6 +18,7 @@ from azml_tasks.backend import (
     PublishedPipeline,
     PublishedRun,
     RedundantSchedule,
+    Replaced,
     Run,
     RunRequest,
     Runs,
@@ -167,6 +168,22 @@ class AzureV2Schedules(Schedules):
 
         return redundant(self._connection.client, self._project, everything=everything)
 
+    @property
+    def name(self) -> str:
+        from azml_tasks.azure.v2.schedules import schedule_name
+
+        return schedule_name(self._project)
+
+    def replaced(self) -> str:
+        from azml_tasks.azure.v2.schedules import replaced_target
+
+        return replaced_target(self._connection.client, self._project)
+
+    def end_replacement(self) -> None:
+        from azml_tasks.azure.v2.schedules import end_replacement
+
+        end_replacement(self._connection.client, self._project)
+
     def disable(self, found: Iterable[RedundantSchedule]) -> Sequence[RedundantSchedule]:
         from azml_tasks.azure.v2.schedules import disable
 
@@ -201,11 +218,12 @@ class AzureV2Backend(Backend):
         return v2_problems(self._project)
 
     def notes(self) -> Sequence[Problem]:
+        from azml_tasks.checks.azure import azure_problems
         from azml_tasks.checks.contract import checked_snapshots
         from azml_tasks.export.export import run_remarks
 
-        # Of a sound project alone, which `validate` has made sure of.
-        return () if self.problems() else run_remarks(self._project, checked_snapshots(self._project))
+        # Of a project that Azure can run: `validate` has made sure of it.
+        return () if azure_problems(self._project) else run_remarks(self._project, checked_snapshots(self._project))
 
     def check(self) -> None:
         from azml_tasks.checks.azure import check_workspace
@@ -288,9 +306,6 @@ class AzureV2Backend(Backend):
             yield from prune_versions(client, done.name, {done.version, *used}, dry)
 
     def schedule(self, *, run_now: bool, dry: bool) -> tuple[Publication | None, ScheduleChange]:
-        from azml_tasks.azure.v2.documents import NEEDED_TO_PUBLISH, documents
-        from azml_tasks.azure.v2.publish import publish, to_publish
-        from azml_tasks.azure.v2.schedules import reconcile
         from azml_tasks.schedule.checks import declared_schedule
 
         asked = declared_schedule(self._project)
@@ -298,10 +313,25 @@ class AzureV2Backend(Backend):
             raise AzmlError(
                 "--run-now: the schedule is disabled (`enabled: false`); start a run with `invoke published.run`"
             )
+        return self._scheduled(None, dry)
+
+    def replace_schedule(self, replaced: Replaced) -> tuple[Publication | None, ScheduleChange]:
+        return self._scheduled(replaced, dry=False)
+
+    def _scheduled(self, replaced: Replaced | None, dry: bool) -> tuple[Publication, ScheduleChange]:
+        from azml_tasks.azure.v2.documents import NEEDED_TO_PUBLISH, documents
+        from azml_tasks.azure.v2.publish import publish, to_publish
+        from azml_tasks.azure.v2.schedules import reconcile
+
         snapshots, client = self._snapshots(), self._connection.client
         with documents(to_publish(self._project), NEEDED_TO_PUBLISH, snapshots) as found:
             published = publish(client, found, dry)
-            return published, reconcile(client, found, published, dry)
+            return published, reconcile(client, found, published, dry, replaced)
+
+    def missing(self) -> Sequence[str]:
+        from azml_tasks.azure.v2.doctor.workspace import examine_names
+
+        return [finding.message for finding in examine_names(self._project, self._connection.client)]
 
     def _snapshots(self) -> Mapping[str, Snapshot]:
         """Check the project, and return the snapshots of its steps. Raises ProjectError."""

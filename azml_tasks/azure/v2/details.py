@@ -10,6 +10,7 @@ from typing import Any
 from azml_tasks.azure.errors import is_foreign, is_missing, translating_errors
 from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord
 from azml_tasks.azure.v2.client.connection import Client
+from azml_tasks.azure.v2.client.history import tags_of_metrics
 from azml_tasks.azure.v2.runs import step_log
 from azml_tasks.errors import ServiceError
 from azml_tasks.plan import Plan
@@ -69,7 +70,9 @@ def _with_graph(record: AzureRunRecord, plan: Plan | None) -> Provenance:
 def _own_tags(run: Document) -> dict[str, str | None]:
     """Return the tags that scripts and people set, without the service's own."""
     tags: Mapping[str, str] = run.get("tags") or {}
-    return shown_pairs({name: value for name, value in tags.items() if not name.startswith(("azureml.", "mlflow."))})
+    hidden = tags_of_metrics(tags)
+    own = {name: value for name, value in tags.items() if not name.startswith(("azureml.", "mlflow."))}
+    return shown_pairs({name: value for name, value in own.items() if name not in hidden})
 
 
 def _files(client: Client, run_id: str) -> tuple[RunFile, ...]:

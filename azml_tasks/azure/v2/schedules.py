@@ -21,7 +21,7 @@ from azml_tasks.azure.v2.data import data_versions
 from azml_tasks.azure.v2.documents import PIPELINE, Documents
 from azml_tasks.azure.v2.jobs import check_computes, environment_versions
 from azml_tasks.azure.v2.publish import ENVIRONMENTS, Publication, pinned_text
-from azml_tasks.backend import Change, RedundantSchedule, ScheduleRow
+from azml_tasks.backend import Change, RedundantSchedule, Replaced, ScheduleRow
 from azml_tasks.errors import ServiceError
 from azml_tasks.export.document import schedule_name as valid_name
 from azml_tasks.export.jobs import published_component
@@ -33,13 +33,15 @@ from azml_tasks.schedule.checks import declared_schedule
 from azml_tasks.schedule.describe import describe
 from azml_tasks.schedule.recurrence import default_start, fire_times
 
-# Tags of a schedule: which pipeline and version it runs, what its trigger is made of, and in words.
+# Tags of a schedule: which pipeline and version it runs, what its trigger is made of, and in words; and the target with
+# the schedule that it replaces, until that one is disabled.
 _PIPELINE = "azml_tasks.pipeline"
 _VERSION = "azml_tasks.version"
 _TRIGGER = "azml_tasks.trigger"
 _WORDS = "azml_tasks.words"
 # With which versions of data assets it runs.
 _DATA = "azml_tasks.data"
+_REPLACES = "azml_tasks.replaces"
 # As the client itself sends a time that it reads from a file.
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -60,8 +62,10 @@ def schedule_name(project: Project) -> str:
     return valid_name(stated_schedule_name(project))
 
 
-def reconcile(client: Client, found: Documents, publication: Publication, dry: bool = False) -> ScheduleChange:
-    """Make the schedule that of the file, and return what changed."""
+def reconcile(
+    client: Client, found: Documents, publication: Publication, dry: bool = False, replaced: Replaced | None = None
+) -> ScheduleChange:
+    """Make the schedule that of the file, and return what changed; `replaced` is noted with it."""
     asked, name = declared_schedule(found.project), schedule_name(found.project)
     doing = f"scheduling '{name}'"
     there = _existing(client, doing, name)
@@ -69,7 +73,7 @@ def reconcile(client: Client, found: Documents, publication: Publication, dry: b
         return _removed(client, name, there, dry)
     pins, data = environment_versions(client, found, dry=dry), data_versions(client, found)
     check_computes(client, found.project.plan)
-    tags = {
+    tags: dict[str, str] = {
         _PIPELINE: published_component(found.project),
         _VERSION: publication.content,
         _TRIGGER: _digest(asked),
@@ -77,16 +81,44 @@ def reconcile(client: Client, found: Documents, publication: Publication, dry: b
         ENVIRONMENTS: pinned_text(pins),
         _DATA: pinned_text(data),
     }
-    notes = (_pinned_note({**pins, **data}),) if pins or data else ()
+    before = (there.tags or {}).get(_REPLACES) if there is not None else None
+    target = replaced.target if replaced else before
+    if target:
+        tags[_REPLACES] = target
+    notes = [_pinned_note({**pins, **data})] if pins or data else []
+    if before and not replaced:
+        notes.append(f"it replaces the schedule of the target '{before}', which may still be enabled, too")
+    asked = _with_start(asked, there, replaced)
     differences = [] if there is None else list(_differences(there, tags))
     if there is not None and there.is_enabled and not differences:
-        return ScheduleChange(name=name, outcome="unchanged", asked=asked, notes=notes, dry=dry)
+        return ScheduleChange(name=name, outcome="unchanged", asked=asked, notes=tuple(notes), dry=dry)
     if not dry:
         found.pin(pins)
         found.pin_data(data)
         _write(client, found, (name, asked), tags)
     outcome = "created" if there is None else "updated" if differences else "enabled"
-    return ScheduleChange(name=name, outcome=outcome, asked=asked, notes=notes, dry=dry, differences=tuple(differences))
+    return ScheduleChange(
+        name=name, outcome=outcome, asked=asked, notes=tuple(notes), dry=dry, differences=tuple(differences)
+    )
+
+
+def _with_start(asked: Schedule, there: Any, replaced: Replaced | None = None) -> Schedule:
+    """Return the schedule with the start of the one that it replaces, or of itself in Azure, if the file has none.
+
+    So its intervals go on: every second week stays the same weeks.
+    """
+    start = replaced.start if replaced else None
+    if start is None and there is not None and (there.tags or {}).get(_TRIGGER) == _digest(asked):
+        start = _stored_start(there.trigger)
+    return asked if asked.start or start is None else asked.model_copy(update={"start_time": start.isoformat()})
+
+
+def _stored_start(trigger: Any) -> datetime | None:
+    """Return the start of a trigger, to the second, as the clock of its time zone shows it."""
+    try:
+        return datetime.fromisoformat(str(trigger.start_time)[:19])
+    except ValueError:
+        return None
 
 
 def _pinned_note(pins: Mapping[str, str]) -> str:
@@ -112,6 +144,8 @@ def _differences(there: Any, tags: Mapping[str, str]) -> Iterator[Difference]:
         yield difference("environment", "environments", before.get(ENVIRONMENTS) or "none", tags[ENVIRONMENTS])
     if (before.get(_DATA) or "") != tags[_DATA]:
         yield difference("dataset", "datasets", before.get(_DATA) or "none", tags[_DATA] or "none")
+    if before.get(_REPLACES) != tags.get(_REPLACES):
+        yield stated_difference(f"replaces the schedule of the target '{tags[_REPLACES]}'", "schedule", "replaces")
 
 
 def _write(client: Client, found: Documents, wanted: tuple[str, Schedule], tags: dict[str, str]) -> None:
@@ -200,7 +234,7 @@ def _named(project: Project) -> Project:
 def _row(found: Any, now: datetime, asked: Schedule | None) -> ScheduleRow:
     tags = found.tags or {}
     is_as_stated = asked is not None and tags.get(_TRIGGER) == _digest(asked) and found.is_enabled
-    times = fire_times(asked, after=now, count=1) if asked is not None and is_as_stated else []
+    times = fire_times(_with_start(asked, found), after=now, count=1) if asked is not None and is_as_stated else []
     runs = " ".join(filter(None, [tags.get(_PIPELINE, ""), tags.get(_VERSION, "")]))
     return ScheduleRow(
         name=str(found.name),
@@ -209,6 +243,7 @@ def _row(found: Any, now: datetime, asked: Schedule | None) -> ScheduleRow:
         words=tags.get(_WORDS) or _trigger_words(found.trigger),
         runs=runs or "a job of its own",
         next=times[0] if times else None,
+        start=_stored_start(found.trigger),
     )
 
 
@@ -260,6 +295,25 @@ def switched(client: Client, project: Project, name: str, *, on: bool, dry: bool
     name = name or schedule_name(project)
     word = "enabled" if on else "disabled"
     return Change("schedule", name, word if switch(client, name, on=on, dry=dry) else f"already {word}", dry=dry)
+
+
+def replaced_target(client: Client, project: Project) -> str:
+    """Return the target whose schedule the project's replaces; empty if none, or if that is done."""
+    name = schedule_name(project)
+    there = _existing(client, f"looking up the schedule '{name}'", name)
+    return str((there.tags or {}).get(_REPLACES, "")) if there is not None else ""
+
+
+def end_replacement(client: Client, project: Project) -> None:
+    """Remove the note of which schedule the project's replaces; all else stays."""
+    name = schedule_name(project)
+
+    def put() -> None:
+        there = _get(client, name)
+        if there is not None and (there.tags or {}).pop(_REPLACES, None):
+            client.ml.schedules.begin_create_or_update(there).result()
+
+    client.call(f"updating the schedule '{name}'", put)
 
 
 def versions_in_use(client: Client, pipeline: str) -> set[str]:

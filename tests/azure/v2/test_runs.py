@@ -6,6 +6,7 @@ import pytest
 
 from azml_tasks.azure.v2.backend import AzureV2Backend
 from azml_tasks.errors import RunError, UsageError
+from azml_tasks.runs.metrics import Metrics
 from azml_tasks.runs.records import RunFinished, StepFinished, StepOutput
 from tests.azure.v2.projects import run, stocked, v2_project
 
@@ -135,6 +136,43 @@ def test_details_have_the_files_and_the_graph(azure_v2, tmp_path):
     assert train.files[0].read(3) is None
     assert train.log.text == "read 3\n"
     assert train.origin.after == ("prepare",)
+
+
+LOGGING = """\
+from azureml.core import Run
+
+run = Run.get_context()
+run.log("loss", 0.5)
+run.log("state", "good")
+run.log_list("names", ["a", "b"])
+run.log_row("score", label="x", auc=0.5)
+run.log_row("score", label="y", auc=0.75)
+run.log_table("weights (kg)", {"name": ["a", "b", "c"], "value": [1, 2, 3]})
+run.tag("owner", "sales")
+"""
+
+
+def test_rows_tables_and_texts_are_metrics_as_they_were_logged(azure_v2, tmp_path):
+    stocked(azure_v2).on_submit = "execute"
+    text = "environments:\n  env: {pip_packages: [pandas]}\nsteps:\n  train: {script_name: train.py}\n"
+    project = v2_project(tmp_path, text, {"train.py": LOGGING})
+    record = run(project)
+
+    runs = runs_of(project)
+    (step,) = runs.details(runs.find(record.id)).steps
+
+    metrics = Metrics.of(step.metrics)
+    assert {series.name: series.values for series in metrics.series} == {
+        "loss": (0.5,),
+        "state": ("good",),
+        "names": ("a", "b"),
+    }
+    assert {table.name: [*table.rows()] for table in metrics.tables} == {
+        "score": [("x", 0.5), ("y", 0.75)],
+        "weights (kg)": [("a", 1), ("b", 2), ("c", 3)],
+    }
+    assert step.tags == {"owner": "sales"}
+    assert metrics.values()["score.auc"] == 0.75
 
 
 def test_children_come_in_pages(azure_v2, tmp_path):

@@ -142,7 +142,8 @@ def _listed(record: ScheduleRecord, target: ScheduleTarget, now: datetime) -> Sc
     state: Literal["enabled", "disabled", "broken"] = (
         "broken" if record.is_broken else "enabled" if record.is_active else "disabled"
     )
-    return ScheduleRow(record.name, record.id, state, words, str(target), following, record, target)
+    start = record.trigger.start if isinstance(record.trigger, Recurrence) else None
+    return ScheduleRow(record.name, record.id, state, words, str(target), following, start, record, target)
 
 
 def _times(record: ScheduleRecord, now: datetime) -> tuple[str, datetime | None]:

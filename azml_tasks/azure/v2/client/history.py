@@ -6,6 +6,7 @@ requests, to the addresses that the client and MLflow use themselves.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import quote, urlsplit
 from azml_tasks.azure.auth import Tokens, renewed
 from azml_tasks.azure.errors import is_missing
 from azml_tasks.errors import ServiceError
+from azml_tasks.launcher.values import DESCRIBED, valid_name
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -96,18 +98,19 @@ class History:
             body = {**body, "continuationToken": page["continuationToken"]}
 
     def metrics(self, identifier: str) -> list[Mapping[str, Any]]:
-        """Return what a run logged with MLflow, as `runs.show` takes it: one with several steps is a list."""
+        """Return what a run logged, as `runs.show` takes it: one with several steps is a list."""
         data = (self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json()["run"] or {}).get("data") or {}
         last = data.get("metrics") or []
         several = [one["key"] for one in last if int(one.get("step") or 0) > 0]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             lists = dict(zip(several, pool.map(lambda key: self._values(identifier, key), several), strict=True))
-        return [
+        numbers: list[Mapping[str, Any]] = [
             {"name": one["key"], "kind": "list", "value": _as_logged(lists[one["key"]])}
             if len(lists.get(one["key"], ())) > 1
             else {"name": one["key"], "kind": "scalar", "value": _as_logged([one["value"]])[0]}
             for one in last
         ]
+        return _with_parts_joined(numbers, {tag["key"]: tag.get("value") or "" for tag in data.get("tags") or []})
 
     def _values(self, identifier: str, key: str) -> list[Any]:
         parameters = {"run_id": identifier, "metric_key": key}
@@ -194,6 +197,51 @@ class History:
     def _send(self, method: str, address: str, token: str, content: Mapping[str, Any]) -> Response:
         headers = {"Authorization": f"Bearer {token}"}
         return self._session.request(method, address, headers=headers, timeout=_SECONDS, **content)
+
+
+def described_metrics(tags: Mapping[str, str]) -> Mapping[str, list[str] | None]:
+    """Return the columns of the rows and tables that a script logged, by name; None for texts."""
+    try:
+        found = json.loads(tags.get(DESCRIBED) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def tags_of_metrics(tags: Mapping[str, str]) -> set[str]:
+    """Return the tags that are parts of metrics."""
+    described = described_metrics(tags)
+    parts = (f"{name}.{column}" for name, columns in described.items() for column in columns or ())
+    return {DESCRIBED, *map(valid_name, (*parts, *(name for name, columns in described.items() if columns is None)))}
+
+
+def _with_parts_joined(metrics: list[Mapping[str, Any]], tags: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Return the metrics with rows, tables and texts as they were logged: the launcher sends their parts."""
+    values = {str(one["name"]): one["value"] for one in metrics}
+    joined: list[Mapping[str, Any]] = []
+    parts = set()
+    for name, columns in described_metrics(tags).items():
+        keys = {column: valid_name(f"{name}.{column}") for column in columns} if columns else {"": valid_name(name)}
+        found = {
+            column: values.get(key, _texts(tags.get(key, "")))
+            for column, key in keys.items()
+            if key in {*values, *tags}
+        }
+        if columns is None and found and keys[""] not in values:
+            joined.append({"name": name, "kind": "scalar", "value": found[""]})
+        elif columns and found:
+            parts |= {*keys.values()}
+            joined.append({"name": name, "kind": "table", "value": found})
+    return [*(one for one in metrics if one["name"] not in parts), *joined]
+
+
+def _texts(tag: str) -> Any:
+    """Return a text, or the texts that the launcher put into one tag."""
+    try:
+        found = json.loads(tag) if tag.startswith("[") else tag
+    except ValueError:
+        return tag
+    return found if isinstance(found, list) else tag
 
 
 def _as_logged(values: list[Any]) -> list[Any]:

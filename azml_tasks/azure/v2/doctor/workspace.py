@@ -10,8 +10,9 @@ from azml_tasks.azure.v2.assets import find_environment, missing_packages
 from azml_tasks.azure.v2.client.connection import Client, connect
 from azml_tasks.azure.v2.documents import Documents, documents
 from azml_tasks.azure.v2.register import check_compute, check_datastore, has_identity, register
+from azml_tasks.azure.v2.schedules import replaced_target
 from azml_tasks.backend import KINDS
-from azml_tasks.checks.doctor import Finding
+from azml_tasks.checks.doctor import Finding, unfinished_move
 from azml_tasks.errors import AzmlError, LoginError, NotInstalledError, ProjectError
 from azml_tasks.export.assets import is_curated
 from azml_tasks.plan import DatasetInput
@@ -35,16 +36,17 @@ def examine_workspace(project: Project) -> Iterator[Finding]:
         yield Finding("bad", str(error), "correct ws_name, resource_group and subscription_id")
         return
     yield Finding("good", f"the workspace '{client.workspace}' was opened")
-    yield from _named(project, client)
+    yield from examine_names(project, client)
     try:
         with documents(project, [f"{kind}s" for kind in KINDS]) as found:
             yield from _declared(found, client)
             yield from _needed(found, client)
     except AzmlError as error:
         yield from (Finding("bad", line) for line in str(error).splitlines())
+    yield from _schedule(project, client)
 
 
-def _named(project: Project, client: Client) -> Iterator[Finding]:
+def examine_names(project: Project, client: Client) -> Iterator[Finding]:
     """Check what the file names without declaring it."""
     pipeline, steps = project.pipeline, project.plan.steps
     read = [item.dataset for step in steps for item in step.inputs if isinstance(item, DatasetInput)]
@@ -110,6 +112,18 @@ def _needed(found: Documents, client: Client) -> Iterator[Finding]:
                 "Vault Secrets User"
             )
             yield Finding("bad", str(project.problem(("steps", step.key), text)), remedy)
+
+
+def _schedule(project: Project, client: Client) -> Iterator[Finding]:
+    if project.pipeline.schedule is None or project.target is None:
+        return
+    try:
+        replaced = replaced_target(client, project)
+    except AzmlError as error:
+        yield Finding("bad", str(error))
+        return
+    if replaced:
+        yield unfinished_move(replaced, project.target)
 
 
 def _command(project: Project, task: str) -> str:
