@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -21,6 +22,9 @@ from azml_tasks.azure.v2.client.connection import Client, found_or_none
 from azml_tasks.azure.v2.documents import Documents
 from azml_tasks.backend import Change, Outcome
 from azml_tasks.errors import ServiceError
+from azml_tasks.export.document import asset_name
+from azml_tasks.export.export import data_assets
+from azml_tasks.reading import Project
 from azml_tasks.reading.environment import conda
 from azml_tasks.runs.changes.differences import (
     ABSENT,
@@ -30,7 +34,11 @@ from azml_tasks.runs.changes.differences import (
     difference,
     stated_difference,
 )
+from azml_tasks.runs.results.registered import Asset, version_of
 from azml_tasks.text import did_you_mean
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 # The tag of a version with the digest of what it was made of.
 CONTENT = "azml_tasks.content"
@@ -159,21 +167,28 @@ def _upload(client: Client, documents: Documents, name: str, files: list[tuple[P
     store_name = str(documents.project.pipeline.datasets[name].datastore_name)
     doing = f"uploading the dataset '{name}'"
     store = client.call(doing, lambda: client.ml.datastores.get(store_name, include_secrets=True))
-    credentials = store.credentials
-    secret = getattr(credentials, "account_key", None) or getattr(credentials, "sas_token", None)
+    secret = secret_of(store)
     for file, path in files:
-        client.call(doing, partial(_put, client, store, secret, file, path), [secret or ""])
+        client.call(doing, partial(_put, client, store, secret, file, path), [secret])
 
 
-def _put(client: Client, store: Any, secret: str | None, file: Path, path: str) -> None:
-    from azure.storage.blob import BlobClient
+def _put(client: Client, store: Any, secret: str, file: Path, path: str) -> None:
+    with opened_container(client, store, secret) as container, file.open("rb") as content:
+        container.upload_blob(path, content, overwrite=True)
+
+
+def secret_of(store: Any) -> str:
+    """Return the account key or the token of a datastore; empty if it is opened with the login."""
+    credentials = store.credentials
+    return getattr(credentials, "account_key", None) or getattr(credentials, "sas_token", None) or ""
+
+
+def opened_container(client: Client, store: Any, secret: str) -> ContainerClient:
+    """Return the container of a datastore."""
+    from azure.storage.blob import ContainerClient
 
     host = f"https://{store.account_name}.blob.{store.endpoint or 'core.windows.net'}"
-    with (
-        BlobClient(host, store.container_name, path, credential=secret or client.credential) as blob,
-        file.open("rb") as content,
-    ):
-        blob.upload_blob(content, overwrite=True)
+    return ContainerClient(host, store.container_name, credential=secret or client.credential)
 
 
 def _next_version(
@@ -255,3 +270,52 @@ def find_environment(client: Client, name: str) -> str:
             f"no environment '{base}' in the file or the workspace '{client.workspace}'{did_you_mean(base, there)}"
         )
     return str(found.version)
+
+
+def models(client: Client, every_version: bool) -> list[Asset]:
+    """Return the models of the workspace, the newest first: the latest version of each, or all."""
+    doing = "listing the models"
+    names = client.call(doing, lambda: [str(one.name) for one in client.ml.models.list()])
+    found = [
+        replace(_asset(one), source=one.job_name or "")
+        for name in names
+        for one in _versions(client, doing, client.ml.models, name, every_version)
+    ]
+    return sorted(found, key=lambda asset: asset.created or 0, reverse=True)
+
+
+def datasets(client: Client, project: Project, every_version: bool) -> list[Asset]:
+    """Return the data assets of the file in its order: those that it declares, then those that its outputs register.
+
+    One that is not registered has no version.
+    """
+    doing, assets = "listing the datasets", data_assets(project)
+    outputs = [output.register_on_complete for step in project.plan.steps for output in step.outputs]
+    names = [
+        *(assets.get(name, asset_name(name)) for name in project.pipeline.datasets),
+        *map(asset_name, filter(None, outputs)),
+    ]
+    found: list[Asset] = []
+    for name in dict.fromkeys(names):
+        versions = _versions(client, doing, client.ml.data, name, every_version)
+        found += [replace(_asset(one), kind=str(one.type)) for one in versions] or [Asset(name, None)]
+    return found
+
+
+def _versions(client: Client, doing: str, operations: Any, name: str, every_version: bool) -> list[Any]:
+    """Return the newest version of an asset, or all, the newest first."""
+    if not every_version:
+        latest = _latest(client, doing, operations, name)
+        return [] if latest is None else [latest]
+    found = client.call(doing, lambda: found_or_none(lambda: [*operations.list(name)])) or []
+    return sorted(found, key=lambda one: _created(one) or 0, reverse=True)
+
+
+def _asset(found: Any) -> Asset:
+    tags = {name: value for name, value in (found.tags or {}).items() if name != CONTENT}
+    return Asset(str(found.name), version_of(found.version), _created(found), tags=tags)
+
+
+def _created(found: Any) -> float | None:
+    created = getattr(found.creation_context, "created_at", None)
+    return created.timestamp() if created else None

@@ -27,6 +27,7 @@ _PIPELINES = "(RunType eq azureml.PipelineRun)"
 _NEWEST_FIRST = "StartTimeUtc desc"
 _PAGE = 100
 _AT_ONCE = 8
+_DATA_TYPES = ("uri_folder", "uri_file", "mltable")
 
 Document = dict[str, Any]
 
@@ -50,6 +51,7 @@ class History:
         self._artifacts = f"https://{host}/artifact/v2.0{scope}/artifacts"
         self._mlflow = f"https://{host}/mlflow/v2.0{scope}/api/2.0/mlflow"
         self._datasets = f"https://{host}/dataset/v1.0{scope}/datasets"
+        self._data = f"https://{host}/data/v1.0{scope}/dataversion"
         self._tokens = tokens
         self._opened: Session | None = None
 
@@ -123,6 +125,20 @@ class History:
                 raise
             return False
         return True
+
+    def outputs(self, identifier: str) -> dict[str, str]:
+        """Return the addresses of the output folders of a step's run by their names, as the client looks them up."""
+        body = {"runId": identifier, "selectRunMetadata": True}
+        run = self._post(f"{self._base}/rundata", body).json().get("runMetadata") or {}
+        names = {
+            str(asset["assetId"]): name
+            for name, asset in (run.get("outputs") or {}).items()
+            if asset.get("type") in _DATA_TYPES
+        }
+        if not names:
+            return {}
+        found = self._post(f"{self._data}/batchGetResolvedUris", {"values": [*names]}).json().get("values") or {}
+        return {names[asset]: str(place["uri"]) for asset, place in found.items() if asset in names}
 
     def files(self, identifier: str) -> list[str]:
         """Return the names of the files of a run."""
