@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from azml_tasks.azure.errors import translating_errors
-from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord
+from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord, with_metrics
 from azml_tasks.backend import Watch
 from azml_tasks.errors import LoginError, RunError, ServiceError
 from azml_tasks.model import Pipeline, Step
@@ -97,6 +97,19 @@ def with_output(
 
 def left_out(step: AzureStepRecord) -> AzureStepRecord:
     return replace(step, status="skipped", reason="") if step.status == "waiting" else step
+
+
+def summed_up(record: AzureRunRecord, last_metrics: Callable[[str], Iterable[Mapping[str, Any]]]) -> AzureRunRecord:
+    """Return the record of a run that has ended, if it completed with its metrics.
+
+    `last_metrics` returns the last value of each metric of a run, which takes one request: whole series, lists and
+    tables would take one for each metric of each step. Without an answer, the summary has no metrics.
+    """
+    try:
+        with translating_errors("reading the metrics"):
+            return with_metrics(record, last_metrics) if record.status == "completed" else record
+    except (LoginError, ServiceError):
+        return record
 
 
 def goes_on(identifier: str) -> str:

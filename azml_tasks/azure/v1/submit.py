@@ -21,13 +21,14 @@ from azml_tasks.azure.following import (
     left_out,
     log_text,
     pause,
+    summed_up,
     with_output,
 )
 from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord, error_message, run_status, step_status
 from azml_tasks.azure.v1.client.connection import service_calls
 from azml_tasks.azure.v1.resources.find import Resources, find_resources
 from azml_tasks.azure.v1.runs.recording import RunRecording
-from azml_tasks.azure.v1.runs.runs import log_files
+from azml_tasks.azure.v1.runs.runs import last_metrics, log_files
 from azml_tasks.azure.v1.sent.sent import SentRun, Versions, described_steps, remember, workspace_of
 from azml_tasks.backend import Watch
 from azml_tasks.checks.azure import check_azure_needs
@@ -228,6 +229,7 @@ def follow(
         ):
             watch.listener(event)
         if record.is_over:
+            record = summed_up(record, last_metrics(submitted.experiment.workspace))
             watch.listener(RunFinished(record))
             return record
         if record != before:

@@ -21,13 +21,14 @@ from azml_tasks.azure.records import (
     keyed,
     run_status,
     step_status,
+    with_metrics,
 )
 from azml_tasks.azure.v2.client.connection import Client
 from azml_tasks.errors import RunError, UsageError
 from azml_tasks.export.document import job_name
 from azml_tasks.plan import Plan
 from azml_tasks.runs.properties import facts_in
-from azml_tasks.runs.records import Event, RunFinished, StepOutput, end_of, shown_metrics
+from azml_tasks.runs.records import Event, RunFinished, StepOutput, end_of
 from azml_tasks.text import listed
 
 _REUSED = "azureml.reusedrunid"
@@ -63,12 +64,7 @@ def with_steps(client: Client, records: Sequence[AzureRunRecord], plan: Plan | N
 
 
 def _whole(client: Client, record: AzureRunRecord, plan: Plan | None) -> AzureRunRecord:
-    steps = _steps(client, record.id, plan)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        logged = list(pool.map(client.history.metrics, [record.id, *(step.run_id for step in steps)]))
-    pairs = zip(steps, logged[1:], strict=True)
-    whole = tuple(replace(step, logged=tuple(shown_metrics(found))) for step, found in pairs)
-    return replace(record, logged=tuple(shown_metrics(logged[0])), steps=whole)
+    return with_metrics(replace(record, steps=_steps(client, record.id, plan)), client.history.metrics)
 
 
 def read_logs(

@@ -6,7 +6,7 @@ requests, to the addresses that the client and MLflow use themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from azml_tasks.azure.auth import Tokens, renewed
 from azml_tasks.azure.errors import is_missing
+from azml_tasks.azure.records import as_logged, last_values, metric_of
 from azml_tasks.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -99,17 +100,23 @@ class History:
 
     def metrics(self, identifier: str) -> list[Mapping[str, Any]]:
         """Return what a run logged with MLflow, as `runs.show` takes it: one with several steps is a list."""
-        data = (self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json()["run"] or {}).get("data") or {}
-        last = data.get("metrics") or []
+        last = self._last_values(identifier)
         several = [one["key"] for one in last if int(one.get("step") or 0) > 0]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             lists = dict(zip(several, pool.map(lambda key: self._values(identifier, key), several), strict=True))
         return [
-            {"name": one["key"], "kind": "list", "value": _as_logged(lists[one["key"]])}
+            {"name": one["key"], "kind": "list", "value": as_logged(lists[one["key"]])}
             if len(lists.get(one["key"], ())) > 1
-            else {"name": one["key"], "kind": "scalar", "value": _as_logged([one["value"]])[0]}
+            else metric_of(one)
             for one in last
         ]
+
+    def last_metrics(self, identifier: str) -> list[Mapping[str, Any]]:
+        """Return the last value of each metric that a run logged with MLflow, in one request."""
+        return [*map(metric_of, self._last_values(identifier))]
+
+    def _last_values(self, identifier: str) -> Sequence[Document]:
+        return last_values(self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json())
 
     def _values(self, identifier: str, key: str) -> list[Any]:
         parameters = {"run_id": identifier, "metric_key": key}
@@ -210,9 +217,3 @@ class History:
     def _send(self, method: str, address: str, token: str, content: Mapping[str, Any]) -> Response:
         headers = {"Authorization": f"Bearer {token}"}
         return self._session.request(method, address, headers=headers, timeout=_SECONDS, **content)
-
-
-def _as_logged(values: list[Any]) -> list[Any]:
-    """Return values as they were probably logged: MLflow stores every number as a float."""
-    is_whole = all(isinstance(value, float) and value.is_integer() for value in values)
-    return [int(value) for value in values] if is_whole else values
