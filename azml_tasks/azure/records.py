@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -25,7 +24,6 @@ _RUN_WORDS: Mapping[str, RunStatus] = {
     "Canceled": "cancelled",
 }
 _STEP_WORDS: Mapping[str, StepStatus] = {**_RUN_WORDS, "Bypassed": "skipped", "Skipped": "skipped"}
-_AT_ONCE = 8
 _RUN_NUMBERS = ("NotStarted", "Running", "Failed", "Finished", "Canceled")
 _STEP_NUMBERS = ("NotStarted", "Queued", "Running", "Failed", "Finished", "Canceled", "PartiallyExecuted", "Bypassed")
 
@@ -113,32 +111,3 @@ def keyed(steps: Iterable[AzureStepRecord], plan: Plan | None) -> tuple[AzureSte
     labels = [step.label for step in plan.steps] if plan else []
     keys = {step.label: step.key for step in plan.steps if labels.count(step.label) == 1} if plan else {}
     return tuple(replace(step, key=keys.get(step.key, step.key)) for step in steps)
-
-
-def with_metrics(record: AzureRunRecord, logged_by: Callable[[str], Iterable[Mapping[str, Any]]]) -> AzureRunRecord:
-    """Return the record with the metrics of the run and its steps; `logged_by` returns those of a run by its id."""
-
-    def logged(run_id: str) -> tuple[Mapping[str, Any], ...]:
-        return tuple(records.shown_metrics(logged_by(run_id))) if run_id else ()
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        own, *others = pool.map(logged, [record.id, *(step.run_id for step in record.steps)])
-    steps = (replace(step, logged=found) for step, found in zip(record.steps, others, strict=True))
-    return replace(record, logged=own, steps=tuple(steps))
-
-
-def last_values(answer: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    """Return the last value of each metric in MLflow's answer to `runs/get`."""
-    found: Sequence[dict[str, Any]] = ((answer.get("run") or {}).get("data") or {}).get("metrics") or []
-    return found
-
-
-def metric_of(last: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the last value of a metric of MLflow as a record."""
-    return {"name": last["key"], "kind": "scalar", "value": as_logged([last["value"]])[0]}
-
-
-def as_logged(values: list[Any]) -> list[Any]:
-    """Return values as they were probably logged: MLflow stores every number as a float."""
-    is_whole = all(isinstance(value, float) and value.is_integer() for value in values)
-    return [int(value) for value in values] if is_whole else values

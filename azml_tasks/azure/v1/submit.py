@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,10 @@ from azml_tasks.azure.following import (
     with_output,
 )
 from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord, error_message, run_status, step_status
-from azml_tasks.azure.v1.client.connection import service_calls
+from azml_tasks.azure.v1.client.connection import mlflow_run, service_calls
 from azml_tasks.azure.v1.resources.find import Resources, find_resources
 from azml_tasks.azure.v1.runs.recording import RunRecording
-from azml_tasks.azure.v1.runs.runs import last_metrics, log_files
+from azml_tasks.azure.v1.runs.runs import log_files
 from azml_tasks.azure.v1.sent.sent import SentRun, Versions, described_steps, remember, workspace_of
 from azml_tasks.backend import Watch
 from azml_tasks.checks.azure import check_azure_needs
@@ -229,7 +230,7 @@ def follow(
         ):
             watch.listener(event)
         if record.is_over:
-            record = summed_up(record, last_metrics(submitted.experiment.workspace))
+            record = summed_up(record, partial(mlflow_run, submitted.experiment.workspace))
             watch.listener(RunFinished(record))
             return record
         if record != before:

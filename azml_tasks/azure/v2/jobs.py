@@ -228,7 +228,7 @@ def _follow(client: Client, sent: SentJob, watch: Watch) -> AzureRunRecord:
         ):
             watch.listener(event)
         if record.is_over:
-            record = summed_up(record, client.history.last_metrics)
+            record = summed_up(record, client.history.mlflow_run)
             watch.listener(RunFinished(record))
             return record
         if record != before:

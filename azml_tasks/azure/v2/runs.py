@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from azml_tasks.azure.errors import status_of, translating_errors
-from azml_tasks.azure.following import LogFiles, StepLogs, log_text
+from azml_tasks.azure.following import LogFiles, StepLogs, log_text, with_metrics
 from azml_tasks.azure.records import (
     AzureRunRecord,
     AzureStepRecord,
@@ -21,7 +21,6 @@ from azml_tasks.azure.records import (
     keyed,
     run_status,
     step_status,
-    with_metrics,
 )
 from azml_tasks.azure.v2.client.connection import Client
 from azml_tasks.errors import RunError, UsageError

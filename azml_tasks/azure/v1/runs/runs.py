@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from azml_tasks.azure.errors import is_foreign, is_missing, translating_errors
 from azml_tasks.azure.following import LogFiles, StepLogs, log_text
@@ -19,12 +18,10 @@ from azml_tasks.azure.records import (
     check_step,
     error_message,
     keyed,
-    last_values,
-    metric_of,
     run_status,
     step_status,
 )
-from azml_tasks.azure.v1.client.connection import login_of, service_calls
+from azml_tasks.azure.v1.client.connection import service_calls
 from azml_tasks.errors import RunError, UsageError
 from azml_tasks.plan import Plan
 from azml_tasks.runs import records
@@ -41,9 +38,6 @@ _PARAMETERS = "azureml.parameters"
 _FULL_ID = 36
 _SEARCHED = 200
 _AT_ONCE = 8
-# Of the server of MLflow, and how long (seconds) it may take to connect and to answer.
-_RESOURCE = "https://management.azure.com"
-_SECONDS = (20, 60)
 
 
 @dataclass(frozen=True)
@@ -85,29 +79,6 @@ def with_steps(ws: Any, records: Sequence[AzureRunRecord], plan: Plan | None = N
             return replace(record, steps=keyed(steps, plan), logged=_logged(run))
 
         return list(pool.map(whole, records))
-
-
-def last_metrics(ws: Any) -> Callable[[str], Iterable[Mapping[str, Any]]]:
-    """Return what reads the last value of each metric of a run, by its id, from the workspace's server of MLflow.
-
-    The SDK takes a request for the names of a run's metrics, and one for each metric.
-    """
-
-    def read(run_id: str) -> Iterable[Mapping[str, Any]]:
-        import requests
-
-        scope = f"subscriptions/{ws.subscription_id}/resourceGroups/{ws.resource_group}/providers"
-        response = requests.get(
-            f"https://{urlsplit(str(ws.discovery_url)).netloc}/mlflow/v2.0/{scope}"
-            f"/Microsoft.MachineLearningServices/workspaces/{ws.name}/api/2.0/mlflow/runs/get",
-            {"run_id": run_id},
-            headers={"Authorization": f"Bearer {login_of(ws)(_RESOURCE)}"},
-            timeout=_SECONDS,
-        )
-        response.raise_for_status()
-        return map(metric_of, last_values(response.json()))
-
-    return read
 
 
 def child_runs(run: Run, above: str) -> Iterator[records.ChildRun]:

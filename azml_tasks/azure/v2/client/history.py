@@ -6,7 +6,7 @@ requests, to the addresses that the client and MLflow use themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from azml_tasks.azure.auth import Tokens, renewed
 from azml_tasks.azure.errors import is_missing
-from azml_tasks.azure.records import as_logged, last_values, metric_of
+from azml_tasks.azure.following import as_logged, last_values, metric_of
 from azml_tasks.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class History:
 
     def metrics(self, identifier: str) -> list[Mapping[str, Any]]:
         """Return what a run logged with MLflow, as `runs.show` takes it: one with several steps is a list."""
-        last = self._last_values(identifier)
+        last = last_values(self.mlflow_run(identifier))
         several = [one["key"] for one in last if int(one.get("step") or 0) > 0]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             lists = dict(zip(several, pool.map(lambda key: self._values(identifier, key), several), strict=True))
@@ -111,12 +111,10 @@ class History:
             for one in last
         ]
 
-    def last_metrics(self, identifier: str) -> list[Mapping[str, Any]]:
-        """Return the last value of each metric that a run logged with MLflow, in one request."""
-        return [*map(metric_of, self._last_values(identifier))]
-
-    def _last_values(self, identifier: str) -> Sequence[Document]:
-        return last_values(self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json())
+    def mlflow_run(self, identifier: str) -> Document:
+        """Return a run as the server of MLflow has it, with the last value of each metric."""
+        found: Document = self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json()
+        return found
 
     def _values(self, identifier: str, key: str) -> list[Any]:
         parameters = {"run_id": identifier, "metric_key": key}
