@@ -460,6 +460,8 @@ class Backend(abc.ABC):
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self.progress: Callable[[str], None] = lambda line: None
+        """Called now and then while large files are read, outside of runs."""
 
     @classmethod
     def runs_in(cls, folder: Path) -> Runs | None:
