@@ -26,9 +26,8 @@ from azml_tasks.snapshot.files import (
     is_never_sent,
 )
 from azml_tasks.snapshot.imports import SourceFile, SourceFiles
-from azml_tasks.snapshot.limits import over_the_limits
 from azml_tasks.snapshot.modules import ImportClosure, Modules, import_folders
-from azml_tasks.snapshot.snapshot import FileSet, Snapshot, SnapshotError, SnapshotProblem
+from azml_tasks.snapshot.snapshot import FileSet, Snapshot, SnapshotError, SnapshotProblem, over_the_limits
 from azml_tasks.text import MOST_SUGGESTIONS
 
 _T = TypeVar("_T")

@@ -11,8 +11,7 @@ from azml_tasks.errors import Problem
 from azml_tasks.plan import StepPlan
 from azml_tasks.secrets import secrets_found
 from azml_tasks.snapshot.build import SnapshotBuilder
-from azml_tasks.snapshot.limits import MAX_FILES, MOST
-from azml_tasks.snapshot.snapshot import FileSet
+from azml_tasks.snapshot.snapshot import MAX_FILES, MOST, FileSet
 from azml_tasks.text import size_text
 
 _WIDTH = 80

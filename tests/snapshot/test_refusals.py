@@ -9,7 +9,7 @@ import pytest
 
 from azml_tasks.errors import Problem
 from azml_tasks.snapshot import SnapshotError, SnapshotProblem, build_snapshot
-from azml_tasks.snapshot.limits import over_the_limits
+from azml_tasks.snapshot.snapshot import over_the_limits
 
 PYTHON = platform.python_version()
 
