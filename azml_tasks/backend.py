@@ -385,12 +385,12 @@ class Runs(abc.ABC):
         Raises what `logs` raises.
         """
 
+    @abc.abstractmethod
     def files(self, record: Run, step: str | None, say: Callable[[str], None]) -> Iterator[StoredFile]:
         """Yield the files of a run, or of one step, each ready to be written; `say` gets what is left out.
 
         Raises UsageError if the run has no such step.
         """
-        raise UnsupportedError("files of runs cannot be downloaded from this backend")
 
     def export(
         self, records: Iterable[Run], uri: str, secrets: Iterable[str], say: Callable[[str], None]
@@ -404,11 +404,9 @@ class Runs(abc.ABC):
             "ws.get_mlflow_tracking_uri()"
         )
 
+    @abc.abstractmethod
     def registered(self, kind: AssetKind, *, every_version: bool = False) -> Sequence[Asset]:
         """Return the registered models or datasets: the latest version of each, or all."""
-        raise UnsupportedError(
-            f"registered {kind}s are not listed with this backend; look at them in the studio of Azure ML"
-        )
 
     @abc.abstractmethod
     def cancel(self, wanted: str | None = None) -> Run:
@@ -516,6 +514,8 @@ class Backend(abc.ABC):
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self.progress: Callable[[str], None] = lambda line: None
+        """Called now and then while large files are read, outside of runs."""
 
     @classmethod
     def runs_in(cls, folder: Path) -> Runs | None:

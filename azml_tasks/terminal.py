@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import unicodedata
 from collections.abc import Mapping
@@ -12,6 +13,33 @@ Color = Literal["red", "green", "yellow", "cyan", "dim", "bold"]
 _CODES: Mapping[Color, str] = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
 # The mode of a Windows console in which it obeys escape sequences (ENABLE_VIRTUAL_TERMINAL_PROCESSING).
 _ESCAPES = 0x4
+# How long (seconds) a pipe may take to get something to read.
+_PATIENCE = 0.2
+
+
+def can_be_read(stream: TextIO | None) -> bool:
+    """Return whether a program that is started now could read from the stream; nothing is read from it here."""
+    try:
+        number = stream.fileno() if stream else -1
+        mode = os.fstat(number).st_mode
+    except (OSError, ValueError):
+        return False
+    if stat.S_ISREG(mode):
+        return os.fstat(number).st_size > os.lseek(number, 0, os.SEEK_CUR)
+    if os.isatty(number) or sys.platform == "win32":
+        return os.isatty(number) or stat.S_ISFIFO(mode)
+    import fcntl
+    import select
+    import struct
+    import termios
+
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return False
+    if not select.select([number], [], [], _PATIENCE)[0]:
+        return True
+    # Readable without any bytes: at its end.
+    waiting = fcntl.ioctl(number, termios.FIONREAD, struct.pack("i", 0))
+    return bool(struct.unpack("i", waiting)[0])
 
 
 def obeys_escapes(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:

@@ -1,4 +1,4 @@
-"""Words: lists, suggestions, shortened and printable text, seconds."""
+"""Words: lists, suggestions, shortened and printable text, sizes, seconds."""
 
 from __future__ import annotations
 
@@ -95,6 +95,16 @@ def size_of(text: str) -> int | None:
         return None
     power = " kmgt".index(found[2].lower() or " ")
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+def size_text(size: int) -> str:
+    """Return a size: `512 B`, `1.5 kB`, `23 MB`."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if round(amount) < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{amount:,.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
 
 
 def seconds_text(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from azml_tasks.runs.records import (
     StepStarted,
     StepWaiting,
     Tick,
+    shown_metrics,
     skipped_text,
 )
 from azml_tasks.snapshot import Snapshot, missing_module, module_hint, package_hint
@@ -31,6 +33,7 @@ from azml_tasks.snapshot import Snapshot, missing_module, module_hint, package_h
 # The first log of a step is its script's output; the others are about the machine.
 _SCRIPTS_OWN = ("user_logs/std_log.txt", "user_logs/std_log_0.txt", "azureml-logs/70_driver_log.txt")
 _SECONDS = 60
+_AT_ONCE = 8
 _OK, _PARTIAL, _NOTHING_THERE = 200, 206, 416
 
 LogFiles = Callable[[str], Mapping[str, str]]
@@ -97,6 +100,51 @@ def with_output(
 
 def left_out(step: AzureStepRecord) -> AzureStepRecord:
     return replace(step, status="skipped", reason="") if step.status == "waiting" else step
+
+
+def summed_up(record: AzureRunRecord, ask: Callable[[str], Mapping[str, Any]]) -> AzureRunRecord:
+    """Return the record of a run that has ended, if it completed with its metrics.
+
+    `ask` returns MLflow's answer to `runs/get`. This is one request for each step, with the last value of each metric:
+    whole series, lists and tables would take one for each metric. Without an answer, the summary has no metrics.
+    """
+    try:
+        with translating_errors("reading the metrics"):
+            completed = record.status == "completed"
+            return (
+                with_metrics(record, lambda run_id: map(metric_of, last_values(ask(run_id)))) if completed else record
+            )
+    except (LoginError, ServiceError):
+        return record
+
+
+def with_metrics(record: AzureRunRecord, logged_by: Callable[[str], Iterable[Mapping[str, Any]]]) -> AzureRunRecord:
+    """Return the record with the metrics of the run and its steps; `logged_by` returns those of a run by its id."""
+
+    def logged(run_id: str) -> tuple[Mapping[str, Any], ...]:
+        return tuple(shown_metrics(logged_by(run_id))) if run_id else ()
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        own, *others = pool.map(logged, [record.id, *(step.run_id for step in record.steps)])
+    steps = (replace(step, logged=found) for step, found in zip(record.steps, others, strict=True))
+    return replace(record, logged=own, steps=tuple(steps))
+
+
+def last_values(answer: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+    """Return the last value of each metric in MLflow's answer to `runs/get`."""
+    found: Sequence[dict[str, Any]] = ((answer.get("run") or {}).get("data") or {}).get("metrics") or []
+    return found
+
+
+def metric_of(last: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the last value of a metric of MLflow as a record."""
+    return {"name": last["key"], "kind": "scalar", "value": as_logged([last["value"]])[0]}
+
+
+def as_logged(values: list[Any]) -> list[Any]:
+    """Return values as they were probably logged: MLflow stores every number as a float."""
+    is_whole = all(isinstance(value, float) and value.is_integer() for value in values)
+    return [int(value) for value in values] if is_whole else values
 
 
 def goes_on(identifier: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -53,11 +53,15 @@ class DatasetReport:
 
 
 def inspect_dataset(
-    name: str, dataset: Dataset, project_dir: str | Path, most_rows: int | None = None
+    name: str,
+    dataset: Dataset,
+    project_dir: str | Path,
+    most_rows: int | None = None,
+    advance: Callable[[int], None] = lambda count: None,
 ) -> DatasetReport:
     """Read the local data of a dataset as a step would, up to a number of rows.
 
-    Raises OSError.
+    `advance` is called with the characters of each part of a delimited file. Raises OSError.
     """
     if dataset.local_path is None:
         problem = f"dataset '{name}' has no local_path, so it cannot be read on this machine"
@@ -69,7 +73,7 @@ def inspect_dataset(
         return DatasetReport((), problems=(("local_path", f"dataset '{name}': {dataset.local_path} does not exist"),))
     if dataset.type == "file":
         return DatasetReport(found)
-    inspection = _Inspection(dataset, found, Path(project_dir))
+    inspection = _Inspection(dataset, found, Path(project_dir), advance)
     if paths == [place] and os.path.isdir(place) and dataset.paths and all(map(is_pattern, dataset.paths)):
         sentence = f"no file in {dataset.local_path} matches {listed(dataset.paths)}, so all are read"
         inspection.remarks.append(("local_path", sentence))
@@ -193,6 +197,7 @@ class _Inspection:
     dataset: Dataset
     files: tuple[Path, ...]
     project: Path
+    advance: Callable[[int], None]
     columns: tuple[str, ...] | None = None
     rows: int | None = None
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -246,6 +251,7 @@ class _Inspection:
         for part in sample:
             width = max(width, self._add(table, part, kinds))
         for part in blocks:
+            self.advance(part.block.length)
             width = max(width, self._add(table, part, kinds))
         self.columns = tuple(map(table.name, range(width))) or None
         self._check_header(table, kinds)

@@ -81,10 +81,15 @@ def run_remarks(project: Project, snapshots: Mapping[str, Snapshot]) -> list[Pro
     return sorted({*remarks_of_a_run(_exported(with_placeholders(project, *EXPORTED), snapshots))})
 
 
-def _exported(project: Project, snapshots: Mapping[str, Snapshot]) -> Exported:
+def data_assets(project: Project) -> dict[str, str]:
+    """Return the names in v2 of the datasets that the file declares."""
     names = Names()
     declared = (name for name, dataset in project.pipeline.datasets.items() if dataset.is_declared)
-    assets = {name: names.give(asset_name(name)) for name in declared}
+    return {name: names.give(asset_name(name)) for name in declared}
+
+
+def _exported(project: Project, snapshots: Mapping[str, Snapshot]) -> Exported:
+    assets = data_assets(project)
     top = pipeline_inputs(project, assets)
     scripts = scripts_of(project.directory, snapshots)
     jobs = tuple(jobs_of(with_words(project.plan, snapshots), top))

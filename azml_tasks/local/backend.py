@@ -210,6 +210,7 @@ class LocalBackend(Backend):
             force=request.force,
             origin=self.origin(request),
             located=project.problem,
+            say=self.progress,
         )
         return Forecast(tuple(steps), (*self._without_effect(request), *self._notes_on(pending)))
 
@@ -280,7 +281,7 @@ class LocalBackend(Backend):
             say("note: --upload is ignored with the backend local, because local runs read each dataset's local_path")
         from azml_tasks.local.register import register
 
-        return register(self._project, kinds, dry, say)
+        return register(self._project, kinds, dry, say, self.progress)
 
     def unregister_datastore(self, name: str, *, dry: bool) -> Change:
         raise self._unused("datastore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,7 +23,8 @@ _LONGEST_COUNTED = 1 << 26
 _MOST_FILES = 500
 # The words of questions that are answered by the content of something on the disk.
 _OF_PATHS = ("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time")
-_ASPECTS = {"list": "names", "sizes": "sizes of files", "times": "times of files"}
+_OF_FOLDERS = ("list", "sizes", "times")
+_FILES_IN = "files in "
 _WORDS = {"env": "variable", "secret": "secret", "fact": "setting", "run": "recorded by", "there": "recorded by"}
 
 
@@ -140,14 +142,25 @@ def _reading(result: Mapping[str, Any] | None, origin: StepOrigin) -> Reading:
         return Reading(files=origin.files)
     found = result["fingerprint"]
     inputs = {name: str(one.get("content", "")) for name, one in found["inputs"].items() if isinstance(one, dict)}
-    reads = {_subject(question): str(answer) for question, answer in result.get("reads", {}).items()}
+    reads: dict[str, str] = {}
+    for question, answer in result.get("reads", {}).items():
+        subject = _subject(question)
+        # The names, sizes and times of the files in a folder are one read.
+        is_more = subject in reads and subject.startswith(_FILES_IN)
+        reads[subject] = _digest(reads[subject], str(answer)) if is_more else str(answer)
     return Reading(inputs, {name: str(digest)[:16] for name, digest in found["files"].items()}, reads)
 
 
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
 def _subject(question: str) -> str:
-    """Return what a question of the recorded reads is about: `data/a.csv`, `variable MODE`."""
+    """Return what a question of the recorded reads is about: `data/a.csv`, `files in data`, `variable MODE`."""
     kind, _, subject = question.partition(":")
     if kind in _OF_PATHS:
         path = subject.replace(os.sep, "/")
-        return path if kind in ("file", "each", "tree", "kind") else f"{path} ({_ASPECTS.get(kind, kind)})"
+        if kind in _OF_FOLDERS:
+            return f"{_FILES_IN}{path}"
+        return path if kind in ("file", "each", "tree", "kind") else f"{path} ({kind})"
     return f"{_WORDS.get(kind, kind)} {subject}".strip()

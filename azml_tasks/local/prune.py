@@ -35,6 +35,11 @@ _KINDS = {
     "envs": "environments",
     "objects": "snapshots",
     "reports": "reports",
+    "python": "files for editors",
+    "pipeline.schema.json": "files for editors",
+    ".gitignore": "files for editors",
+    "reuse.jsonl": "index of results",
+    "hashes.json": "index of results",
 }
 # What stays of the steps of a run that is kept for the results of others: how they ended, and what they logged.
 _SHOWN = ("record.json", "metrics.jsonl", "params.jsonl", "tags.jsonl", "children")
@@ -187,7 +192,7 @@ class _Pruning:
         used = sum(self._sizes.get(run_id, {}).get(folder, 0) for run_id, folder in self._fixed)
         holds = {"runs": sum(sum(sizes.values()) for sizes in self._sizes.values()) - used, "results in use": used}
         for name, kind in _KINDS.items():
-            holds[kind] = tree_size(root / name)
+            holds[kind] = holds.get(kind, 0) + tree_size(root / name)
         holds["other"] = tree_size(root, without=("runs", *_KINDS))
         return holds
 

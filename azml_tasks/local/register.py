@@ -14,11 +14,14 @@ from azml_tasks.local import environments
 from azml_tasks.local.environments import EnvironmentSpec
 from azml_tasks.local.runs import list_runs
 from azml_tasks.local.step.environment import installing_environment
+from azml_tasks.local.store.long_reads import Pace
 from azml_tasks.local.store.paths import ProjectPaths
 from azml_tasks.local.store.runs import refuse_links
 from azml_tasks.reading import Project
 from azml_tasks.reading.environment.files import is_too_old
 from azml_tasks.reading.project import files_of
+from azml_tasks.standin.azml_local.formats.copies import size_of
+from azml_tasks.standin.azml_local.formats.files import files, local_paths
 from azml_tasks.text import listed
 
 Say = Callable[[str], None]
@@ -26,14 +29,20 @@ _MOST_COLUMNS = 8
 
 
 def register(
-    project: Project, kinds: Collection[Kind] = KINDS, dry: bool = False, say: Say = lambda line: None
+    project: Project,
+    kinds: Collection[Kind] = KINDS,
+    dry: bool = False,
+    say: Say = lambda line: None,
+    progress: Say = lambda line: None,
 ) -> Iterator[Change]:
-    """Register these kinds on this machine, and yield each change; `say` gets pip's output.
+    """Register these kinds on this machine, and yield each change.
+
+    `say` gets pip's output, and `progress` how far large files have been read.
 
     Raises ProjectError at the end, with everything that is missing; RunError.
     """
     problems: list[Problem] = []
-    parts = {"environment": register_environments(project, dry, say), "dataset": register_datasets(project)}
+    parts = {"environment": register_environments(project, dry, say), "dataset": register_datasets(project, progress)}
     for kind, part in parts.items():
         try:
             yield from part if kind in kinds else ()
@@ -124,17 +133,21 @@ def _missing_python(project: Project, name: str, wanted: EnvironmentSpec) -> Pro
     return None
 
 
-def register_datasets(project: Project) -> Iterator[Change]:
+def register_datasets(project: Project, progress: Say = lambda line: None) -> Iterator[Change]:
     """Check the local data of each dataset and yield a report.
 
-    Raises ProjectError at the end, with all problems.
+    `progress` is called now and then while large files are read. Raises ProjectError at the end, with all problems.
     """
     problems: list[Problem] = []
+    pace = Pace()
+    pace.say = progress
     for name, dataset in project.pipeline.datasets.items():
         if wrong := place_problem(project, name):
             problems.append(wrong)
             continue
-        data = inspect_dataset(name, dataset, project.directory)
+        place = os.path.normpath(project.directory / (dataset.local_path or ""))
+        with pace.reading(f"dataset {name}", lambda: size_of(files(local_paths(place, dataset.paths)))):  # noqa: B023
+            data = inspect_dataset(name, dataset, project.directory, advance=pace.advance)
         found = [project.problem(("datasets", name, key), sentence) for key, sentence in data.problems]
         found += (
             project.problem(("datasets", name, "set_column_types", column), unknown_column(name, column, data))

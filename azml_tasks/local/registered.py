@@ -32,7 +32,7 @@ def models(project_dir: str | Path) -> list[Asset]:
                     place=str(record.parent / "files" / Path(described["file"]).name),
                 )
             )
-    return sorted(found, key=lambda asset: (asset.created or 0, asset.version or 0), reverse=True)
+    return sorted(found, key=lambda asset: (asset.created or 0, asset.number), reverse=True)
 
 
 def datasets(project_dir: str | Path) -> list[Asset]:
@@ -60,7 +60,7 @@ def datasets(project_dir: str | Path) -> list[Asset]:
                         place,
                     )
                 )
-    return sorted(found, key=lambda asset: (asset.created or 0, asset.version or 0), reverse=True)
+    return sorted(found, key=lambda asset: (asset.created or 0, asset.number), reverse=True)
 
 
 def _sources(layout: ProjectPaths) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ _NARROWEST = 9
 _RECORDED = ("inputs", "code", "files", "packages", "reads")
 # What is counted of the same, in the plural.
 _NOUNS = {title: title for title in ("settings", "metrics", "inputs", "files", "packages", "reads")}
+_READS = " (other files, variables and models that the scripts read)"
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,8 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> Iterator[str]:
             yield f"{section.title}: not recorded for {listed(section.unknown)}"
     counts = {_NOUNS.get(section.title): len(section.rows) - len(section.different) for section in comparison.sections}
     same = [counted(count, noun) for noun, count in counts.items() if noun and count]
-    yield f"the same: {listed(same)}" if same else "nothing is the same"
+    told = f"the same: {listed(same)}{_READS if counts['reads'] else ''}" if same else "nothing is the same"
+    yield from textwrap.wrap(told, width, subsequent_indent="  ")
 
 
 def _cut(text: str, room: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
@@ -11,10 +12,11 @@ from typing import Any
 
 from azml_tasks.errors import UsageError
 from azml_tasks.runs.metrics import Metrics, figures, is_number
-from azml_tasks.runs.records import RunRecord, StepRecord
+from azml_tasks.runs.records import RunRecord, StepRecord, shown_pairs
 from azml_tasks.runs.show import local_time, time_taken, value_text
 from azml_tasks.text import closest, did_you_mean, shortened, what_there_is
 
+JSON_VERSION = 1
 Run = RunRecord[StepRecord]
 # What a run can be sorted by besides metrics.
 _OWN = ("started", "time")
@@ -60,11 +62,12 @@ def as_rows(
 
     `with_steps` adds the steps to the runs if metrics are needed. Raises UsageError for a metric that no run has.
     """
-    wanted = [*names, *([sort] if sort and sort not in _OWN else [])]
-    if wanted:
+    # What the runs are sorted by is shown.
+    names = [*names, *([sort] if sort and sort not in (*_OWN, *names) else [])]
+    if names:
         runs = with_steps(runs)
-    values = [values_of(run) if wanted else {} for run in runs]
-    _check(wanted, values, runs)
+    values = [values_of(run) if names else {} for run in runs]
+    _check(names, values, runs)
     order = _sorted(runs, values, sort, reverse=reverse) if sort else range(len(runs))
     # With metrics the experiment is left out if it is the same, to leave room.
     with_experiment = not names or len({run.experiment for run in runs}) > 1
@@ -131,6 +134,54 @@ def as_dictionaries(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
             **{f"parameters.{name}": value for name, value in run.parameters.items()},
             **{f"tags.{name}": value for name, value in run.recorded_tags().items()},
         }
+
+
+def as_json(runs: Iterable[Run]) -> str:
+    """Return runs as a JSON object with a version."""
+    return json_text({"runs": [run_values(run) for run in runs]})
+
+
+def run_values(run: Run) -> dict[str, Any]:
+    """Return a run as it is in JSON; `metrics` has the last value of each."""
+    code = run.provenance().code
+    return {
+        "id": run.id,
+        "experiment": run.experiment,
+        "status": run.status,
+        "debugged": run.origin.is_debugged,
+        "started": _moment(run.started),
+        "seconds": run.seconds,
+        "url": run.url or None,
+        "target": run.origin.target or None,
+        "command": " ".join(run.origin.command),
+        "commit": code.commit if code else None,
+        "uncommitted": code.dirty if code else None,
+        "settings": run.settings,
+        "parameters": shown_pairs(run.parameters),
+        "tags": run.recorded_tags(),
+        "metrics": Metrics.of(run.metrics()).values(),
+        "steps": [
+            {
+                "name": step.key,
+                "status": step.status,
+                "started": _moment(step.started),
+                "seconds": step.seconds,
+                "reason": step.reason or None,
+                "message": step.message or None,
+                "metrics": Metrics.of(step.metrics()).values(),
+            }
+            for step in run.steps
+        ],
+    }
+
+
+def json_text(values: Mapping[str, Any]) -> str:
+    """Return values as JSON, after the version of its form."""
+    return json.dumps(json_value({"version": JSON_VERSION, **values}), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _moment(seconds: float | None) -> str | None:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat() if seconds is not None else None
 
 
 def flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:

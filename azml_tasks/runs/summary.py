@@ -11,14 +11,17 @@ from typing import Any
 
 from azml_tasks.errors import RunError
 from azml_tasks.runs.details import RunDetails, RunFile, StepDetails
+from azml_tasks.runs.listing import json_text, run_values
 from azml_tasks.runs.metrics import Metrics, Table, figure
 from azml_tasks.runs.origin import Code
-from azml_tasks.runs.records import Pruned, StepRecord
+from azml_tasks.runs.records import ChildRun, Pruned, StepRecord
 from azml_tasks.runs.show import local_time, time_taken, value_text
-from azml_tasks.text import listed, shortened
+from azml_tasks.text import listed, shortened, size_text
 
-# Files of a step that are listed.
+# Files of a step that are listed, and lines of one kind: metrics, parameters, tags, child runs.
 _MOST_FILES = 12
+_MOST_LINES = 20
+_AND = "and "
 _NAMED = 3
 # The tags that MLflow sets by itself.
 OF_MLFLOW = "mlflow."
@@ -28,17 +31,28 @@ _NARROWEST = 24
 
 def run_lines(details: RunDetails, width: int = 80) -> Iterator[str]:
     """Yield the lines of a run, in so many columns, except for addresses and paths."""
+    is_cut = False
+    for line in _all_lines(details, width):
+        is_cut = is_cut or line.lstrip().startswith(_AND)
+        yield line
+    if is_cut:
+        yield ""
+        yield f"everything: `invoke runs.show --run {details.run.id} --json`"
+
+
+def _all_lines(details: RunDetails, width: int) -> Iterator[str]:
     run = details.run
     yield f"run {run.id} of experiment {run.experiment}: {run.shown_status}, {time_taken(run.seconds)}".rstrip(", ")
     for line in _started(details):
         # Continued with an indent, except for addresses, which have no blanks.
         yield from textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-    for name, value in run.parameters.items():
-        yield _fitted(f"parameter {name} = {value_text(value)}", width)
-    for name, tag in details.tags.items():
-        yield _fitted(f"tag {name}" + ("" if tag is None else f" = {value_text(tag)}"), width)
     metrics = Metrics.of(details.metrics)
-    yield from (_fitted(f"metric {line}", width) for line in metric_lines(metrics))
+    lines = [
+        *_first(_parameter_lines(run.parameters), "parameters"),
+        *_first([_tag_line(*tag) for tag in details.tags.items()], "tags"),
+        *_first([f"metric {line}" for line in metric_lines(metrics)], "metrics"),
+    ]
+    yield from (_fitted(line, width) for line in lines)
     yield from _file_lines(details.files, metrics, width, "")
     yield from _step_table(details.steps, width)
     for step in details.steps:
@@ -135,18 +149,39 @@ def _left_by(step: StepDetails, settings: Any, width: int) -> Iterator[str]:
 
 def logged_lines(step: StepRecord, metrics: Metrics, tags: Mapping[str, str | None]) -> Iterator[str]:
     """Yield a line for each parameter, metric and tag of a step, then those of its child runs, with their names."""
-    yield from (f"parameter {name} = {value_text(value)}" for name, value in step.parameters().items())
-    yield from metric_lines(metrics)
-    yield from _tag_lines(tags)
-    for child in step.children():
-        yield from (f"{child.name}: parameter {name} = {value_text(value)}" for name, value in child.parameters.items())
-        yield from (f"{child.name}: {line}" for line in metric_lines(Metrics.of(child.metrics)))
-        yield from (f"{child.name}: {line}" for line in _tag_lines(child.tags))
+    yield from _first(_parameter_lines(step.parameters()), "parameters")
+    yield from _first(list(metric_lines(metrics)), "metrics")
+    yield from _first(_tag_lines(tags), "tags")
+    of_children = (
+        f"{child.name}: {line}"
+        for child in step.children()
+        for line in (
+            *_parameter_lines(child.parameters),
+            *metric_lines(Metrics.of(child.metrics)),
+            *_tag_lines(child.tags),
+        )
+    )
+    yield from _first(list(of_children), "values of child runs")
+
+
+def _first(lines: Sequence[str], nouns: str) -> Iterator[str]:
+    """Yield lines; of many the first, and how many more there are."""
+    more = len(lines) - _MOST_LINES
+    yield from lines if more < 2 else lines[:_MOST_LINES]
+    if more > 1:
+        yield f"{_AND}{more:,} more {nouns}"
+
+
+def _parameter_lines(parameters: Mapping[str, Any]) -> list[str]:
+    return [f"parameter {name} = {value_text(value)}" for name, value in parameters.items()]
 
 
 def _tag_lines(tags: Mapping[str, str | None]) -> list[str]:
-    shown = {name: tag for name, tag in tags.items() if not name.startswith(OF_MLFLOW)}
-    return [f"tag {name}" + ("" if tag is None else f" = {value_text(tag)}") for name, tag in shown.items()]
+    return [_tag_line(name, tag) for name, tag in tags.items() if not name.startswith(OF_MLFLOW)]
+
+
+def _tag_line(name: str, tag: str | None) -> str:
+    return f"tag {name}" + ("" if tag is None else f" = {value_text(tag)}")
 
 
 def _file_lines(files: Iterable[RunFile], metrics: Metrics, width: int, indent: str) -> Iterator[str]:
@@ -166,7 +201,7 @@ def _file_lines(files: Iterable[RunFile], metrics: Metrics, width: int, indent: 
             yield _fitted(f"{line}:", width)
             yield f"{indent}  {path}"
     if len(shown) > _MOST_FILES:
-        yield f"{indent}and {len(shown) - _MOST_FILES:,} more files"
+        yield f"{indent}{_AND}{len(shown) - _MOST_FILES:,} more files"
 
 
 def _relative(place: str) -> str:
@@ -175,6 +210,44 @@ def _relative(place: str) -> str:
         return place
     relative = os.path.relpath(place)
     return place if relative.startswith("..") else relative
+
+
+def as_json(details: RunDetails) -> str:
+    """Return a run as JSON: as in a list of runs, with everything that was logged."""
+    run, source = run_values(details.run), details.provenance
+    steps = [
+        {**values, **_logged(step), "child_runs": [_child(child) for child in step.record.children()]}
+        for values, step in zip(run.pop("steps"), details.steps, strict=True)
+    ]
+    run |= {"user": source.user or None, "host": source.host or None, "release": source.release or None}
+    own = _values(Metrics.of(details.metrics), details.files)
+    return json_text({"run": {**run, **own, "steps": steps}})
+
+
+def _logged(step: StepDetails) -> dict[str, Any]:
+    return {
+        "parameters": step.record.parameters(),
+        "tags": step.tags,
+        **_values(Metrics.of(step.metrics), step.files),
+        "models": [{"name": model.name, "path": model.place or None} for model in step.models],
+        "datasets": [{"name": dataset.name, "path": dataset.place or None} for dataset in step.datasets],
+        "url": step.url or None,
+    }
+
+
+def _values(metrics: Metrics, files: Iterable[RunFile]) -> dict[str, Any]:
+    """Return the metrics with several values, those whose value is a file, and the files."""
+    return {
+        "series": {series.name: series.values for series in metrics.series if len(series.values) > 1},
+        "tables": {table.name: table.columns for table in metrics.tables},
+        "images": {metric.name: metric.file for metric in metrics.files},
+        "files": [{"name": file.name, "size": file.size, "path": file.place or None} for file in files],
+    }
+
+
+def _child(child: ChildRun) -> dict[str, Any]:
+    metrics = Metrics.of(child.metrics).values()
+    return {"name": child.name, "parameters": child.parameters, "tags": child.tags, "metrics": metrics}
 
 
 def pruned_lines(pruned: Pruned, *, dry: bool) -> Iterator[str]:
@@ -206,16 +279,6 @@ def what_is_left(pruned: Pruned, limit: int, *, dry: bool) -> str:
     if after == before:
         return f"nothing to delete: .azml is not larger than {size_text(limit)}"
     return f".azml {'would hold' if dry else 'now holds'} {size_text(after)}"
-
-
-def size_text(size: int) -> str:
-    """Return a size: `512 B`, `1.5 kB`, `23 MB`."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            break
-        amount /= 1000
-    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 9.95 else f"{amount:.1f} {unit}"
 
 
 def _fitted(line: str, width: int) -> str:

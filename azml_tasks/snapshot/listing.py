@@ -11,14 +11,15 @@ from azml_tasks.errors import Problem
 from azml_tasks.plan import StepPlan
 from azml_tasks.secrets import secrets_found
 from azml_tasks.snapshot.build import SnapshotBuilder
-from azml_tasks.snapshot.snapshot import MAX_BYTES, MAX_FILES, FileSet, size_text
+from azml_tasks.snapshot.snapshot import MAX_FILES, MOST, FileSet
+from azml_tasks.text import size_text
 
 _WIDTH = 80
 # A folder with more files is one line, unless all are wanted.
 _MOST_IN_FOLDER = 20
 _MOST_LARGEST = 3
 # A file with fewer bytes needs no line for the largest ones.
-_LARGE = 1024 * 1024
+_LARGE = 10**6
 # Files in which people write settings. Data are not searched, which takes long and finds ids and hashes.
 _TEXTS = frozenset(
     (
@@ -62,7 +63,7 @@ def snapshot_lines(shared: SharedSnapshot, project: str, every_file: bool = Fals
     sizes = shared.contents.sizes
     files = "1 file" if len(sizes) == 1 else f"{len(sizes):,} files"
     yield f"{', '.join(shared.steps)}:"
-    yield f"  {files} of {MAX_FILES:,}, {size_text(sum(sizes.values()))} of {size_text(MAX_BYTES)}"
+    yield f"  {files} of {MAX_FILES:,}, {size_text(sum(sizes.values()))} of {MOST}"
     rows = list(_rows(shared.contents, project, every_file))
     width = min(max((len(row.name) for row in rows), default=0), 44)
     for row in rows:

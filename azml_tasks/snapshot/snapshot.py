@@ -11,12 +11,16 @@ from functools import cached_property
 from pathlib import Path
 
 from azml_tasks.errors import Problem, ProjectError
+from azml_tasks.text import size_text
 
-# Libraries that log with MLflow where it is installed, unless they are configured not to.
-_LOG_BY_THEMSELVES = frozenset(("transformers", "ultralytics"))
+# What Azure ML allows.
 MAX_FILES = 2000
 MAX_BYTES = 300 * 1024 * 1024
+MOST = f"{MAX_BYTES // 10**6} MB"
+"""The limit as text; rounded down, so that what is over the limit is also more as text."""
 _NAMED = 3
+# Libraries that log with MLflow where it is installed, unless they are configured not to.
+_LOG_BY_THEMSELVES = frozenset(("transformers", "ultralytics"))
 
 
 @dataclass(frozen=True)
@@ -109,21 +113,8 @@ def over_the_limits(sizes: Mapping[str, int]) -> list[str]:
     total = sum(sizes.values())
     if total > MAX_BYTES:
         largest = sorted(sizes, key=lambda path: (-sizes[path], path))[:_NAMED]
-        named = ", ".join(f"{path} ({_megabytes(sizes[path])})" for path in largest)
+        named = ", ".join(f"{path} ({size_text(sizes[path])})" for path in largest)
         sentences.append(
-            f"its snapshot has {_megabytes(total)}, but Azure ML allows {_megabytes(MAX_BYTES)}; the largest: {named}"
+            f"its snapshot has {size_text(total)}, but Azure ML allows {MOST} (300 MiB); the largest: {named}"
         )
     return sentences
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes as text: `812 B`, `1.2 KB`, `34 MB`."""
-    if size < 1024:
-        return f"{size} B"
-    if size < 1024 * 1024:
-        return f"{size / 1024:,.1f}".removesuffix(".0") + " KB"
-    return _megabytes(size)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1024 / 1024:,.1f}".removesuffix(".0") + " MB"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,8 +82,16 @@ BACKENDS: Mapping[str, Callable[[], type[Backend]]] = {"local": _local, "azure":
 
 
 def backend_of(project: Project) -> Backend:
-    """Return the backend that the project runs on."""
-    return BACKENDS[project.pipeline.backend]()(project)
+    """Return the backend that the project runs on; it reports its progress on standard error."""
+    backend = BACKENDS[project.pipeline.backend]()(project)
+    backend.progress = _note
+    return backend
+
+
+def _note(line: str) -> None:
+    from azml_tasks.text import printable
+
+    print(printable(f"note: {line}"), file=sys.stderr, flush=True)
 
 
 def runs_of(context: Context, target: str | None = None) -> Runs:

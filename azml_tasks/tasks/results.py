@@ -13,7 +13,7 @@ from invoke import Context
 from azml_tasks.tasks.project import is_dry, project_file, runs_of
 from azml_tasks.tasks.runs import RUN, columns, find
 from azml_tasks.tasks.task import TARGET, interruptible, task
-from azml_tasks.text import counted, printable
+from azml_tasks.text import counted, printable, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -64,8 +64,6 @@ def download(context: Context, target: str = "", run: str = "", step: str = "", 
 
 def _put(files: Iterable[StoredFile], done: Download, place: str) -> None:
     """Write files, and print a line for each step when its files are written."""
-    from azml_tasks.runs.summary import size_text
-
     for step, group in groupby(files, lambda file: file.step):
         for file in group:
             done.put(file)
@@ -135,13 +133,13 @@ _JSON = "Print JSON."
 
 @task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_models(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
-    """List the models that runs registered, or those of the workspace."""
+    """List the models that local runs registered, or on Azure ML those of the workspace."""
     _show_registered(context, target, "model", versions, json)
 
 
 @task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_datasets(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
-    """List the datasets that runs registered, or those of pipeline.yaml."""
+    """List the datasets that local runs registered, or on Azure ML those of pipeline.yaml with their versions."""
     _show_registered(context, target, "dataset", versions, json)
 
 

@@ -50,6 +50,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is a flag
     from azml_tasks.backend import RunRequest
     from azml_tasks.errors import UsageError
     from azml_tasks.reading.editor import write_editor_files
+    from azml_tasks.terminal import can_be_read
 
     project = load(context, target, with_files=True)
     backend = backend_of(project)
@@ -67,6 +68,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is a flag
 
         run_block(backend, request).show()
         return
+    if pdb and not can_be_read(sys.stdin):
+        raise UsageError("--pdb needs a terminal: standard input is empty; with an editor, use --debugpy PORT")
     backend.check()
     write_editor_files(project.directory)
     with interruptible(backend.after_interrupt) if backend.after_interrupt else nullcontext():

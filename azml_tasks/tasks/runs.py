@@ -14,7 +14,7 @@ from invoke import Context
 
 from azml_tasks.errors import UsageError
 from azml_tasks.tasks.project import is_dry, local_runs, project_file, runs_of
-from azml_tasks.tasks.task import TARGET, interruptible, task, without_known_secrets
+from azml_tasks.tasks.task import TARGET, interruptible, task, with_target, without_known_secrets
 from azml_tasks.text import shortened, size_of
 
 if TYPE_CHECKING:
@@ -42,9 +42,11 @@ RUN = "Run ID, or its first characters; default: the newest run."
         "metrics": "Also show these metrics: names separated by commas, such as accuracy,train.loss.",
         "sort": "Sort these runs by a metric, `started` or `time`, largest first.",
         "reverse": "With --sort: smallest first.",
+        "status": "Only runs with this status, such as failed or running.",
+        "json": "Print JSON, with the steps and the last value of each metric.",
     },
 )
-def list_(
+def list_(  # noqa: PLR0913, PLR0917 - each is a flag
     context: Context,
     target: str = "",
     most: int = 20,
@@ -52,16 +54,28 @@ def list_(
     metrics: str = "",
     sort: str = "",
     reverse: bool = False,
+    status: str = "",
+    json: bool = False,
 ) -> None:
     """List the runs, newest first, or sorted by a metric."""
     from azml_tasks.errors import RunError
-    from azml_tasks.runs.listing import as_rows
+    from azml_tasks.runs.listing import as_json, as_rows
     from azml_tasks.runs.show import table
 
+    _check_status(status)
+    if json and (metrics or sort or reverse):
+        raise UsageError("--json prints every metric, newest run first: leave out --metrics, --sort and --reverse")
     runs = runs_of(context, target)
     experiment = experiment or runs.experiment
-    records = runs.list(experiment, most + 1)
+    # Runs with a status are looked for among all.
+    records = [run for run in runs.list(experiment, None if status else most + 1) if status in ("", run.status)]
     _say_what_is_unreadable(runs)
+    if json:
+        _print_json(as_json(runs.with_steps(records[:most])))
+        return
+    if not records and status:
+        print(f"no runs with the status '{status}'")
+        return
     if not records:
         where = f" in the experiment '{experiment}'" if experiment else ""
         raise RunError(f"no runs{where} yet; start one with `invoke run`")
@@ -72,14 +86,35 @@ def list_(
         print(f"older runs are not shown; use `--most {2 * most}` to see more")
 
 
-@task(help={"target": TARGET, "run": RUN})
-def show(context: Context, target: str = "", run: str = "") -> None:
+def _check_status(status: str) -> None:
+    from typing import get_args
+
+    from azml_tasks.runs.records import RunStatus
+    from azml_tasks.text import did_you_mean
+
+    known = get_args(RunStatus)
+    if status and status not in known:
+        raise UsageError(f"--status must be one of {', '.join(known)}, not '{status}'{did_you_mean(status, known)}")
+
+
+def _print_json(text: str) -> None:
+    from azml_tasks.secrets import redact
+    from azml_tasks.tasks.task import all_known_secrets
+
+    sys.stdout.write(redact(text, all_known_secrets()) + "\n")
+
+
+@task(help={"target": TARGET, "run": RUN, "json": "Print JSON, with everything that was logged."})
+def show(context: Context, target: str = "", run: str = "", json: bool = False) -> None:
     """Show a run: how it was started, its steps, metrics, tags and files."""
-    from azml_tasks.runs.summary import run_lines
+    from azml_tasks.runs.summary import as_json, run_lines
 
     runs = runs_of(context, target)
     details = runs.details(find(runs, run, debugged=True))
-    print(without_known_secrets("\n".join(run_lines(details, columns()))))
+    if json:
+        _print_json(as_json(details))
+        return
+    print(with_target(without_known_secrets("\n".join(run_lines(details, columns()))), target))
 
 
 @task(
@@ -106,8 +141,7 @@ def compare(
     runs = runs_of(context, target)
     comparison = compared([runs.details(record) for record in _to_compare(runs, run or ())])
     if json or csv:
-        text = as_csv(comparison) if csv else as_json(comparison) + "\n"
-        sys.stdout.write(redact(text, all_known_secrets()))
+        sys.stdout.write(redact(as_csv(comparison), all_known_secrets())) if csv else _print_json(as_json(comparison))
     else:
         print(without_known_secrets("\n".join(comparison_lines(comparison, columns()))))
 
@@ -275,11 +309,11 @@ def cancel(context: Context, target: str = "", run: str = "") -> None:
         "target": TARGET,
         "keep": "Number of newest runs to keep; default: 5, with --size 1. Results that the next run would "
         "reuse are also kept.",
-        "size": "Delete only the oldest runs, until .azml is below this size, such as 10GB.",
+        "size": "Delete only the oldest runs and their models, until .azml is below this size, such as 10GB.",
     }
 )
 def prune(context: Context, keep: int = _NOT_SET, size: str = "", target: str = "") -> None:
-    """Delete old local runs, keeping the newest and results still in use."""
+    """Delete old local runs, and old versions of models that they registered; keep the newest and what is in use."""
     from azml_tasks.runs.summary import pruned_lines, what_is_left
 
     limit, dry = _size(size), is_dry(context)

@@ -86,6 +86,7 @@ class Task(invoke.Task[Body]):
 
 
 _STDOUT, _STDERR = 1, 2
+_HELP = ("--help", "-h")
 
 TARGET = "Use this target: its keys override the rest of pipeline.yaml."
 SET = (
@@ -108,11 +109,15 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
         def run(*args: Any, **kwargs: Any) -> Any:
             _open_what_is_closed()
             _show_what_can_be_shown()
+            if any(kwargs.get(name) in _HELP for name in made.positional):
+                _show_help(made.name.replace("_", "-"))
             try:
                 with _few_collections():
                     done = body(*args, **kwargs)
                 sys.stdout.flush()
                 return done
+            except KeyboardInterrupt:
+                raise invoke.Exit("interrupted", code=Interrupted.exit_status) from None
             except AzmlError as error:
                 text = printable(with_target(str(error), kwargs.get("target", "")))
                 raise invoke.Exit(text, code=error.exit_status) from None
@@ -133,6 +138,17 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
         return made
 
     return make
+
+
+def _show_help(name: str) -> None:
+    """Print the help of a task and end the command: Invoke takes `--help` for the value of a positional argument."""
+    from invoke.main import program
+
+    end = min((sys.argv.index(word) for word in _HELP if word in sys.argv), default=0)
+    found = [place for place, word in enumerate(sys.argv[:end]) if word.rpartition(".")[2] == name]
+    if found:
+        program.run([*sys.argv[: found[-1]], "--help", sys.argv[found[-1]]])
+    raise invoke.Exit(f"for details: invoke --help {name}", code=0)
 
 
 @contextlib.contextmanager

@@ -426,8 +426,8 @@ def test_more_than_300_megabytes_are_refused_with_the_largest_files(project):
             file.truncate(int(megabytes * 1024 * 1024))
 
     assert refusal(folder, ".", "train.py", whole_directory=True) == (
-        "train.py: its snapshot has 300 MB, but Azure ML allows 300 MB; the largest: model.bin (200 MB), data/a.csv "
-        "(99.5 MB), data/b.csv (0.5 MB)"
+        "train.py: its snapshot has 315 MB, but Azure ML allows 314 MB (300 MiB); the largest: model.bin (210 MB), "
+        "data/a.csv (104 MB), data/b.csv (524 kB)"
     )
 
     (folder / "notes.md").write_text("")

@@ -57,3 +57,17 @@ def test_a_flag_that_may_come_several_times_needs_a_value_each_time(invoke: Invo
 
 def test_help_shows_that_a_number_is_wanted(invoke: Invoke) -> None:
     assert "  --count=INT" in invoke("--help", "schedules.preview").out
+
+
+@pytest.mark.parametrize("task", ["new-step", "unregister-datastore", "runs.export", "runs.list"])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_after_the_name_of_a_task_is_its_help(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, task: str, flag: str
+) -> None:
+    invoke.write("tasks.py", "from azml_tasks.tasks import namespace\n")
+    invoke.write("pipeline.yaml", "backend: local\nsteps:\n  a: {script_name: a.py}\n")
+    monkeypatch.setattr("sys.argv", ["invoke", task, flag])
+
+    answer = invoke(task, flag)
+
+    assert (f"] {task} [--options] " in answer.out.splitlines()[0], answer.err, answer.status) == (True, "", 0)

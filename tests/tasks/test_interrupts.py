@@ -13,7 +13,7 @@ import pytest
 from azml_tasks.errors import Interrupted, Terminated
 from azml_tasks.tasks.task import interruptible
 from tests.tasks.azure_tasks import FILE
-from tests.tasks.conftest import Invoke
+from tests.tasks.conftest import Answer, Invoke
 
 FILES = FILE + (
     "steps: {train: {script_name: train.py, allow_reuse: false}}\n"
@@ -226,3 +226,18 @@ def test_an_export_that_is_cut_short_is_completed_by_the_next(invoke: Invoke, mo
     again = invoke("export-v2")
     assert again.status == 0
     assert "kept" not in again.out
+
+
+@pytest.mark.parametrize("words", [("plan",), ("runs.list",), ("validate",)])
+def test_ctrl_c_in_a_task_that_changes_nothing_is_said(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    invoke.write("pipeline.yaml", LOCAL)
+    invoke.write("train.py", "")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("azml_tasks.reading.find_file", interrupted)
+
+    assert invoke(*words) == Answer("", "interrupted\n", 1)

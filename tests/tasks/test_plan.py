@@ -281,3 +281,21 @@ def test_no_line_is_longer_than_80_characters(sums: Invoke) -> None:
 
     assert [line for line in sums("plan").out.splitlines() if len(line) > 80] == []
     assert sums("plan") == Answer(sums("plan").out, "", 0)
+
+
+def test_reading_a_large_file_is_reported_on_standard_error(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pandas")
+    monkeypatch.setattr("azml_tasks.local.store.long_reads._FIRST_REPORT", 0.0)
+    invoke.write("a.py", "")
+    invoke.write("c.csv", "id,age\n" + "1,30\n" * 300_000)
+    invoke.write(
+        "pipeline.yaml",
+        "backend: local\nsteps:\n  a: {script_name: a.py, input_datasets: {--c: customers}}\n"
+        "datasets: {customers: {datastore_name: s, path: c.csv, local_path: c.csv}}\n",
+    )
+
+    answer = invoke("plan", "--json")
+
+    assert json.loads(answer.out)["version"] == 1
+    assert re.fullmatch(r"(note: reading .*customers.*: \d\.\d of 1\.5 MB\n)+", answer.err)
+    assert invoke("register-csv").err.startswith("note: reading dataset customers: ")

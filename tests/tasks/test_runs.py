@@ -87,6 +87,7 @@ def test_runs_that_differ_are_shown_side_by_side(churn):
     assert re.search(r"inputs\nprepare customers  [0-9a-f]{12}  [0-9a-f]{12}\n", text)
     assert re.search(r"files\ntrain\.py  [0-9a-f]{12}  [0-9a-f]{12}\n", text)
     assert re.search(r"\nthe same: 2 settings, .*1 file.*, \d+ packages", text)
+    assert text.replace("\n", " ").endswith(" reads (other files, variables and models that the scripts read)")
     assert "settings" in lines
     assert [line[:11] for line in lines if "train.lr" in line] == ["  train.lr "]
 
@@ -194,6 +195,94 @@ def test_a_metric_that_some_runs_have_is_a_dash_in_the_others_and_a_name_that_no
         assert churn("runs.list", "--metrics", f"accuracy,{name}") == Answer(
             "", f"no run has the metric '{name}'; {hint}\n", 2
         )
+
+
+def test_what_runs_are_sorted_by_is_shown(churn):
+    churn("run")
+
+    lines = churn("runs.list", "--metrics", "rows", "--sort", "accuracy").out.splitlines()
+
+    assert lines[0].split() == ["RUN", "STATUS", "STARTED", "TIME", "ROWS", "ACCURACY"]
+    assert lines[1].split()[-2:] == ["2", "0.1667"]
+
+
+def test_runs_are_listed_by_status(churn):
+    churn("run")
+    churn.write("train.py", "1 / 0\n")
+    churn("run")
+    failed, completed = ids(churn)
+
+    assert [line.split()[0] for line in churn("runs.list", "--status", "failed").out.splitlines()] == ["RUN", failed]
+    assert [line.split()[0] for line in churn("runs.list", "--status=completed", "--most", "1").out.splitlines()] == [
+        "RUN",
+        completed,
+    ]
+    assert churn("runs.list", "--status", "running") == Answer("no runs with the status 'running'\n", "", 0)
+    assert churn("runs.list", "--status", "faild") == Answer(
+        "",
+        "--status must be one of waiting, running, completed, failed, cancelled, interrupted, not 'faild'; did you "
+        "mean 'failed'?\n",
+        2,
+    )
+
+
+def test_runs_are_json_in_one_form_with_a_version(churn):
+    assert json.loads(churn("runs.list", "--json").out) == {"version": 1, "runs": []}
+    churn("run", "--set", "train.lr=0.9")
+    (run_id,) = ids(churn)
+
+    listed = json.loads(churn("runs.list", "--json").out)
+    shown = json.loads(churn("runs.show", "--json").out)
+
+    (run,) = listed["runs"]
+    assert (listed["version"], shown["version"], run["id"], run["status"]) == (1, 1, run_id, "completed")
+    assert run["command"] == "invoke run --set train.lr=0.9"
+    assert run["settings"]["train"] == {"lr": 0.9, "opt": {"name": "adam"}}
+    assert datetime.fromisoformat(run["started"]).tzinfo
+    prepare, train = run["steps"]
+    assert prepare["metrics"] == {"rows": 2}
+    assert train["metrics"] == {"accuracy": 0.3, "loss": 0.9}
+    # The run itself is the same, with more.
+    assert {key: shown["run"][key] for key in run if key != "steps"} == {
+        key: value for key, value in run.items() if key != "steps"
+    }
+    more = shown["run"]["steps"][1]
+    assert {key: more[key] for key in train} == train
+    assert more["series"] == {"loss": [3, 2, 0.9]}
+    assert (more["files"], more["models"], more["child_runs"]) == ([], [], [])
+    assert churn("runs.list", "--json", "--sort", "loss").status == 2
+
+
+def test_many_metrics_are_cut_and_all_are_in_json(churn):
+    churn.write("train.py", TRAIN + "for n in range(300): run.log(f'm{n}', n); run.tag(f't{n}', n)\n")
+    churn("run")
+    (run_id,) = ids(churn)
+
+    lines = churn("runs.show").out.splitlines()
+
+    assert len(lines) < 60
+    assert "  and 282 more metrics" in lines
+    assert "  and 280 more tags" in lines
+    assert lines[-1] == f"everything: `invoke runs.show --run {run_id} --json`"
+    assert json.loads(churn("runs.show", "--json").out)["run"]["steps"][1]["metrics"]["m299"] == 299
+
+
+def test_a_folder_that_changed_is_named_once(churn):
+    churn.write("more/a.txt", "a")
+    folder = churn.folder / "more"
+    churn.write(
+        "train.py",
+        TRAIN
+        + f"import os, pathlib\nfor path in pathlib.Path({str(folder)!r}).rglob('*'): print(path.stat().st_size)\n"
+        f"print(os.listdir({str(folder)!r}))\n",
+    )
+    churn("run")
+    churn.write("more/b.txt", "bb")
+
+    assert churn("--dry", "run").out.count("the files in more changed") == 1
+    churn("run")
+    reads = json.loads(churn("runs.compare", "--json").out)["different"]["reads"]
+    assert [name for name in reads if name.startswith("train files in more")] == ["train files in more"]
 
 
 SECRETS = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azml_tasks.snapshot.snapshot import size_text
+from azml_tasks.text import size_text
 from tests.tasks.conftest import Answer, Invoke
 
 PIPELINE = """\
@@ -34,16 +34,16 @@ def churn(invoke: Invoke) -> Invoke:
 def test_each_file_has_its_size_and_its_reason_and_steps_with_the_same_files_are_together(churn: Invoke):
     assert churn("snapshot") == Answer(
         "prepare:\n"
-        "  5 files of 2,000, 1.6 KB of 300 MB\n"
+        "  5 files of 2,000, 1.6 kB of 314 MB\n"
         "  prepare.py         33 B  the script\n"
         "  data/\n"
-        "    a.csv          1.5 KB  include: data/**\n"
+        "    a.csv          1.5 kB  include: data/**\n"
         "  shared/\n"
         "    __init__.py       0 B  imported by prepare.py:2\n"
         "    paths.py          0 B  imported by shared/tables.py:1\n"
         "    tables.py        20 B  imported by prepare.py:2\n"
         "small, large:\n"
-        "  2 files of 2,000, 16 B of 300 MB\n"
+        "  2 files of 2,000, 16 B of 314 MB\n"
         "  common.py       0 B  imported by train.py:3\n"
         "  train.py       16 B  the script\n",
         "",
@@ -55,7 +55,7 @@ def test_one_step_with_every_file_of_a_large_folder(churn: Invoke):
     for number in range(30):
         churn.write(f"data/part/{number:02}.csv", "")
 
-    assert "  data/ (31 files)    1.5 KB  include: data/**\n" in churn("snapshot").out
+    assert "  data/ (31 files)    1.5 kB  include: data/**\n" in churn("snapshot").out
     answer = churn("snapshot", "--step", "prepare")
     assert (answer.status, answer.out.count(".csv ")) == (0, 31)
     assert "small" not in answer.out
@@ -83,7 +83,7 @@ def test_what_looks_like_a_credential_is_named_and_never_shown(churn: Invoke):
     assert answer.status == 2
     assert TOKEN not in answer.out + answer.err
     # The files that would be sent are shown nevertheless.
-    assert "    a.csv          1.5 KB  include: data/**\n" in answer.out
+    assert "    a.csv          1.5 kB  include: data/**\n" in answer.out
 
 
 def test_a_snapshot_over_the_limits_is_shown_and_is_an_error(churn: Invoke):
@@ -92,11 +92,11 @@ def test_a_snapshot_over_the_limits_is_shown_and_is_an_error(churn: Invoke):
 
     answer = churn("snapshot")
 
-    assert "  6 files of 2,000, 301 MB of 300 MB\n" in answer.out
-    assert f"  largest files:\n    {'data/big.bin':<64}    301 MB\n" in answer.out
+    assert "  6 files of 2,000, 316 MB of 314 MB\n" in answer.out
+    assert f"  largest files:\n    {'data/big.bin':<64}    316 MB\n" in answer.out
     assert answer.err == (
-        "pipeline.yaml:3: step 'prepare': steps/prepare.py: its snapshot has 301 MB, but Azure ML allows 300 MB; the "
-        "largest: data/big.bin (301 MB), data/a.csv (0 MB), prepare.py (0 MB)\n"
+        "pipeline.yaml:3: step 'prepare': steps/prepare.py: its snapshot has 316 MB, but Azure ML allows 314 MB "
+        "(300 MiB); the largest: data/big.bin (316 MB), data/a.csv (1.5 kB), prepare.py (33 B)\n"
     )
     assert answer.status == 2
 
@@ -113,7 +113,7 @@ def test_the_whole_directory_says_so_and_each_script_stays_the_script(invoke: In
 
     assert invoke("snapshot").out.splitlines() == [
         "a, b:",
-        "  2 files of 2,000, 0 B of 300 MB",
+        "  2 files of 2,000, 0 B of 314 MB",
         "  a.py       0 B  the script",
         "  b.py       0 B  the script",
     ]
@@ -146,7 +146,17 @@ def test_no_line_is_wider_than_80_columns(churn: Invoke):
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1 KB"), (1536, "1.5 KB"), (1 << 20, "1 MB"), (300 << 20, "300 MB")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (1536, "1.5 kB"),
+        (9_949, "9.9 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (315 << 20, "330 MB"),
+        (2_500_000_000_000, "2,500 GB"),
+    ],
 )
 def test_sizes(size: int, text: str):
     assert size_text(size) == text

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,12 @@ from azml_tasks.azure.following import (
     left_out,
     log_text,
     pause,
+    summed_up,
     with_output,
 )
 from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord, error_message, run_status, step_status
 from azml_tasks.azure.sent import SentRun, Versions, described_steps, remember, workspace_of
-from azml_tasks.azure.v1.client.connection import service_calls
+from azml_tasks.azure.v1.client.connection import mlflow_run, service_calls
 from azml_tasks.azure.v1.resources.find import Resources, find_resources
 from azml_tasks.azure.v1.runs.recording import RunRecording
 from azml_tasks.azure.v1.runs.runs import log_files
@@ -228,6 +230,7 @@ def follow(
         ):
             watch.listener(event)
         if record.is_over:
+            record = summed_up(record, partial(mlflow_run, submitted.experiment.workspace))
             watch.listener(RunFinished(record))
             return record
         if record != before:

@@ -31,8 +31,10 @@ from azml_tasks.runs.changes.differences import (
     difference,
     stated_difference,
 )
+from azml_tasks.runs.results.registered import Asset, version_of
 from azml_tasks.text import did_you_mean
 
+_OURS = "azml_tasks."
 # The tag of a version with the digest of what it was made of.
 CONTENT = "azml_tasks.content"
 # The tag of an environment with what v1 needs, too.
@@ -248,3 +250,35 @@ def find_environment(client: Client, name: str) -> str:
             f"no environment '{base}' in the file or the workspace '{client.workspace}'{did_you_mean(base, there)}"
         )
     return str(found.version)
+
+
+def models(client: Client, every_version: bool) -> list[Asset]:
+    """Return the models of the workspace, the newest first: the latest version of each, or all."""
+    doing = "listing the models"
+    names = client.call(doing, lambda: [str(one.name) for one in client.ml.models.list()])
+    found = [
+        replace(shown_asset(one), source=one.job_name or "")
+        for name in names
+        for one in versions_of(client, doing, client.ml.models, name, every_version)
+    ]
+    return sorted(found, key=lambda asset: asset.created or 0, reverse=True)
+
+
+def versions_of(client: Client, doing: str, operations: Any, name: str, every_version: bool) -> list[Any]:
+    """Return the newest version of an asset, or all, the newest first."""
+    if not every_version:
+        latest = latest_version(client, doing, operations, name)
+        return [] if latest is None else [latest]
+    found = client.call(doing, lambda: found_or_none(lambda: [*operations.list(name)])) or []
+    return sorted(found, key=lambda one: _created(one) or 0, reverse=True)
+
+
+def shown_asset(found: Any) -> Asset:
+    """Return a version of an asset as it is listed: without the tags of its content."""
+    tags = {name: value for name, value in (found.tags or {}).items() if not name.startswith(_OURS)}
+    return Asset(str(found.name), version_of(found.version), _created(found), tags=tags)
+
+
+def _created(found: Any) -> float | None:
+    created = getattr(found.creation_context, "created_at", None)
+    return created.timestamp() if created else None

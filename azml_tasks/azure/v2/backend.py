@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from azml_tasks.runs.details import RunDetails
     from azml_tasks.runs.records import Event
     from azml_tasks.runs.results.download import StoredFile
+    from azml_tasks.runs.results.registered import Asset, AssetKind
     from azml_tasks.snapshot import Snapshot
 
 
@@ -106,9 +107,15 @@ class AzureV2Runs(Runs):
         assert isinstance(record, AzureRunRecord)
         if step is not None:
             check_step(record.id, record.steps, step)
-        if any(one.status in ("completed", "reused", "failed") for one in record.steps):
-            say("output folders are not downloaded from Azure ML v2; the files in outputs/ and the logs are")
-        return stored_files(self._connection.client, record, step)
+        return stored_files(self._connection.client, record, step, say)
+
+    def registered(self, kind: AssetKind, *, every_version: bool = False) -> Sequence[Asset]:
+        from azml_tasks.azure.v2.assets import models
+        from azml_tasks.azure.v2.data import datasets
+
+        if kind == "model":
+            return models(self._connection.client, every_version)
+        return datasets(self._connection.client, self._connection.project, every_version)
 
     def cancel(self, wanted: str | None = None) -> Run:
         from azml_tasks.azure.v2.runs import cancel_run

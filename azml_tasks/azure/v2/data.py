@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azml_tasks import model
 from azml_tasks.azure.errors import MissingError
 from azml_tasks.azure.uploads import counted_files, files_to_upload
-from azml_tasks.azure.v2.assets import CONTENT, TRIES, latest_version, next_version, put_version
+from azml_tasks.azure.v2.assets import (
+    CONTENT,
+    TRIES,
+    latest_version,
+    next_version,
+    put_version,
+    shown_asset,
+    versions_of,
+)
 from azml_tasks.azure.v2.client.connection import Client, found_or_none
 from azml_tasks.azure.v2.documents import Documents
 from azml_tasks.backend import Change
 from azml_tasks.errors import ProjectError, ServiceError
 from azml_tasks.export.document import asset_name
+from azml_tasks.export.export import data_assets
 from azml_tasks.export.jobs import Job
 from azml_tasks.reading import Project
 from azml_tasks.runs.changes.differences import ABSENT, Difference, changed_entries, difference, stated_difference
+from azml_tasks.runs.results.registered import Asset
 from azml_tasks.text import did_you_mean
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 # The tag of a data asset with the run of the step that wrote it (azml_tasks/launcher/models.py sets it, too).
 RUN = "azml_tasks.run"
@@ -157,18 +171,43 @@ def _upload(client: Client, documents: Documents, name: str, files: list[tuple[P
     store_name = str(documents.project.pipeline.datasets[name].datastore_name)
     doing = f"uploading the dataset '{name}'"
     store = client.call(doing, lambda: client.ml.datastores.get(store_name, include_secrets=True))
-    credentials = store.credentials
-    secret = getattr(credentials, "account_key", None) or getattr(credentials, "sas_token", None)
+    secret = secret_of(store)
     for file, path in files:
-        client.call(doing, partial(_put, client, store, secret, file, path), [secret or ""])
+        client.call(doing, partial(_put, client, store, secret, file, path), [secret])
 
 
-def _put(client: Client, store: Any, secret: str | None, file: Path, path: str) -> None:
-    from azure.storage.blob import BlobClient
+def _put(client: Client, store: Any, secret: str, file: Path, path: str) -> None:
+    with opened_container(client, store, secret) as container, file.open("rb") as content:
+        container.upload_blob(path, content, overwrite=True)
+
+
+def secret_of(store: Any) -> str:
+    """Return the account key or the token of a datastore; empty if it is opened with the login."""
+    credentials = store.credentials
+    return getattr(credentials, "account_key", None) or getattr(credentials, "sas_token", None) or ""
+
+
+def opened_container(client: Client, store: Any, secret: str) -> ContainerClient:
+    """Return the container of a datastore."""
+    from azure.storage.blob import ContainerClient
 
     host = f"https://{store.account_name}.blob.{store.endpoint or 'core.windows.net'}"
-    with (
-        BlobClient(host, store.container_name, path, credential=secret or client.credential) as blob,
-        file.open("rb") as content,
-    ):
-        blob.upload_blob(content, overwrite=True)
+    return ContainerClient(host, store.container_name, credential=secret or client.credential)
+
+
+def datasets(client: Client, project: Project, every_version: bool) -> list[Asset]:
+    """Return the data assets of the file in its order: those that it declares, then those that its outputs register.
+
+    One that is not registered has no version.
+    """
+    doing, assets = "listing the datasets", data_assets(project)
+    outputs = [output.register_on_complete for step in project.plan.steps for output in step.outputs]
+    names = [
+        *(assets.get(name, asset_name(name)) for name in project.pipeline.datasets),
+        *map(asset_name, filter(None, outputs)),
+    ]
+    found: list[Asset] = []
+    for name in dict.fromkeys(names):
+        versions = versions_of(client, doing, client.ml.data, name, every_version)
+        found += [replace(shown_asset(one), kind=str(one.type)) for one in versions] or [Asset(name, None)]
+    return found

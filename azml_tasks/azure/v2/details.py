@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ from azml_tasks.azure.errors import is_foreign, is_missing, translating_errors
 from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord
 from azml_tasks.azure.v2.client.connection import Client
 from azml_tasks.azure.v2.client.history import tags_of_metrics
+from azml_tasks.azure.v2.data import opened_container, secret_of
 from azml_tasks.azure.v2.runs import step_log
-from azml_tasks.errors import ServiceError
+from azml_tasks.errors import LoginError, ServiceError
+from azml_tasks.model.names import identifier
 from azml_tasks.plan import Plan
 from azml_tasks.runs.details import Log, RunDetails, RunFile, StepDetails
 from azml_tasks.runs.origin import Provenance, StepOrigin, step_origins
@@ -24,6 +28,12 @@ _AT_ONCE = 8
 _LINES = 200
 # Where the service and its agents put logs, which are no results.
 _LOGS = ("azureml-logs/", "logs/azureml/", "system_logs/", "user_logs/")
+# A step without results has no output folders yet.
+_WITH_OUTPUTS = ("completed", "reused", "failed")
+_STORE = re.compile(r"azureml://(?:.*/)?datastores/(?P<store>[^/]+)/paths/(?P<path>.*)")
+# The folder of a run's own files, which are downloaded without it.
+_ARTIFACTS = "ExperimentRun/"
+_DOING = "downloading the files of the run"
 
 
 def run_details(client: Client, record: AzureRunRecord, plan: Plan | None, *, with_logs: bool) -> RunDetails:
@@ -94,20 +104,74 @@ def _unless_refused(ask: Callable[[], Any], otherwise: Any) -> Any:
         return otherwise
 
 
-def stored_files(client: Client, record: AzureRunRecord, step: str | None) -> Iterator[StoredFile]:
-    """Yield the files of a run, or of one step, for a download; of a reused step those that it was reused from."""
-    runs = [("", record.id)] if step is None else []
-    runs += [(one.key, one.producer or one.run_id) for one in record.steps if step in (None, one.key)]
-    for key, run_id in runs:
-        with translating_errors("downloading the files of the run"):
-            names = client.history.files(run_id)
-        for name in names:
-            yield StoredFile(key, name, _saving(client, run_id, name))
+def stored_files(
+    client: Client, record: AzureRunRecord, step: str | None, say: Callable[[str], None]
+) -> Iterator[StoredFile]:
+    """Yield the files of a run, or of one step; `say` gets a sentence about output folders that cannot be read.
+
+    Of a reused step they are those of the run that it was reused from.
+    """
+    if step is None:
+        yield from _artifacts(client, record.id, "")
+    for one in record.steps:
+        if step in (None, one.key):
+            run_id = one.producer or one.run_id
+            yield from _artifacts(client, run_id, one.key)
+            if one.status in _WITH_OUTPUTS:
+                yield from _outputs(client, run_id, one.key, say)
 
 
-def _saving(client: Client, run_id: str, name: str) -> Callable[[Path], None]:
-    def save(target: Path) -> None:
-        with translating_errors("downloading the files of the run"):
-            client.history.save(run_id, name, target)
+def _artifacts(client: Client, run_id: str, key: str) -> Iterator[StoredFile]:
+    def saving(name: str) -> Callable[[Path], None]:
+        def save(target: Path) -> None:
+            with translating_errors(_DOING):
+                client.history.save(run_id, name, target)
 
-    return save
+        return save
+
+    with translating_errors(_DOING):
+        names = client.history.files(run_id)
+    yield from (StoredFile(key, name, saving(name)) for name in names)
+
+
+def _outputs(client: Client, run_id: str, key: str, say: Callable[[str], None]) -> list[StoredFile]:
+    """Return the files in the output folders of a step, named as with v1: `prepare_output_folder/rows.csv`."""
+    from azure.ai.ml.entities import AzureBlobDatastore
+
+    found: list[StoredFile] = []
+    try:
+        with translating_errors(_DOING):
+            places = client.history.outputs(run_id)
+        for name, address in places.items():
+            match = _STORE.match(address)
+            if match is None or match["path"].startswith(_ARTIFACTS):
+                continue
+            store = client.call(_DOING, partial(client.ml.datastores.get, match["store"], include_secrets=True))
+            if not isinstance(store, AzureBlobDatastore):
+                say(f"step '{key}': the output {name} is not in a blob container and is not downloaded")
+                continue
+            found += _blobs(client, store, match["path"], key, identifier(key, name))
+    except (ServiceError, LoginError):
+        say(f"step '{key}': its output folders cannot be read")
+    return found
+
+
+def _blobs(client: Client, store: Any, path: str, key: str, output: str) -> list[StoredFile]:
+    secret = secret_of(store)
+    container = opened_container(client, store, secret)
+    folder = f"{path.strip('/')}/".lstrip("/")
+
+    def saving(name: str) -> Callable[[Path], None]:
+        def write(target: Path) -> None:
+            with target.open("wb") as file:
+                container.download_blob(name).readinto(file)
+
+        return lambda target: client.call(_DOING, partial(write, target), [secret])
+
+    def names() -> list[str]:
+        return sorted(container.list_blob_names(name_starts_with=folder))
+
+    return [
+        StoredFile(key, f"{output}/{name[len(folder) :]}", saving(name))
+        for name in client.call(_DOING, names, [secret])
+    ]

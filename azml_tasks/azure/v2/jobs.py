@@ -20,6 +20,7 @@ from azml_tasks.azure.following import (
     left_out,
     log_text,
     pause,
+    summed_up,
     with_output,
 )
 from azml_tasks.azure.records import AzureRunRecord, AzureStepRecord, error_message, run_status
@@ -242,6 +243,7 @@ def _follow(client: Client, sent: SentJob, watch: Watch) -> AzureRunRecord:
         ):
             watch.listener(event)
         if record.is_over:
+            record = summed_up(record, client.history.mlflow_run)
             watch.listener(RunFinished(record))
             return record
         if record != before:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from azml_tasks.azure.errors import status_of, translating_errors
-from azml_tasks.azure.following import LogFiles, StepLogs, log_text
+from azml_tasks.azure.following import LogFiles, StepLogs, log_text, with_metrics
 from azml_tasks.azure.records import (
     AzureRunRecord,
     AzureStepRecord,
@@ -27,7 +27,7 @@ from azml_tasks.errors import RunError, UsageError
 from azml_tasks.export.document import job_name
 from azml_tasks.plan import Plan
 from azml_tasks.runs.properties import facts_in
-from azml_tasks.runs.records import Event, RunFinished, StepOutput, end_of, shown_metrics
+from azml_tasks.runs.records import Event, RunFinished, StepOutput, end_of
 from azml_tasks.text import listed
 
 _REUSED = "azureml.reusedrunid"
@@ -63,12 +63,7 @@ def with_steps(client: Client, records: Sequence[AzureRunRecord], plan: Plan | N
 
 
 def _whole(client: Client, record: AzureRunRecord, plan: Plan | None) -> AzureRunRecord:
-    steps = _steps(client, record.id, plan)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        logged = list(pool.map(client.history.metrics, [record.id, *(step.run_id for step in steps)]))
-    pairs = zip(steps, logged[1:], strict=True)
-    whole = tuple(replace(step, logged=tuple(shown_metrics(found))) for step, found in pairs)
-    return replace(record, logged=tuple(shown_metrics(logged[0])), steps=whole)
+    return with_metrics(replace(record, steps=_steps(client, record.id, plan)), client.history.metrics)
 
 
 def read_logs(

@@ -173,17 +173,22 @@ class Reuse:
         return self._site.results.stale_reason(result)
 
     def _changed_reads(self, result: Result, of_other_steps: bool = True) -> Iterator[Difference]:
-        """Yield what changed among everything that the step read."""
+        """Yield what changed among everything that the step read, each change once."""
         for digest in result.sets:
             found = self._shared.difference(digest)
             if found:
                 yield stated_difference(found, "installation")
+        said: set[str] = set()
         for question, answer in (result.reads or {}).items():
             if not of_other_steps and question.startswith(_OF_OTHER_STEPS):
                 continue
             now = self._answers.answer(question)
             if now != answer:
-                yield describe_change(question, answer, now)
+                change = describe_change(question, answer, now)
+                # Names, sizes and times of the files in a folder are different questions, and one change.
+                if str(change) not in said:
+                    said.add(str(change))
+                    yield change
 
     def stand_in(self, result: Result) -> None:
         """Repeat the step's effects besides its outputs, and record the result as its last one.

@@ -30,6 +30,8 @@ _OURS = ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "PYTHONDONTWRITEB
 # A file written this long (seconds) after the list of installed files was edited by hand.
 _SETTLED = 2.0
 _SUFFIXES = (".py", ".pyc", ".so", ".pyd")
+# Imported by a .pth file of setuptools in every process, whatever the script does; what it imports for a script counts.
+_STARTED_ANYWAY = "_distutils_hack"
 
 
 class Installation:
@@ -47,6 +49,7 @@ class Installation:
     def describe(self, trace: Trace, ahead: Mapping[str, list[str]]) -> dict[str, Any]:
         """Return the packages whose files were read, and where each module was found, as JSON."""
         files = {*trace.installed, *(file for file in ahead.get("files", ()) if _site_of(file))}
+        files = {file for file in files if _split(file)[1].partition(os.sep)[0] != _STARTED_ANYWAY}
         names = trace.modules | trace.absent | {*ahead.get("names", ()), *ahead.get("absent", ())}
         packages: dict[str, dict[str, Any]] = {}
         for path in sorted(files):
@@ -67,16 +70,15 @@ class Installation:
 
     def difference(self, known: Mapping[str, Any]) -> str:
         """Describe the changes; empty if none."""
+        before = {folder for places in known["modules"] for folder in places.split(os.pathsep) if folder}
+        if before and before.isdisjoint(self._folders):
+            return "its Python environment is another one"
         for key, package in known["packages"].items():
             if self._package(package) != package["answer"]:
                 return f"package {_name_of(key)} changed"
-        modules = self._modules(name for names in known["modules"].values() for name in names)
-        if modules != known["modules"]:
-            was, now = _places(known["modules"]), _places(modules)
-            name = next(name for name in sorted({*was, *now}) if was.get(name) != now.get(name))
-            if not was.get(name):
-                return f"module {name} was added"
-            return f"module {name} was {'found in another folder' if now.get(name) else 'removed'}"
+        moved = self._moved(known["modules"])
+        if moved:
+            return moved
         for site, names in known["distributions"].items():
             if self._distributions(site) != names:
                 return "the list of installed packages changed"
@@ -84,6 +86,17 @@ class Installation:
         if hooks is not None and self._hook_digest != hooks:
             return "a .pth file of the installation changed"
         return ""
+
+    def _moved(self, known: Mapping[str, list[str]]) -> str:
+        """Describe a module that is found in another folder, or no longer; empty if none."""
+        was = _places(known)
+        now = _places(self._modules(name for names in known.values() for name in names))
+        name = next((name for name in sorted({*was, *now}) if was.get(name) != now.get(name)), None)
+        if name is None:
+            return ""
+        if not was.get(name):
+            return f"module {name} was added"
+        return f"module {name} was {'found in another folder' if now.get(name) else 'removed'}"
 
     def _package(self, package: Mapping[str, Any]) -> str:
         """Return the digest of a package: of the list of its files, and of those that differ from it."""
@@ -210,7 +223,7 @@ def _is_library(folder: str, library: str) -> bool:
 
 
 def _places(modules: Mapping[str, list[str]]) -> dict[str, str]:
-    return {name: places for places, names in modules.items() for name in names}
+    return {name: places for places, names in modules.items() for name in names if name != _STARTED_ANYWAY}
 
 
 def _name_of(key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,13 @@ def experiment_hint(shown: str) -> str:
         "a step logs to the run's experiment, on Azure ML too: remove mlflow.set_experiment(), or set its name as "
         "experiment_name in pipeline.yaml"
     )
+
+
+def breakpoint_hint(shown: str, step: str) -> str:
+    """Return a hint if a traceback ends with a debugger that had nothing to read, else an empty text."""
+    if not shown.endswith("bdb.BdbQuit"):
+        return ""
+    return f"a step has no terminal for a breakpoint; stop there with `invoke run --only {shlex.quote(step)} --pdb`"
 
 
 def shown_part(tail: str) -> str:

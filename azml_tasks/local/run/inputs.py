@@ -17,8 +17,9 @@ from azml_tasks.local.step.arguments import fixed_part, is_no_pattern
 from azml_tasks.local.store.paths import ProjectPaths, StepPaths
 from azml_tasks.plan.plan import DatasetInput
 from azml_tasks.snapshot import READ_AT_IMPORT, without_repeats
-from azml_tasks.standin.azml_local.formats.copies import LARGE, StoppedError, copy_file, size_of, size_text
+from azml_tasks.standin.azml_local.formats.copies import LARGE, StoppedError, copy_file, size_of
 from azml_tasks.standin.azml_local.formats.surroundings import is_of_system
+from azml_tasks.text import size_text
 
 if TYPE_CHECKING:
     from azml_tasks.plan import StepPlan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -116,15 +116,17 @@ def forecast(  # noqa: PLR0913 - as those of the run
     origin: Origin | None = None,
     located: Locate | None = None,
     experiment: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> list[StepForecast]:
     """Return what a run with the same options would do with each step.
 
-    Raises ProjectError, UsageError, RunError like the run.
+    `say` is called now and then while large files are read. Raises ProjectError, UsageError, RunError like the run.
     """
     layout = ProjectPaths.of(project_dir)
     try:
         selection = select(plan, from_step, only, force)
         run = LocalRun.imagine(plan, layout, selection, experiment, dict(parameters or {}), origin or Origin(), located)
+        run.contents.pace.say = say
         return _forecasts(run)
     except OSError as error:
         raise RunError(f"cannot predict the run: {error.strerror}: {error.filename}") from error

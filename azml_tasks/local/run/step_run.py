@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from azml_tasks.local.reuse.decide import Decision, Reuse
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.run.failure import (
+    breakpoint_hint,
     exit_message,
     experiment_hint,
     log_tail,
@@ -299,7 +300,7 @@ class StepRun:
             return package_hint(module, pipeline, step, place, meant) if f"'{module}'" in shown else None
 
         hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking)
-        hint = hint or read_only_hint(shown) or experiment_hint(shown)
+        hint = hint or read_only_hint(shown) or experiment_hint(shown) or breakpoint_hint(shown, self._plan.key)
         shown = redact(shown, self._site.known_secrets)
         return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint)
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from azml_tasks.runs.details import RunFile
 from azml_tasks.runs.report.texts import Budget
-from azml_tasks.runs.summary import size_text
+from azml_tasks.text import size_text
 
 _IMAGES = {
     b"\x89PNG": "image/png",

@@ -22,17 +22,28 @@ _NARROWEST = 12
 class Asset:
     """A version of a registered model or dataset; `version` is None for a dataset of the file that is not registered.
 
-    `created` is in seconds since the epoch, `kind` is `tabular` or `file` for datasets, `source` is the run that
-    registered it, with its step, if known, and `place` its path on this machine.
+    On Azure ML v2 it may be any text. `created` is in seconds since the epoch, `kind` is `tabular` or `file` for
+    datasets (on v2 the type of the data asset), `source` is the run that registered it, with its step, if known, and
+    `place` its path on this machine.
     """
 
     name: str
-    version: int | None
+    version: int | str | None
     created: float | None = None
     kind: str = ""
     source: str = ""
     tags: Mapping[str, Any] = field(default_factory=dict)
     place: str = ""
+
+    @property
+    def number(self) -> int:
+        """Its version, for comparisons; 0 for one that is not a number."""
+        return self.version if isinstance(self.version, int) else 0
+
+
+def version_of(text: object) -> int | str:
+    """Return a version of Azure: a number, except where v2 was given another text."""
+    return int(str(text)) if str(text).isdecimal() else str(text)
 
 
 def latest(assets: Iterable[Asset]) -> list[Asset]:
@@ -40,7 +51,7 @@ def latest(assets: Iterable[Asset]) -> list[Asset]:
     found: dict[str, Asset] = {}
     for asset in assets:
         known = found.get(asset.name)
-        if known is None or (asset.version or 0) > (known.version or 0):
+        if known is None or asset.number > known.number:
             found[asset.name] = asset
     return list(found.values())
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from azml_tasks.azure.v1.submit import run
 from azml_tasks.backend import Pace, Watch
 from azml_tasks.checks.azure import RESERVED_PARAMETERS
 from azml_tasks.errors import ProjectError, RunError, ServiceError
+from azml_tasks.runs.progress import Progress
 from azml_tasks.runs.records import RunFinished, RunStarted, StepOutput, StepStarted, Tick
 from tests.azure.workspace import opened, stocked
 from tests.service.graphs import FromStep, ParameterOf, ToOutput
@@ -461,3 +463,37 @@ def test_ctrl_c_while_the_pipeline_is_sent_reports_where_to_look(azure, tmp_path
     )
     with pytest.raises(RunError, match=sentence):
         run_it(project, ws)
+
+
+LOGGING = """
+    from azureml.core import Run
+    run = Run.get_context()
+    for loss in (0.5, 0.25):
+        run.log("loss", loss)
+    run.parent.log("total", 7)
+"""
+
+
+def test_a_run_ends_with_the_metrics_of_its_steps_for_one_request_a_step(azure, tmp_path, capsys):
+    project = write_project(tmp_path, line_of_steps(2), {"steps/s1.py": LOGGING})
+    ws = stocked(azure)
+    azure.on_submit = "execute"
+
+    record = run_it(project, ws, Progress(sys.stdout))
+
+    assert record["s1"].metrics() == [{"name": "loss", "kind": "scalar", "value": 0.25}]
+    assert capsys.readouterr().out.splitlines()[-4:] == [
+        "  s1: loss = 0.25",
+        "  total = 7",
+        f"details: `invoke runs.show --run {record.id}`",
+        f"as a page: `invoke runs.report --open --run {record.id}`",
+    ]
+    assert len(azure.requests.matching("GET", "/mlflow/runs/get$")) == 3
+
+
+def test_a_run_whose_metrics_cannot_be_read_completes(azure, tmp_path):
+    project = write_project(tmp_path, line_of_steps(2))
+    ws = stocked(azure)
+    azure.fail("GET", "/mlflow/runs/get$", status=403, times=9)
+
+    assert run_it(project, ws).status == "completed"

@@ -9,6 +9,7 @@ from azml_tasks.backend import Watch
 from azml_tasks.errors import RunError
 from azml_tasks.runs.records import RunFinished, RunStarted, StepFinished, StepOutput, StepReused, StepStarted
 from tests.azure.v2.projects import AT_ONCE, run, stocked, v2_project
+from tests.service.routes.mlflow import _log_metric
 
 
 def test_the_scripts_run_from_the_uploaded_code(azure_v2, tmp_path):
@@ -36,6 +37,32 @@ def test_events_tell_what_happens(azure_v2, tmp_path):
     assert events[0].steps == ("prepare", "train")
     assert [event.step.key for event in events if isinstance(event, StepFinished)] == ["prepare", "train"]
     assert isinstance(events[-1], RunFinished)
+
+
+def test_a_run_ends_with_the_last_values_of_its_metrics_for_one_request_a_step(azure_v2, tmp_path):
+    stocked(azure_v2).on_submit = "hold"
+    events = []
+
+    def listen(event):
+        events.append(event)
+        if isinstance(event, StepStarted):
+            for step, loss in enumerate((0.5, 0.25)):
+                values = {"key": "loss", "value": loss, "step": step, "timestamp": 1}
+                _log_metric(azure_v2.job_runs()[event.step.key], values)
+            azure_v2.end_node(event.step.key)
+
+    record = run(v2_project(tmp_path), Watch(listen, AT_ONCE))
+
+    logged = [{"name": "loss", "kind": "scalar", "value": 0.25}]
+    assert [step.metrics() for step in record.steps] == [logged, logged]
+    assert events[-1] == RunFinished(record)
+    assert len(azure_v2.requests.matching("GET", "/mlflow/")) == 3
+
+
+def test_a_run_whose_metrics_cannot_be_read_completes(azure_v2, tmp_path):
+    stocked(azure_v2).fail("GET", "/mlflow/runs/get$", status=403, times=9)
+
+    assert run(v2_project(tmp_path)).status == "completed"
 
 
 def test_the_log_of_a_running_step_comes_piece_by_piece(azure_v2, tmp_path):

@@ -8,6 +8,7 @@ from azml_tasks.azure.v2.backend import AzureV2Backend
 from azml_tasks.errors import RunError, UsageError
 from azml_tasks.runs.metrics import Metrics
 from azml_tasks.runs.records import RunFinished, StepFinished, StepOutput
+from azml_tasks.runs.results.download import Download
 from tests.azure.v2.projects import run, stocked, v2_project
 
 
@@ -184,21 +185,151 @@ def test_children_come_in_pages(azure_v2, tmp_path):
     assert [step.key for step in runs_of(project).find().steps] == ["prepare", "train"]
 
 
-def test_files_are_downloaded_and_output_folders_are_named(azure_v2, tmp_path):
+def downloaded(project, folder, step=None):
+    done, said = Download(folder), []
+    runs = runs_of(project)
+    for file in runs.files(runs.find(), step, said.append):
+        done.put(file)
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return files, said
+
+
+FILES = {
+    "prepare/prepare_output_folder/rows.txt": b"xxx",
+    "prepare/user_logs/std_log.txt": b"wrote 3\n",
+    "train/outputs/model.txt": b"model of 3 rows",
+    "train/user_logs/std_log.txt": b"read 3\n",
+}
+
+
+def test_files_logs_and_output_folders_are_downloaded(azure_v2, tmp_path):
     stocked(azure_v2).on_submit = "execute"
     project = v2_project(tmp_path)
     run(project)
-    said: list[str] = []
-    runs = runs_of(project)
 
-    found = list(runs.files(runs.find(), "train", said.append))
-    found[0].save(tmp_path / "model.txt")
+    assert downloaded(project, tmp_path / "to") == (FILES, [])
 
-    assert [(file.step, file.name) for file in found] == [
-        ("train", "outputs/model.txt"),
-        ("train", "user_logs/std_log.txt"),
-    ]
-    assert (tmp_path / "model.txt").read_bytes() == b"model of 3 rows"
-    assert said == ["output folders are not downloaded from Azure ML v2; the files in outputs/ and the logs are"]
+    run(project)
+    assert [step.status for step in runs_of(project).find().steps] == ["reused", "reused"]
+    of_one = {name: content for name, content in FILES.items() if name.startswith("prepare/")}
+    assert downloaded(project, tmp_path / "again", "prepare") == (of_one, [])
     with pytest.raises(UsageError, match="has no step 'x'"):
-        list(runs.files(runs.find(), "x", said.append))
+        downloaded(project, tmp_path / "to", "x")
+
+
+OWN_STORE = """\
+environments:
+  env: {pip_packages: [pandas]}
+datastores:
+  mine: {container_name: raw, account_name: minestore}
+steps:
+  prepare:
+    script_name: prepare.py
+    step_config: {rows: 3}
+    output_folders: {--output-folder: {destination: {datastore_name: mine, path: out}}}
+  train: {script_name: train.py}
+"""
+
+
+def test_output_folders_are_read_with_the_secret_of_the_datastore_or_the_login(azure_v2, tmp_path):
+    stocked(azure_v2).on_submit = "execute"
+    project = v2_project(tmp_path, OWN_STORE)
+    list(AzureV2Backend(project).register(["datastore"], upload=False, dry=False, say=print))
+    run(project)
+    azure_v2.requests.clear()
+
+    files, said = downloaded(project, tmp_path / "to")
+
+    assert (files, said) == (FILES, [])
+    asked = [record for record in azure_v2.requests if record.host.startswith("minestore.")]
+    assert {record.request.headers.get("authorization", "")[:7] for record in asked} == {"Bearer "}
+
+
+def test_output_folders_that_cannot_be_read_are_named_and_the_rest_is_downloaded(azure_v2, tmp_path):
+    stocked(azure_v2).on_submit = "execute"
+    project = v2_project(tmp_path)
+    run(project)
+    azure_v2.fail("POST", "/rundata$", status=403, times=9)
+    rest = {name: content for name, content in FILES.items() if "output_folder" not in name}
+
+    assert downloaded(project, tmp_path / "to") == (
+        rest,
+        [f"step '{key}': its output folders cannot be read" for key in ("prepare", "train")],
+    )
+
+
+def test_names_that_lead_out_of_the_folder_are_refused(azure_v2, tmp_path):
+    stocked(azure_v2).on_submit = "execute"
+    project = v2_project(tmp_path)
+    run(project)
+    for containers in azure_v2.state.storage.accounts.values():
+        for blobs in containers.values():
+            for path in [path for path in blobs if path.endswith("rows.txt")]:
+                blobs[path.replace("rows.txt", "../../../../out.txt")] = blobs[path]
+
+    assert downloaded(project, tmp_path / "a" / "to") == (FILES, [])
+    assert list(tmp_path.rglob("out.txt")) == []
+
+
+REGISTERING = """\
+environments:
+  env: {pip_packages: [pandas]}
+datastores:
+  raw: {container_name: raw, account_name: churnstore}
+datasets:
+  customers: {datastore_name: raw, path: customers/, type: file, tags: {team: crm}}
+  later: {datastore_name: raw, path: later/, type: file}
+steps:
+  prepare:
+    script_name: prepare.py
+    step_config: {rows: 3}
+    output_folders: {--output-folder: {register_on_complete: rows_of_run}}
+  train: {script_name: train.py}
+"""
+
+
+def test_datasets_are_those_of_the_file_with_their_versions(azure_v2, tmp_path):
+    project = v2_project(tmp_path, REGISTERING)
+    for text in (REGISTERING, REGISTERING.replace("crm", "it")):
+        backend = AzureV2Backend(v2_project(tmp_path, text))
+        list(backend.register(["dataset"], upload=False, dry=False, say=print))
+    del azure_v2.assets["data"]["later"]
+
+    found = runs_of(project).registered("dataset")
+
+    assert [(one.name, one.version, one.kind, one.tags) for one in found] == [
+        ("customers", 2, "uri_folder", {"team": "it"}),
+        ("later", None, "", {}),
+        ("rows_of_run", None, "", {}),
+    ]
+    assert found[0].created
+    every = runs_of(project).registered("dataset", every_version=True)
+    assert [(one.name, one.version) for one in every] == [
+        ("customers", 2),
+        ("customers", 1),
+        ("later", None),
+        ("rows_of_run", None),
+    ]
+
+
+def test_models_are_those_of_the_workspace_the_newest_first(azure_v2, tmp_path):
+    def model(version, created, **properties):
+        body = {"modelUri": "azureml://x", "modelType": "custom_model", "isAnonymous": False, **properties}
+        return {version: {"properties": body, "created": f"2026-01-{created:02}T08:00:00.0000000Z"}}
+
+    azure_v2.assets["models"] = {
+        "churn": {**model("1", 5), **model("2", 6, jobName="job-7", tags={"auc": "0.9"})},
+        "other": model("spring", 7),
+    }
+    runs = runs_of(v2_project(tmp_path))
+
+    found = runs.registered("model")
+
+    assert [(one.name, one.version, one.source, one.tags) for one in found] == [
+        ("other", "spring", "", {}),
+        ("churn", 2, "job-7", {"auc": "0.9"}),
+    ]
+    every = runs.registered("model", every_version=True)
+    assert [(one.name, one.version) for one in every] == [("other", "spring"), ("churn", 2), ("churn", 1)]
+    azure_v2.assets["models"].clear()
+    assert runs.registered("model") == []

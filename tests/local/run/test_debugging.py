@@ -13,6 +13,7 @@ import pytest
 from azml_tasks import list_runs
 from azml_tasks.local.run.debugging import DebuggedProcess, Debugger
 from azml_tasks.local.runs import find_run
+from azml_tasks.terminal import can_be_read
 
 SCRIPT = """
 import argparse
@@ -64,15 +65,40 @@ def test_pdb_stops_in_the_step_with_its_arguments_and_the_result_is_not_stored(c
     ]
 
 
-def test_pdb_with_nothing_to_read_fails_and_does_not_run_the_step(churn):
+def test_pdb_with_nothing_to_read_is_refused_before_a_run_is_recorded(churn):
     invoke(churn, "run")
+    first = find_run(churn).id
 
     answer = invoke(churn, "run", "--only", "two", "--pdb")
 
-    assert (answer.returncode, "ran with" in answer.stdout) == (1, False)
-    assert answer.stderr.startswith(
-        "--pdb needs a terminal: standard input is empty\nstep 'two' failed: exit status 1\n"
+    assert (answer.returncode, answer.stderr) == (
+        2,
+        "--pdb needs a terminal: standard input is empty; with an editor, use --debugpy PORT\n",
     )
+    assert find_run(churn).id == first
+
+
+def test_a_program_can_read_from_pipes_and_files_with_something_left(tmp_path):
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    empty.write_text("")
+    full.write_text("q\n")
+    read_end, write_end = os.pipe()
+    with empty.open() as nothing, full.open() as something, open(read_end) as pipe, open(os.devnull) as null:
+        assert [can_be_read(stream) for stream in (nothing, something, null, None)] == [False, True, False, False]
+        assert can_be_read(pipe)  # the other end may still write
+        os.write(write_end, b"q\n")
+        os.close(write_end)
+        assert can_be_read(pipe)
+        os.read(read_end, 2)
+        assert not can_be_read(pipe)
+
+
+def test_a_breakpoint_without_a_debugger_is_explained(churn):
+    (churn / "two.py").write_text("breakpoint()\nprint(1)\n")
+
+    answer = invoke(churn, "run")
+
+    assert "\na step has no terminal for a breakpoint; stop there with `invoke run --only two --pdb`\n" in answer.stderr
 
 
 def test_a_debugged_run_is_marked_and_left_out_of_defaults(churn):

@@ -32,7 +32,7 @@ def version_document(call: Call, kind: str, name: str, version: str, body: Mappi
         "id": f"{call.workspace.scope}/{kind}/{name}/versions/{version}",
         "name": version,
         "type": f"Microsoft.MachineLearningServices/workspaces/{kind}/versions",
-        "properties": dict(body["properties"]),
+        "properties": {**({"flavors": {}} if kind == "models" else {}), **body["properties"]},
         "systemData": {"createdAt": body["created"], "createdBy": "stand-in", "createdByType": "Application"},
     }
 

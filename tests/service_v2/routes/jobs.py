@@ -195,3 +195,34 @@ def query_runs(call: Call, experiment: str) -> Any:
     size = min(int(call.json["top"]), call.service.page_size)
     more = start_at + size < len(found)
     return {"value": found[start_at : start_at + size], "continuationToken": str(start_at + size) if more else None}
+
+
+@routes.on("POST", REGION, "/history/v1.0{ws}/rundata")
+def get_run_data(call: Call) -> Any:
+    """Give a run with its outputs: the folder of its own files under `default`, and the step's output folders."""
+    identifier = call.json["runId"]
+    outputs = {"default": f"azureml_{identifier}_output_default"}
+    for result in call.service.results:
+        run, _, name = result.partition("/")
+        if run == identifier:
+            outputs[name] = f"azureml_{identifier}_output_data_{name}"
+    found = get_run(call, identifier)
+    found["outputs"] = {
+        name: {"assetId": f"azureml://locations/{LOCATION}/data/{asset}/versions/1", "type": "uri_folder"}
+        for name, asset in outputs.items()
+    }
+    return {"runMetadata": found, "runDefinition": None, "jobSpecification": None}
+
+
+@routes.on("POST", REGION, "/data/v1.0{ws}/dataversion/batchGetResolvedUris")
+def resolve_assets(call: Call) -> Any:
+    """Give the addresses of outputs of runs."""
+    values = {}
+    for asset in call.json["values"]:
+        match = re.search(r"/azureml_(.+)_output_(?:data_(.+)|default)/versions/1$", asset)
+        assert match
+        place = f"workspaceartifactstore/paths/ExperimentRun/dcid.{match[1]}/"
+        address = call.service.results[f"{match[1]}/{match[2]}"] if match[2] else f"azureml://datastores/{place}"
+        long = address.replace("azureml://", f"azureml:/{call.workspace.scope}/", 1).replace("/providers/", "/")
+        values[asset] = {"uri": long.replace("/Microsoft.MachineLearningServices/", "/"), "type": "uri_folder"}
+    return {"values": values}

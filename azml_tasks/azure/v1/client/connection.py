@@ -6,7 +6,8 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from azml_tasks.azure.auth import Tokens, login
 from azml_tasks.azure.errors import MissingError, is_missing, translating_errors
@@ -38,6 +39,9 @@ def service_calls(doing: str, secrets: Iterable[str] = ()) -> Iterator[None]:
 
 # Where the original wrapper created a workspace whose resource group was missing.
 _LOCATION = "eastus"
+_RESOURCE = "https://management.azure.com"
+# How long the server of MLflow may take to connect and to answer.
+_SECONDS = (20, 60)
 _SUBSCRIPTIONS = "https://management.azure.com/subscriptions?api-version=2022-12-01"
 
 _lock = threading.RLock()
@@ -112,6 +116,23 @@ def login_of(ws: Workspace) -> Tokens:
         if opened is ws:
             return tokens
     raise LoginError(f"the workspace '{ws.name}' was not opened by azml_tasks, so its login cannot be used for this")
+
+
+def mlflow_run(ws: Workspace, identifier: str) -> Mapping[str, Any]:
+    """Return a run as the workspace's server of MLflow has it, with all of its metrics in one request."""
+    import requests
+
+    scope = f"subscriptions/{ws.subscription_id}/resourceGroups/{ws.resource_group}/providers"
+    response = requests.get(
+        f"https://{urlsplit(str(ws.discovery_url)).netloc}/mlflow/v2.0/{scope}"
+        f"/Microsoft.MachineLearningServices/workspaces/{ws.name}/api/2.0/mlflow/runs/get",
+        {"run_id": identifier},
+        headers={"Authorization": f"Bearer {login_of(ws)(_RESOURCE)}"},
+        timeout=_SECONDS,
+    )
+    response.raise_for_status()
+    found: Mapping[str, Any] = response.json()
+    return found
 
 
 def _login(auth: Auth, variables: Mapping[str, str]) -> tuple[AbstractAuthentication, Tokens]:

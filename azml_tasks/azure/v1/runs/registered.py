@@ -7,7 +7,7 @@ from typing import Any
 from azml_tasks.azure.v1.client.connection import service_calls
 from azml_tasks.azure.v1.resources.datasets import registered_dataset
 from azml_tasks.plan import Plan
-from azml_tasks.runs.results.registered import Asset
+from azml_tasks.runs.results.registered import Asset, version_of
 
 
 def models(ws: Any, every_version: bool) -> list[Asset]:
@@ -18,14 +18,14 @@ def models(ws: Any, every_version: bool) -> list[Asset]:
         found = [
             Asset(
                 model.name,
-                int(model.version),
+                version_of(model.version),
                 model.created_time.timestamp() if model.created_time else None,
                 source=" ".join(filter(None, (model.experiment_name, model.run_id))),
                 tags=model.tags or {},
             )
             for model in Model.list(ws, latest=not every_version)
         ]
-    return sorted(found, key=lambda asset: (asset.created or 0, asset.version or 0), reverse=True)
+    return sorted(found, key=lambda asset: (asset.created or 0, asset.number), reverse=True)
 
 
 def datasets(ws: Any, plan: Plan, every_version: bool) -> list[Asset]:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from azml_tasks.azure.auth import Tokens, renewed
 from azml_tasks.azure.errors import is_missing
+from azml_tasks.azure.following import as_logged, last_values, metric_of
 from azml_tasks.errors import ServiceError
 from azml_tasks.launcher.values import DESCRIBED, valid_name
 
@@ -29,6 +30,7 @@ _PIPELINES = "(RunType eq azureml.PipelineRun)"
 _NEWEST_FIRST = "StartTimeUtc desc"
 _PAGE = 100
 _AT_ONCE = 8
+_DATA_TYPES = ("uri_folder", "uri_file", "mltable")
 
 Document = dict[str, Any]
 
@@ -52,6 +54,7 @@ class History:
         self._artifacts = f"https://{host}/artifact/v2.0{scope}/artifacts"
         self._mlflow = f"https://{host}/mlflow/v2.0{scope}/api/2.0/mlflow"
         self._datasets = f"https://{host}/dataset/v1.0{scope}/datasets"
+        self._data = f"https://{host}/data/v1.0{scope}/dataversion"
         self._tokens = tokens
         self._opened: Session | None = None
 
@@ -99,18 +102,23 @@ class History:
 
     def metrics(self, identifier: str) -> list[Mapping[str, Any]]:
         """Return what a run logged, as `runs.show` takes it: one with several steps is a list."""
-        data = (self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json()["run"] or {}).get("data") or {}
-        last = data.get("metrics") or []
+        found = self.mlflow_run(identifier)
+        last, tags = last_values(found), (found["run"].get("data") or {}).get("tags") or []
         several = [one["key"] for one in last if int(one.get("step") or 0) > 0]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             lists = dict(zip(several, pool.map(lambda key: self._values(identifier, key), several), strict=True))
         numbers: list[Mapping[str, Any]] = [
-            {"name": one["key"], "kind": "list", "value": _as_logged(lists[one["key"]])}
+            {"name": one["key"], "kind": "list", "value": as_logged(lists[one["key"]])}
             if len(lists.get(one["key"], ())) > 1
-            else {"name": one["key"], "kind": "scalar", "value": _as_logged([one["value"]])[0]}
+            else metric_of(one)
             for one in last
         ]
-        return _with_parts_joined(numbers, {tag["key"]: tag.get("value") or "" for tag in data.get("tags") or []})
+        return _with_parts_joined(numbers, {tag["key"]: tag.get("value") or "" for tag in tags})
+
+    def mlflow_run(self, identifier: str) -> Document:
+        """Return a run as the server of MLflow has it, with the last value of each metric."""
+        found: Document = self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json()
+        return found
 
     def _values(self, identifier: str, key: str) -> list[Any]:
         parameters = {"run_id": identifier, "metric_key": key}
@@ -126,6 +134,20 @@ class History:
                 raise
             return False
         return True
+
+    def outputs(self, identifier: str) -> dict[str, str]:
+        """Return the addresses of the output folders of a step's run by their names, as the client looks them up."""
+        body = {"runId": identifier, "selectRunMetadata": True}
+        run = self._post(f"{self._base}/rundata", body).json().get("runMetadata") or {}
+        names = {
+            str(asset["assetId"]): name
+            for name, asset in (run.get("outputs") or {}).items()
+            if asset.get("type") in _DATA_TYPES
+        }
+        if not names:
+            return {}
+        found = self._post(f"{self._data}/batchGetResolvedUris", {"values": [*names]}).json().get("values") or {}
+        return {names[asset]: str(place["uri"]) for asset, place in found.items() if asset in names}
 
     def files(self, identifier: str) -> list[str]:
         """Return the names of the files of a run."""
@@ -242,9 +264,3 @@ def _texts(tag: str) -> Any:
     except ValueError:
         return tag
     return found if isinstance(found, list) else tag
-
-
-def _as_logged(values: list[Any]) -> list[Any]:
-    """Return values as they were probably logged: MLflow stores every number as a float."""
-    is_whole = all(isinstance(value, float) and value.is_integer() for value in values)
-    return [int(value) for value in values] if is_whole else values

@@ -124,6 +124,11 @@ class Block:
         self._first = first
         self._dialect = dialect
 
+    @property
+    def length(self) -> int:
+        """The number of its characters."""
+        return sum(map(len, self._lines)) + len(self._lines)
+
     def line_of(self, place: int) -> int:
         """Return the number of the line in the file that a row starts in."""
         return self._found(place)[0]
