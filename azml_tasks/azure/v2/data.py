@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azml_tasks import model
 from azml_tasks.azure.errors import MissingError
@@ -21,6 +21,9 @@ from azml_tasks.export.jobs import Job
 from azml_tasks.reading import Project
 from azml_tasks.runs.changes.differences import ABSENT, Difference, changed_entries, difference, stated_difference
 from azml_tasks.text import did_you_mean
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient
 
 # The tag of a data asset with the run of the step that wrote it (azml_tasks/launcher/models.py sets it, too).
 RUN = "azml_tasks.run"
@@ -115,9 +118,9 @@ def check_outputs(client: Client, project: Project, jobs: Iterable[Job]) -> None
 
 
 def data_versions(client: Client, found: Documents, coming: Collection[str] = ()) -> dict[str, str]:
-    """Return the newest versions of the data assets that the pipeline reads by name; those of `coming` may not exist.
+    """Return the newest versions of the data assets that the pipeline reads by name.
 
-    Raises MissingError.
+    One of `coming` that does not exist yet is called `new`. Raises MissingError.
     """
     versions = {}
     for name in dict.fromkeys(found.unpinned_data()):
@@ -128,7 +131,7 @@ def data_versions(client: Client, found: Documents, coming: Collection[str] = ()
             text = f"no dataset '{name}' in the workspace '{client.workspace}'{did_you_mean(name, there)}"
             declared = name in found.made.assets.values()
             raise MissingError(f"{text}; register it with `invoke register-csv`" if declared else text)
-        versions[name] = "" if latest is None else str(latest.version)
+        versions[name] = "new" if latest is None else str(latest.version)
     return versions
 
 
@@ -157,18 +160,25 @@ def _upload(client: Client, documents: Documents, name: str, files: list[tuple[P
     store_name = str(documents.project.pipeline.datasets[name].datastore_name)
     doing = f"uploading the dataset '{name}'"
     store = client.call(doing, lambda: client.ml.datastores.get(store_name, include_secrets=True))
-    credentials = store.credentials
-    secret = getattr(credentials, "account_key", None) or getattr(credentials, "sas_token", None)
     for file, path in files:
-        client.call(doing, partial(_put, client, store, secret, file, path), [secret or ""])
+        client.call(doing, partial(_put, client, store, file, path), [_secret_of(store)])
 
 
-def _put(client: Client, store: Any, secret: str | None, file: Path, path: str) -> None:
+def _put(client: Client, store: Any, file: Path, path: str) -> None:
+    with blob_in(client, store, path) as blob, file.open("rb") as content:
+        blob.upload_blob(content, overwrite=True)
+
+
+def blob_in(client: Client, store: Any, path: str) -> BlobClient:
+    """Return the client of a blob in a datastore that was read with its secrets."""
     from azure.storage.blob import BlobClient
 
     host = f"https://{store.account_name}.blob.{store.endpoint or 'core.windows.net'}"
-    with (
-        BlobClient(host, store.container_name, path, credential=secret or client.credential) as blob,
-        file.open("rb") as content,
-    ):
-        blob.upload_blob(content, overwrite=True)
+    credential: Any = _secret_of(store) or client.credential
+    return BlobClient(host, store.container_name, path, credential=credential)
+
+
+def _secret_of(store: Any) -> str:
+    """Return the secret of a datastore; empty if it has none."""
+    credentials = store.credentials
+    return getattr(credentials, "account_key", None) or getattr(credentials, "sas_token", None) or ""
