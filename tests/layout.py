@@ -24,7 +24,7 @@ from tests.three_steps import PIPELINE, SCRIPTS, VARIABLES, stock
 
 # What a figure may be now, and what it is to become.
 CEILINGS = {
-    "files": (320, 140),
+    "files": (326, 140),
     "files under 40 lines": (22, 0),
     "files over 350 lines": (15, 2),
     "files in the largest folder": (12, 12),

@@ -10,7 +10,7 @@ from invoke import Context, Exit
 
 from azml_tasks.tasks.project import backend_of, is_dry, load, project_file_or_none, stated_backend
 from azml_tasks.tasks.task import TARGET, agreed, interruptible, task
-from azml_tasks.text import counted, printable, what_there_is
+from azml_tasks.text import printable, what_there_is
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Fact
@@ -204,7 +204,7 @@ def _try(context: Context, target: str, yes: bool) -> None:
     with interruptible("nothing was made"):
         trial.run(show)
     different = sum(fact.differs for fact in found)
-    print(f"{different} of {counted(len(found), 'fact')} {'differs' if different == 1 else 'differ'}")
+    print(f"{different} of {len(found)} facts {'differs' if different == 1 else 'differ'}")
     if different:
         print("please open an issue with these lines; docs/azure-v2.md says what each difference means")
 

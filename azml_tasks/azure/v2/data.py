@@ -129,9 +129,9 @@ def check_outputs(client: Client, project: Project, jobs: Iterable[Job]) -> None
 
 
 def data_versions(client: Client, found: Documents, coming: Collection[str] = ()) -> dict[str, str]:
-    """Return the newest versions of the data assets that the pipeline reads by name; those of `coming` may not exist.
+    """Return the newest versions of the data assets that the pipeline reads by name.
 
-    Raises MissingError.
+    One of `coming` that does not exist yet is called `new`. Raises MissingError.
     """
     versions = {}
     for name in dict.fromkeys(found.unpinned_data()):
@@ -142,7 +142,7 @@ def data_versions(client: Client, found: Documents, coming: Collection[str] = ()
             text = f"no dataset '{name}' in the workspace '{client.workspace}'{did_you_mean(name, there)}"
             declared = name in found.made.assets.values()
             raise MissingError(f"{text}; register it with `invoke register-csv`" if declared else text)
-        versions[name] = "" if latest is None else str(latest.version)
+        versions[name] = "new" if latest is None else str(latest.version)
     return versions
 
 

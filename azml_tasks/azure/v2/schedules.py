@@ -71,8 +71,11 @@ def reconcile(
     there = _existing(client, doing, name)
     if not asked.enabled:
         return _removed(client, name, there, dry)
-    pins, data = environment_versions(client, found, dry=dry), data_versions(client, found)
-    check_computes(client, found.project.plan)
+    pins = environment_versions(client, found, dry=dry)
+    # What the file declares may be registered before.
+    data = data_versions(client, found, found.made.assets.values() if dry else ())
+    if not dry:
+        check_computes(client, found.project.plan)
     tags: dict[str, str] = {
         _PIPELINE: published_component(found.project),
         _VERSION: publication.content,

@@ -141,6 +141,19 @@ def test_a_declared_compute_that_does_not_exist_names_the_command_that_creates_i
             task(v2_project(tmp_path, text))
 
 
+def test_a_plan_for_a_new_workspace_has_no_errors(azure_v2, tmp_path):
+    text = NAMED.replace("{pip_packages: [pandas]}", "{azureml: sdk}") + (
+        "computes: {cpu: {vm_size: STANDARD_D4DS_V4}}\n"
+        "datastores: {raw: {container_name: raw, account_name: churnstore}}\n"
+        "datasets: {customers: {datastore_name: raw, path: a.csv}}\n"
+    )
+
+    _, done = AzureV2Backend(v2_project(tmp_path, text, {"a.py": "print(1)\n"})).schedule(run_now=False, dry=True)
+
+    assert str(done) == "schedule churn: would be created"
+    assert done.notes == ("it keeps these versions until `invoke schedule` is run again: customers:new, env:new",)
+
+
 def test_a_compute_of_an_earlier_run_is_not_asked_for_again(azure_v2, tmp_path):
     stocked(azure_v2)
     project = v2_project(tmp_path)

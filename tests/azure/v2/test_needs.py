@@ -96,3 +96,15 @@ def test_a_compute_without_an_identity_cannot_read_secrets(azure_v2, tmp_path):
     ]
     assert after == []
     assert ("note", VAULT, "") in found(project)
+
+
+def test_azureml_needs_no_package_in_a_job(tmp_path):
+    from azml_tasks.checks.files import check_project
+
+    script = "from azureml.core import Run\nimport yaml\nimport invoke\n"
+    project = v2_project(tmp_path, DECLARED.replace("scipy", "pyyaml") + ALONE, {"a.py": script})
+
+    notes = [str(note) for note in check_project(project).notes]
+
+    assert len(notes) == 1
+    assert "no package for `import invoke` in a.py:3" in notes[0]

@@ -20,7 +20,7 @@ from azml_tasks.azure.errors import status_of, translating_errors
 from azml_tasks.azure.records import AzureRunRecord
 from azml_tasks.azure.v2.assets import environment_differences, latest_version, register_environment
 from azml_tasks.azure.v2.client.connection import Client, found_or_none
-from azml_tasks.azure.v2.data import RUN
+from azml_tasks.azure.v2.data import RUN, opened_container, secret_of
 from azml_tasks.azure.v2.documents import NEEDED_TO_PUBLISH, PIPELINE, Documents, documents
 from azml_tasks.azure.v2.jobs import run
 from azml_tasks.azure.v2.publish import list_versions, publish, run_published, to_publish
@@ -28,12 +28,12 @@ from azml_tasks.azure.v2.runs import cancel_job, find_run, list_runs, step_log
 from azml_tasks.azure.v2.schedules import reconcile, schedule_name
 from azml_tasks.backend import Fact, Pace, RunRequest, Trial, Watch
 from azml_tasks.errors import AzmlError, Interrupted, ServiceError
+from azml_tasks.export.assets import DEFAULT_IMAGE
 from azml_tasks.export.document import plain_document
 from azml_tasks.reading import Project, load_project
 from azml_tasks.runs.origin import Origin
 from azml_tasks.runs.records import Event, RunStarted, StepFinished, StepReused, StepStarted
 
-_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
 _FILE = "azml_try.txt"
 _FIRST = f"""\
 import argparse
@@ -84,6 +84,7 @@ class AzureTrial(Trial):
         self._say = say
         self._pace = pace or Pace()
         self._made: list[_Made] = []
+        self._runs: set[str] = set()
         self.name = f"azml-try-{uuid.uuid4().hex[:8]}"
         self.compute = str(project.pipeline.compute_of(project.plan.steps[0].step))
 
@@ -98,7 +99,13 @@ class AzureTrial(Trial):
             if isinstance(error.__context__, KeyboardInterrupt):  # while a run was sent or followed
                 raise self._interrupted() from None
             self._remove()
-            raise type(error)("\n".join(filter(None, [str(error), self._left()]))) from None
+            if self._made:
+                raise ServiceError(f"{error}\n{self._left()}") from None
+            raise
+        except Exception:  # a bug
+            self._remove()
+            self._say(self._left())
+            raise
         self._remove()
         if self._made:
             raise ServiceError(self._left())
@@ -161,7 +168,7 @@ class AzureTrial(Trial):
             "experiment_name": self.name,
             "env_name": self.name,
             "compute_name": self.compute,
-            "environments": {self.name: {"base_image": _IMAGE}},
+            "environments": {self.name: {"base_image": DEFAULT_IMAGE}},
             "steps": {
                 "first": {"script_name": "first.py", "step_config": {"tried": self.name}, "output_folders": output},
                 "second": {"script_name": "second.py"},
@@ -196,6 +203,7 @@ class AzureTrial(Trial):
     def _run(self, project: Project) -> AzureRunRecord:
         def listen(event: Event) -> None:
             if isinstance(event, RunStarted):
+                self._runs.add(event.run.id)
                 self._say(f"run {event.run.id}: {getattr(event.run, 'url', '')}")
             elif isinstance(event, (StepStarted, StepFinished, StepReused)):
                 self._say(f"step {event.step.key}: {event.step.status}")
@@ -209,10 +217,12 @@ class AzureTrial(Trial):
         client = self._client
 
         def remove() -> None:
-            for one in list_runs(client, self.name, None):
-                if not one.is_over:
-                    cancel_job(client, one.id)
-                client.ml.jobs.archive(one.id)
+            with contextlib.suppress(*([ServiceError] if self._runs else [])):
+                # Also a run that was sent when Ctrl-C came.
+                self._runs |= {one.id for one in list_runs(client, self.name, None)}
+            for identifier in self._runs:
+                cancel_job(client, identifier)
+                client.ml.jobs.archive(identifier)
 
         cancelling = f"invoke runs.cancel, and hide the experiment {self.name} in the studio"
         self._makes(f"the runs of the experiment {self.name}", remove, cancelling)
@@ -272,15 +282,10 @@ class AzureTrial(Trial):
 
     def _has_file(self, path: str) -> bool:
         """Return whether a folder of a datastore has the file that the first step wrote."""
-        from azure.storage.blob import BlobClient
-
         store_name, _, place = path.partition("datastores/")[2].partition("/paths/")
         store = self._client.ml.datastores.get(store_name, include_secrets=True)
-        secret = getattr(store.credentials, "account_key", None) or getattr(store.credentials, "sas_token", None)
-        host = f"https://{store.account_name}.blob.{store.endpoint or 'core.windows.net'}"
-        credential: Any = secret or self._client.credential
-        with BlobClient(host, store.container_name, f"{place.rstrip('/')}/{_FILE}", credential=credential) as blob:
-            return bool(blob.exists())
+        with opened_container(self._client, store, secret_of(store)) as container:
+            return bool(container.get_blob_client(f"{place.rstrip('/')}/{_FILE}").exists())
 
     def _same_code(self, record: AzureRunRecord, again: AzureRunRecord) -> Fact:
         def components(identifier: str) -> dict[str, str]:
@@ -338,6 +343,7 @@ class AzureTrial(Trial):
         yield Fact("a component is published with its data and values", version, seen)
         _, record = run_published(client, found.project, RunRequest(), None, dry=False)
         assert record is not None
+        self._runs.add(record.id)
         self._say(f"run {record.id} of the published pipeline")
         client.call("cancelling it", lambda: cancel_job(client, record.id))
         with translating_errors("reading the run"):
