@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,11 @@ BACKENDS: Mapping[str, Callable[[], type[Backend]]] = {"local": _local, "azure":
 def backend_of(project: Project) -> Backend:
     """Return the backend that the project runs on."""
     return BACKENDS[project.pipeline.backend]()(project)
+
+
+def backend_notes(project: Project) -> Sequence[Problem]:
+    """Return what of the file will not work in every use of its backend; nothing is loaded for local runs."""
+    return () if project.pipeline.backend == "local" else backend_of(project).notes()
 
 
 def runs_of(context: Context, target: str | None = None) -> Runs:
