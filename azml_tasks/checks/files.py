@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.checks.azure import needs_of
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.lock.lockfile import outdated_locks
+from azml_tasks.model import Step
 from azml_tasks.plan import StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.reading.project import files_of
@@ -22,6 +25,7 @@ from azml_tasks.schedule.checks import schedule_problems
 from azml_tasks.secrets import redact
 from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.snapshot.files import leads_out
+from azml_tasks.snapshot.imports import Import, SourceFile
 from azml_tasks.standin.azml_local.formats.files import without_collection
 from azml_tasks.standin.azml_local.formats.records import read_json, write_json
 
@@ -55,16 +59,16 @@ def check_project(project: Project, *, remember: bool = False) -> ProjectReport:
 
     builder = SnapshotBuilder(project.directory, hash_file=_readable)
     with without_collection():
-        snapshots, problems = _snapshots(project, builder)
-        known = KnownDisagreements(builder)
+        known = KnownFindings(project, builder)
+        snapshots, problems = _snapshots(project, builder, project.plan.steps, known.look_for)
         found = [
             (project.problem(wrong.path, wrong.message), wrong.certain)
             for step in project.plan.steps
             if step.key in snapshots
-            for wrong in known.of(step, snapshots[step.key])
+            for wrong in known.mismatches[step.key]
         ]
         if remember:
-            known.save()
+            known.save(complete=not problems)
         imports, remarks = import_notes(project, snapshots, builder)
         of_mlflow = list(mlflow_notes(project, snapshots, builder))
         del builder, known  # the syntax trees, before the next collection has to look at them
@@ -89,7 +93,8 @@ def file_problems(project: Project) -> list[Problem]:
 
     The wiring of the steps is not checked.
     """
-    _, problems = _snapshots(project, SnapshotBuilder(project.directory, hash_file=_readable))
+    steps = (StepPlan(key, step, (), (), (), ()) for key, step in project.pipeline.steps.items())
+    _, problems = _snapshots(project, SnapshotBuilder(project.directory, hash_file=_readable), steps)
     return list(dict.fromkeys((*problems, *_other_files(project))))
 
 
@@ -101,11 +106,15 @@ def _other_files(project: Project) -> Iterator[Problem]:
     yield from _environment_files(project)
 
 
-def _snapshots(project: Project, builder: SnapshotBuilder) -> tuple[dict[str, Snapshot], list[Problem]]:
-    """Return the snapshots (none if one is invalid) and all problems."""
-    steps = (StepPlan(key, step, (), (), (), ()) for key, step in project.pipeline.steps.items())
+def _snapshots(
+    project: Project,
+    builder: SnapshotBuilder,
+    steps: Iterable[StepPlan],
+    then: Callable[[StepPlan, Snapshot], None] | None = None,
+) -> tuple[dict[str, Snapshot], list[Problem]]:
+    """Return the snapshots (none if one is invalid) and all problems; `then` as for `take_snapshots`."""
     try:
-        return take_snapshots(builder, steps, project.problem), []
+        return take_snapshots(builder, steps, project.problem, then), []
     except ProjectError as error:
         return {}, list(error.problems)
 
@@ -139,47 +148,84 @@ def environment_notes(project: Project) -> list[Problem]:
     return [*files.secret_variables(), *old, *outdated_locks(project)]
 
 
-class KnownDisagreements:
-    """The mismatches of steps, each looked for once as long as the step and its Python files stay the same.
+class KnownFindings:
+    """What was found about the scripts, looked for once as long as a step and its Python files stay the same.
 
-    They are kept in a file of the project, which may be deleted.
+    That is what each file imports, by the digest of its content, and the mismatches of each step. They are kept in a
+    file of the project, which may be deleted.
     """
 
-    def __init__(self, builder: SnapshotBuilder) -> None:
+    def __init__(self, project: Project, builder: SnapshotBuilder) -> None:
+        self.mismatches: dict[str, list[Disagreement]] = {}
         self._builder = builder
+        self._scripts = Counter(map(_script_of, project.pipeline.steps.values()))
         self._file = Path(builder.project) / KNOWN
         self._code = _code_version()
-        self._known: dict[str, Any] = {}
-        self._used: dict[str, Any] = {}
+        stored = {}
         with contextlib.suppress(OSError):
-            self._known = read_json(self._file) or {}
+            stored = read_json(self._file) or {}
+        self._stored = stored if stored.get("digest") == self._digest(stored) else {}
+        self._steps: dict[str, Any] = {}
+        builder.sources.known = self._source
 
-    def of(self, step: StepPlan, snapshot: Snapshot) -> list[Disagreement]:
-        """Return the mismatches of a step."""
-        from azml_tasks.checks.contract import disagreements
+    def look_for(self, step: StepPlan, snapshot: Snapshot) -> None:
+        """Find the mismatches of a step, whose snapshot was just made."""
+        from azml_tasks.checks.contract import Disagreement, disagreements
 
         key = self._key(step, snapshot)
-        found = _read(self._known.get(key))
-        if found is None:
+        rows = self._part("steps").get(key)
+        if rows is None:
             found = disagreements(step, snapshot, self._builder)
-        # What has the form of a secret is shown, but never stored.
-        if all(redact(one.message) == one.message for one in found):
-            self._used[key] = [[list(one.path), one.message, one.certain] for one in found]
-        return found
+            rows = [[list(one.path), one.message, one.certain] for one in found]
+        self._steps[key] = rows
+        self.mismatches[step.key] = [Disagreement(tuple(path), text, certain) for path, text, certain in rows]
+        script = _script_of(step.step)
+        self._scripts[script] -= 1
+        if not self._scripts[script]:
+            # Hundreds of syntax trees take long to allocate.
+            self._builder.sources.forget_tree(str(snapshot.files[snapshot.script]))
 
-    def save(self) -> None:
-        """Write what was used, unless it is there; a folder that cannot be written is left as it is."""
-        if self._used == self._known or leads_out(self._file, Path(self._builder.project)):
+    def save(self, *, complete: bool) -> None:
+        """Write what was found; what else is stored stays, unless this is `complete`.
+
+        A folder that cannot be written is left as it is.
+        """
+        files = {digest: _row(source) for digest, source in self._builder.sources.found.items() if source.error is None}
+        kept = {"files": self._kept("files", files, complete), "steps": self._kept("steps", self._steps, complete)}
+        if all(kept[name] == self._part(name) for name in kept) or leads_out(self._file, Path(self._builder.project)):
             return
         with contextlib.suppress(OSError):
-            write_json(self._file, self._used)
+            write_json(self._file, {**kept, "digest": self._digest(kept)})
+
+    def _kept(self, name: str, rows: dict[str, Any], complete: bool) -> dict[str, Any]:
+        """Return what is stored of a part: what has the form of a secret is shown, but never stored."""
+        before = self._part(name)
+        kept = {key: row for key, row in rows.items() if key in before or not _may_be_secret(row)}
+        return kept if complete else {**before, **kept}
+
+    def _part(self, name: str) -> dict[str, Any]:
+        part: dict[str, Any] = self._stored.get(name, {})
+        return part
+
+    def _digest(self, stored: dict[str, Any]) -> str:
+        """Return what is another text for damaged findings, and for those of other code."""
+        text = json.dumps([self._code, stored.get("files"), stored.get("steps")])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _source(self, digest: str) -> SourceFile | None:
+        row = self._part("files").get(digest)
+        if row is None:
+            return None
+        imports, exports, flags = row
+        found = (Import(module, tuple(names), *rest) for module, names, *rest in imports)
+        return SourceFile(tuple(found), tuple(exports), digest=digest, **dict(zip(_FLAGS, flags, strict=True)))
 
     def _key(self, step: StepPlan, snapshot: Snapshot) -> str:
         from azml_tasks.checks.contract.words import passed_words
 
         words = [(word, word.shown, word.path) for word in passed_words(step, {})]
         files = sorted(self._contents(snapshot))
-        parts = (self._code, step, words, snapshot.script, sorted(snapshot.outside), files)
+        parts = (step, words, snapshot.script, sorted(snapshot.outside), files)
         return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
     def _contents(self, snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
@@ -189,27 +235,41 @@ class KnownDisagreements:
             yield place, os.path.relpath(path, self._builder.project), digest
 
 
+def _script_of(step: Step) -> tuple[str, str]:
+    return step.script_directory, step.script_name
+
+
+_FLAGS = tuple(field.name for field in fields(SourceFile) if field.default is False)
+
+
+def _row(source: SourceFile) -> list[Any]:
+    """Return what was found in a file without errors, as JSON has it."""
+    imports = [[item.module, list(item.names), item.level, item.guard, item.line] for item in source.imports]
+    return [imports, list(source.exports), [getattr(source, name) for name in _FLAGS]]
+
+
+def _may_be_secret(row: list[Any]) -> bool:
+    text = "\n".join(_texts(row))
+    return redact(text) != text
+
+
+def _texts(row: list[Any]) -> Iterator[str]:
+    for item in row:
+        if isinstance(item, list):
+            yield from _texts(item)
+        elif isinstance(item, str):
+            yield item
+
+
 def _code_version() -> str:
     """Return what is another text for another release, other code of the checks, and another Python."""
     package = Path(__file__).parents[1]
-    total = hashlib.sha256(repr(sys.version_info[:2]).encode())
+    total = hashlib.sha256(sys.version.encode())
     # The first names the release.
-    for file in (package / "__init__.py", *sorted((package / "checks" / "contract").glob("*.py"))):
+    for file in (package / "__init__.py", *_files(package / "snapshot"), *_files(package / "checks" / "contract")):
         total.update(file.read_bytes())
     return total.hexdigest()
 
 
-def _read(stored: object) -> list[Disagreement] | None:
-    """Return stored mismatches; None if they are missing or damaged."""
-    from azml_tasks.checks.contract import Disagreement
-
-    if not isinstance(stored, list):
-        return None
-    found = []
-    for item in stored:
-        match item:
-            case [[*path], str(message), bool(certain)] if all(isinstance(part, (str, int)) for part in path):
-                found.append(Disagreement(tuple(path), message, certain))
-            case _:
-                return None
-    return found
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix in (".py", ".json"))

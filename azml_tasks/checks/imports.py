@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from azml_tasks.checks.packages import EnvironmentPackages
@@ -14,6 +13,7 @@ from azml_tasks.plan import StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.snapshot import Snapshot, SnapshotBuilder, module_hint
 from azml_tasks.snapshot.hints import PYTHONS_OWN
+from azml_tasks.snapshot.imports import BY_TEXT
 from azml_tasks.snapshot.packages import is_known_package, is_namespace, packages_of
 
 _PERHAPS = "in a file that the script may not import"
@@ -155,12 +155,14 @@ class _StepImports:
                 if named in wanted:
                     yield ImportPlace(named, shown, line, guard or ("" if file in always else _PERHAPS))
 
-    def _imports(self, file: str) -> list[tuple[str, int, str]]:
-        try:
-            tree = self.builder.sources.tree(str(self.snapshot.files[file]))
-        except OSError:
-            return []
-        return list(_imports(tree.body, "")) if tree else []
+    def _imports(self, file: str) -> Iterator[tuple[str, int, str]]:
+        """Yield the names that a file imports, submodules included, with their lines and what they are in."""
+        for item in self.builder.sources.read(str(self.snapshot.files[file])).imports:
+            base = "." * item.level + item.module
+            joint = "" if base.endswith(".") else "."
+            if item.guard != BY_TEXT:
+                yield base, item.line, item.guard
+                yield from ((f"{base}{joint}{name}", item.line, item.guard) for name in item.names)
 
     def _always_imported(self) -> list[str]:
         """Return the script and the files that it imports outside of functions, conditions and `try`, in that order."""
@@ -185,31 +187,3 @@ class _StepImports:
                     if not guard:
                         waiting += [f"{one}/__init__.py" for one in packages] + [f"{start}.py"]
         return found
-
-
-def _imports(statements: Iterable[ast.stmt], guard: str) -> Iterator[tuple[str, int, str]]:
-    """Yield the names that are imported, submodules included, with their lines and what they are in."""
-    for statement in statements:
-        if isinstance(statement, ast.Import):
-            yield from ((alias.name, statement.lineno, guard) for alias in statement.names)
-        elif isinstance(statement, ast.ImportFrom):
-            base = "." * statement.level + (statement.module or "")
-            yield base, statement.lineno, guard
-            joint = "" if base.endswith(".") else "."
-            yield from ((f"{base}{joint}{alias.name}", statement.lineno, guard) for alias in statement.names)
-        else:
-            yield from _inner_imports(statement, guard)
-
-
-def _inner_imports(statement: ast.stmt, guard: str) -> Iterator[tuple[str, int, str]]:
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        guard = guard or "in a function"
-    elif isinstance(statement, ast.If):
-        is_typing = "TYPE_CHECKING" in ast.unparse(statement.test)
-        guard = guard or ("for type checking alone" if is_typing else "under a condition")
-    elif isinstance(statement, (ast.Try, ast.While, ast.For, ast.Match)):
-        guard = guard or ("in a `try`" if isinstance(statement, ast.Try) else "under a condition")
-    for name in ("body", "orelse", "finalbody"):
-        yield from _imports(getattr(statement, name, ()), guard)
-    for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-        yield from _imports(part.body, guard)

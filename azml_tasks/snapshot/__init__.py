@@ -4,13 +4,12 @@ from azml_tasks.snapshot.build import (
     Locate,
     SnapshotBuilder,
     build_snapshot,
-    hash_file,
     located_problems,
     step_with_words,
     take_snapshots,
     with_words,
 )
-from azml_tasks.snapshot.files import without_repeats
+from azml_tasks.snapshot.files import hash_file, without_repeats
 from azml_tasks.snapshot.hints import missing_hint, missing_module, module_hint, package_hint
 from azml_tasks.snapshot.imports import READ_AT_IMPORT
 from azml_tasks.snapshot.snapshot import FileSet, Snapshot, SnapshotError, SnapshotProblem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import sys
@@ -21,6 +20,7 @@ from azml_tasks.snapshot.files import (
     Script,
     SnapshotFile,
     files_under,
+    hash_file,
     included,
     is_inside,
     is_never_sent,
@@ -31,19 +31,6 @@ from azml_tasks.snapshot.snapshot import FileSet, Snapshot, SnapshotError, Snaps
 from azml_tasks.text import MOST_SUGGESTIONS
 
 _T = TypeVar("_T")
-_CHUNK = 1 << 20
-
-
-def hash_file(path: str) -> str:
-    """Return the SHA-256 of the file's content.
-
-    Raises OSError.
-    """
-    total = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            total.update(chunk)
-    return total.hexdigest()
 
 
 def build_snapshot(
@@ -295,18 +282,25 @@ Locate = Callable[[tuple[str | int, ...], str], Problem]
 
 
 def take_snapshots(
-    builder: SnapshotBuilder, steps: Iterable[StepPlan], located: Locate | None = None
+    builder: SnapshotBuilder,
+    steps: Iterable[StepPlan],
+    located: Locate | None = None,
+    then: Callable[[StepPlan, Snapshot], None] | None = None,
 ) -> dict[str, Snapshot]:
     """Return the snapshot of each step, by its key.
 
-    `located` turns a place in pipeline.yaml into a problem. Raises ProjectError with everything that is wrong.
+    `located` turns a place in pipeline.yaml into a problem. `then` is called with each step and its snapshot, as long
+    as nothing is wrong. Raises ProjectError with everything that is wrong.
     """
     snapshots: dict[str, Snapshot] = {}
     problems: list[Problem] = []
-    for key, step in ((planned.key, planned.step) for planned in steps):
+    for planned in steps:
+        key, step = planned.key, planned.step
         whole = step.snapshot == "directory"
         try:
             snapshots[key] = builder.build(step.script_directory, step.script_name, step.include, whole)
+            if then and not problems:
+                then(planned, snapshots[key])
         except SnapshotError as error:
             problems += located_problems(key, error.findings, located)
     if problems:

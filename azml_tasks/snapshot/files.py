@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,21 @@ from azml_tasks.text import did_you_mean
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
+
+
+_CHUNK = 1 << 20
+
+
+def hash_file(path: str) -> str:
+    """Return the SHA-256 of the file's content.
+
+    Raises OSError.
+    """
+    total = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()
 
 
 @dataclass(frozen=True)

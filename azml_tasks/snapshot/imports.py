@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 # The deepest nesting of statements that CPython itself compiles is below this.
@@ -25,16 +25,23 @@ _MLFLOW = re.compile(rb"mlflow", re.IGNORECASE)
 _PARSER = re.compile(rb"Arg(?:ument)?Parser")
 
 
+# What an import can be in.
+IN_FUNCTION, IN_TRY, UNDER_CONDITION = "in a function", "in a `try`", "under a condition"
+FOR_TYPES, BY_TEXT = "for type checking alone", "by its name in a text"
+
+
 @dataclass(frozen=True)
 class Import:
     """One import: `from ..module import name` has level 2; `names` is empty for a plain `import module`.
 
-    `line` is where it is, the first one if the file repeats it.
+    `guard` is what it is in, empty if it always runs when the file is imported. `line` is where it is, the first one
+    if the file repeats it.
     """
 
     module: str
     names: tuple[str, ...] = ()
     level: int = 0
+    guard: str = ""
     line: int = field(default=0, compare=False)
 
 
@@ -45,9 +52,8 @@ class SourceFile:
     `exports` holds the names in a literal `__all__`, which `from package import *` imports. `tunes` is whether it
     contains a variable that libraries read at import, and so may set it before, `names_mlflow` whether it contains the
     name of MLflow (in an import, or in a text such as `report_to="mlflow"`), `reads_argv` whether it reads
-    `sys.argv`, `parses_arguments` whether it names a parser of arguments, and `reads_datasets` whether it names the
-    datasets of the run; the syntax `tree` of one that does is kept, to be read again. `digest` is the SHA-256 of its
-    content.
+    `sys.argv`, `parses_arguments` whether it names a parser of arguments, `reads_datasets` whether it names the
+    datasets of the run, and `yields` whether it may have a generator. `digest` is the SHA-256 of its content.
     """
 
     imports: tuple[Import, ...] = ()
@@ -59,33 +65,48 @@ class SourceFile:
     reads_argv: bool = False
     parses_arguments: bool = False
     reads_datasets: bool = False
+    yields: bool = False
     digest: str = field(default="", compare=False)
-    tree: ast.Module | None = field(default=None, compare=False, repr=False)
 
 
 class SourceFiles:
-    """Parsed files, each read again only when its size, time or inode has changed; equal ones are parsed once."""
+    """Parsed files, each read again only when its size, time or inode has changed; equal ones are parsed once.
+
+    `known` returns what was found earlier in a file with the content of a digest, so that it is parsed only if its
+    tree is needed; None for another content.
+    """
 
     def __init__(self) -> None:
-        self._parsed: dict[str, tuple[tuple[int, ...], SourceFile]] = {}
-        self._by_content: dict[bytes, SourceFile] = {}
+        self.known: Callable[[str], SourceFile | None] = lambda digest: None
+        self._read: dict[str, tuple[tuple[int, ...], SourceFile]] = {}
+        self._by_digest: dict[str, SourceFile] = {}
+        self._paths: dict[str, set[str]] = {}
         self._trees: dict[str, ast.Module | None] = {}
+
+    @property
+    def found(self) -> Mapping[str, SourceFile]:
+        """All files that were read, by the digests of their contents."""
+        return self._by_digest
 
     def tree(self, path: str) -> ast.Module | None:
         """Return the file's syntax tree, None for what is not Python.
 
         Raises OSError.
         """
-        if tree := self.read(path).tree:
-            return tree
-        if path not in self._trees:
+        digest = self.read(path).digest
+        if digest not in self._trees:
             with open(path, "rb") as file:
                 source = file.read()
             try:
-                self._trees[path] = _tree(source)
+                self._trees[digest] = _tree(source)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
-                self._trees[path] = None
-        return self._trees[path]
+                self._trees[digest] = None
+        return self._trees[digest]
+
+    def forget_tree(self, path: str) -> None:
+        """Free the tree of a file that is not needed again, unless another file has the same content."""
+        if path in self._read and len(self._paths[digest := self._read[path][1].digest]) == 1:
+            self._trees.pop(digest, None)
 
     def read(self, path: str) -> SourceFile:
         """Return what the file imports.
@@ -94,30 +115,42 @@ class SourceFiles:
         """
         status = os.stat(path)
         signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-        known = self._parsed.get(path)
+        known = self._read.get(path)
         if known is None or known[0] != signature:
             with open(path, "rb") as file:
                 source = file.read()
-            if source not in self._by_content:
-                self._by_content[source] = parse(source)
-            known = self._parsed[path] = (signature, self._by_content[source])
+            digest = hashlib.sha256(source).hexdigest()
+            if digest not in self._by_digest:
+                self._by_digest[digest] = self.known(digest) or self._parsed(source, digest)
+            self._paths.setdefault(digest, set()).add(path)
+            known = self._read[path] = (signature, self._by_digest[digest])
         return known[1]
 
+    def _parsed(self, source: bytes, digest: str) -> SourceFile:
+        found, tree = parse(source, digest)
+        if found.parses_arguments or found.reads_datasets:
+            self._trees[digest] = tree
+        return found
 
-def parse(source: bytes) -> SourceFile:
-    """Find all imports of the source, at any level, including a literal `import_module("name")`."""
+
+def parse(source: bytes, digest: str = "") -> tuple[SourceFile, ast.Module | None]:
+    """Find all imports of the source, at any level, including a literal `import_module("name")`.
+
+    Returns the syntax tree, too, None for what is not Python.
+    """
     try:
         tree = _tree(source)
     except SyntaxError as error:
-        return SourceFile(error=error.msg or "invalid syntax", line=error.lineno or 0)
+        return SourceFile(error=error.msg or "invalid syntax", line=error.lineno or 0, digest=digest), None
     except (ValueError, RecursionError, MemoryError) as error:
         # Null bytes are a ValueError before Python 3.12; the parser's own stack overflow is a MemoryError.
-        return SourceFile(error=str(error) if isinstance(error, ValueError) else _TOO_DEEP)
-    found = [item for statement in _statements(tree) for item in _imported_by(statement)]
+        reason = str(error) if isinstance(error, ValueError) else _TOO_DEEP
+        return SourceFile(error=reason, digest=digest), None
+    found = _imports(tree, b"TYPE_CHECKING" in source)
     if b"import_module" in source or b"__import__" in source:
         found += _dynamic(tree)
     parses_arguments = any(item.module == "argparse" for item in found) or bool(_PARSER.search(source))
-    return SourceFile(
+    read = SourceFile(
         tuple(dict.fromkeys(found)),
         _exports(tree),
         tunes=bool(_READ_AT_IMPORT.search(source)),
@@ -125,9 +158,10 @@ def parse(source: bytes) -> SourceFile:
         reads_argv=b"argv" in source and any(map(_is_argv, ast.walk(tree))),
         parses_arguments=parses_arguments,
         reads_datasets=b"input_datasets" in source,
-        digest=hashlib.sha256(source).hexdigest(),
-        tree=tree if parses_arguments or b"input_datasets" in source else None,
+        yields=b"yield" in source,
+        digest=digest,
     )
+    return read, tree
 
 
 def _tree(source: bytes) -> ast.Module:
@@ -137,27 +171,42 @@ def _tree(source: bytes) -> ast.Module:
         return ast.parse(source)
 
 
-def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Walk only statements: imports are statements, and most of a tree is expressions."""
-    blocks: list[list[ast.stmt]] = [tree.body]
-    while blocks:
-        for statement in blocks.pop():
-            yield statement
-            for part_name in ("body", "orelse", "finalbody"):
-                block = getattr(statement, part_name, None)
-                if block:
-                    blocks.append(block)
-            for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-                blocks.append(part.body)
+def _imports(tree: ast.Module, may_be_for_types: bool) -> list[Import]:
+    """Return the imports of all statements: they are statements themselves, and most of a tree is expressions."""
+    found: list[Import] = []
+    waiting: list[tuple[list[ast.stmt], str]] = [(tree.body, "")]
+    for statements, guard in waiting:
+        for statement in statements:
+            kind = statement.__class__
+            if kind in _WITHOUT_STATEMENTS:
+                continue
+            if isinstance(statement, ast.Import):
+                found += [Import(alias.name, guard=guard, line=statement.lineno) for alias in statement.names]
+            elif isinstance(statement, ast.ImportFrom):
+                names = tuple(alias.name for alias in statement.names)
+                found.append(Import(statement.module or "", names, statement.level, guard, statement.lineno))
+            else:
+                inner = guard or _GUARDS.get(kind, "")
+                if may_be_for_types and not guard and isinstance(statement, ast.If) and _is_for_types(statement.test):
+                    inner = FOR_TYPES
+                for name in ("body", "orelse", "finalbody"):
+                    if block := getattr(statement, name, None):
+                        waiting.append((block, inner))
+                parts = (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ()))
+                waiting += [(part.body, inner) for part in parts]
+    return sorted(found, key=lambda item: item.line)
 
 
-def _imported_by(statement: ast.stmt) -> Iterator[Import]:
-    if isinstance(statement, ast.Import):
-        for alias in statement.names:
-            yield Import(alias.name, line=statement.lineno)
-    elif isinstance(statement, ast.ImportFrom):
-        names = tuple(alias.name for alias in statement.names)
-        yield Import(statement.module or "", names, statement.level, statement.lineno)
+_WITHOUT_STATEMENTS = frozenset((ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Raise, ast.Assert))
+_GUARDS: dict[type, str] = {
+    **dict.fromkeys((ast.FunctionDef, ast.AsyncFunctionDef), IN_FUNCTION),
+    **dict.fromkeys((ast.If, ast.While, ast.For, ast.AsyncFor, ast.Match), UNDER_CONDITION),
+    **dict.fromkeys((ast.Try, getattr(ast, "TryStar", ast.Try)), IN_TRY),
+}
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return any("TYPE_CHECKING" in (getattr(node, "id", ""), getattr(node, "attr", "")) for node in ast.walk(test))
 
 
 def _dynamic(tree: ast.Module) -> Iterator[Import]:
@@ -166,7 +215,7 @@ def _dynamic(tree: ast.Module) -> Iterator[Import]:
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
             name = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
             if called in ("import_module", "__import__") and isinstance(name, str) and not name.startswith("."):
-                yield Import(name, line=node.lineno)
+                yield Import(name, guard=BY_TEXT, line=node.lineno)
 
 
 def reaches_argv_by_name(call: ast.Call) -> bool:

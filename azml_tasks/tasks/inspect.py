@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
-from azml_tasks.tasks.project import backend_of, is_dry, load, project_file_or_none, stated_backend
+from azml_tasks.tasks.project import backend_notes, backend_of, is_dry, load, project_file_or_none, stated_backend
 from azml_tasks.tasks.task import TARGET, agreed, interruptible, task
 from azml_tasks.text import printable, what_there_is
 
@@ -49,13 +49,13 @@ def validate(
 
 def _validated(context: Context, target: str, strict: bool) -> Validation:
     """Check the project; raises ProjectError with everything that is wrong."""
-    from azml_tasks.backend import SystemClock
     from azml_tasks.checks.data import data_notes
     from azml_tasks.checks.files import check_project, environment_notes
     from azml_tasks.checks.retirement.notes import near_notes
     from azml_tasks.errors import Problem, ProjectError
     from azml_tasks.reading.editor import write_editor_files
     from azml_tasks.schedule.describe import blob_limits
+    from azml_tasks.schedule.recurrence import SystemClock
     from azml_tasks.tasks.validation import Validation
 
     project = load(context, target, with_files=True)
@@ -65,7 +65,7 @@ def _validated(context: Context, target: str, strict: bool) -> Validation:
     if report.problems:
         raise ProjectError(report.problems)
     notes = [*project.notes, *report.notes, *data_notes(project), *environment_notes(project)]
-    notes += backend_of(project).notes()
+    notes += backend_notes(project)
     retirements = near_notes(project, SystemClock().now().date())
     notes += [note.problem for note in retirements if note.is_over]
     # No change of the file can fix the limits, and a file does not become wrong by an announcement, so `--strict` does
@@ -211,9 +211,9 @@ def _try(context: Context, target: str, yes: bool) -> None:
 
 def _findings(context: Context, target: str) -> Iterator[Finding]:
     """Yield all findings; if the file has errors, only those that do not depend on it, and its errors."""
-    from azml_tasks.backend import SystemClock
     from azml_tasks.checks.doctor import Finding, examine, examine_machine
     from azml_tasks.errors import ProjectError
+    from azml_tasks.schedule.recurrence import SystemClock
     from azml_tasks.tasks.migrate import successor_findings
 
     try:

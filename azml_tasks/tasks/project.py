@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,11 @@ def _note(line: str) -> None:
     from azml_tasks.text import printable
 
     print(printable(f"note: {line}"), file=sys.stderr, flush=True)
+
+
+def backend_notes(project: Project) -> Sequence[Problem]:
+    """Return what of the file will not work in every use of its backend; nothing is loaded for local runs."""
+    return () if project.pipeline.backend == "local" else backend_of(project).notes()
 
 
 def runs_of(context: Context, target: str | None = None) -> Runs:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import importlib
 import platform
 import tempfile
@@ -23,6 +24,8 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"one or more of {', '.join(PARTS)}; by default all")
     parser.add_argument("--against", metavar="TAG", help="compare with this release, such as v0.3.0")
     given = parser.parse_args()
+    # An installed package has its byte code, and Invoke writes none.
+    compileall.compile_dir(Path(__file__).parents[2] / "azml_tasks", quiet=1)
     with tempfile.TemporaryDirectory() as folder:
         timer: Timer = AgainstRelease(given.against, Path(folder)) if given.against else BesideOthers()
         spread = (

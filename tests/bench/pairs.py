@@ -34,7 +34,6 @@ class Command:
         """Run it once, and return what it took."""
         self.before(self.cwd)
         env = {**os.environ, **(self.env or {})}
-        # An installed package has its byte code; a checkout gets it by the run that is not counted.
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         before, start = os.times(), time.perf_counter()
         done = subprocess.run(list(map(str, self.argv)), cwd=self.cwd, env=env, capture_output=True, check=False)

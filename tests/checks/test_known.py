@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import shutil
 from pathlib import Path
 
 import pytest
 
 from azml_tasks.checks import contract, files
 from azml_tasks.checks.files import check_project
+from azml_tasks.errors import ProjectError
 from azml_tasks.reading import load_project
+from azml_tasks.snapshot import imports
 
 PIPELINE = "backend: local\nsteps:\n  s:\n    script_name: s.py\n    arguments: {--lr: ten}\n"
 SCRIPT = "import argparse\nfrom shared import parser\nparser().parse_args()\n"
@@ -58,6 +63,35 @@ def test_what_was_found_is_used_again(project, monkeypatch):
     assert said(project) == [SAID]
 
 
+def parsed(project: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many files are parsed by a check."""
+    sources = []
+    parse = imports._tree
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "_tree", lambda source: [sources.append(source), parse(source)][1])
+        said(project)
+    return len(sources)
+
+
+def test_unchanged_files_are_not_parsed(project, monkeypatch):
+    assert parsed(project, monkeypatch) == 2
+    assert parsed(project, monkeypatch) == 0
+    replace(project / "s.py", "parser()", "parser( )")
+
+    assert parsed(project, monkeypatch) == 2, "the script, and what it needs of the other"
+
+
+def test_an_error_in_one_script_leaves_what_is_known_of_the_others(project, monkeypatch):
+    replace(project / "pipeline.yaml", "steps:\n", "steps:\n  t: {script_name: t.py}\n")
+    (project / "t.py").write_text("", encoding="utf-8")
+    said(project)
+    (project / "t.py").write_text("(", encoding="utf-8")
+    assert "t.py:1: Python" in said(project)[0]
+    (project / "t.py").write_text("3", encoding="utf-8")
+
+    assert parsed(project, monkeypatch) == 1
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "then"),
     [
@@ -96,7 +130,7 @@ def test_another_release_looks_again(project, monkeypatch):
 def test_a_damaged_file_counts_as_none(project, content):
     said(project)
     file = project / files.KNOWN
-    (key,) = json.loads(file.read_text(encoding="utf-8"))
+    (key,) = json.loads(file.read_text(encoding="utf-8"))["steps"]
     file.write_text(content.replace("KEY", key), encoding="utf-8")
 
     assert said(project) == [SAID]
@@ -107,7 +141,9 @@ def test_only_what_the_project_has_now_is_kept(project):
     replace(project / "pipeline.yaml", "ten", "10")
     said(project)
 
-    assert list(json.loads((project / files.KNOWN).read_text(encoding="utf-8")).values()) == [[]]
+    stored = json.loads((project / files.KNOWN).read_text(encoding="utf-8"))
+    assert list(stored["steps"].values()) == [[]]
+    assert len(stored["files"]) == 2
 
 
 def test_nothing_is_stored_unless_asked_for_nor_outside_the_project(project, tmp_path_factory):
@@ -125,4 +161,107 @@ def test_what_looks_like_a_secret_is_not_stored(project):
     replace(project / "shared.py", '"--lr", type=float', f'"--lr", choices=["{token}"]')
 
     assert len(said(project)) == 1
-    assert not (project / files.KNOWN).exists()
+    assert token not in (project / files.KNOWN).read_text(encoding="utf-8")
+
+
+TWO_STEPS = """\
+backend: local
+env_name: e
+environments: {e: {pip_packages: [pandas]}}
+steps:
+  a: {script_name: a.py, step_config: {lr: 0.1, epochs: 3}, arguments: {--rate: "0.5"}}
+  b: {script_name: b.py, include: [extra.py], input_datasets: {rows: {step: a, format: parquet}}}
+"""
+FILES = {
+    "pipeline.yaml": TWO_STEPS,
+    "a.py": "import argparse, json\nimport pandas\nfrom shared import rate\np = argparse.ArgumentParser()\n"
+    'p.add_argument("--config", type=json.loads)\np.add_argument("--output-folder")\nrate(p)\n'
+    'args = p.parse_args()\nprint(args.config["lr"], args.rate)\n',
+    "b.py": "from azureml.core import Run\nimport sklearn\nrun = Run.get_context()\n"
+    'print(run.input_datasets["rows"])\nif run:\n    import torch\n',
+    "shared.py": 'import other\ndef rate(p):\n    p.add_argument("--rate", type=float, choices=other.RATES)\n',
+    "other.py": "import sys\nRATES = [0.5, 1.0]\ntry:\n    import xgboost\nexcept ImportError:\n    pass\n",
+    "extra.py": "import lightgbm\n",
+}
+WORDS = (
+    "lr",
+    "epochs",
+    "rate",
+    "rows",
+    "config",
+    "other",
+    "shared",
+    "float",
+    "pandas",
+    "sklearn",
+    "import",
+    "0.5",
+    "p",
+)
+
+
+def edited(text: str, chance: random.Random) -> str:
+    """Return a text with a line or a word removed, repeated, moved or replaced."""
+    lines = text.splitlines(keepends=True)
+    if not lines or chance.random() < 0.1:
+        return chance.choice([*FILES.values(), ""])
+    place = chance.randrange(len(lines))
+    match chance.randrange(5):
+        case 0:
+            del lines[place]
+        case 1:
+            lines.insert(chance.randrange(len(lines)), lines[place])
+        case 2:
+            lines.insert(place, f"import {chance.choice(WORDS)}\n")
+        case _:
+            lines[place] = lines[place].replace(chance.choice(WORDS), chance.choice(WORDS))
+    return "".join(lines)
+
+
+def damage(file: Path, chance: random.Random) -> None:
+    content = bytearray(file.read_bytes())
+    place = chance.randrange(len(content))
+    match chance.randrange(4):
+        case 0:
+            del content[place:]
+        case 1:
+            content[place] ^= 1 << chance.randrange(7)
+        case 2:
+            content[place : place + 1] = b"0"
+        case _:
+            content[place:place] = content[place : place + 20]
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_random_edits_and_damage_never_show_in_what_is_found(tmp_path, monkeypatch, _):
+    seed = int(os.environ.get("AZML_TEST_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"AZML_TEST_SEED={seed}")
+    chance = random.Random(seed)
+
+    def found() -> object:
+        try:
+            project = load_project(tmp_path / "pipeline.yaml", variables={})
+        except ProjectError as error:
+            return str(error)
+        return check_project(project, remember=True)
+
+    used = 0
+    for round_ in range(60):
+        for name, text in FILES.items():
+            if not round_ or chance.random() < 0.1:
+                (tmp_path / name).write_text(text)
+        name = chance.choice([*FILES])
+        file = tmp_path / name
+        if round_:
+            file.write_text(edited(file.read_text(), chance))
+        store = tmp_path / files.KNOWN
+        if store.exists() and chance.random() < 0.2:
+            damage(store, chance)
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "KNOWN", Path("none", "checks.json"))
+            fresh = found()
+            shutil.rmtree(tmp_path / "none", ignore_errors=True)
+        assert found() == fresh
+        used += store.exists()
+    assert used > 30

@@ -20,7 +20,7 @@ from azml_tasks.checks.contract.uses import Uses
 from azml_tasks.checks.contract.values import Namespace
 from azml_tasks.checks.contract.words import passed_words
 from azml_tasks.errors import ProjectError
-from azml_tasks.plan import StepPlan
+from azml_tasks.plan import FolderInput, StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.snapshot import Locate, Snapshot, SnapshotBuilder, take_snapshots
 
@@ -51,7 +51,9 @@ def disagreements(
         found.extend(wrong)
         return None if any(one.certain for one in wrong) else returned(comparison, readings)
 
-    follower = Follower(sources, compare, frozenset(item.name for item in step.inputs))
+    names = frozenset(item.name for item in step.inputs)
+    has_datasets = sources.read_datasets or not all(isinstance(item, FolderInput) for item in step.inputs)
+    follower = Follower(sources, compare, names, has_datasets=has_datasets)
     follower.follow(snapshot.script)
     if not follower.edits:
         found += Uses(step, script, follower, sources).disagreements()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from abc import abstractmethod
-from inspect import Parameter, Signature
-from typing import Any, cast
+from typing import cast
 
 from azml_tasks.checks.contract.declare import Declaration, at_the_parse, new_parser
 from azml_tasks.checks.contract.expressions import CHANGEABLE, EndOfScript, Evaluator, LostTrack, collected, items_of
@@ -261,8 +260,10 @@ class Caller(Evaluator):
 
     def outside(self, node: ast.Call, scope: Scope) -> Value:
         """Forget values that are passed to code that is not followed."""
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+        for argument in node.args:
             self.lose(self.value(argument.value if isinstance(argument, ast.Starred) else argument, scope))
+        for keyword in node.keywords:
+            self.lose(self.value(keyword.value, scope))
         self.risky = True
         return UNKNOWN
 
@@ -289,42 +290,44 @@ class Caller(Evaluator):
     def pass_arguments(self, inner: Scope, function: Function, node: ast.Call, scope: Scope) -> None:
         """Bind the parameters of a function to the arguments of a call."""
         call = self.declaration(node, scope)
-        signature = self.signature(function)
-        try:
-            bound = signature.bind_partial(*call.names, **call.options)
-        except TypeError:
-            bound = None
-        if bound is None or not call.all_names or not call.all_options:
+        wanted = function.node.args
+        defaults = self.defaults(function)
+        bound = self.bound(wanted, call) if call.all_names and call.all_options else None
+        if bound is None:
             for value in (*call.names, *call.options.values()):
                 self.lose(value)
-            inner.names.update(dict.fromkeys(signature.parameters, UNKNOWN))
+            inner.names.update(dict.fromkeys((argument.arg for argument in _parameters(wanted)), UNKNOWN))
             return
-        bound.apply_defaults()
-        for name, parameter in signature.parameters.items():
-            value = bound.arguments.get(name, UNKNOWN)
-            if parameter.kind is Parameter.VAR_POSITIONAL:
-                value = collected(list(value))
-            elif parameter.kind is Parameter.VAR_KEYWORD:
-                value = self.mapping(value)
+        for argument in _parameters(wanted):
+            name = argument.arg
+            value = bound[name] if name in bound else defaults.get(name, UNKNOWN)
             if isinstance(value, CHANGEABLE):
                 self.show(name, value, inner)
             inner.names[name] = value
 
-    def signature(self, function: Function) -> Signature:
-        wanted, scope = function.node.args, function.scope
+    def bound(self, wanted: ast.arguments, call: Declaration) -> dict[str, Value] | None:
+        """Return the values that a call gives to parameters, by their names; None if it does not fit them."""
+        in_order = [argument.arg for argument in (*wanted.posonlyargs, *wanted.args)]
+        by_name = {*in_order, *(argument.arg for argument in wanted.kwonlyargs)}
+        found = dict(zip(in_order, call.names, strict=False))
+        others = {name: value for name, value in call.options.items() if name not in by_name}
+        more = call.names[len(in_order) :]
+        if found.keys() & call.options.keys() or (more and not wanted.vararg) or (others and not wanted.kwarg):
+            return None
+        found |= {name: value for name, value in call.options.items() if name in by_name}
+        if wanted.vararg:
+            found[wanted.vararg.arg] = collected(list(more))
+        if wanted.kwarg:
+            found[wanted.kwarg.arg] = self.mapping(others)
+        return found
+
+    def defaults(self, function: Function) -> dict[str, Value]:
+        """Return the defaults of the parameters, by their names."""
+        wanted = function.node.args
         in_order = [*wanted.posonlyargs, *wanted.args]
-        defaults: dict[ast.arg, ast.expr | None] = dict(
-            zip(reversed(in_order), reversed(wanted.defaults), strict=False)
-        )
-        defaults |= dict(zip(wanted.kwonlyargs, wanted.kw_defaults, strict=True))
-        kinds: list[tuple[ast.arg, Any]] = [(argument, Parameter.POSITIONAL_OR_KEYWORD) for argument in in_order]
-        kinds += [(wanted.vararg, Parameter.VAR_POSITIONAL)] if wanted.vararg else []
-        kinds += [(argument, Parameter.KEYWORD_ONLY) for argument in wanted.kwonlyargs]
-        kinds += [(wanted.kwarg, Parameter.VAR_KEYWORD)] if wanted.kwarg else []
-        given = {argument: self.value(default, scope) for argument, default in defaults.items() if default}
-        return Signature(
-            [Parameter(argument.arg, kind, default=given.get(argument, Parameter.empty)) for argument, kind in kinds]
-        )
+        pairs = [*zip(reversed(in_order), reversed(wanted.defaults), strict=False)]
+        pairs += [(one, default) for one, default in zip(wanted.kwonlyargs, wanted.kw_defaults, strict=True) if default]
+        return {argument.arg: self.value(default, function.scope) for argument, default in pairs}
 
     def mapping(self, values: dict[str, Value]) -> Value:
         if all(isinstance(value, Literal) and value.known for value in values.values()):
@@ -332,6 +335,12 @@ class Caller(Evaluator):
         for value in values.values():
             self.lose(value)
         return UNKNOWN
+
+
+def _parameters(wanted: ast.arguments) -> list[ast.arg]:
+    """Return all parameters of a function, in order."""
+    found = [*wanted.posonlyargs, *wanted.args, wanted.vararg, *wanted.kwonlyargs, wanted.kwarg]
+    return [argument for argument in found if argument]
 
 
 def _range(values: list[Value]) -> Value:

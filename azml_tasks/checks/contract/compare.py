@@ -9,10 +9,10 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from azml_tasks.checks.contract.declare import ENDS
-from azml_tasks.checks.contract.parsers import Argument, Parse
+from azml_tasks.checks.contract.parsers import Argument, Parse, Refused, Twin
 from azml_tasks.checks.contract.words import Path, Word, closest_name, hides, is_option, left_out, option_name, renamed
 from azml_tasks.plan import StepPlan
 from azml_tasks.text import did_you_mean, shortened, some_listed
@@ -29,15 +29,6 @@ class Disagreement:
     path: Path
     message: str
     certain: bool = True
-
-
-class Refused(Exception):  # noqa: N818 - what argparse says, not a mistake of ours
-    """argparse does not accept the parser, or the words."""
-
-
-class _Twin(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise Refused(message)
 
 
 @dataclass(frozen=True)
@@ -71,6 +62,7 @@ class Comparison:
         self.arguments = self.parser.arguments
         self.by_name = {name: argument for argument in self.arguments for name in argument.names}
         self.counts_positionals = not self.parser.open
+        self._outcomes: dict[tuple[str, ...], _Outcome] = {}
 
     def disagreements(self) -> list[Disagreement]:
         """Return the mismatches; none where the result of argparse cannot be predicted."""
@@ -124,8 +116,14 @@ class Comparison:
         return arguments
 
     def _parse(self, words: Sequence[str]) -> _Outcome:
+        key = tuple(words)
+        if key not in self._outcomes:
+            self._outcomes[key] = self._parsed(key)
+        return self._outcomes[key]
+
+    def _parsed(self, words: Sequence[str]) -> _Outcome:
         options = {key: value for key, value in self.parser.options.items() if key != "add_help"}
-        twin = _Twin(prog="", add_help=False, exit_on_error=False, **options)
+        twin = Twin(prog="", add_help=False, exit_on_error=False, **options)
         try:
             for place, argument in enumerate(self._arguments()):
                 self._add(twin, argument, f"a{place}")

@@ -47,10 +47,22 @@ class LostTrack(EndOfScript):
     """The script may go on, but cannot be followed any further."""
 
 
+class Methods(dict[type, Callable[..., Any] | None]):
+    """The functions of a class for the kinds of nodes, None for a kind that has none."""
+
+    def __init__(self, owner: type, start: str) -> None:
+        self._owner = owner
+        self._start = start
+
+    def __missing__(self, kind: type) -> Callable[..., Any] | None:
+        self[kind] = getattr(self._owner, self._start + kind.__name__.lower(), None)
+        return self[kind]
+
+
 @cache
-def method_of(owner: type, start: str, kind: str) -> Callable[..., Any] | None:
-    """Return the function of a class for a kind of node, None if it has none."""
-    return getattr(owner, start + kind.lower(), None)
+def methods_of(owner: type, start: str) -> Methods:
+    """Return the functions of a class whose names start with this; see `Methods`."""
+    return Methods(owner, start)
 
 
 class Evaluator(ABC):
@@ -71,6 +83,9 @@ class Evaluator(ABC):
         self.risky = False
         self.calls: list[ast.FunctionDef] = []
         self.hidden = Hidden()
+        # Whether it matters where the run is read.
+        self.has_datasets = True
+        self._evaluators = methods_of(self.__class__, "of_")
         self.used_out_of_sight: dict[int, dict[str, set[Use]]] = {}
 
     @abstractmethod
@@ -96,6 +111,8 @@ class Evaluator(ABC):
 
     def show(self, name: str, value: Value, owner: Scope) -> None:
         """Note that a value is visible, under its name, to what is not followed in a scope."""
+        if isinstance(value, RunContext) and not self.has_datasets:
+            return
         if id(owner.node) not in self.used_out_of_sight:
             self.used_out_of_sight[id(owner.node)] = self.hidden.uses(owner.node)
         for use in self.used_out_of_sight[id(owner.node)].get(name, ()):
@@ -110,7 +127,7 @@ class Evaluator(ABC):
             return scope.find(node.id)
         if isinstance(node, ast.Constant):
             return Literal(node.value)
-        if evaluate := method_of(self.__class__, "of_", node.__class__.__name__):
+        if evaluate := self._evaluators[node.__class__]:
             found: Value = evaluate(self, node, scope)
             return found
         for part in ast.iter_child_nodes(node):
@@ -123,6 +140,8 @@ class Evaluator(ABC):
 
     def attribute(self, owner: Value, node: ast.Attribute, scope: Scope) -> Value:
         """Return the value of an attribute of something."""
+        if owner is UNKNOWN:
+            return UNKNOWN
         if isinstance(owner, Reference):
             return Reference(f"{owner.name}.{node.attr}")
         if isinstance(owner, Module):
@@ -144,6 +163,9 @@ class Evaluator(ABC):
         if isinstance(owner, Reference) and owner.name == "sys.argv":
             return CommandLine() if ast.unparse(node.slice) == "1:" else UNKNOWN
         key = self.value(node.slice, scope)
+        if owner is UNKNOWN:
+            self.lose(key)
+            return UNKNOWN
         if isinstance(owner, (Settings, RunContext)):
             return self.readings.item(owner, key, self.place(node, scope))
         if isinstance(owner, Items) and isinstance(key, Literal) and key.value in range(len(owner.items)):
@@ -163,7 +185,7 @@ class Evaluator(ABC):
         return UNKNOWN
 
     def of_compare(self, node: ast.Compare, scope: Scope) -> Value:
-        left, *others = (self.value(part, scope) for part in (node.left, *node.comparators))
+        left, *others = [self.value(part, scope) for part in (node.left, *node.comparators)]
         right = others[0]
         if len(others) == 1:
             if isinstance(node.ops[0], (ast.In, ast.NotIn)) and isinstance(right, (Settings, RunContext)):
@@ -184,6 +206,8 @@ class Evaluator(ABC):
 
     def of_binop(self, node: ast.BinOp, scope: Scope) -> Value:
         left, right = self.value(node.left, scope), self.value(node.right, scope)
+        if left is UNKNOWN and right is UNKNOWN:
+            return UNKNOWN
         self.readings.missing(left, self.place(node, scope))
         both = isinstance(left, Literal) and isinstance(right, Literal) and left.known and right.known
         if both and isinstance(node.op, ast.Add):
@@ -284,7 +308,7 @@ class Evaluator(ABC):
 
     def lose(self, value: Value | None, seen: frozenset[ast.AST] = frozenset()) -> None:
         """Note that the value is visible to code that is not followed."""
-        if value is None or value is UNKNOWN or value.__class__ is Reference:
+        if value is UNKNOWN or value is None or value.__class__ is Reference:
             return
         if isinstance(value, Container):
             value.parser.lost = True

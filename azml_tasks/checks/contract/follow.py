@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from azml_tasks.checks.contract.calls import Caller
 from azml_tasks.checks.contract.declare import HARMLESS_ATTRIBUTES
-from azml_tasks.checks.contract.expressions import CHANGEABLE, EndOfScript, LostTrack, items_of, method_of, truth
+from azml_tasks.checks.contract.expressions import CHANGEABLE, EndOfScript, LostTrack, items_of, methods_of, truth
 from azml_tasks.checks.contract.modules import Sources, may_edit_command_line
 from azml_tasks.checks.contract.parsers import Parse
 from azml_tasks.checks.contract.readings import Readings
@@ -41,14 +41,22 @@ _SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign)
 class Follower(Caller):
     """Follows statements in the order in which Python runs them.
 
-    `returned` returns what a parser returns for the arguments of the step.
+    `returned` returns what a parser returns for the arguments of the step. `inputs` are the names of its inputs, and
+    `has_datasets` is whether it or the script has anything to do with datasets of the run.
     """
 
     def __init__(
-        self, sources: Sources, returned: Callable[[Parse, Readings], Namespace | None], datasets: frozenset[str]
+        self,
+        sources: Sources,
+        returned: Callable[[Parse, Readings], Namespace | None],
+        inputs: frozenset[str],
+        *,
+        has_datasets: bool,
     ) -> None:
         super().__init__()
-        self.readings.names = datasets
+        self.readings.names = inputs
+        self.has_datasets = has_datasets
+        self.hidden.may_yield = sources.yield_values
         self.sources = sources
         self.modules: dict[str, Module] = {}
         # Whether a module may change `sys.argv`, so that the parsed arguments are unknown.
@@ -56,6 +64,7 @@ class Follower(Caller):
         # Whether the script was followed to its end.
         self.is_complete = False
         self._returned = returned
+        self._followers = methods_of(self.__class__, "do_")
 
     def follow(self, script: str) -> None:
         """Follow the script at a place of the snapshot, as far as possible."""
@@ -115,7 +124,7 @@ class Follower(Caller):
         """Follow statements; return whether they leave the block."""
         for statement in statements:
             self.count()
-            follow = method_of(self.__class__, "do_", statement.__class__.__name__)
+            follow = self._followers[statement.__class__]
             if follow is None:
                 self.pass_over(statement, scope)
             elif follow(self, statement, scope):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from azml_tasks.checks.contract.values import Module, extend
 from azml_tasks.snapshot import Snapshot
-from azml_tasks.snapshot.imports import SourceFiles, reaches_argv_by_name
+from azml_tasks.snapshot.imports import SourceFile, SourceFiles, reaches_argv_by_name
 from azml_tasks.snapshot.packages import is_known_package
 
 # Calls that only read their arguments.
@@ -91,14 +92,20 @@ class Sources:
     @property
     def read_datasets(self) -> bool:
         """Whether one of the Python files names the datasets of the run."""
-        python = (str(path) for place, path in self._snapshot.files.items() if place.endswith(".py"))
-        return any(self._files.read(path).reads_datasets for path in python)
+        return any(file.reads_datasets for file in self._python())
 
     @property
     def parse_arguments(self) -> bool:
         """Whether one of the Python files names a parser of arguments."""
-        python = (str(path) for place, path in self._snapshot.files.items() if place.endswith(".py"))
-        return any(self._files.read(path).parses_arguments for path in python)
+        return any(file.parses_arguments for file in self._python())
+
+    @property
+    def yield_values(self) -> bool:
+        """Whether one of the Python files may have a generator."""
+        return any(file.yields for file in self._python())
+
+    def _python(self) -> Iterator[SourceFile]:
+        return (self._files.read(str(path)) for place, path in self._snapshot.files.items() if place.endswith(".py"))
 
 
 class Texts:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,3 +93,21 @@ class Parse:
 
     parser: Parser
     known: bool
+
+
+class Refused(Exception):  # noqa: N818 - what argparse says, not a mistake of ours
+    """argparse does not accept the parser, or the words."""
+
+
+class Twin(argparse.ArgumentParser):
+    """A parser that raises Refused where another ends the script."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Refused(message)
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        # `add_argument` makes one for each argument, which takes longer than all else.
+        return _FORMATTER
+
+
+_FORMATTER = argparse.HelpFormatter(prog="", width=80)

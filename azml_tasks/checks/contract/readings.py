@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from typing import Literal as OneOf
 
-from azml_tasks.checks.contract.compare import TYPES, Comparison, Refused
-from azml_tasks.checks.contract.parsers import Argument
+from azml_tasks.checks.contract.compare import TYPES, Comparison
+from azml_tasks.checks.contract.parsers import Argument, Refused
 from azml_tasks.checks.contract.values import (
     UNKNOWN,
     Literal,

@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from azml_tasks.checks.contract.parsers import Parser
 from azml_tasks.checks.contract.words import Word
@@ -36,7 +36,7 @@ class Items:
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)  # thousands are made, which `frozen` takes three times as long for
 class Reference:
     """Something from outside the project, or a builtin, by its full name."""
 
@@ -222,8 +222,7 @@ def names_in(node: ast.AST) -> tuple[list[str], list[str]]:
     return read, changed
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """A name that is read: as such, as `name.attribute`, or with a key in brackets behind one of both."""
 
     name: str
@@ -269,6 +268,8 @@ class Hidden:
     """What is not followed: classes, lambdas, comprehensions, decorated functions and generators."""
 
     def __init__(self) -> None:
+        # Whether the files have any generators.
+        self.may_yield = True
         # The functions, and what is not followed, below each module and function; every node is walked once.
         self._nodes: dict[ast.AST, list[Any]] = {}
         self._plain: dict[ast.FunctionDef, bool] = {}
@@ -279,6 +280,7 @@ class Hidden:
         found: list[Any] = []
         waiting: list[Any] = []
         extend(waiting, scope)
+        fields = FIELDS
         for node in waiting:
             kind = node.__class__
             if kind is ast.Name or kind is ast.Constant:
@@ -289,14 +291,20 @@ class Hidden:
                 continue
             if kind in _OUT_OF_SIGHT or kind in _YIELDS:
                 found.append(node)
-            extend(waiting, node)
+            # As in `extend`; this goes through whole files.
+            for name in fields[kind]:
+                value = getattr(node, name)
+                if value.__class__ is list:
+                    waiting += value
+                elif value is not None:
+                    waiting.append(value)
         self._nodes[scope] = found
         return found
 
     def is_plain(self, function: ast.FunctionDef) -> bool:
         """Return whether calling a function runs its body, and nothing else."""
         if function not in self._plain:
-            may_yield = any(node.__class__ in _YIELDS for node in self._below(function))
+            may_yield = self.may_yield and any(node.__class__ in _YIELDS for node in self._below(function))
             self._plain[function] = not function.decorator_list and not (may_yield and _is_generator(function))
         return self._plain[function]
 
