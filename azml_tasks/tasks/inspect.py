@@ -170,6 +170,10 @@ def doctor(context: Context, target: str = "", try_: bool = False, yes: bool = F
     if try_:
         _try(context, target, yes)
         return
+    if yes:
+        from azml_tasks.errors import UsageError
+
+        raise UsageError("--yes only has a meaning with --try")
     verdicts = set()
     for finding in _findings(context, target):
         verdicts.add(finding.verdict)

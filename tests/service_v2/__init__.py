@@ -6,4 +6,5 @@ code, components, datastores, jobs and schedules. Both have one workspace, one s
 A test asks for the fixture `azure_v2` (see `fixture`). After: `azure_v2.assets` are the versioned assets, `jobs` the
 submitted jobs, `schedules` the schedules (`state`); the rest is as in `tests.service`. Bodies are checked with the
 client's own models (`contract`). Where Azure's behaviour is not known it is said so at the spot.
+A test that adds to `azure_v2.quirks` has a service that behaves otherwise there.
 """

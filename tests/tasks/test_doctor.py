@@ -48,6 +48,7 @@ def test_try_is_for_azure_ml_v2(churn: Invoke):
 
     refusal = "--try checks what is assumed of Azure ML v2; select a target with `backend: azure-v2`\n"
     assert (answer.out, answer.err, answer.status) == ("", refusal, 2)
+    assert churn("doctor", "--yes").err == "--yes only has a meaning with --try\n"
 
 
 def test_an_environment_whose_python_is_not_here_is_a_note(churn: Invoke):

@@ -96,11 +96,12 @@ def _shared_specification(project: Project, name: str, made: Any, there: Any) ->
     elif lock and lock.lacks(needed):
         why = "which its lock does not have (`invoke lock` for the v1 target adds it)"
     if why:
-        raise ServiceError(
+        text = (
             f"the environment '{name}' is not registered: its newest version {there.version} has {conda.RUN}, {why}; "
             "v1 pipelines that use the newest version would fail without it. Use another name on v2, for example "
             f"'{name}-v2'"
         )
+        raise ServiceError(str(project.problem(("environments", name), text)))
     if lock is None:
         # Those of v1 bring what the stand-in for azureml needs to read tables.
         tables = {"pandas", "pyarrow"} if conda.TABLES in needed else set()

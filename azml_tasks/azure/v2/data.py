@@ -51,10 +51,11 @@ def register_dataset(client: Client, documents: Documents, name: str, upload: bo
     digest = documents.digest("data", name)
     doing = f"registering the dataset '{name}'"
     if _is_of_v1(client, doing, asset):
-        raise ServiceError(
+        text = (
             f"the dataset '{name}' is not registered: {_WOULD_BREAK}. Runs read its files without it; to register it "
             f"for others, rename the dataset, for example to '{name}-v2'"
         )
+        raise ServiceError(str(project.problem(("datasets", name), text)))
     if files and not dry:
         _upload(client, documents, name, files)
 

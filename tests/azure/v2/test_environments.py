@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -116,8 +118,9 @@ def test_an_environment_that_would_break_v1_is_refused(azure_v2, tmp_path, old, 
         run(v2_project(tmp_path, TABLE.replace(old, new), SCRIPTS))
 
     assert str(raised.value) == (
-        f"the environment 'env' is not registered: its newest version 1 has azureml-defaults, {why}; v1 pipelines that "
-        "use the newest version would fail without it. Use another name on v2, for example 'env-v2'"
+        "pipeline.yaml:9: the environment 'env' is not registered: its newest version 1 has azureml-defaults, "
+        f"{why}; v1 pipelines that use the newest version would fail without it. Use another name on v2, for example "
+        "'env-v2'"
     )
     assert list(azure_v2.assets["environments"]["env"]) == ["1"]
     assert azure_v2.jobs == {}
@@ -178,3 +181,15 @@ def test_a_lock_without_what_v1_needs_is_not_registered_under_v1_s_name(azure_v2
 
     with pytest.raises(ServiceError, match=r"which its lock does not have \(`invoke lock` for the v1 target adds it\)"):
         register(tmp_path)
+
+
+@pytest.mark.sdk
+def test_v1_makes_the_environment_that_the_other_tests_take_for_its(tmp_path):
+    pytest.importorskip("azureml.core", exc_type=ImportError)
+    from azml_tasks.azure.v1.resources.environments import environment_definition
+
+    plan = v2_project(tmp_path, TABLE, SCRIPTS).plan
+    of_v1 = replace(plan, pipeline=plan.pipeline.model_copy(update={"backend": "azure"}))
+    made = environment_definition(of_v1, "env", tmp_path).python.conda_dependencies.as_dict()
+
+    assert made["dependencies"] == ["python=3.11", "pip", {"pip": OF_V1}]

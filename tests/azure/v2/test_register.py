@@ -140,7 +140,7 @@ def test_a_v1_dataset_of_the_name_is_never_broken(azure_v2, tmp_path):
         register(tmp_path)
 
     text = str(raised.value)
-    assert text.startswith("the dataset 'customers' is not registered: v1 has a dataset of this name")
+    assert text.startswith("pipeline.yaml:13: the dataset 'customers' is not registered: v1 has a dataset of this name")
     assert "rename the dataset, for example to 'customers-v2'" in text
     assert "customers" not in azure_v2.assets["data"]
     assert list(azure_v2.assets["data"]["images"]) == ["1"]  # the rest is registered
