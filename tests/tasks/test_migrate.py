@@ -263,6 +263,7 @@ def test_a_move_that_is_cut_off_is_named_by_doctor_and_completed_by_the_next(
         found = scheduled("doctor", "--target", target).out
         message = "the schedule is being moved from prod to v2, and may be enabled on both"
         assert (f"error {message}\n      -> {COMMAND}\n" in found) == is_begun
+        assert found.count("is being moved from") == is_begun
 
     again = scheduled(*MIGRATE, "--yes")
 
