@@ -5,8 +5,10 @@ One, because the SDK's native reader of datasets keeps the address that it was f
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -93,6 +95,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (kept if is_kept or _is_named(item, named, config.invocation_params.dir) else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Free the connections that Microsoft's packages leave open, before a test for which warnings are errors."""
+    result = yield
+    if item.get_closest_marker("sdk") and not (nextitem and nextitem.get_closest_marker("sdk")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()
+    return result
 
 
 def _mark(item: pytest.Item) -> None:

@@ -13,8 +13,10 @@ from azml_tasks.tasks.task import TARGET, agreed, interruptible, task
 from azml_tasks.text import printable, what_there_is
 
 if TYPE_CHECKING:
-    from azml_tasks.backend import Fact
+    from azml_tasks.backend import Backend, Fact
     from azml_tasks.checks.doctor import Finding
+    from azml_tasks.reading import Project
+    from azml_tasks.tasks.migrate import Side
     from azml_tasks.tasks.validation import Validation
 
 
@@ -218,7 +220,6 @@ def _findings(context: Context, target: str) -> Iterator[Finding]:
     from azml_tasks.checks.doctor import Finding, examine, examine_machine
     from azml_tasks.errors import ProjectError
     from azml_tasks.schedule.recurrence import SystemClock
-    from azml_tasks.tasks.migrate import successor_findings
 
     try:
         project = load(context, target, with_files=True)
@@ -230,4 +231,38 @@ def _findings(context: Context, target: str) -> Iterator[Finding]:
     yield from examine(project, SystemClock().now().date())
     backend = backend_of(project)
     yield from backend.examine()
-    yield from successor_findings(context, project, backend)
+    yield from _successors(context, project, backend)
+
+
+def _successors(context: Context, project: Project, backend: Backend) -> Iterator[Finding]:
+    """Yield if the schedule of a target is not moved completely, or also enabled on another one."""
+    from azml_tasks.checks.doctor import Finding
+    from azml_tasks.errors import AzmlError
+    from azml_tasks.reading import stated_backends
+    from azml_tasks.tasks.migrate import Side
+
+    if not backend.successor or not project.target or not project.pipeline.schedule:
+        return
+    source, seen = Side(project, backend), set[tuple[str, ...]]()
+    for name, stated in stated_backends(project.file).items():
+        if stated != backend.successor:
+            continue
+        other = load(context, name, needs_values=False)
+        dest = Side(other, backend_of(other))
+        try:
+            # Several targets may have the same schedule.
+            if other.pipeline.schedule and other.pipeline.schedule.enabled and dest.place not in seen:
+                seen.add(dest.place)
+                yield from _compared(source, dest)
+        except AzmlError as error:
+            yield Finding("note", f"the schedule of {name} was not compared: {str(error).splitlines()[0]}")
+
+
+def _compared(source: Side, dest: Side) -> Iterator[Finding]:
+    from azml_tasks.checks.doctor import Finding, unfinished_move
+
+    if dest.replaced() == source.target:
+        yield unfinished_move(source.target, dest.target)
+    elif source.place == dest.place and dest.enabled() and source.enabled():
+        message = f"the schedule '{dest.backend.schedules.name}' is enabled on {source.target} and {dest.target}"
+        yield Finding("bad", message, f"invoke migrate --from {source.target} --to {dest.target}")

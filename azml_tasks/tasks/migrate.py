@@ -20,7 +20,6 @@ from azml_tasks.text import printable
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Backend, ScheduleRow
-    from azml_tasks.checks.doctor import Finding
     from azml_tasks.reading import Project
     from azml_tasks.tasks.blocks import Block
 
@@ -37,6 +36,7 @@ class Side:
 
     @property
     def target(self) -> str:
+        """Its name."""
         return self.project.target or ""
 
     @contextlib.contextmanager
@@ -126,18 +126,16 @@ def _sides(context: Context, from_: str, to: str) -> tuple[Side, Side]:
         raise UsageError(
             "name two targets of pipeline.yaml: --from one with backend azure, --to one with backend azure-v2"
         )
-    found = []
-    for target in (from_, to):
-        project = load(context, target, with_files=True)
-        found.append(Side(project, backend_of(project)))
-    source, dest = (side.backend for side in found)
-    if not source.successor:
+    loaded = (load(context, target, with_files=True) for target in (from_, to))
+    source, dest = (Side(project, backend_of(project)) for project in loaded)
+    first, second = source.backend, dest.backend
+    if not first.successor:
         raise UsageError(
-            f"--from: the backend of '{from_}' is {source.name}; schedules are moved from the backend azure"
+            f"--from: the backend of '{from_}' is {first.name}; schedules are moved from the backend azure"
         )
-    if dest.name != source.successor:
-        raise UsageError(f"--to: the backend of '{to}' is {dest.name}; schedules are moved to {source.successor}")
-    return found[0], found[1]
+    if second.name != first.successor:
+        raise UsageError(f"--to: the backend of '{to}' is {second.name}; schedules are moved to {first.successor}")
+    return source, dest
 
 
 def _compare(source: Side, dest: Side, before: Sequence[ScheduleRow], after: Sequence[ScheduleRow]) -> list[Block]:
@@ -242,11 +240,10 @@ class Move:
         if declared and not declared.enabled:
             message = f"the schedule is disabled on {dest.target}; remove `enabled: false` to move it"
             raise AzmlError(str(project.problem(("schedule", "enabled"), message)))
-        failed = next((block for block in self.planned if block.error and block.task != "register"), None)
-        if failed:
-            raise AzmlError(
-                f"the schedule is not moved, because `invoke {failed.task} --target {dest.target}` would fail"
-            )
+        for block in self.planned:
+            if block.error and block.task != "register":
+                task = f"`invoke {block.task} --target {dest.target}`"
+                raise AzmlError(f"the schedule is not moved, because {task} would fail")
         needed = [
             f"  the {change.kind} '{change.name}' is missing"
             for change in self.planned[0].changes
@@ -260,6 +257,7 @@ class Move:
             raise AzmlError("\n".join([why, *needed, remedy]))
 
     def question(self) -> str:
+        """Return what to ask before `make`."""
         disable = f"isable the schedule on {self.source.target}"
         return f"D{disable}?" if self.is_resumed else f"Enable the schedule on {self.dest.target}, and d{disable}?"
 
@@ -321,29 +319,3 @@ class Move:
         if asked and asked.enabled:
             again = f"until then, `invoke schedule --target {source.target}` enables it again"
             print(f"  note: set `schedule: {{enabled: false}}` in the target {source.target}; {again}")
-
-
-def successor_findings(context: Context, project: Project, backend: Backend) -> Iterator[Finding]:
-    """Yield, for `doctor`, if the schedule of a target is not moved completely, or also enabled on another one."""
-    from azml_tasks.reading import stated_backends
-
-    if backend.successor and project.target and project.pipeline.schedule:
-        source = Side(project, backend)
-        for name, stated in stated_backends(project.file).items():
-            if stated == backend.successor:
-                other = load(context, name, needs_values=False)
-                yield from _compared(source, Side(other, backend_of(other)))
-
-
-def _compared(source: Side, dest: Side) -> Iterator[Finding]:
-    from azml_tasks.checks.doctor import Finding, unfinished_move
-    from azml_tasks.errors import AzmlError
-
-    try:
-        if dest.replaced() == source.target:
-            yield unfinished_move(source.target, dest.target)
-        elif dest.project.pipeline.schedule and source.place == dest.place and dest.enabled() and source.enabled():
-            message = f"the schedule '{dest.backend.schedules.name}' is enabled on {source.target} and {dest.target}"
-            yield Finding("bad", message, f"invoke migrate --from {source.target} --to {dest.target}")
-    except AzmlError as error:
-        yield Finding("note", f"the schedule of {dest.target} was not compared: {str(error).splitlines()[0]}")

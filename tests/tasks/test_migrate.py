@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -261,6 +263,7 @@ def test_a_move_that_is_cut_off_is_named_by_doctor_and_completed_by_the_next(
         found = scheduled("doctor", "--target", target).out
         message = "the schedule is being moved from prod to v2, and may be enabled on both"
         assert (f"error {message}\n      -> {COMMAND}\n" in found) == is_begun
+        assert found.count("is being moved from") == is_begun
 
     again = scheduled(*MIGRATE, "--yes")
 
@@ -270,6 +273,33 @@ def test_a_move_that_is_cut_off_is_named_by_doctor_and_completed_by_the_next(
     assert len(azure_v2.schedules) == len(azure_v2.schedules_v2) == 1
     assert "being moved" not in scheduled("doctor", "--target", "v2").out
     assert "being moved" not in scheduled("doctor", "--target", "prod").out
+
+
+class Killing:
+    """Kill a process before a request."""
+
+    process: subprocess.Popen[bytes]
+
+    def __call__(self, request: Any) -> Any:
+        if re.search(OLD, request.host + request.path) and request.method == "PUT":
+            self.process.kill()
+            self.process.wait()
+        return contextlib.nullcontext()
+
+
+def test_a_move_whose_process_is_killed_is_completed_by_the_next(azure_v2: Any, scheduled: Invoke) -> None:
+    scheduled.write("tasks.py", "from azml_tasks.tasks import namespace\n")
+    killing = azure_v2.around = Killing()
+    command = [sys.executable, "-W", "ignore", "-m", "invoke", *MIGRATE, "--yes"]
+    killing.process = subprocess.Popen(command, cwd=scheduled.folder, stdout=subprocess.DEVNULL)
+
+    assert killing.process.wait(120) == -signal.SIGKILL
+    azure_v2.around = watching = Watching(azure_v2)
+    assert "v2" in enabled(azure_v2)
+    assert f"-> {COMMAND}\n" in scheduled("doctor", "--target", "v2").out
+    assert scheduled(*MIGRATE, "--yes").status == 0
+    assert enabled(azure_v2) == ["v2"]
+    assert all(watching.seen)
 
 
 def test_a_move_that_azure_refuses_to_complete_says_that_both_are_enabled(azure_v2: Any, scheduled: Invoke) -> None:

@@ -111,9 +111,12 @@ def _with_start(asked: Schedule, there: Any, replaced: Replaced | None = None) -
     So its intervals go on: every second week stays the same weeks.
     """
     start = replaced.start if replaced else None
-    if start is None and there is not None and (there.tags or {}).get(_TRIGGER) == _digest(asked):
+    if start is None and there is not None:
         start = _stored_start(there.trigger)
-    return asked if asked.start or start is None else asked.model_copy(update={"start_time": start.isoformat()})
+    is_usable = start is not None and (asked.frequency != "Month" or start.day <= 28)
+    return (
+        asked.model_copy(update={"start_time": start.isoformat()}) if start and is_usable and not asked.start else asked
+    )
 
 
 def _stored_start(trigger: Any) -> datetime | None:

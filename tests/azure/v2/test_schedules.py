@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 
 import pytest
 
 from azml_tasks.azure.v2.backend import AzureV2Backend
+from azml_tasks.azure.v2.client.connection import connect
+from azml_tasks.azure.v2.schedules import list_schedules
 from azml_tasks.errors import AzmlError, ProjectError, ServiceError
 from tests.azure.v2.projects import TWO_STEPS, stocked, v2_project
 
@@ -52,6 +55,27 @@ def test_dry_changes_nothing(azure_v2, tmp_path):
     assert str(done) == "schedule churn: would be created"
     assert azure_v2.schedules_v2 == {}
     assert [record for record in azure_v2.requests if record.method in ("PUT", "PATCH", "DELETE")] == []
+
+
+def test_the_intervals_of_a_schedule_go_on_when_it_is_changed(azure_v2, tmp_path):
+    stocked(azure_v2)
+    often = WEEKLY.replace("frequency: Week", "frequency: Week, interval: 2")
+    schedule(tmp_path, often)
+    trigger = azure_v2.schedules_v2["churn"]["trigger"]
+    # As the service may return it.
+    trigger["startTime"] = "2026-01-05T06:00:00.0000000+01:00"
+    later = often.replace("06:00", "07:00").replace("rows: 3", "rows: 4")
+
+    _, done = schedule(tmp_path, later)
+
+    assert azure_v2.schedules_v2["churn"]["trigger"]["startTime"] == "2026-01-05 06:00:00"
+    now = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    assert f"{done.next_time(now):%Y-%m-%d %H:%M}" == "2026-03-02 07:00"
+    listed = list_schedules(connect(v2_project(tmp_path, later)), v2_project(tmp_path, later), now)
+    assert [f"{row.next:%Y-%m-%d %H:%M}" for row in listed] == ["2026-03-02 07:00"]
+    _, monthly = schedule(tmp_path, PUBLISHED + "schedule: {frequency: Month, start_time: 2026-01-28T06:00:00}\n")
+    assert monthly.outcome == "updated"
+    assert azure_v2.schedules_v2["churn"]["trigger"]["startTime"] == "2026-01-28 06:00:00"
 
 
 def test_a_change_replaces_the_schedule_and_says_what_changed(azure_v2, tmp_path):
