@@ -390,6 +390,17 @@ def test_a_page_that_cannot_be_written_is_one_sentence(churn):
     assert re.fullmatch(r"cannot write .*page\.html: .+\n", answer.err)
 
 
+def test_a_page_replaces_an_earlier_one_and_no_other_file(churn):
+    churn("run")
+    churn.write("index.html", "<!DOCTYPE html><footer>mine</footer>")
+
+    assert churn("runs.report", "--to", "index.html") == Answer(
+        "", "index.html exists and is not a page of runs.report; delete it, or use another name\n", 2
+    )
+    assert (churn.folder / "index.html").read_text(encoding="utf-8") == "<!DOCTYPE html><footer>mine</footer>"
+    assert [churn("runs.report", "--to", "page.html") for _ in range(2)] == [Answer("page.html\n", "", 0)] * 2
+
+
 def test_reports_of_deleted_runs_are_pruned(churn):
     churn("run")
     churn("run", "--force")
