@@ -143,7 +143,7 @@ def compare(
     if json or csv:
         sys.stdout.write(redact(as_csv(comparison), all_known_secrets())) if csv else _print_json(as_json(comparison))
     else:
-        print(without_known_secrets("\n".join(comparison_lines(comparison, columns()))))
+        print(with_target(without_known_secrets("\n".join(comparison_lines(comparison, columns()))), target))
 
 
 def _to_compare(runs: Runs, wanted: Sequence[str]) -> list[Run]:

@@ -266,6 +266,13 @@ def test_many_metrics_are_cut_and_all_are_in_json(churn):
     assert lines[-1] == f"everything: `invoke runs.show --run {run_id} --json`"
     assert json.loads(churn("runs.show", "--json").out)["run"]["steps"][1]["metrics"]["m299"] == 299
 
+    churn.write("train.py", TRAIN + "for n in range(300): run.log(f'm{n}', -n - 1)\n")
+    churn("run")
+    lines = churn("runs.compare").out.splitlines()
+    second, first = ids(churn)
+    assert "  and 280 more" in lines
+    assert lines[-1] == f"everything: `invoke runs.compare --csv --run {first} --run {second}`"
+
 
 def test_a_folder_that_changed_is_named_once(churn):
     churn.write("more/a.txt", "a")
