@@ -88,7 +88,7 @@ class LocalRuns(Runs):
 
         assert isinstance(record, LocalRunRecord)
         _check_step(record, step)
-        return stored_files(record, step)
+        return stored_files(record, step, say)
 
     def export(
         self, records: Iterable[Run], uri: str, secrets: Iterable[str], say: Callable[[str], None]

@@ -21,6 +21,7 @@ from azml_tasks.errors import ServiceError
 from azml_tasks.local.files import below
 from azml_tasks.local.store.files import read_lines
 from azml_tasks.local.store.paths import ProjectPaths, RunPaths
+from azml_tasks.local.store.process import held
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.local.tracking.client import RefusedError, TrackingClient
 from azml_tasks.local.tracking.runs import TrackedRun
@@ -75,40 +76,57 @@ class Exporter:
         run = details.run
         assert isinstance(run, LocalRunRecord)
         try:
-            experiment = self._experiment(run.experiment)
-            for known in self._search(experiment, _ID, run.id):
-                if known["status"] != "RUNNING":
-                    return Exported(run.id, self._link(experiment, known["run_id"]), is_new=False)
-                self._delete(experiment, known["run_id"])
-            sent = self._pipeline(details)
-            identifier = self._create(experiment, sent, "")
+            # Another export of this run, which would be taken for a broken-off one, is waited for.
+            with held(run.places):
+                return self._exported(details, run)
         except RefusedError as error:
             raise ServiceError(
                 f"{self._client.address} refused the run {run.id}: {self._shown('', str(error))}"
             ) from None
+
+    def _exported(self, details: RunDetails, run: LocalRunRecord) -> Exported:
+        experiment = self._experiment(run.experiment)
+        for known, status in self._search(experiment, _ID, run.id):
+            if status != "RUNNING":
+                return Exported(run.id, self._link(experiment, known), is_new=False)
+            self._delete(experiment, known)
+        sent = self._pipeline(details)
+        identifier = self._create(experiment, sent, "")
         files = sum(1 for one in _all(sent) for _ in (*one.files, *one.texts)) if self._takes_files else 0
         return Exported(run.id, self._link(experiment, identifier), steps=len(sent.children), files=files)
 
     def _experiment(self, name: str) -> str:
+        client = self._client
         try:
-            found = self._client.call("GET", "experiments/get-by-name", experiment_name=name)["experiment"]
+            found = client.call("GET", "experiments/get-by-name", experiment_name=name)
         except RefusedError as error:
             if error.code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            return str(self._client.call("POST", "experiments/create", name=name)["experiment_id"])
-        if found.get("lifecycle_stage") == "deleted":
-            raise ServiceError(f"the experiment '{name}' is deleted on {self._client.address}; restore it first")
-        return str(found["experiment_id"])
+            try:
+                return client.text_in(client.call("POST", "experiments/create", name=name), "experiment_id")
+            except RefusedError as refusal:
+                if refusal.code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            # Another export has created it since.
+            found = client.call("GET", "experiments/get-by-name", experiment_name=name)
+        identifier = client.text_in(found, "experiment", "experiment_id")
+        if found["experiment"].get("lifecycle_stage") == "deleted":
+            raise ServiceError(f"the experiment '{name}' is deleted on {client.address}; restore it first")
+        return identifier
 
-    def _search(self, experiment: str, tag: str, value: str) -> list[dict[str, Any]]:
-        wanted = f"tags.`{tag}` = '{value}'"
-        found = self._client.call("POST", "runs/search", experiment_ids=[experiment], filter=wanted, max_results=1000)
-        return [run["info"] for run in found.get("runs", ())]
+    def _search(self, experiment: str, tag: str, value: str) -> list[tuple[str, str]]:
+        """Return the ids and the states of the runs with a tag."""
+        client, wanted = self._client, f"tags.`{tag}` = '{value}'"
+        found = client.call("POST", "runs/search", experiment_ids=[experiment], filter=wanted, max_results=1000)
+        return [
+            (client.text_in(run, "info", "run_id"), client.text_in(run, "info", "status"))
+            for run in client.list_in(found, "runs")
+        ]
 
     def _delete(self, experiment: str, identifier: str) -> None:
         """Delete a run and those below it, these first."""
-        for child in self._search(experiment, "mlflow.parentRunId", identifier):
-            self._delete(experiment, child["run_id"])
+        for child, _ in self._search(experiment, "mlflow.parentRunId", identifier):
+            self._delete(experiment, child)
         self._client.call("POST", "runs/delete", run_id=identifier)
 
     def _link(self, experiment: str, identifier: str) -> str:
@@ -123,15 +141,14 @@ class Exporter:
         made = self._client.call(
             "POST", "runs/create", experiment_id=experiment, start_time=sent.started, run_name=sent.name, tags=first
         )
-        info = made["run"]["info"]
-        identifier = str(info["run_id"])
+        identifier = self._client.text_in(made, "run", "info", "run_id")
         for batch in others:
             self._client.call("POST", "runs/log-batch", run_id=identifier, tags=batch)
         for batch in _batches(_pairs(sent.params), _MOST_PAIRS):
             self._client.call("POST", "runs/log-batch", run_id=identifier, params=batch)
         for batch in _batches(sent.metrics, _MOST_METRICS):
             self._client.call("POST", "runs/log-batch", run_id=identifier, metrics=batch)
-        self._send_files(str(info.get("artifact_uri", "")), sent)
+        self._send_files(str(made["run"]["info"].get("artifact_uri", "")), sent)
         for child in sent.children:
             self._create(experiment, child, identifier)
         self._client.call("POST", "runs/update", run_id=identifier, status=sent.state, end_time=sent.ended)
@@ -156,6 +173,8 @@ class Exporter:
         for name, path in sent.files.items():
             try:
                 self._client.upload(root, name, path)
+            except UnicodeEncodeError:
+                self._say(f"{name} is not sent: its name is not UTF-8")
             except (OSError, RefusedError) as error:
                 self._say(f"{name} is not sent: {getattr(error, 'strerror', None) or error}")
 

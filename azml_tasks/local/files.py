@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from azml_tasks.local.store.paths import ProjectPaths
@@ -16,14 +16,19 @@ from azml_tasks.standin.azml_local.formats.copies import copy_file
 _LOG = "user_logs/std_log.txt"
 
 
-def stored_files(record: LocalRunRecord, step: str | None) -> Iterator[StoredFile]:
-    """Yield the files of a run, or of one step: those of its own run and of child runs, output folders, the log."""
+def stored_files(record: LocalRunRecord, step: str | None, say: Callable[[str], None]) -> Iterator[StoredFile]:
+    """Yield the files of a run, or of one step: those of its own run and of child runs, output folders, the log.
+
+    `say` gets a sentence about each step whose files were deleted.
+    """
     project = ProjectPaths.holding(record.places).project
     if step is None:
         yield from _below(record.places.parent / "artifacts", "", "", project)
     for one in record.steps:
         if step in (None, one.key):
             places = one.places
+            if one.ok and not places.log.exists():
+                say(f"step '{one.key}': its files were deleted by runs.prune")
             yield from _below(places.artifacts, one.key, "", project)
             yield from _below(places.root / "outputs", one.key, "", project)
             for child in sorted(places.root.glob("children/[0-9]*"), key=lambda path: (len(path.name), path.name)):

@@ -115,7 +115,8 @@ class _Pruning:
         """Return the steps of a run whose outputs and logs are deleted although the run is kept."""
         folders = map(StepPaths, self._layout.run(run_id).steps.glob("*"))
         unused = (places for places in folders if (run_id, places.root.name) not in needed)
-        return sorted(places.root.name for places in unused if places.log.exists())
+        keys = {step.places.root.name: step.key for one in self._records if one.id == run_id for step in one.steps}
+        return sorted(keys.get(places.root.name, places.root.name) for places in unused if places.log.exists())
 
     def _next_results(self) -> Iterator[_Place]:
         """Yield the run and the step's folder of the newest results of the steps in pipeline.yaml.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 from azml_tasks.local.runs import list_runs
 from azml_tasks.local.store.files import read_json, read_lines
@@ -16,10 +18,10 @@ from azml_tasks.standin.azml_local.formats import registered
 def models(project_dir: str | Path) -> list[Asset]:
     """Return all versions of the models, the newest first."""
     layout = ProjectPaths.of(project_dir)
-    sources = _sources(layout)
+    sources = _Sources(layout)
     found = []
     for record in layout.models.glob("*/*/model.json"):
-        described, version = read_json(record) or {}, record.parent.name
+        described, version = _read(record), record.parent.name
         if version.isdecimal() and isinstance(described.get("file"), str):
             tags = described.get("tags")
             found.append(
@@ -27,7 +29,7 @@ def models(project_dir: str | Path) -> list[Asset]:
                     record.parent.parent.name,
                     int(version),
                     _seconds(described.get("created_time")),
-                    source=sources.get(str(record.parent), ""),
+                    source=sources.of(str(record.parent)),
                     tags=tags if isinstance(tags, dict) else {},
                     place=str(record.parent / "files" / Path(described["file"]).name),
                 )
@@ -38,12 +40,12 @@ def models(project_dir: str | Path) -> list[Asset]:
 def datasets(project_dir: str | Path) -> list[Asset]:
     """Return all versions of the datasets, the newest first."""
     layout = ProjectPaths.of(project_dir)
-    sources = _sources(layout)
+    sources = _Sources(layout)
     folder = layout.root / "datasets"
     found = []
-    for name in registered.names(str(folder)) if folder.is_dir() else ():
-        for version, file in registered.versions(registered.folder_of(str(folder), name)):
-            described = read_json(Path(file)) or {}
+    for name in os.listdir(folder) if folder.is_dir() else ():
+        for version, file in registered.versions(str(folder / name)):
+            described = _read(Path(file))
             definition, tags = described.get("definition"), described.get("tags")
             if isinstance(definition, dict):
                 paths = definition.get("paths")
@@ -51,11 +53,11 @@ def datasets(project_dir: str | Path) -> list[Asset]:
                 place = registered.of_project(first, str(layout.project))
                 found.append(
                     Asset(
-                        name,
+                        unquote(name),
                         version,
                         Path(file).stat().st_mtime,
                         str(definition.get("kind", "")),
-                        sources.get(file, "") or _of_output(Path(place), layout),
+                        sources.of(file) or sources.of_output(Path(place)),
                         tags if isinstance(tags, dict) else {},
                         place,
                     )
@@ -63,24 +65,42 @@ def datasets(project_dir: str | Path) -> list[Asset]:
     return sorted(found, key=lambda asset: (asset.created or 0, asset.number), reverse=True)
 
 
-def _sources(layout: ProjectPaths) -> dict[str, str]:
-    """Return which run and step registered what, by its path."""
-    return {path: source for record in list_runs(layout.project) for path, source in _by_run(record.places.root)}
+class _Sources:
+    """Which run and step registered what, with the key of the step."""
+
+    def __init__(self, layout: ProjectPaths) -> None:
+        self._layout = layout
+        self._steps: dict[tuple[str, str], str] = {}
+        self._by_path: dict[str, str] = {}
+        for record in list_runs(layout.project):
+            self._steps |= {(record.id, step.places.root.name): step.key for step in record.steps}
+            for reads in record.places.root.glob("steps/*/reads.jsonl"):
+                for line in read_lines(reads):
+                    self._by_path[str(line.get("path", ""))] = self._named(record.id, reads.parent.name)
+
+    def _named(self, run_id: str, folder: str) -> str:
+        return f"{run_id} {self._steps.get((run_id, folder), folder)}"
+
+    def of(self, path: str) -> str:
+        """Return the run and the step that registered what is recorded at a path; empty if unknown."""
+        return self._by_path.get(path, "")
+
+    def of_output(self, place: Path) -> str:
+        """Return the run and the step of an output folder that was registered; empty for other paths."""
+        try:
+            run, _, step, *_ = place.relative_to(self._layout.runs).parts
+        except ValueError:
+            return ""
+        return self._named(run, step)
 
 
-def _by_run(run: Path) -> Iterator[tuple[str, str]]:
-    for reads in run.glob("steps/*/reads.jsonl"):
-        for line in read_lines(reads):
-            yield str(line.get("path", "")), f"{run.name} {reads.parent.name}"
-
-
-def _of_output(place: Path, layout: ProjectPaths) -> str:
-    """Return the run and the step of an output folder that was registered; empty for other paths."""
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a record; empty if it cannot be read."""
     try:
-        run, _, step, *_ = place.relative_to(layout.runs).parts
-    except ValueError:
-        return ""
-    return f"{run} {step}"
+        found = read_json(path)
+    except OSError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _seconds(time: object) -> float | None:

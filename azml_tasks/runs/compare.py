@@ -210,6 +210,8 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> Iterator[str]:
     same = [counted(count, noun) for noun, count in counts.items() if noun and count]
     told = f"the same: {listed(same)}{_READS if counts['reads'] else ''}" if same else "nothing is the same"
     yield from textwrap.wrap(told, width, subsequent_indent="  ")
+    if any(len(rows) > _MOST_ROWS for _, rows in found):
+        yield "everything: `invoke runs.compare --csv" + "".join(f" --run {run.id}" for run in runs) + "`"
 
 
 def _cut(text: str, room: int) -> str:

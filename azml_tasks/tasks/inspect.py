@@ -114,18 +114,14 @@ def _show_image(image: str, file: str, dry: bool) -> None:
     """Print an image, or write it to a file. Raises UsageError."""
     from pathlib import Path
 
-    from azml_tasks.errors import UsageError
+    from azml_tasks.tasks.runs import write_output
 
     if not file:
         print(image, end="")
     elif dry:
         print(f"would write {file}")
     else:
-        try:
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
-            Path(file).write_text(image, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {file}: {error.strerror}") from None
+        write_output(Path(file).absolute(), image, "an image of graph", ("<svg ", "<title>Graph of the steps</title>"))
         print(file)
 
 

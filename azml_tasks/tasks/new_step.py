@@ -34,11 +34,6 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
     from azml_tasks.reading.edit import add_step
     from azml_tasks.stub import render_stub
 
-    if name in ("-h", "--help"):
-        # Invoke treats the flag as the missing name.
-        raise AzmlError(
-            "usage: invoke new-step NAME [--after STEP] [--dataset NAME]; for details: invoke --help new-step"
-        )
     dataset = list(dict.fromkeys(dataset or []))
     _check_names(name, dataset)
     file = project_file(context)

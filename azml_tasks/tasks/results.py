@@ -13,7 +13,7 @@ from invoke import Context
 from azml_tasks.tasks.project import is_dry, project_file, runs_of
 from azml_tasks.tasks.runs import RUN, columns, find
 from azml_tasks.tasks.task import TARGET, interruptible, task
-from azml_tasks.text import counted, printable, size_text
+from azml_tasks.text import counted, printable, size_text, some_listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,24 +38,30 @@ def download(context: Context, target: str = "", run: str = "", step: str = "", 
 
     runs = runs_of(context, target)
     record = find(runs, run)
-    folder = Path(to).absolute() if to else project_file(context).parent / "downloads" / record.id
+    project = project_file(context).parent
+    folder = Path(to).absolute() if to else project / "downloads" / record.id
     place = to or os.path.relpath(folder)
+    if Path(os.path.realpath(project / ".azml")) in (real := Path(os.path.realpath(folder)), *real.parents):
+        raise UsageError("--to must not be in .azml, where runs are recorded")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{place} is not a folder; use another --to FOLDER")
     files = runs.files(record, step or None, _note)
+    if not record.is_over:
+        _note(f"run {record.id} is {record.status}; these are its files so far")
     if is_dry(context):
         print(f"would write {counted(sum(1 for _ in files), 'files')} to {place}")
         return
     done = Download(folder)
     with interruptible(f"the files so far are in {place}; run the command again to complete them"):
         _put(files, done, place)
-    for path in done.refused:
-        _note(f"skipped {path}: the name is not possible in {place}")
+    if done.refused:
+        names = "names are" if len(done.refused) > 1 else "name is"
+        _note(f"skipped {some_listed(done.refused)}: the {names} not possible in {place}")
     if not (done.written or done.same or done.kept):
         print(f"run {record.id} has no files" if not step else f"step '{step}' of run {record.id} has no files")
     elif not done.kept and not done.written:
         print(f"{place}: nothing new, {counted(done.same, 'files')} already there")
     if done.kept:
-        from azml_tasks.text import some_listed
-
         raise UsageError(
             f"not replaced in {place}, because the content differs: {some_listed(done.kept)}; delete what is there, or "
             "use another folder: --to FOLDER"
@@ -133,13 +139,13 @@ _JSON = "Print JSON."
 
 @task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_models(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
-    """List the models that local runs registered, or on Azure ML those of the workspace."""
+    """List registered models: of local runs, or on Azure ML of the workspace."""
     _show_registered(context, target, "model", versions, json)
 
 
 @task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_datasets(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
-    """List the datasets that local runs registered, or on Azure ML those of pipeline.yaml with their versions."""
+    """List registered datasets: of local runs, or on Azure ML of pipeline.yaml."""
     _show_registered(context, target, "dataset", versions, json)
 
 

@@ -143,7 +143,7 @@ def compare(
     if json or csv:
         sys.stdout.write(redact(as_csv(comparison), all_known_secrets())) if csv else _print_json(as_json(comparison))
     else:
-        print(without_known_secrets("\n".join(comparison_lines(comparison, columns()))))
+        print(with_target(without_known_secrets("\n".join(comparison_lines(comparison, columns()))), target))
 
 
 def _to_compare(runs: Runs, wanted: Sequence[str]) -> list[Run]:
@@ -202,18 +202,36 @@ def report(
 
 def _write_page(file: Path, page: str, project: Path | None) -> None:
     """Write a file, in the folder of the project if that is given. Raises UsageError."""
-    from azml_tasks.errors import UsageError
     from azml_tasks.snapshot.files import leads_out
 
-    if project is not None and leads_out(file, project):
+    if project is None:
+        write_output(file, page, "a page of runs.report", ("style-src 'sha256-", "<footer>"))
+        return
+    if leads_out(file, project):
         raise UsageError(f"{os.path.relpath(file)} is outside the project by a link; delete the link, or use --to")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        if project is not None and not (ignore := project / ".azml" / ".gitignore").exists():
+        if not (ignore := project / ".azml" / ".gitignore").exists():
             ignore.write_text("*\n", encoding="utf-8")
         file.write_text(page, encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"cannot write {file}: {error.strerror}") from None
+
+
+def write_output(file: Path, text: str, kind: str, marks: Sequence[str]) -> None:
+    """Write a file that the user named, in place of an earlier one of its kind, which contains `marks`.
+
+    Raises UsageError.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_file():
+            there = file.read_text(encoding="utf-8", errors="replace")
+            if not all(mark in there for mark in marks):
+                raise UsageError(f"{os.path.relpath(file)} exists and is not {kind}; delete it, or use another name")
+        file.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"cannot write {os.path.relpath(file)}: {error.strerror}") from None
 
 
 @task(
@@ -313,7 +331,7 @@ def cancel(context: Context, target: str = "", run: str = "") -> None:
     }
 )
 def prune(context: Context, keep: int = _NOT_SET, size: str = "", target: str = "") -> None:
-    """Delete old local runs, and old versions of models that they registered; keep the newest and what is in use."""
+    """Delete old local runs and their models, except what is new or in use."""
     from azml_tasks.runs.summary import pruned_lines, what_is_left
 
     limit, dry = _size(size), is_dry(context)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +248,50 @@ def test_a_server_that_is_not_there_or_another_one_is_a_sentence(runs, receiver)
     receiver.answer = lambda *_: []  # type: ignore[assignment]
     with pytest.raises(ServiceError, match=r"does not answer as a tracking server of MLflow does$"):
         exported(runs, receiver)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"experiment": 1}, {"experiment": {"experiment_id": None}}, {"runs": {"a": 1}}, {"runs": [{"info": []}]}],
+)
+def test_an_answer_of_another_form_is_a_sentence(runs, receiver, answer):
+    real = receiver.answer
+
+    def answered(method: str, path: str, values: dict[str, Any]) -> dict[str, Any]:
+        is_meant = path == ("runs/search" if "runs" in answer else "experiments/get-by-name")
+        return answer if is_meant else real(method, path, values)
+
+    receiver.answer = answered  # type: ignore[assignment]
+    with pytest.raises(ServiceError, match=r"does not answer as a tracking server of MLflow does$"):
+        exported(runs, receiver)
+
+
+def test_a_run_that_is_sent_twice_at_once_is_there_once(runs, receiver):
+    real = receiver.answer
+
+    def slow(method: str, path: str, values: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(0.005)
+        return real(method, path, values)
+
+    receiver.answer = slow  # type: ignore[assignment]
+    with ThreadPoolExecutor(3) as pool:
+        done = [one for found, _ in pool.map(lambda _: exported(runs, receiver), range(3)) for one in found]
+
+    (run,) = receiver.active()
+    assert sorted(one.is_new for one in done) == [False, False, True]
+    assert run.info["status"] == "FINISHED"
+    assert [child.info["run_name"] for child in run.children] == ["prepare", "train"]
+
+
+def test_an_experiment_that_another_export_creates_meanwhile_is_used(runs, receiver):
+    real = receiver.answer
+
+    def answered(method: str, path: str, values: dict[str, Any]) -> dict[str, Any]:
+        if path == "experiments/create":
+            real(method, path, values)
+            raise ValueError("RESOURCE_ALREADY_EXISTS", "there")
+        return real(method, path, values)
+
+    receiver.answer = answered  # type: ignore[assignment]
+    (done,), _ = exported(runs, receiver)
+    assert done.is_new

@@ -241,6 +241,16 @@ def test_the_graph_as_an_image_is_printed_or_written(churn: Invoke):
     assert (churn.folder / "docs/graph.svg").read_text(encoding="utf-8") == image.out
     assert churn("graph", "--svg", "--mermaid") == Answer("", "use either --mermaid or --svg, not both\n", 2)
     assert churn("graph", "--svg", "docs") == Answer("", "cannot write docs: Is a directory\n", 2)
+    assert churn("graph", "--svg", "docs/graph.svg").status == 0
+
+
+def test_an_image_does_not_replace_another_file(churn: Invoke):
+    before = (churn.folder / "pipeline.yaml").read_text(encoding="utf-8")
+
+    assert churn("graph", "--svg", "pipeline.yaml") == Answer(
+        "", "pipeline.yaml exists and is not an image of graph; delete it, or use another name\n", 2
+    )
+    assert (churn.folder / "pipeline.yaml").read_text(encoding="utf-8") == before
 
 
 def test_the_graph_as_mermaid(churn: Invoke):

@@ -151,10 +151,6 @@ def test_line_endings_and_a_byte_order_mark_stay(churn: Invoke):
             "new-step cannot use the dataset 'path': replaces the variable PATH",
         ),
         (["evaluate", "--dataset", "nope"], "pipeline.yaml:1: the file has no dataset 'nope': it has none"),
-        (
-            ["--help"],
-            "usage: invoke new-step NAME [--after STEP] [--dataset NAME]; for details: invoke --help new-step",
-        ),
     ],
 )
 def test_what_cannot_be_added(churn: Invoke, words: list[str], line: str):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -120,6 +124,71 @@ def test_a_file_that_differs_is_kept_and_named_and_the_others_are_written(churn)
     assert files_in(churn.folder / "got")["train/outputs/model.txt"] == "mine"
 
 
+def test_a_folder_that_cannot_be_one_or_has_the_records_is_refused(churn):
+    churn("run")
+    churn.write("file", "mine")
+    (churn.folder / "link").symlink_to(".azml/runs")
+
+    assert churn("runs.download", "--to", "file") == Answer("", "file is not a folder; use another --to FOLDER\n", 2)
+    for folder in (".azml", ".azml/runs/x", "link/x", "x/../.azml"):
+        assert churn("runs.download", "--to", folder) == Answer(
+            "", "--to must not be in .azml, where runs are recorded\n", 2
+        )
+
+
+def test_what_was_deleted_or_cannot_have_its_name_is_noted(churn, tmp_path_factory):
+    churn.write("pipeline.yaml", PIPELINE.replace("train:", '"my train":'))
+    first = run_id(churn("run"))
+    churn.write("train.py", TRAIN + "\n")
+    churn("run")
+
+    assert f"deleted outputs and logs of my train in {first}\n" in churn("runs.prune", "--keep", "1").out
+    found = churn("runs.download", "--run", first, "--to", "to")
+    assert found.err == "note: step 'my train': its files were deleted by runs.prune\n"
+
+    outside = tmp_path_factory.mktemp("outside")
+    (churn.folder / "there").mkdir()
+    (churn.folder / "there" / "prepare").symlink_to(outside)
+    found = churn("runs.download", "--step", "prepare", "--to", "there")
+    names = "prepare/prepare_output_folder/rows.txt and prepare/user_logs/std_log.txt"
+    assert found.err == f"note: skipped {names}: the names are not possible in there\n"
+    assert list(outside.iterdir()) == []
+
+
+def test_files_of_a_running_run_are_those_so_far(churn):
+    churn.write("train.py", TRAIN + "import sys, time\nsys.stdout.flush()\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "invoke", "run"]
+    churn.write("tasks.py", "from azml_tasks.tasks import namespace\n")
+    with subprocess.Popen(command, cwd=churn.folder, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            while "outputs/model.txt" not in (found := churn("runs.download", "--to", "to").out) and not list(
+                churn.folder.glob("to/train/user_logs/std_log.txt")
+            ):
+                assert process.poll() is None, found
+                time.sleep(0.1)
+            answer = churn("runs.download", "--to", "again")
+        finally:
+            process.terminate()
+    assert re.fullmatch(r"note: run \S+ is running; these are its files so far\n", answer.err)
+
+
+def test_a_name_that_is_not_text_stops_neither_the_download_nor_the_page_nor_the_export(churn):
+    if sys.platform != "linux":
+        pytest.skip("names are text here")
+    churn.write("train.py", TRAIN + "open(b'outputs/bad\\xff.txt', 'w').write('x')\n")
+    churn("run")
+
+    assert churn("runs.download", "--to", "to").status == 0
+    assert (churn.folder / "to/train/outputs" / os.fsdecode(b"bad\xff.txt")).read_text() == "x"
+    assert churn("runs.report").status == 0
+    assert churn("runs.show", "--json").status == 0
+    with receiving() as receiver:
+        answer = churn("runs.export", "--mlflow", receiver.address)
+        (run,) = receiver.active()
+    assert (answer.status, answer.err) == (0, "note: outputs/bad\\udcff.txt is not sent: its name is not UTF-8\n")
+    assert "outputs/model.txt" in run.children[1].files
+
+
 def test_an_unknown_step_or_run_is_a_sentence(churn):
     newest = run_id(churn("run"))
 
@@ -231,10 +300,22 @@ def test_registered_models_and_datasets_are_listed_with_the_run_that_made_them(c
 def test_a_damaged_registry_is_passed_over(churn):
     churn.write(".azml/models/churn/1/model.json", "[]")
     churn.write(".azml/models/churn/x/model.json", "{}")
+    churn.write(".azml/models/folder/1/model.json/x", "")
     churn.write(".azml/datasets/rows/1.json", '{"definition": 3}')
+    churn.write(".azml/datasets/folder/1.json/x", "")
+    churn.write(".azml/datasets/file", "")
 
     assert churn("models.list") == Answer("no models are registered\n", "", 0)
     assert churn("datasets.list") == Answer("no datasets are registered\n", "", 0)
+
+
+def test_odd_names_in_a_registry_take_one_line_each(churn):
+    churn.write(".azml/models/two\nlines/1/model.json", '{"file": "x", "tags": {"a": "b\\nc"}}')
+    (churn.folder / ".azml/datasets" / os.fsdecode(b"bad\xff")).mkdir(parents=True)
+    (churn.folder / ".azml/datasets" / os.fsdecode(b"bad\xff") / "1.json").write_text('{"definition": {}}')
+
+    assert churn("models.list").out.splitlines()[1].startswith("two\\nlines  1 ")
+    assert churn("datasets.list").out.splitlines()[1].startswith("bad\\udcff  1 ")
 
 
 def test_runs_of_a_workspace_are_not_exported_and_nobody_logs_in_for_that(churn):

@@ -266,6 +266,13 @@ def test_many_metrics_are_cut_and_all_are_in_json(churn):
     assert lines[-1] == f"everything: `invoke runs.show --run {run_id} --json`"
     assert json.loads(churn("runs.show", "--json").out)["run"]["steps"][1]["metrics"]["m299"] == 299
 
+    churn.write("train.py", TRAIN + "for n in range(300): run.log(f'm{n}', -n - 1)\n")
+    churn("run")
+    lines = churn("runs.compare").out.splitlines()
+    second, first = ids(churn)
+    assert "  and 280 more" in lines
+    assert lines[-1] == f"everything: `invoke runs.compare --csv --run {first} --run {second}`"
+
 
 def test_a_folder_that_changed_is_named_once(churn):
     churn.write("more/a.txt", "a")
@@ -388,6 +395,17 @@ def test_a_page_that_cannot_be_written_is_one_sentence(churn):
 
     assert (answer.out, answer.status) == ("", 2)
     assert re.fullmatch(r"cannot write .*page\.html: .+\n", answer.err)
+
+
+def test_a_page_replaces_an_earlier_one_and_no_other_file(churn):
+    churn("run")
+    churn.write("index.html", "<!DOCTYPE html><footer>mine</footer>")
+
+    assert churn("runs.report", "--to", "index.html") == Answer(
+        "", "index.html exists and is not a page of runs.report; delete it, or use another name\n", 2
+    )
+    assert (churn.folder / "index.html").read_text(encoding="utf-8") == "<!DOCTYPE html><footer>mine</footer>"
+    assert [churn("runs.report", "--to", "page.html") for _ in range(2)] == [Answer("page.html\n", "", 0)] * 2
 
 
 def test_reports_of_deleted_runs_are_pruned(churn):

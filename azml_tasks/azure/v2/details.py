@@ -21,7 +21,7 @@ from azml_tasks.plan import Plan
 from azml_tasks.runs.details import Log, RunDetails, RunFile, StepDetails
 from azml_tasks.runs.origin import Provenance, StepOrigin, step_origins
 from azml_tasks.runs.records import shown_pairs
-from azml_tasks.runs.results.download import StoredFile
+from azml_tasks.runs.results.download import StoredFile, without_folders
 
 Document = Mapping[str, Any]
 _AT_ONCE = 8
@@ -169,7 +169,7 @@ def _blobs(client: Client, store: Any, path: str, key: str, output: str) -> list
         return lambda target: client.call(_DOING, partial(write, target), [secret])
 
     def names() -> list[str]:
-        return sorted(container.list_blob_names(name_starts_with=folder))
+        return without_folders(container.list_blob_names(name_starts_with=folder))
 
     return [
         StoredFile(key, f"{output}/{name[len(folder) :]}", saving(name))

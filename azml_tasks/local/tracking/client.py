@@ -66,8 +66,26 @@ class TrackingClient:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise ServiceError(f"{self.address} does not answer as a tracking server of MLflow does")
+            raise self._another()
         return found
+
+    def text_in(self, answer: Any, *keys: str) -> str:
+        """Return a text or a number in an answer. Raises ServiceError if there is none."""
+        for key in keys:
+            answer = answer.get(key) if isinstance(answer, dict) else None
+        if not isinstance(answer, (str, int)):
+            raise self._another()
+        return str(answer)
+
+    def list_in(self, answer: Mapping[str, Any], key: str) -> list[Any]:
+        """Return a list in an answer; MLflow leaves out an empty one. Raises ServiceError if it is something else."""
+        found = answer.get(key, [])
+        if not isinstance(found, list):
+            raise self._another()
+        return found
+
+    def _another(self) -> ServiceError:
+        return ServiceError(f"{self.address} does not answer as a tracking server of MLflow does")
 
     def upload(self, root: str, name: str, file: Path) -> None:
         """Send a file to the artifacts of a run; `root` is what `files_root` returned. Raises as `call`, OSError."""

@@ -80,7 +80,7 @@ class FileViews:
         if "://" in place:
             return web(place)
         relative = os.path.relpath(place, self._folder).replace(os.sep, "/")
-        return quote(relative if relative.startswith("../") else f"./{relative}")
+        return quote((relative if relative.startswith("../") else f"./{relative}").encode("utf-8", "surrogateescape"))
 
 
 def web(url: str) -> str:

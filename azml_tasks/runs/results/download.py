@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from azml_tasks.errors import UsageError
 
 # What Windows does not accept in names, or takes for something else.
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|(com|lpt)\d)(\.|$)', re.IGNORECASE)
+# Errors about the name of a file.
+_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ)
+
+
+def without_folders(names: Iterable[str]) -> list[str]:
+    """Return names of blobs in order, without those of folders: some storage has an empty blob for each folder."""
+    names = sorted(names)
+    folders = {name[:place] for name in names for place, letter in enumerate(name) if letter == "/"}
+    return [name for name in names if name not in folders and not name.endswith("/")]
 
 
 @dataclass(frozen=True)
@@ -64,13 +74,28 @@ class Download:
         partial = target.with_name(f".{os.getpid()}.partial")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                file.save(partial)
-                self._place(file, partial, target)
-            finally:
-                partial.unlink(missing_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            # A file is where a folder should be; if it is that of the download itself, nothing can be written.
+            if not self._folder.is_dir():
+                raise UsageError(f"cannot write {target}: {error.strerror}") from None
+            self.kept.append(file.path)
+            return
         except OSError as error:
+            self._refuse(file, target, error)
+            return
+        try:
+            file.save(partial)
+            self._place(file, partial, target)
+        except OSError as error:
+            self._refuse(file, target, error)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _refuse(self, file: StoredFile, target: Path, error: OSError) -> None:
+        """Note a file whose name the system does not have. Raises UsageError for other errors."""
+        if error.errno not in _NAMES:
             raise UsageError(f"cannot write {target}: {error.strerror or error}") from None
+        self.refused.append(file.path)
 
     def _place(self, file: StoredFile, partial: Path, target: Path) -> None:
         if target.exists() or target.is_symlink():
@@ -79,10 +104,11 @@ class Download:
             else:
                 self.kept.append(file.path)
             return
+        size = partial.stat().st_size
+        partial.rename(target)
         counts = self.written.setdefault(file.step, Counts())
         counts.files += 1
-        counts.size += partial.stat().st_size
-        partial.rename(target)
+        counts.size += size
 
     def target_of(self, file: StoredFile) -> Path | None:
         """Return where a file is written; None if its name leads out of the folder or cannot be a name here."""

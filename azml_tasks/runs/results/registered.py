@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from azml_tasks.runs.show import local_time, table, value_text
 from azml_tasks.secrets import without_secrets
-from azml_tasks.text import shortened
+from azml_tasks.text import one_line, shortened
 
 JSON_VERSION = 1
 AssetKind = Literal["model", "dataset"]
@@ -63,7 +63,8 @@ def asset_lines(assets: Sequence[Asset], width: int = 80) -> Iterator[str]:
         shown = {name: without_secrets(name, tag) for name, tag in asset.tags.items()}
         tags = ", ".join(name if tag in (None, "") else f"{name}={value_text(tag)}" for name, tag in shown.items())
         version = "-" if asset.version is None else str(asset.version)
-        rows.append((asset.name, version, asset.kind, local_time(asset.created), asset.source, tags))
+        name, source = one_line(asset.name), one_line(asset.source)
+        rows.append((name, version, one_line(asset.kind), local_time(asset.created), source, one_line(tags)))
     kept = [place for place in range(5) if place < 2 or any(row[place] for row in rows[1:])]
     taken = sum(max(len(row[place]) for row in rows) + 2 for place in kept)
     room = max(_NARROWEST, width - taken)

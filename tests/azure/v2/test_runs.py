@@ -10,6 +10,7 @@ from azml_tasks.runs.metrics import Metrics
 from azml_tasks.runs.records import RunFinished, StepFinished, StepOutput
 from azml_tasks.runs.results.download import Download
 from tests.azure.v2.projects import run, stocked, v2_project
+from tests.service.storage import Blob
 
 
 def runs_of(project):
@@ -266,6 +267,8 @@ def test_names_that_lead_out_of_the_folder_are_refused(azure_v2, tmp_path):
         for blobs in containers.values():
             for path in [path for path in blobs if path.endswith("rows.txt")]:
                 blobs[path.replace("rows.txt", "../../../../out.txt")] = blobs[path]
+                # Of a folder that was made in the portal or by another program.
+                blobs[path.removesuffix("/rows.txt")] = blobs[path.replace("rows.txt", "empty/")] = Blob(b"")
 
     assert downloaded(project, tmp_path / "a" / "to") == (FILES, [])
     assert list(tmp_path.rglob("out.txt")) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.errors import UsageError
-from azml_tasks.runs.results.download import Counts, Download, StoredFile
+from azml_tasks.runs.results.download import Counts, Download, StoredFile, without_folders
 
 
 def stored(name: str, content: bytes = b"abc", step: str = "train") -> StoredFile:
@@ -43,10 +43,10 @@ def test_a_file_with_another_content_or_a_folder_in_its_place_stays(tmp_path):
     (tmp_path / "train/a.txt").write_bytes(b"mine")
     done = Download(tmp_path)
 
-    for name in ("a.txt", "folder", "b.txt"):
+    for name in ("a.txt", "folder", "a.txt/below", "a.txt/far/below", "b.txt"):
         done.put(stored(name))
 
-    assert done.kept == ["train/a.txt", "train/folder"]
+    assert done.kept == ["train/a.txt", "train/folder", "train/a.txt/below", "train/a.txt/far/below"]
     assert everything_in(tmp_path) == {"train/a.txt": b"mine", "train/b.txt": b"abc"}
 
 
@@ -71,6 +71,20 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, step, name):
 
     assert (len(done.refused), done.written) == (1, {})
     assert everything_in(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["x" * 300, f"{'x' * 300}/a.txt"])
+def test_a_name_that_is_too_long_does_not_end_the_download(tmp_path, name):
+    done = Download(tmp_path / "to")
+    for one in (name, "b.txt"):
+        done.put(stored(one))
+
+    assert (done.refused, done.written) == ([f"train/{name}"], {"train": Counts(1, 3)})
+    assert everything_in(tmp_path / "to") == {"train/b.txt": b"abc"}
+
+
+def test_a_blob_for_a_folder_is_no_file():
+    assert without_folders(["out/b", "out", "out/b/c.txt", "out.txt", "out/d/", "e"]) == ["e", "out.txt", "out/b/c.txt"]
 
 
 def test_a_label_of_a_step_is_one_folder(tmp_path):

@@ -12,7 +12,7 @@ from azml_tasks.azure.v1.client.connection import login_of, service_calls
 from azml_tasks.azure.v1.resources.datastores import STORAGE, opened_by_identity
 from azml_tasks.azure.v1.runs.runs import run_children
 from azml_tasks.errors import ServiceError
-from azml_tasks.runs.results.download import StoredFile
+from azml_tasks.runs.results.download import StoredFile, without_folders
 
 if TYPE_CHECKING:
     from azureml.core import Run
@@ -96,8 +96,8 @@ def _blobs(ws: Any, datastore: Any, path: str, key: str, output: str) -> list[St
 
         return save
 
-    names = [blob.name for blob in container.list_blobs(name_starts_with=f"{folder}/")]
-    return [StoredFile(key, f"{output}/{name[len(folder) + 1 :]}", saving(name)) for name in sorted(names)]
+    names = without_folders(blob.name for blob in container.list_blobs(name_starts_with=f"{folder}/"))
+    return [StoredFile(key, f"{output}/{name[len(folder) + 1 :]}", saving(name)) for name in names]
 
 
 class _Login:
