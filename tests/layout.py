@@ -24,9 +24,9 @@ from tests.three_steps import PIPELINE, SCRIPTS, VARIABLES, stock
 
 # What a figure may be now, and what it is to become.
 CEILINGS = {
-    "files": (326, 140),
+    "files": (321, 140),
     "files under 40 lines": (22, 0),
-    "files over 350 lines": (15, 2),
+    "files over 350 lines": (18, 2),
     "files in the largest folder": (12, 12),
     "files in import loops": (0, 0),
     "folders in import loops": (0, 0),

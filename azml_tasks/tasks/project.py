@@ -79,8 +79,8 @@ def _azure_v2() -> type[Backend]:
 
 # The values of the key `backend` in pipeline.yaml.
 BACKENDS: Mapping[str, Callable[[], type[Backend]]] = {"local": _local, "azure": _azure, "azure-v2": _azure_v2}
-# Those that can have notes on a file; loading the others would take longer than checking a small file.
-_WITH_NOTES = BACKENDS.keys() - {"local"}
+# Whether a backend can have notes on a file; loading one that has none would take longer than checking a small file.
+_HAS_NOTES = {**dict.fromkeys(BACKENDS, True), "local": False}
 
 
 def backend_of(project: Project) -> Backend:
@@ -98,7 +98,7 @@ def _note(line: str) -> None:
 
 def backend_notes(project: Project) -> Sequence[Problem]:
     """Return what of the file will not work in every use of its backend, which is loaded only if it may have notes."""
-    return backend_of(project).notes() if project.pipeline.backend in _WITH_NOTES else ()
+    return backend_of(project).notes() if _HAS_NOTES[project.pipeline.backend] else ()
 
 
 def runs_of(context: Context, target: str | None = None) -> Runs:

@@ -143,6 +143,9 @@ def test_both_targets_are_compared_and_nothing_is_written(azure_v2: Any, schedul
         "schedule               enabled                 none\n"
         "\n"
         "limits\n"
+        "  pipeline.yaml:9: step 'prepare': its script reads a secret; set\n"
+        "  AZML_KEY_VAULT_URL in environment_variables to the address of the key vault,\n"
+        "  such as https://NAME.vault.azure.net\n"
         "  prepare.py:10: run.get_secret: in a job of v2, it reads the key vault whose\n"
         "  address is in the variable AZML_KEY_VAULT_URL (set it in\n"
         "  environment_variables), with the managed identity of the compute target, which\n"
@@ -152,11 +155,11 @@ def test_both_targets_are_compared_and_nothing_is_written(azure_v2: Any, schedul
         "  environment churn-env: would be created\n"
         "  datastore churn_blob: unchanged\n"
         "  compute cpu-cluster: unchanged\n"
-        "  error: the dataset 'customers' is not registered: v1 has a dataset of this\n"
-        "    name in the workspace, and a v2 data asset of the same name would break the\n"
-        "    v1 pipelines that read it, and could not be removed. Runs read its files\n"
-        "    without it; to register it for others, rename the dataset, for example to\n"
-        "    'customers-v2'\n"
+        "  error: pipeline.yaml:12: the dataset 'customers' is not registered: v1 has a\n"
+        "    dataset of this name in the workspace, and a v2 data asset of the same name\n"
+        "    would break the v1 pipelines that read it, and could not be removed. Runs\n"
+        "    read its files without it; to register it for others, rename the dataset,\n"
+        "    for example to 'customers-v2'\n"
         "\n"
         "publish\n"
         "  churn VERSION: would be published\n"
@@ -377,7 +380,7 @@ def test_nothing_is_moved_that_would_not_run(azure_v2: Any, scheduled: Invoke) -
     assert re.fullmatch(
         r"pipeline.yaml:\d+: the schedule is disabled on off; remove `enabled: false` to move it\n", off.err
     )
-    assert "\nlimits\n  prepare.py:10: run.get_secret" in blob.out
+    assert "\nlimits\n  pipeline.yaml:9: step 'prepare': its script reads a secret" in blob.out
     assert re.search(r"\n  error: pipeline.yaml:\d+: Azure ML v2 has no schedules on blob changes", blob.out)
     assert blob.err == "the schedule is not moved, because `invoke publish --target blob` would fail\n"
     assert enabled(azure_v2) == ["v1"]
