@@ -94,7 +94,7 @@ StepKey = Annotated[
     str,
     named(
         "a step name has up to 100 letters, digits, underscores, dashes, dots and spaces, "
-        "and starts with a letter, a digit or an underscore",
+        "starts with a letter, a digit or an underscore, and does not end with a dot or a space",
         r"\w([\w. -]{0,98}[\w-])?",
     ),
 ]

@@ -35,7 +35,7 @@ PARAMETER = (
 )
 STEP = (
     "a step name has up to 100 letters, digits, underscores, dashes, dots and spaces, "
-    "and starts with a letter, a digit or an underscore"
+    "starts with a letter, a digit or an underscore, and does not end with a dot or a space"
 )
 ARGUMENT = "an argument starts with a dash and has no space and no '=', as in '--input-folder'"
 

@@ -130,24 +130,30 @@ def _turned(along: float, across: float, is_tall: bool) -> tuple[float, float]:
 
 
 def _curve(path: Sequence[str | int], at: Mapping[str | int, tuple[float, float]], depth: float, is_tall: bool) -> str:
-    """Return a curve from the end of the first node, through the threads, to the beginning of the last."""
+    """Return a curve from the end of the first node, through the threads, to the beginning of the last.
+
+    Its points are relative, which is shorter: a large graph has many.
+    """
     start = (at[path[0]][0] + depth, at[path[0]][1])
-    text = "M" + _point(*start, is_tall)
+    x, y = _point(*start, is_tall)
+    text = f"M{x},{y}"
     for node in path[1:]:
         end = at[node]
         middle = (start[0] + end[0]) / 2
-        bends = (_point(middle, start[1], is_tall), _point(middle, end[1], is_tall), _point(*end, is_tall))
-        text += f"C{' '.join(bends)}"
-        start = end
+        points = [_point(*one, is_tall) for one in ((middle, start[1]), (middle, end[1]), end)]
+        text += "c" + " ".join(f"{across - x},{down - y}" for across, down in points)
+        (x, y), start = points[-1], end
         if not isinstance(node, str):  # straight past the nodes of the layer
             start = (end[0] + depth, end[1])
-            text += "L" + _point(*start, is_tall)
+            across, down = _point(*start, is_tall)
+            text += f"v{down - y}" if is_tall else f"h{across - x}"
+            x, y = across, down
     return text
 
 
-def _point(along: float, across: float, is_tall: bool) -> str:
+def _point(along: float, across: float, is_tall: bool) -> tuple[int, int]:
     x, y = _turned(along, across, is_tall)
-    return f"{x:.0f},{y:.0f}"
+    return round(x), round(y)
 
 
 def is_tall(above: Mapping[str, Sequence[str]], room: float) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from azml_tasks.azure.v2.backend import AzureV2Backend
@@ -9,6 +11,7 @@ from azml_tasks.errors import RunError, UsageError
 from azml_tasks.runs.metrics import Metrics
 from azml_tasks.runs.records import RunFinished, StepFinished, StepOutput
 from azml_tasks.runs.results.download import Download
+from azml_tasks.runs.summary import as_json
 from tests.azure.v2.projects import run, stocked, v2_project
 from tests.service.storage import Blob
 
@@ -138,6 +141,9 @@ def test_details_have_the_files_and_the_graph(azure_v2, tmp_path):
     assert train.files[0].read(3) is None
     assert train.log.text == "read 3\n"
     assert train.origin.after == ("prepare",)
+    found = json.loads(as_json(details))["run"]
+    assert (found["id"], found["experiment"], found["status"]) == (record.id, "churn", "completed")
+    assert found["steps"][1]["files"] == [{"name": "outputs/model.txt", "size": None, "path": None}]
 
 
 LOGGING = """\

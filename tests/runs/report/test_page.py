@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.runs.details import Log, RunDetails
+from azml_tasks.runs.details import Log, RunDetails, StepDetails
+from azml_tasks.runs.origin import StepOrigin
 from azml_tasks.runs.report.page import LARGEST, report_page, size_without_images
 from tests.runs.report import example
 
@@ -183,6 +184,20 @@ def test_sixty_steps_with_long_logs_and_many_points_stay_small():
     assert size_without_images(page) <= LARGEST
     assert page.count('class="node ') == 60
     assert "Last values" in page
+
+
+def test_many_steps_that_read_from_far_above_stay_small():
+    count = 140
+    keys = [f"{n:03}-{'a_long_name_of_a_step_' * 3}" for n in range(count)]
+    records = tuple(example.Step(key, "completed", reason="it has no earlier result") for key in keys)
+    above = {keys[n]: tuple({keys[n - 1], keys[n // 3]}) if n else () for n in range(count)}
+    steps = tuple(StepDetails(one, StepOrigin(after=above[one.key])) for one in records)
+    run = example.Run("20261129-043919-781e", "churn", "completed", 0.0, 1.0, records)
+
+    page = report_page(RunDetails(run, steps=steps), None, HERE)
+
+    assert size_without_images(page) <= LARGEST
+    assert page.count('class="node ') == count
 
 
 def test_a_run_that_has_just_begun_has_a_page_too():

@@ -85,8 +85,9 @@ def test_steps_are_drawn_in_layers_and_curves_pass_between_them():
     assert x["a"] < x["b"] < x["c"]
     assert len(drawing.edges) == 3
     boxes = [(node.y, node.y + 46) for node in drawing.nodes if node.key == "b"]
-    past = next(edge for edge in drawing.edges if "L" in edge)
-    level = float(re.search(r"L\d+,(\d+)", past)[1])
+    past = next(edge for edge in drawing.edges if "h" in edge)
+    start, bend = re.fullmatch(r"M\d+,(\d+)c\S+ \S+ \d+,(-?\d+)h\d+c.*", past).groups()
+    level = int(start) + int(bend)
     assert all(not low <= level <= high for low, high in boxes)
 
 
