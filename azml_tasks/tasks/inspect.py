@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
-from azml_tasks.tasks.project import backend_notes, backend_of, is_dry, load, project_file_or_none, stated_backend
+from azml_tasks.tasks.project import backend_of, is_dry, load, project_file_or_none, stated_backend
 from azml_tasks.tasks.task import TARGET, agreed, interruptible, task
 from azml_tasks.text import printable, what_there_is
 
@@ -67,7 +67,7 @@ def _validated(context: Context, target: str, strict: bool) -> Validation:
     if report.problems:
         raise ProjectError(report.problems)
     notes = [*project.notes, *report.notes, *data_notes(project), *environment_notes(project)]
-    notes += backend_notes(project)
+    notes += backend_of(project).notes()
     retirements = near_notes(project, SystemClock().now().date())
     notes += [note.problem for note in retirements if note.is_over]
     # No change of the file can fix the limits, and a file does not become wrong by an announcement, so `--strict` does

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,8 +79,6 @@ def _azure_v2() -> type[Backend]:
 
 # The values of the key `backend` in pipeline.yaml.
 BACKENDS: Mapping[str, Callable[[], type[Backend]]] = {"local": _local, "azure": _azure, "azure-v2": _azure_v2}
-# Whether a backend can have notes on a file; loading one that has none would take longer than checking a small file.
-_HAS_NOTES = {**dict.fromkeys(BACKENDS, True), "local": False}
 
 
 def backend_of(project: Project) -> Backend:
@@ -94,11 +92,6 @@ def _note(line: str) -> None:
     from azml_tasks.text import printable
 
     print(printable(f"note: {line}"), file=sys.stderr, flush=True)
-
-
-def backend_notes(project: Project) -> Sequence[Problem]:
-    """Return what of the file will not work in every use of its backend, which is loaded only if it may have notes."""
-    return backend_of(project).notes() if _HAS_NOTES[project.pipeline.backend] else ()
 
 
 def runs_of(context: Context, target: str | None = None) -> Runs:
