@@ -8,12 +8,11 @@ and each method imports what it needs when it is used. It is one long file, beca
 from __future__ import annotations
 
 import abc
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from azml_tasks.errors import AzmlError, ProjectError
 from azml_tasks.runs.changes.differences import Difference, Reason, in_one_line
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from azml_tasks.runs.details import RunDetails
     from azml_tasks.runs.results.download import StoredFile
     from azml_tasks.runs.results.registered import Asset, AssetKind
+    from azml_tasks.schedule.recurrence import Clock
 
 Run = RunRecord[StepRecord]
 Kind = Literal["environment", "datastore", "dataset", "compute"]
@@ -236,28 +236,6 @@ class RedundantSchedule:
     row: ScheduleRow
     reason: str
     kept: str = ""
-
-
-class Clock(Protocol):
-    """Where the time comes from."""
-
-    def now(self) -> datetime:
-        """Return the present, with a tzinfo."""
-
-    def wait(self, seconds: float) -> None:
-        """Let about so much time pass."""
-
-
-class SystemClock:
-    """This machine's clock."""
-
-    def now(self) -> datetime:
-        """Return the present, in UTC."""
-        return datetime.now(timezone.utc)
-
-    def wait(self, seconds: float) -> None:
-        """Sleep."""
-        time.sleep(seconds)
 
 
 @dataclass(frozen=True)

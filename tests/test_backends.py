@@ -34,7 +34,6 @@ from azml_tasks.backend import (
     Schedules,
     StepForecast,
     StepLog,
-    SystemClock,
     UnsupportedError,
     Watch,
 )
@@ -47,6 +46,7 @@ from azml_tasks.runs.changes.differences import Reason, difference
 from azml_tasks.runs.details import RunDetails, StepDetails
 from azml_tasks.runs.results.download import StoredFile
 from azml_tasks.runs.results.registered import Asset
+from azml_tasks.schedule.recurrence import SystemClock
 from azml_tasks.tasks import project as chooser
 from tests.test_layers import loaded_by
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from azml_tasks.backend import (
     Backend,
     Change,
-    Clock,
     DueRun,
     Exported,
     FinishedRun,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from azml_tasks.runs.records import Event, Pruned
     from azml_tasks.runs.results.download import StoredFile
     from azml_tasks.runs.results.registered import Asset, AssetKind
+    from azml_tasks.schedule.recurrence import Clock
 
 # Why the other kinds have no use on this machine.
 _UNUSED: dict[Kind, str] = {

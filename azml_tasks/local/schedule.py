@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azml_tasks.backend import Clock, DueRun, FinishedRun
+from azml_tasks.backend import DueRun, FinishedRun
 from azml_tasks.local.run.failure import failure_text
 from azml_tasks.local.run.runner import run_pipeline
 from azml_tasks.local.store.paths import ProjectPaths
@@ -18,7 +18,7 @@ from azml_tasks.model.schedule import BlobChange, Schedule
 from azml_tasks.reading.overrides import shown_settings
 from azml_tasks.runs.origin import Origin
 from azml_tasks.runs.records import Listener
-from azml_tasks.schedule.recurrence import default_start, fire_times
+from azml_tasks.schedule.recurrence import Clock, default_start, fire_times
 
 if TYPE_CHECKING:
     from azml_tasks.reading import Project

@@ -19,6 +19,8 @@ import heapq
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from itertools import groupby, islice
+from time import sleep
+from typing import Protocol
 
 from azml_tasks.model.schedule import WEEK_DAYS, Schedule
 from azml_tasks.model.time_zone import clock
@@ -28,6 +30,28 @@ _SECONDS = {"Minute": 60, "Hour": 3600}
 _LAST_YEAR = 9998
 # No clock change was ever larger; a skipped time runs at most this much later.
 _LARGEST_JUMP = timedelta(days=1)
+
+
+class Clock(Protocol):
+    """Where the time comes from."""
+
+    def now(self) -> datetime:
+        """Return the present, with a tzinfo."""
+
+    def wait(self, seconds: float) -> None:
+        """Let about so much time pass."""
+
+
+class SystemClock:
+    """This machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the present, in UTC."""
+        return datetime.now(timezone.utc)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep."""
+        sleep(seconds)
 
 
 def fire_times(schedule: Schedule, *, after: datetime, count: int) -> list[datetime]:

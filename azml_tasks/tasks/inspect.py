@@ -48,13 +48,13 @@ def validate(
 
 def _validated(context: Context, target: str, strict: bool) -> Validation:
     """Check the project; raises ProjectError with everything that is wrong."""
-    from azml_tasks.backend import SystemClock
     from azml_tasks.checks.data import data_notes
     from azml_tasks.checks.files import check_project, environment_notes
     from azml_tasks.checks.retirement.notes import near_notes
     from azml_tasks.errors import Problem, ProjectError
     from azml_tasks.reading.editor import write_editor_files
     from azml_tasks.schedule.describe import blob_limits
+    from azml_tasks.schedule.recurrence import SystemClock
     from azml_tasks.tasks.validation import Validation
 
     project = load(context, target, with_files=True)
@@ -172,9 +172,9 @@ def doctor(context: Context, target: str = "") -> None:
 
 def _findings(context: Context, target: str) -> Iterator[Finding]:
     """Yield all findings; if the file has errors, only those that do not depend on it, and its errors."""
-    from azml_tasks.backend import SystemClock
     from azml_tasks.checks.doctor import Finding, examine, examine_machine
     from azml_tasks.errors import ProjectError
+    from azml_tasks.schedule.recurrence import SystemClock
 
     try:
         project = load(context, target, with_files=True)

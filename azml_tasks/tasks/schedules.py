@@ -15,9 +15,10 @@ from azml_tasks.tasks.task import TARGET, interruptible, task
 from azml_tasks.text import printable
 
 if TYPE_CHECKING:
-    from azml_tasks.backend import Backend, Clock, DueRun, ScheduleRow, Schedules
+    from azml_tasks.backend import Backend, DueRun, ScheduleRow, Schedules
     from azml_tasks.model.schedule import Schedule
     from azml_tasks.reading import Project
+    from azml_tasks.schedule.recurrence import Clock
 
 NAME = "Name of the schedule; default: the name in pipeline.yaml."
 
@@ -142,7 +143,7 @@ def _prune(schedules: Schedules, everything: bool, yes: bool, dry: bool) -> None
 @task(least={"most": 1}, help={"target": TARGET, "most": "Stop after this many runs; default: run until Ctrl-C."})
 def run(context: Context, target: str = "", most: int = 0) -> None:
     """Run the pipeline locally at its scheduled times, in the foreground."""
-    from azml_tasks.backend import SystemClock
+    from azml_tasks.schedule.recurrence import SystemClock
 
     project = load(context, target)
     backend_of(project).schedules.check_foreground()

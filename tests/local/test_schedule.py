@@ -7,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 from pathlib import Path
 
-from azml_tasks.backend import Clock, DueRun, SystemClock
+from azml_tasks.backend import DueRun
 from azml_tasks.local.schedule import due_runs
 from azml_tasks.model.schedule import Schedule
-from azml_tasks.schedule.recurrence import fire_times
+from azml_tasks.schedule.recurrence import Clock, SystemClock, fire_times
 
 
 def moment(text: str) -> datetime:

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from azml_tasks.backend import SystemClock
+from azml_tasks.schedule.recurrence import SystemClock
 from tests.tasks.conftest import Answer, Invoke
 
 PIPELINE = """\

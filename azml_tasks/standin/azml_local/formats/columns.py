@@ -207,6 +207,7 @@ _PLAIN = [*YEAR_FIRST, *_named_month("-"), *_named_month("/")]
 _AMERICAN = [*_month_first("-"), *_month_first("/")]
 
 _patterns: dict[str, re.Pattern[str]] = {}
+_literals: dict[str, str] = {}
 
 
 def date_formats(texts: Iterable[str]) -> tuple[list[str], bool] | None:
@@ -238,14 +239,14 @@ def date_formats(texts: Iterable[str]) -> tuple[list[str], bool] | None:
 
 def read(text: str, date_format: str) -> datetime.datetime | None:
     """Parse a date in a format, in UTC, to the microsecond; None if it does not match."""
-    match = _pattern(date_format).fullmatch(text)
+    match = _match(text, date_format)
     return _moment(match.groupdict()) if match else None
 
 
 def read_any(text: str, formats: Sequence[str]) -> tuple[datetime.datetime, int] | None:
     """Parse a date with the first format that matches, with the nanoseconds below its microseconds."""
     for date_format in formats:
-        match = _pattern(date_format).fullmatch(text)
+        match = _match(text, date_format)
         moment = _moment(match.groupdict()) if match else None
         if match and moment is not None:
             fraction = match.groupdict().get("f") or ""
@@ -263,6 +264,14 @@ def _either(text: str, month_first: str) -> bool:
 
 def _swapped(month_first: str) -> str:
     return f"%d{month_first[2]}%m{month_first[5:]}"
+
+
+def _match(text: str, date_format: str) -> re.Match[str] | None:
+    # There are dozens of formats, and patterns take long to compile.
+    if date_format not in _literals:
+        _literals[date_format] = "".join(re.split(r"%\w| ", date_format))
+    literals = _literals[date_format]
+    return _pattern(date_format).fullmatch(text) if all(letter in text for letter in literals) else None
 
 
 def _pattern(date_format: str) -> re.Pattern[str]:
