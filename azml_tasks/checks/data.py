@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.checks.places import is_no_place_of_data, place_problem
+from azml_tasks.checks.places import is_no_place_of_data, place_sentence
 from azml_tasks.errors import Problem
 from azml_tasks.plan import DatasetInput
 from azml_tasks.standin.azml_local.formats import columns as column_types
@@ -26,8 +26,9 @@ from azml_tasks.standin.azml_local.formats.table import Rows, Table, transposed
 from azml_tasks.text import MOST_SUGGESTIONS, closest, did_you_mean, listed
 
 if TYPE_CHECKING:
-    from azml_tasks.model import Dataset
+    from azml_tasks.model import Dataset, Pipeline
     from azml_tasks.reading import Project
+    from azml_tasks.snapshot import Locate
 
 # Where the runs of a project are kept.
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
@@ -87,23 +88,27 @@ def inspect_dataset(
     return inspection.report(name)
 
 
-def missing_data(project: Project) -> Iterator[Problem]:
-    """Yield the local paths that do not exist, or contain more than data."""
+def missing_data(
+    pipeline: Pipeline, directory: Path, located: Locate, names: Iterable[str] | None = None
+) -> Iterator[Problem]:
+    """Yield the local paths of datasets, by default all, that do not exist, or contain more than data."""
     found = 0
-    for name, dataset in project.pipeline.datasets.items():
-        local = dataset.local_path
+    places = {os.path.normpath(one.local_path) for one in pipeline.datasets.values() if one.local_path}
+    for name in pipeline.datasets if names is None else names:
+        local = pipeline.datasets[name].local_path
         if local is None:
             continue
-        if wrong := place_problem(project, name):
-            yield wrong
+        path = ("datasets", name, "local_path")
+        if wrong := place_sentence(directory, pipeline.datasets[name]):
+            yield located(path, f"dataset '{name}': {wrong}")
             continue
-        place = str(project.directory / local)
+        place = str(directory / local)
         # A device or a pipe is not data: reading it would never end.
         if not (files([place]) if "*" in local else os.path.isfile(place) or os.path.isdir(place)):
             message = f"no file matches {local}" if "*" in local else f"{local} does not exist"
-            close = _meant(project.directory, local) if found < MOST_SUGGESTIONS else ""
+            close = _meant(directory, local, places) if found < MOST_SUGGESTIONS else ""
             found += 1
-            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': {message}{close}")
+            yield located(path, f"dataset '{name}': {message}{close}")
 
 
 def column_problems(project: Project) -> Iterator[Problem]:
@@ -147,7 +152,7 @@ def unknown_column(name: str, column: str, report: DatasetReport | None, with_su
     return f"dataset '{name}': unknown column '{column}'{meant}"
 
 
-def _meant(project: Path, local: str) -> str:
+def _meant(project: Path, local: str, others: Container[str]) -> str:
     """Suggest an existing file or folder for a local_path that does not exist."""
     slashed = local.replace("\\", "/")
     if slashed != local and os.sep == "/":
@@ -158,7 +163,9 @@ def _meant(project: Path, local: str) -> str:
     if (project / local).exists():
         return "; it is neither a file nor a folder"
     try:
-        close = closest(name, sorted(os.listdir(project / folder)))
+        # The data of another dataset are not meant.
+        free = (one for one in sorted(os.listdir(project / folder)) if os.path.join(folder, one) not in others)
+        close = closest(name, free)
     except OSError:
         return ""
     return f"; did you mean '{os.path.join(folder, close)}'?" if close else ""

@@ -101,7 +101,7 @@ def file_problems(project: Project) -> list[Problem]:
 def _other_files(project: Project) -> Iterator[Problem]:
     from azml_tasks.checks.data import column_problems, missing_data
 
-    yield from missing_data(project)
+    yield from missing_data(project.pipeline, project.directory, project.problem)
     yield from column_problems(project)
     yield from _environment_files(project)
 

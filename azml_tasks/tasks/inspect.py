@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -163,11 +165,21 @@ def doctor(context: Context, target: str = "") -> None:
     verdicts = set()
     for finding in _findings(context, target):
         verdicts.add(finding.verdict)
-        print(printable(f"{_MARKS[finding.verdict]:<5} {finding.message}"), flush=True)
-        if finding.remedy:
-            print(f"      -> {finding.remedy}")
+        print("\n".join(_finding_lines(finding)), flush=True)
     if "bad" in verdicts:
         raise Exit(code=2)
+
+
+def _finding_lines(finding: Finding) -> Iterator[str]:
+    """Yield a finding with its remedy, wrapped to the width of a terminal."""
+    from azml_tasks.tasks.blocks import wrapped
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    indent = " " * 6
+    for place, line in enumerate(finding.message.splitlines()):
+        yield from wrapped(line, indent if place else f"{_MARKS[finding.verdict]:<5} ", indent, width)
+    if finding.remedy:
+        yield from wrapped(f"-> {finding.remedy}", indent, f"{indent}   ", width)
 
 
 def _findings(context: Context, target: str) -> Iterator[Finding]:

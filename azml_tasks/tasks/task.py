@@ -89,7 +89,7 @@ _STDOUT, _STDERR = 1, 2
 
 TARGET = "Use this target: its keys override the rest of pipeline.yaml."
 SET = (
-    "Override a value for this run: STEP.KEY=VALUE for a hyperparameter (train.lr=0.1), NAME=VALUE for a pipeline "
+    "Override a value for this run: STEP.KEY=VALUE for a setting of a step (train.lr=0.1), NAME=VALUE for a pipeline "
     "parameter; can be repeated."
 )
 # A command in a message, unless it has no --target.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.checks.data import DatasetReport, data_notes, inspect_dataset
-from azml_tasks.checks.files import check_project
+from azml_tasks.checks.files import check_project, file_problems
 from azml_tasks.checks.places import place_problem
 from azml_tasks.model import Dataset
 from azml_tasks.reading import load_project
@@ -404,3 +404,21 @@ def test_a_dataset_that_no_step_reads(tmp_path, script, notes):
     )
 
     assert list(map(str, check_project(load_project(file, variables={})).notes)) == notes
+
+
+def test_the_data_of_another_dataset_are_not_suggested(tmp_path):
+    for name in ("sales_a.csv", "sales_c.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    (tmp_path / "s.py").write_text("")
+    (tmp_path / "pipeline.yaml").write_text(
+        "backend: local\nsteps: {s: {script_name: s.py}}\ndatasets:\n"
+        "  a: {datastore_name: raw, path: a, local_path: sales_a.csv}\n"
+        "  b: {datastore_name: raw, path: b, local_path: sales_b.csv}\n"
+    )
+
+    def found() -> list[str]:
+        return [one.message for one in file_problems(load_project(tmp_path / "pipeline.yaml", variables={}))]
+
+    assert found() == ["dataset 'b': sales_b.csv does not exist; did you mean 'sales_c.csv'?"]
+    (tmp_path / "sales_c.csv").unlink()
+    assert found() == ["dataset 'b': sales_b.csv does not exist"]

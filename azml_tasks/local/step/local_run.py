@@ -363,6 +363,8 @@ def build_snapshots(
     builder = SnapshotBuilder(layout.project, results.contents.hash_file)
     chosen = [plan[key] for key in steps]
     snapshots = take_snapshots(builder, chosen, located)
+    if located:
+        _check_data(plan, chosen, layout, located)
     parameters = plan.pipeline.pipeline_parameters
     unproven = [step for step in chosen if not _has_completed(step, snapshots.get(step.key), results, parameters)]
     if unproven:
@@ -370,6 +372,23 @@ def build_snapshots(
 
         check_contracts(unproven, snapshots, builder, located, parameters)
     return snapshots
+
+
+def _check_data(plan: Plan, steps: Iterable[StepPlan], layout: ProjectPaths, located: Locate) -> None:
+    """Raise ProjectError for data that steps read and that do not exist, unless a step before may write them."""
+    read = dict.fromkeys(item.dataset for step in steps for item in step.inputs if isinstance(item, DatasetInput))
+    places = {name: plan.pipeline.datasets[name].local_path or "" for name in read if name in plan.pipeline.datasets}
+    gone = [
+        name
+        for name, place in places.items()
+        if "*" not in place and layout.root.name not in place.split("/") and not (layout.project / place).exists()
+    ]
+    if gone:
+        from azml_tasks.checks.data import missing_data
+
+        problems = list(missing_data(plan.pipeline, layout.project, located, gone))
+        if problems:
+            raise ProjectError(problems)
 
 
 def _has_completed(step: StepPlan, snapshot: Snapshot | None, results: Results, parameters: Mapping[str, Any]) -> bool:
