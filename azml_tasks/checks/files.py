@@ -18,7 +18,7 @@ from azml_tasks.checks.azure import needs_of
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.lock.lockfile import outdated_locks
 from azml_tasks.model import Step
-from azml_tasks.plan import StepPlan
+from azml_tasks.plan import ParameterValue, StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.reading.project import files_of
 from azml_tasks.schedule.checks import schedule_problems
@@ -76,6 +76,7 @@ def check_project(project: Project, *, remember: bool = False) -> ProjectReport:
     problems += [problem for problem, certain in found if certain]
     needs = needs_of(project)
     notes = [*(problem for problem, certain in found if not certain), *imports, *of_mlflow]
+    notes += _unused_parameters(project)
     if snapshots:
         files = (path for snapshot in snapshots.values() for path in snapshot.files.values())
         notes += unread_datasets(project, (path for path in files if path.suffix == ".py"))
@@ -117,6 +118,16 @@ def _snapshots(
         return take_snapshots(builder, steps, project.problem, then), []
     except ProjectError as error:
         return {}, list(error.problems)
+
+
+def _unused_parameters(project: Project) -> Iterator[Problem]:
+    used = {token.name for step in project.plan.steps for token in step.argv if isinstance(token, ParameterValue)}
+    for name in project.pipeline.pipeline_parameters:
+        if name not in used:
+            message = (
+                f"no step uses the pipeline parameter '{name}'; pass it in arguments: ${{{{ parameters.{name} }}}}"
+            )
+            yield project.problem(("pipeline_parameters", name), message)
 
 
 def _readable(path: str) -> str:

@@ -37,7 +37,7 @@ from azml_tasks.local.store.results import Fingerprint, Result
 from azml_tasks.plan.plan import DatasetInput
 from azml_tasks.runs.changes.differences import Difference
 from azml_tasks.secrets import redact
-from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, missing_hint, package_hint, step_with_words
+from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, id_hint, missing_hint, package_hint, step_with_words
 from azml_tasks.text import listed
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ class StepRun:
             return package_hint(module, pipeline, step, place, meant) if f"'{module}'" in shown else None
 
         hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking)
-        hint = hint or read_only_hint(shown) or experiment_hint(shown)
+        hint = hint or id_hint(shown, self._plan, pipeline) or read_only_hint(shown) or experiment_hint(shown)
         shown = redact(shown, self._site.known_secrets)
         return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint)
 
