@@ -58,6 +58,9 @@ def experiment_hint(shown: str) -> str:
     )
 
 
+_OURS = f"{os.sep}azml_local{os.sep}reads{os.sep}"
+
+
 def shown_part(tail: str) -> str:
     """Return the last traceback of a log with its causes, or its last lines if there is none.
 
@@ -68,10 +71,23 @@ def shown_part(tail: str) -> str:
         return _cut(tail.rstrip().splitlines()[-_LINES_WITHOUT_TRACEBACK:])
     while tail[:start].rstrip().endswith(_CHAINED):
         start = tail.rfind(_HEADER, 0, start)
-    lines = tail[start:].rstrip().splitlines()
+    lines = _without_our_frames(tail[start:].rstrip().splitlines())
     if len(lines) > _MOST_LINES:
         lines = [lines[0], "  ...", *lines[2 - _MOST_LINES :]]
     return _cut(lines)
+
+
+def _without_our_frames(lines: list[str]) -> list[str]:
+    """Return a traceback without the frames in which the stand-in records what the script reads."""
+    kept, is_ours = [], False
+    for line in lines:
+        if line.startswith('  File "'):
+            is_ours = _OURS in line
+        elif not line.startswith("    "):
+            is_ours = False
+        if not is_ours:
+            kept.append(line)
+    return kept
 
 
 def _cut(lines: list[str]) -> str:

@@ -293,3 +293,15 @@ def test_the_events_of_a_run_in_their_order(project):
         RunFinished,
     ]
     assert project.events[-1].run == run
+
+
+def test_the_stand_ins_own_frames_are_left_out_of_a_traceback(project):
+    run = project.line(a="import os\nos.environ['NOT_SET']").run()
+
+    assert "azml_local" not in run["a"].detail
+    assert run["a"].detail.splitlines()[:3] == [
+        "Traceback (most recent call last):",
+        '  File "a.py", line 2, in <module>',
+        "    os.environ['NOT_SET']",
+    ]
+    assert run["a"].detail.endswith("KeyError: 'NOT_SET'")
