@@ -76,7 +76,7 @@ def check_project(project: Project, *, remember: bool = False) -> ProjectReport:
     problems += [problem for problem, certain in found if certain]
     needs = needs_of(project)
     notes = [*(problem for problem, certain in found if not certain), *imports, *of_mlflow]
-    notes += _unused_parameters(project)
+    remarks += _unused_parameters(project)
     if snapshots:
         files = (path for snapshot in snapshots.values() for path in snapshot.files.values())
         notes += unread_datasets(project, (path for path in files if path.suffix == ".py"))
@@ -122,6 +122,8 @@ def _snapshots(
 
 def _unused_parameters(project: Project) -> Iterator[Problem]:
     used = {token.name for step in project.plan.steps for token in step.argv if isinstance(token, ParameterValue)}
+    blob = project.pipeline.schedule.on_blob_change if project.pipeline.schedule else None
+    used |= {blob.data_path_parameter_name or ""} if blob else set()
     for name in project.pipeline.pipeline_parameters:
         if name not in used:
             message = (

@@ -254,6 +254,6 @@ def test_a_pipeline_parameter_that_no_step_uses(tmp_path):
         'steps: {s: {script_name: s.py, arguments: {--n: "${{ parameters.used }}"}}}\n'
     )
 
-    assert list(map(str, check_project(load_project(tmp_path / "pipeline.yaml", variables={})).notes)) == [
+    assert list(map(str, check_project(load_project(tmp_path / "pipeline.yaml", variables={})).remarks)) == [
         "pipeline.yaml:2: no step uses the pipeline parameter 'unused'; pass it in arguments: ${{ parameters.unused }}"
     ]

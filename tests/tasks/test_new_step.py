@@ -341,7 +341,7 @@ def test_a_project_that_cannot_be_written(churn: Invoke, monkeypatch):
     def refuse(source: str, target: str) -> None:
         raise OSError(errno.EROFS, "Read-only file system", "pipeline.yaml")
 
-    monkeypatch.setattr("azml_tasks.tasks.new_step.os.replace", refuse)
+    monkeypatch.setattr("os.replace", refuse)
     answer = churn("new-step", "score")
     monkeypatch.undo()
 
