@@ -65,7 +65,7 @@ class StepForecast:
     """What a run would do with a step; `may run` depends on what the steps before it will write."""
 
     key: str
-    verdict: Literal["runs", "may run", "reused", "fails"]
+    verdict: Literal["runs", "may run", "reused", "fails", "skipped"]
     reason: Reason
 
 

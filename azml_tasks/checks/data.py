@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.checks.places import is_no_place_of_data, place_problem
+from azml_tasks.checks.places import is_no_place_of_data, place_sentence
 from azml_tasks.errors import Problem
 from azml_tasks.plan import DatasetInput
 from azml_tasks.standin.azml_local.formats import columns as column_types
@@ -26,8 +26,9 @@ from azml_tasks.standin.azml_local.formats.table import Rows, Table, transposed
 from azml_tasks.text import MOST_SUGGESTIONS, closest, did_you_mean, listed
 
 if TYPE_CHECKING:
-    from azml_tasks.model import Dataset
+    from azml_tasks.model import Dataset, Pipeline
     from azml_tasks.reading import Project
+    from azml_tasks.snapshot import Locate
 
 # Where the runs of a project are kept.
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
@@ -41,7 +42,8 @@ class DatasetReport:
 
     `columns` are those of the table, `rows` counts its rows; both are None for data that is not a table. `unknown` are
     columns of set_column_types that it does not have. `problems` describe what cannot be read, `remarks` what is read
-    differently than it looks; each has the key of the dataset that it is about.
+    differently than it looks; each has the key of the dataset that it is about. `separator` is what separates the
+    columns of a table that was read as one column.
     """
 
     files: tuple[Path, ...]
@@ -50,6 +52,7 @@ class DatasetReport:
     unknown: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
+    separator: str = ""
 
 
 def inspect_dataset(
@@ -91,23 +94,27 @@ def inspect_dataset(
     return inspection.report(name)
 
 
-def missing_data(project: Project) -> Iterator[Problem]:
-    """Yield the local paths that do not exist, or contain more than data."""
+def missing_data(
+    pipeline: Pipeline, directory: Path, located: Locate, names: Iterable[str] | None = None
+) -> Iterator[Problem]:
+    """Yield the local paths of datasets, by default all, that do not exist, or contain more than data."""
     found = 0
-    for name, dataset in project.pipeline.datasets.items():
-        local = dataset.local_path
+    places = {os.path.normpath(one.local_path) for one in pipeline.datasets.values() if one.local_path}
+    for name in pipeline.datasets if names is None else names:
+        local = pipeline.datasets[name].local_path
         if local is None:
             continue
-        if wrong := place_problem(project, name):
-            yield wrong
+        path = ("datasets", name, "local_path")
+        if wrong := place_sentence(directory, pipeline.datasets[name]):
+            yield located(path, f"dataset '{name}': {wrong}")
             continue
-        place = str(project.directory / local)
+        place = str(directory / local)
         # A device or a pipe is not data: reading it would never end.
         if not (files([place]) if "*" in local else os.path.isfile(place) or os.path.isdir(place)):
             message = f"no file matches {local}" if "*" in local else f"{local} does not exist"
-            close = _meant(project.directory, local) if found < MOST_SUGGESTIONS else ""
+            close = _meant(directory, local, places) if found < MOST_SUGGESTIONS else ""
             found += 1
-            yield project.problem(("datasets", name, "local_path"), f"dataset '{name}': {message}{close}")
+            yield located(path, f"dataset '{name}': {message}{close}")
 
 
 def column_problems(project: Project) -> Iterator[Problem]:
@@ -147,11 +154,14 @@ def unread_datasets(project: Project, scripts: Iterable[Path]) -> Iterator[Probl
 
 def unknown_column(name: str, column: str, report: DatasetReport | None, with_suggestion: bool = True) -> str:
     """Return the message about a column of set_column_types that the table does not have."""
-    meant = did_you_mean(column, (report and report.columns) or ()) if with_suggestion else ""
+    columns = (report and report.columns) or ()
+    if report and report.separator:
+        return f"dataset '{name}': unknown column '{column}'; is the separator {report.separator!r}?"
+    meant = did_you_mean(column, columns) if with_suggestion else ""
     return f"dataset '{name}': unknown column '{column}'{meant}"
 
 
-def _meant(project: Path, local: str) -> str:
+def _meant(project: Path, local: str, others: Container[str]) -> str:
     """Suggest an existing file or folder for a local_path that does not exist."""
     slashed = local.replace("\\", "/")
     if slashed != local and os.sep == "/":
@@ -162,7 +172,9 @@ def _meant(project: Path, local: str) -> str:
     if (project / local).exists():
         return "; it is neither a file nor a folder"
     try:
-        close = closest(name, sorted(os.listdir(project / folder)))
+        # The data of another dataset are not meant.
+        free = (one for one in sorted(os.listdir(project / folder)) if os.path.join(folder, one) not in others)
+        close = closest(name, free)
     except OSError:
         return ""
     return f"; did you mean '{os.path.join(folder, close)}'?" if close else ""
@@ -202,11 +214,15 @@ class _Inspection:
     rows: int | None = None
     problems: list[tuple[str, str]] = field(default_factory=list)
     remarks: list[tuple[str, str]] = field(default_factory=list)
-    _kinds: set[str] = field(default_factory=set)
+    meant_separator: str = ""
+    _of_kind: dict[str, tuple[str, str]] = field(default_factory=dict)
     _unread: dict[str, _Unread] = field(default_factory=dict)
 
     def report(self, name: str) -> DatasetReport:
-        """Return what was found."""
+        """Return what was found; of a wrong separator only that, and not what follows from it."""
+        if cause := self._of_kind.get("separator"):
+            follows = [self._of_kind.get(kind) for kind in ("separator", "width", "data", "open")]
+            self.remarks = [cause, *(remark for remark in self.remarks if remark not in follows)]
         stated = self.dataset.set_column_types if self.columns else ()
         return DatasetReport(
             self.files,
@@ -215,6 +231,7 @@ class _Inspection:
             tuple(column for column in stated if column not in (self.columns or ())),
             tuple((key, f"dataset '{name}': {sentence}") for key, sentence in self.problems),
             tuple((key, f"dataset '{name}': {sentence}") for key, sentence in self.remarks),
+            self.meant_separator,
         )
 
     def named(self, path: str | Path) -> str:
@@ -297,19 +314,18 @@ class _Inspection:
             shown = listed(row[:3]) + (" and so on" if len(row) > 3 else "")
             sentence = f"{place}: the first line names the columns, but it looks like data: the names are {shown}"
             self._remark("data", "local_path", sentence)
-        if len(table.header) == 1:
-            others = [mark for mark in _OTHER_SEPARATORS if mark != table.dialect.separator and mark in row[0]]
-            if others:
-                self._remark("separator", "separator", f"{place}: only one column; is the separator {others[0]!r}?")
+        if meant := _other_separator(row, table.dialect.separator):
+            self.meant_separator = self.meant_separator or meant
+            self._remark("separator", "separator", f"{place}: only one column; is the separator {meant!r}?")
         for other, (number, fields) in table.headers.items():
             if delimited.header(fields) != delimited.header(row):
                 sentence = f"{self.named(other)}:{number}: the header differs from that of {self.named(path)}"
                 self._remark("header", "local_path", f"{sentence}; columns are matched by position")
 
     def _remark(self, kind: str, key: str, sentence: str) -> None:
-        if kind not in self._kinds:
-            self._kinds.add(kind)
-            self.remarks.append((key, sentence))
+        if kind not in self._of_kind:
+            self._of_kind[kind] = (key, sentence)
+            self.remarks.append(self._of_kind[kind])
 
     def _add(self, table: Table, part: Rows, kinds: Sequence[column_types.Type]) -> int:
         """Check rows; returns the width of the widest."""
@@ -366,6 +382,12 @@ class _Inspection:
                     "open", "support_multi_line", f"{sentence}; if the field continues, set support_multi_line: true"
                 )
                 return
+
+
+def _other_separator(columns: Sequence[str], separator: str) -> str | None:
+    """Return what separates columns that were read as one with a separator; None if nothing does."""
+    marks = (mark for mark in _OTHER_SEPARATORS if mark != separator)
+    return next((mark for mark in marks if len(columns) == 1 and mark in columns[0]), None)
 
 
 def _looks_like_data(row: Sequence[str], kinds: Sequence[column_types.Type]) -> bool:

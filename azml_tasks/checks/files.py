@@ -18,7 +18,7 @@ from azml_tasks.checks.azure import needs_of
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.lock.lockfile import outdated_locks
 from azml_tasks.model import Step
-from azml_tasks.plan import StepPlan
+from azml_tasks.plan import ParameterValue, StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.reading.project import files_of
 from azml_tasks.schedule.checks import schedule_problems
@@ -76,6 +76,7 @@ def check_project(project: Project, *, remember: bool = False) -> ProjectReport:
     problems += [problem for problem, certain in found if certain]
     needs = needs_of(project)
     notes = [*(problem for problem, certain in found if not certain), *imports, *of_mlflow]
+    remarks += _unused_parameters(project)
     if snapshots:
         files = (path for snapshot in snapshots.values() for path in snapshot.files.values())
         notes += unread_datasets(project, (path for path in files if path.suffix == ".py"))
@@ -101,7 +102,7 @@ def file_problems(project: Project) -> list[Problem]:
 def _other_files(project: Project) -> Iterator[Problem]:
     from azml_tasks.checks.data import column_problems, missing_data
 
-    yield from missing_data(project)
+    yield from missing_data(project.pipeline, project.directory, project.problem)
     yield from column_problems(project)
     yield from _environment_files(project)
 
@@ -117,6 +118,18 @@ def _snapshots(
         return take_snapshots(builder, steps, project.problem, then), []
     except ProjectError as error:
         return {}, list(error.problems)
+
+
+def _unused_parameters(project: Project) -> Iterator[Problem]:
+    used = {token.name for step in project.plan.steps for token in step.argv if isinstance(token, ParameterValue)}
+    blob = project.pipeline.schedule.on_blob_change if project.pipeline.schedule else None
+    used |= {blob.data_path_parameter_name or ""} if blob else set()
+    for name in project.pipeline.pipeline_parameters:
+        if name not in used:
+            message = (
+                f"no step uses the pipeline parameter '{name}'; pass it in arguments: ${{{{ parameters.{name} }}}}"
+            )
+            yield project.problem(("pipeline_parameters", name), message)
 
 
 def _readable(path: str) -> str:

@@ -112,14 +112,23 @@ class _StepImports:
         provided = self.packages.provide(module)
         if provided or self._is_elsewhere(module):
             return None
-        is_package = is_known_package(module) or "." in module
-        if not is_package and (hint := self._in_project(module)):
+        if is_known_package(module) or "." in module:
+            return self._missing(module, place) if provided is False else None
+        similar: list[str | None] = []
+        hint = self._in_project(module, similar)
+        if hint:
             return Problem(place.file, place.line, hint)
-        return self._missing(module, place) if provided is False else None
+        own = (
+            f"; did you mean '{similar[0]}'? Otherwise "
+            if any(similar)
+            else ", and the project has no module of that name; "
+        )
+        return self._missing(module, place, f"{own}add {module}.py, or ") if provided is False else None
 
-    def _in_project(self, module: str) -> str | None:
-        """Return the hint on a module of the project that the snapshot does not hold."""
-        return module_hint(module, self.snapshot, self.builder.project, self.step.step.script_directory)
+    def _in_project(self, module: str, similar: list[str | None]) -> str | None:
+        """Return the hint on a module of the project that the snapshot does not hold; add a similar one."""
+        folder = self.step.step.script_directory
+        return module_hint(module, self.snapshot, self.builder.project, folder, lambda _, meant: similar.append(meant))
 
     def _is_elsewhere(self, module: str) -> bool:
         """Return whether the step may find the module where its script looks for it."""
@@ -128,10 +137,9 @@ class _StepImports:
         ends = (f"/{module}.py", f"/{module}/__init__.py")
         return any(f"/{place}".endswith(ends) or f"/{module}/" in f"/{place}" for place in self.snapshot.files)
 
-    def _missing(self, module: str, place: ImportPlace) -> Problem:
+    def _missing(self, module: str, place: ImportPlace, own: str = "; add ") -> Problem:
         name = self.packages.name
-        package = packages_of(module)[0]
-        added = f"add `- {package}` to "
+        added = f"{own}`- {packages_of(module)[0]}` to "
         if file := self.environment.conda_file:
             key, where = "conda_file", f"the pip part of {file}"
         else:
@@ -141,7 +149,7 @@ class _StepImports:
         else:
             path = ("environments", name, key)
         guard = f" ({place.guard})" if place.guard else ""
-        message = f"environment '{name}' has no package for `import {module}` in {place}{guard}; {added}{where}"
+        message = f"environment '{name}' has no package for `import {module}` in {place}{guard}{added}{where}"
         return self.project.problem(path, message)
 
     def _places(self, wanted: set[str]) -> Iterator[ImportPlace]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azml_tasks.errors import Problem
 from azml_tasks.standin.azml_local.formats.files import expression, fixed_folder, is_pattern
 
 if TYPE_CHECKING:
+    from azml_tasks.errors import Problem
     from azml_tasks.model import Dataset
     from azml_tasks.reading import Project
 
@@ -59,11 +59,15 @@ def is_no_place_of_data(project_dir: str | Path, dataset: Dataset) -> bool:
     return holds_runs(project_dir, local)
 
 
-def place_problem(project: Project, name: str) -> Problem | None:
-    """Return what is wrong with where the data of a dataset are, without a look at them; None if they may be there."""
-    dataset = project.pipeline.datasets[name]
+def place_sentence(project_dir: str | Path, dataset: Dataset) -> str:
+    """Return what is wrong with where the data of a dataset are, without a look at them; empty if they may be there."""
     local = dataset.local_path
-    if local is None or not is_no_place_of_data(project.directory, dataset):
-        return None
-    sentence = f"the project's own runs (.azml) are in {local}; select a file, or a folder that contains only data"
-    return project.problem(("datasets", name, "local_path"), f"dataset '{name}': {sentence}")
+    if local is None or not is_no_place_of_data(project_dir, dataset):
+        return ""
+    return f"the project's own runs (.azml) are in {local}; select a file, or a folder that contains only data"
+
+
+def place_problem(project: Project, name: str) -> Problem | None:
+    """Return that with its place in pipeline.yaml; None if the data may be there."""
+    wrong = place_sentence(project.directory, project.pipeline.datasets[name])
+    return project.problem(("datasets", name, "local_path"), f"dataset '{name}': {wrong}") if wrong else None

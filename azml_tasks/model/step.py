@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from azml_tasks.model.base import Argument, Config, Model, Sequence
 from azml_tasks.model.names import (
@@ -18,7 +18,7 @@ from azml_tasks.model.names import (
     StepKey,
     VariableName,
 )
-from azml_tasks.text import shortened
+from azml_tasks.text import listed, shortened
 
 
 def _inside(path: str) -> str:
@@ -53,6 +53,11 @@ class OutputFolder(Model):
     )
 
 
+_NAMES_OF_DATASETS = ("dataset", "dataset_name", "name")
+# Keys that belong to a dataset, or would.
+_OF_DATASETS = {*_NAMES_OF_DATASETS, "mode", "type", "path", "local_path", "separator", "version", "datastore_name"}
+
+
 class StepTable(Model):
     """A step's output folder, read as a table by another step."""
 
@@ -61,6 +66,19 @@ class StepTable(Model):
     format: Literal["parquet", "delimited"] = Field(
         "parquet", description="The format of the files; parquet keeps types, delimited reads everything as text."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_of_a_dataset(cls, value: object) -> object:
+        if not isinstance(value, Mapping) or "step" in value or not _OF_DATASETS & value.keys():
+            return value
+        name = next((value[key] for key in _NAMES_OF_DATASETS if isinstance(value.get(key), str)), "NAME")
+        options = [f"{key}: {item}" for key, item in value.items() if key not in _NAMES_OF_DATASETS]
+        moved = f", and put {listed([f'`{shortened(option)}`' for option in options])} in datasets.{name}"
+        raise ValueError(
+            f"input_datasets: write only the name of the dataset, as in `--new-data: {shortened(name)}`"
+            + (moved if options else "")
+        )
 
 
 # Suffixes after which `.py` is not added, because that file is meant.
@@ -75,7 +93,7 @@ class Step(Model):
     script_name: str = Field(description="The script, relative to script_directory; `.py` is optional.", min_length=1)
     script_directory: str = Field(".", description="The folder of the script, relative to this file.", min_length=1)
     step_name: str | None = Field(None, description="The label in Azure; default: the step's name.", min_length=1)
-    step_config: Config | None = Field(None, description="Hyperparameters, passed as --config, a JSON object.")
+    step_config: Config | None = Field(None, description="The step's settings, passed as --config, a JSON object.")
     input_datasets: Mapping[InputKey, str | StepTable] = Field(
         {},
         description="Argument (`--new-data`) or plain name: the dataset that it reads, or `{step: ..., format: "

@@ -19,7 +19,7 @@ _LETTER = re.compile(r"-[A-Za-z]")
 
 
 def config_text(config: Mapping[str, Any]) -> str:
-    """Return hyperparameters as JSON; numbers and arrays of numpy are allowed.
+    """Return settings as JSON; numbers and arrays of numpy are allowed.
 
     Raises TypeError for values that JSON does not have.
     """
@@ -34,7 +34,7 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class ConfigValue:
-    """The hyperparameters of a step, passed as one JSON object."""
+    """The settings of a step, passed as one JSON object."""
 
     step: str
     value: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""`--set NAME=VALUE`: override hyperparameters and pipeline parameters for one run."""
+"""`--set NAME=VALUE`: override settings of steps and pipeline parameters for one run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OverrideError(UsageError):
 def override(pipeline: Pipeline, settings: Iterable[str], variables: Mapping[str, str] | None = None) -> Pipeline:
     """Return the pipeline with each setting applied in turn.
 
-    `STEP.KEY=VALUE` sets a hyperparameter, `STEP.KEY.KEY=VALUE` one inside it, and `NAME=VALUE` a pipeline
+    `STEP.KEY=VALUE` changes a setting, `STEP.KEY.KEY=VALUE` one inside it, and `NAME=VALUE` a pipeline
     parameter. A value is read as it would be in pipeline.yaml, on one line, and has the type of the one that it
     replaces. The secrets among `variables` are refused as values. Raises OverrideError.
     """
@@ -90,13 +90,11 @@ def _applied(pipeline: Pipeline, name: str, text: str) -> Pipeline:
         raise OverrideError(_unknown(pipeline, name))
     step = pipeline.steps[key]
     if step.step_config is None:
-        raise OverrideError(
-            f"'{name}' sets a key of step_config, but step '{key}' has no step_config; add it in pipeline.yaml"
-        )
+        raise OverrideError(f"'{name}' is a setting, but step '{key}' has no step_config; add it in pipeline.yaml")
     path = name[len(key) + 1 :]
     if not path:
         some = next(iter(step.step_config), "KEY")
-        raise OverrideError(f"'{name}' is a step; name one of its hyperparameters, as in {key}.{some}={text}")
+        raise OverrideError(f"'{name}' is a step; name one of its settings, as in {key}.{some}={text}")
     config = _replaced(step.step_config, path, f"step '{key}'", partial(_config_value, f"'{name}'", text))
     changed: Step = step.model_copy(update={"step_config": config})
     return pipeline.model_copy(update={"steps": {**pipeline.steps, key: changed}})
@@ -111,7 +109,7 @@ def _longest(name: str, keys: Iterable[str]) -> str | None:
 def _replaced(config: Mapping[str, Any], path: str, owner: str, read: Callable[[Any], Any]) -> dict[str, Any]:
     key = _longest(path, config)
     if key is None:
-        raise OverrideError(f"{owner} has no hyperparameter '{path}'{what_there_is(path, config)}")
+        raise OverrideError(f"{owner} has no setting '{path}'{what_there_is(path, config)}")
     rest = path[len(key) + 1 :]
     if not rest:
         return {**config, key: read(config[key])}
@@ -127,7 +125,7 @@ def _unknown(pipeline: Pipeline, name: str) -> str:
         return f"'{name}': the pipeline has no step '{first}'{what_there_is(first, pipeline.steps)}"
     owners = [key for key, step in pipeline.steps.items() if name in (step.step_config or {})]
     if owners:
-        return f"'{name}' is a hyperparameter; name its step: {listed([f'{key}.{name}' for key in owners], 'or')}"
+        return f"'{name}' is a setting of a step; name it: {listed([f'{key}.{name}' for key in owners], 'or')}"
     parameters = pipeline.pipeline_parameters
     known = f"it has {some_listed(parameters)}" if parameters else "the file has no pipeline_parameters"
     meant = did_you_mean(name, [*parameters, *pipeline.steps])
@@ -135,7 +133,7 @@ def _unknown(pipeline: Pipeline, name: str) -> str:
 
 
 def _config_value(owner: str, text: str, before: Any) -> Any:
-    """Read a value for a hyperparameter: of its type, or `null`; any type if it is null."""
+    """Read a value for a setting: of its type, or `null`; any type if it is null."""
     if before is None:
         return _value(owner, text)
     if text and plain_scalar(text) is None:

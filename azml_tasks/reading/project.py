@@ -195,8 +195,9 @@ def load_project(
         raise ProjectError(dict.fromkeys(problems))
     found = [(note.path, note.message) for note in notes_of(chosen.pipeline)]
     found += ((secret.path, f"{secret.message}; {REMEDY}") for secret in literal_secrets(chosen.pipeline))
-    notes = tuple(Problem(file.name, chosen.root.line_of(path), message) for path, message in found)
-    return Project(file, target, chosen.pipeline, notes, variables, chosen.values)
+    notes = [Problem(file.name, line, message) for line, message in chosen.doubts]
+    notes += (Problem(file.name, chosen.root.line_of(path), message) for path, message in found)
+    return Project(file, target, chosen.pipeline, tuple(notes), variables, chosen.values)
 
 
 def _parse(text: str) -> Node:

@@ -13,7 +13,7 @@ from azml_tasks.reading.messages import LocatedError, described, locate, sentenc
 from azml_tasks.reading.syntax import KeyPath
 from azml_tasks.reading.tree import Node
 from azml_tasks.reading.values import Missing, Values
-from azml_tasks.text import MOST_SUGGESTIONS, did_you_mean
+from azml_tasks.text import MOST_SUGGESTIONS, did_you_mean, listed
 
 
 def missing_declarations(pipeline: Pipeline) -> Iterator[PlanProblem]:
@@ -119,9 +119,10 @@ Remark = tuple[int, str]
 class CheckedTree:
     """A validated tree.
 
-    `remarks` are the problems, each with its line. `pipeline` is the pipeline of the tree without invalid parts, None
-    if nothing is left. With `like`, another tree that was checked, only the sections that differ from it are. Without
-    `needs_values`, unset variables are not errors.
+    `remarks` are the problems, each with its line. `doubts` are invalid values of variables that a local run does not
+    need. `pipeline` is the pipeline of the tree without invalid parts, None if nothing is left. With `like`, another
+    tree that was checked, only the sections that differ from it are. Without `needs_values`, unset variables are not
+    errors.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class CheckedTree:
         sections = {key: node for key, node in root.value.items() if key in self.differs}
         self.values = Values(Node(sections, root.line, root.key_lines), variables)
         self.pipeline: Pipeline | None = None
+        self.doubts: list[Remark] = []
         self.remarks: list[Remark] = [(self._line(path), message) for path, message in self.values.findings]
         self._damaged = _Places()
         self._useless = {path for path, _ in self.values.findings} | {item.path for item in self.values.missing}
@@ -195,7 +197,12 @@ class CheckedTree:
 
     def _say(self, located: Iterable[LocatedError]) -> None:
         new = [item for item in located if not self._follows(item)]
-        self.remarks += ((self._line(path), sentence) for path, sentence in sentences(new, Pipeline).items())
+        for path, sentence in sentences(new, Pipeline).items():
+            variables = self.values.filled.get(path, ())
+            is_local = self.values.data.get("backend") == "local" and path[0] not in _ALWAYS_NEEDED
+            source = f" (from {listed(variables)}, set in the environment or in .env)" if variables else ""
+            found = self.doubts if variables and is_local else self.remarks
+            found.append((self._line(path), sentence + source))
 
     def _follows(self, item: LocatedError) -> bool:
         """Return whether an error follows from an earlier remark, or from a variable that is not set."""

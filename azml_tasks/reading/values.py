@@ -144,7 +144,7 @@ class Values:
     """The data of a tree, with the problems found.
 
     `findings` are the places with invalid text, which is kept. A value with variables is text if it is in quotes, else
-    of the type it looks like; `otherwise` has the alternative.
+    of the type it looks like; `otherwise` has the alternative. `filled` are the variables of each value with some.
     """
 
     root: Node
@@ -152,6 +152,7 @@ class Values:
     findings: list[tuple[KeyPath, str]] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     otherwise: dict[KeyPath, Any] = field(default_factory=dict)
+    filled: dict[KeyPath, tuple[str, ...]] = field(default_factory=dict)
     data: Any = None
 
     def __post_init__(self) -> None:
@@ -202,6 +203,7 @@ class Values:
         self.missing += (Missing(path, node.line, variable) for variable in resolved.missing)
         if not resolved.used or resolved.missing:
             return resolved.text
+        self.filled[path] = tuple(name for name in dict.fromkeys(resolved.used) if self.variables.get(name))
         typed = (written_scalar if _is_passed_as_text(path) else plain_scalar)(resolved.text)
         value, self.otherwise[path] = (typed, resolved.text) if node.plain else (resolved.text, typed)
         return value
@@ -242,7 +244,7 @@ _PARAMETER_START = "${{"
 
 
 def literal_secrets(pipeline: Pipeline) -> Iterator[PlanProblem]:
-    """Find texts whose keys look like secrets: hyperparameters, arguments, variables, pipeline parameters."""
+    """Find texts whose keys look like secrets: settings, arguments, variables, pipeline parameters."""
     for key, step in pipeline.steps.items():
         place = ("steps", key)
         yield from _in_value((*place, "step_config"), step.step_config)

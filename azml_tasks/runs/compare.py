@@ -108,9 +108,9 @@ def _of_run(details: RunDetails) -> dict[str, Any]:
 
 
 def setting_values(details: RunDetails) -> dict[str, Any]:
-    """Return the hyperparameters of each step as `step.name`, and the pipeline parameters."""
+    """Return the settings of each step as `step.name`, and the pipeline parameters."""
     run = details.run
-    # Azure passes a step's hyperparameters as one parameter.
+    # Azure passes a step's settings as one parameter.
     parameters = {
         name: value
         for name, value in run.parameters.items()

@@ -214,15 +214,23 @@ def looks_secret(path: str, project: str) -> bool:
         return False
     if name.endswith((".pem", ".key")):
         return not _is_public(path)
-    return bool(_secret_places().fullmatch(f"/{relative}")) or _holds_login(path, name)
+    return _is_secret_place(f"/{relative}") or _holds_login(path, name)
+
+
+def _is_secret_place(path: str) -> bool:
+    """Return whether a path, starting with a slash, is that of such a file."""
+    ends, pattern = _secret_places()
+    in_folder = any(f"/{folder}/" in path for folder in _SECRET_FOLDERS)
+    return in_folder or path.endswith(ends) or bool(pattern.fullmatch(path))
 
 
 @cache
-def _secret_places() -> re.Pattern[str]:
-    """Return a pattern for the paths of such files, starting with a slash."""
-    folders = (rf".*/{re.escape(folder)}/.*" for folder in _SECRET_FOLDERS)
-    patterns = (f"*/{pattern}" for pattern in (*_SECRET_PATHS, *_SECRET_FILES))
-    return re.compile("|".join((*folders, *map(fnmatch.translate, patterns))), re.DOTALL)
+def _secret_places() -> tuple[tuple[str, ...], re.Pattern[str]]:
+    """Return the ends of the paths of such files, and a pattern for the others, which takes long to compile."""
+    places = [f"/{place}" for place in (*_SECRET_PATHS, *_SECRET_FILES)]
+    patterns = [place for place in places if set("*?[") & set(place)]
+    ends = tuple(place for place in places if place not in patterns)
+    return ends, re.compile("|".join(fnmatch.translate(f"*{pattern}") for pattern in patterns), re.DOTALL)
 
 
 def _holds_login(path: str, name: str) -> bool:

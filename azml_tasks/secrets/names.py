@@ -31,7 +31,7 @@ _HARMLESS_NAME = re.compile(
     | (.*_)?(BOS|CLS|EOS|MASK|PAD|SEP|SPECIAL|STOP|UNK)_TOKEN""",
     re.IGNORECASE | re.VERBOSE,
 )
-# Keys of hyperparameters and the like, where `primary_key` and `pad_token` are harmless: what their names end with.
+# Keys of settings and the like, where `primary_key` and `pad_token` are harmless: what their names end with.
 _SECRET_KEY = re.compile(
     r"""(^|_)(
         passwords? | passwd | passphrase | (?<=_)pwd | secrets? | credentials? | sas | connection_string | conn_?str

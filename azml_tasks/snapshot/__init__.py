@@ -10,7 +10,7 @@ from azml_tasks.snapshot.build import (
     with_words,
 )
 from azml_tasks.snapshot.files import hash_file, without_repeats
-from azml_tasks.snapshot.hints import missing_hint, missing_module, module_hint, package_hint
+from azml_tasks.snapshot.hints import id_hint, missing_hint, missing_module, module_hint, package_hint
 from azml_tasks.snapshot.imports import READ_AT_IMPORT
 from azml_tasks.snapshot.snapshot import FileSet, Snapshot, SnapshotError, SnapshotProblem
 
@@ -24,6 +24,7 @@ __all__ = [
     "SnapshotProblem",
     "build_snapshot",
     "hash_file",
+    "id_hint",
     "located_problems",
     "missing_hint",
     "missing_module",

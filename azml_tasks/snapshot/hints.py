@@ -12,6 +12,8 @@ from typing import Literal
 
 from azml_tasks.model import Pipeline, Step
 from azml_tasks.packages import normal_name, required_name
+from azml_tasks.plan import DatasetInput, StepPlan
+from azml_tasks.plan.plan import dataset_id
 from azml_tasks.snapshot.files import SnapshotFile
 from azml_tasks.snapshot.modules import Modules, import_folders, is_own_folder
 from azml_tasks.snapshot.packages import is_known_package, packages_of
@@ -197,7 +199,9 @@ def package_hint(module: str, pipeline: Pipeline, step: Step, place: Place, mean
     if not ways:
         return None
     is_package = is_listed or is_known_package(module)
-    or_else = f"; did you mean '{meant}'? Otherwise " if meant and not is_package else ": "
+    or_else = ": "
+    if not is_package:
+        or_else = f"; did you mean '{meant}'? Otherwise " if meant else f": if it is yours, add {module}.py; if not, "
     return f"'{module}' {_NEITHER[place]}{or_else}{ways}"
 
 
@@ -224,3 +228,16 @@ def _in_environment(package: str, pipeline: Pipeline, step: Step, place: Place) 
 
 def _is_among(package: str, requirements: tuple[str, ...]) -> bool:
     return normal_name(package) in map(required_name, requirements)
+
+
+def id_hint(shown: str, plan: StepPlan, pipeline: Pipeline) -> str | None:
+    """Return a hint if an error names the id of a dataset, which the script took for a path."""
+    for item in plan.inputs:
+        if not isinstance(item, DatasetInput) or item.mode != "direct" or dataset_id(item.dataset) not in shown:
+            continue
+        dataset = pipeline.datasets.get(item.dataset)
+        passed = f"{item.argument or item.name} passes the id of the dataset '{item.dataset}', not a path"
+        read = f'read it with run.input_datasets["{item.name}"]'
+        is_file = dataset is not None and dataset.type == "file"
+        return f"{passed}: set `mode: mount` in datasets.{item.dataset}" if is_file else f"{passed}: {read}"
+    return None

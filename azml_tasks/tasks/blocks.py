@@ -21,8 +21,8 @@ _WIDTH = 80
 _INNER = _WIDTH - 2
 # The version of what `plan --json` prints.
 JSON_VERSION = 1
-_WORDS = {"runs": "RUN", "may run": "MAY RUN", "reused": "REUSE", "fails": "FAIL"}
-_VERDICTS = {"runs": "run", "may run": "may run", "reused": "reuse", "fails": "fail"}
+_WORDS = {"runs": "RUN", "may run": "MAY RUN", "reused": "REUSE", "fails": "FAIL", "skipped": "SKIP"}
+_VERDICTS = {"runs": "run", "may run": "may run", "reused": "reuse", "fails": "fail", "skipped": "skip"}
 _MOST_DIFFERENCES = 12
 _LONGEST_KEY = 24
 

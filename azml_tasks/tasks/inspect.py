@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -175,22 +177,38 @@ def doctor(context: Context, target: str = "", try_: bool = False, yes: bool = F
     verdicts = set()
     for finding in _findings(context, target):
         verdicts.add(finding.verdict)
-        print(printable(f"{_MARKS[finding.verdict]:<5} {finding.message}"), flush=True)
-        if finding.remedy:
-            print(f"      -> {finding.remedy}")
+        print(printable("\n".join(_finding_lines(finding))), flush=True)
     if "bad" in verdicts:
         raise Exit(code=2)
+
+
+def _finding_lines(finding: Finding) -> Iterator[str]:
+    """Yield a finding with its remedy, wrapped to the width of a terminal."""
+    indent = " " * 6
+    for place, line in enumerate(finding.message.splitlines()):
+        yield from _wrapped(line, indent if place else f"{_MARKS[finding.verdict]:<5} ", indent)
+    if finding.remedy:
+        yield from _wrapped(f"-> {finding.remedy}", indent, f"{indent}   ")
+
+
+def _wrapped(text: str, first: str = "", others: str = "") -> list[str]:
+    """Wrap a line to the width of the terminal; elsewhere it stays one line, for programs that search it."""
+    from azml_tasks.tasks.blocks import wrapped
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    return wrapped(text, first, others, width)
 
 
 def _try(context: Context, target: str, yes: bool) -> None:
     """Print what a trial in the workspace shows, if the user agrees to it. Raises AzmlError."""
     project = load(context, target)
     trial = backend_of(project).trial(lambda line: print(printable(line), flush=True))
-    print(
+    text = (
         f"--try runs two steps on the compute '{trial.compute}' of the workspace {project.pipeline.ws_name}, and makes "
         f"environments, a data asset, a component and a schedule, all named {trial.name}. It takes about ten minutes, "
         "and a node of the compute costs money. At the end, all is deleted or archived."
     )
+    print("\n".join(_wrapped(text)))
     if is_dry(context):
         return
     if not yes and not agreed("Start it?", "to start it"):
@@ -201,14 +219,16 @@ def _try(context: Context, target: str, yes: bool) -> None:
     def show(fact: Fact) -> None:
         found.append(fact)
         seen = f"assumed: {fact.assumed}; seen: {fact.seen}" if fact.differs else fact.seen
-        print(printable(f"{'differs' if fact.differs else 'ok':<8} {fact.text}: {seen}"), flush=True)
+        mark = f"{'differs' if fact.differs else 'ok':<8} "
+        print(printable("\n".join(_wrapped(f"{fact.text}: {seen}", mark, " " * len(mark)))), flush=True)
 
     with interruptible("nothing was made"):
         trial.run(show)
     different = sum(fact.differs for fact in found)
     print(f"{different} of {len(found)} facts {'differs' if different == 1 else 'differ'}")
     if different:
-        print("please open an issue with these lines; docs/azure-v2.md says what each difference means")
+        text = "please open an issue with these lines; docs/azure-v2.md says what each difference means"
+        print("\n".join(_wrapped(text)))
 
 
 def _findings(context: Context, target: str) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,18 +71,24 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
 
 
 def _write_both(script: Path, source: str, file: Path, text: str) -> None:
-    """Write the script and replace the file; if one of them fails, undo the other."""
+    """Write the script and replace the file; if one of them fails, undo the other.
+
+    Raises AzmlError if one of them cannot be written.
+    """
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    script.parent.mkdir(parents=True, exist_ok=True)
     try:
+        script.parent.mkdir(parents=True, exist_ok=True)
         script.write_text(source, encoding="utf-8")
         partial.write_bytes(text.encode("utf-8"))
         shutil.copymode(file, partial)
         os.replace(partial, file)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        if file.read_bytes() != text.encode("utf-8"):
-            script.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+            if file.read_bytes() != text.encode("utf-8"):
+                script.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise AzmlError(f"cannot write {error.filename}: {error.strerror}") from None
         raise
 
 

@@ -29,14 +29,19 @@ Body = TypeVar("Body", bound=Callable[..., Any])
 def named_experiment(name: str) -> str | None:
     """Return the experiment in `--experiment`, or None if it is empty.
 
-    Raises UsageError if the name is not valid.
+    Raises UsageError if the name is not valid, or a secret, since it is stored with the run.
     """
+    if not name:
+        return None
     from azml_tasks.model.names import experiment_name_problem
+    from azml_tasks.secrets import made_up_secrets, secret_or_copy_in
 
-    problem = experiment_name_problem(name) if name else None
+    problem = experiment_name_problem(name)
+    if kind := secret_or_copy_in(name, made_up_secrets({**_variables_of_the_project(), **os.environ})):
+        problem = f"the name looks like a secret ({kind}) and would be stored with the run"
     if problem:
         raise UsageError(f"--experiment: {problem}")
-    return name or None
+    return name
 
 
 class Number(invoke.Argument):
@@ -90,7 +95,7 @@ _HELP = ("--help", "-h")
 
 TARGET = "Use this target: its keys override the rest of pipeline.yaml."
 SET = (
-    "Override a value for this run: STEP.KEY=VALUE for a hyperparameter (train.lr=0.1), NAME=VALUE for a pipeline "
+    "Override a value for this run: STEP.KEY=VALUE for a setting of a step (train.lr=0.1), NAME=VALUE for a pipeline "
     "parameter; can be repeated."
 )
 # A command in a message, unless it has no --target.
@@ -233,18 +238,17 @@ def all_known_secrets() -> list[str]:
     """Return the secrets in the environment and in the project's .env, except for short ones."""
     from azml_tasks.secrets import known_secrets
 
-    return [*known_secrets(os.environ), *_secrets_of_the_project()]
+    return [*known_secrets(os.environ), *known_secrets(_variables_of_the_project())]
 
 
-def _secrets_of_the_project() -> list[str]:
-    """Return the secrets in .env; none if it cannot be read."""
+def _variables_of_the_project() -> dict[str, str]:
+    """Return the variables of .env and of the environment; none if it cannot be read."""
     from azml_tasks.reading import find_file
     from azml_tasks.reading.values import read_variables
-    from azml_tasks.secrets import known_secrets
 
     with contextlib.suppress(Exception):
-        return known_secrets(read_variables(find_file(Path.cwd()).parent))
-    return []
+        return read_variables(find_file(Path.cwd()).parent)
+    return {}
 
 
 def _open_what_is_closed() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from azml_tasks.checks.data import DatasetReport, data_notes, inspect_dataset
-from azml_tasks.checks.files import check_project
+from azml_tasks.checks.files import check_project, file_problems
 from azml_tasks.checks.places import place_problem
 from azml_tasks.model import Dataset
 from azml_tasks.reading import load_project
@@ -232,6 +232,12 @@ REMARKS = {
         ["a.csv:1: duplicate a; the others are read as a_1 and a_2"],
     ),
     "another separator": (b"\na;b\n1;2\n", {}, ["a.csv:2: only one column; is the separator ';'?"]),
+    "another separator, and what follows from it": (
+        b"day;price;n\n1;3,5;2\n2;4,25,1;3\n",
+        {},
+        ["a.csv:1: only one column; is the separator ';'?"],
+    ),
+    "another separator without a header": (b"1;2\n3;4\n", {}, ["a.csv:1: only one column; is the separator ';'?"]),
     "a short row": (b"a,b\n\n5,2\n6\n", {}, ["a.csv:4: 1 field for 2 columns; the rest are null"]),
     "a long row": (b"a,b\r\n5,2,3\r\n", {}, ["a.csv:2: 3 fields for 2 columns; the next is named 'Column3'"]),
     "a header alone": (b"a,b\n", {}, ["a.csv has no rows; Azure ML does not accept empty tables"]),
@@ -404,3 +410,33 @@ def test_a_dataset_that_no_step_reads(tmp_path, script, notes):
     )
 
     assert list(map(str, check_project(load_project(file, variables={})).notes)) == notes
+
+
+def test_the_data_of_another_dataset_are_not_suggested(tmp_path):
+    for name in ("sales_a.csv", "sales_c.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    (tmp_path / "s.py").write_text("")
+    (tmp_path / "pipeline.yaml").write_text(
+        "backend: local\nsteps: {s: {script_name: s.py}}\ndatasets:\n"
+        "  a: {datastore_name: raw, path: a, local_path: sales_a.csv}\n"
+        "  b: {datastore_name: raw, path: b, local_path: sales_b.csv}\n"
+    )
+
+    def found() -> list[str]:
+        return [one.message for one in file_problems(load_project(tmp_path / "pipeline.yaml", variables={}))]
+
+    assert found() == ["dataset 'b': sales_b.csv does not exist; did you mean 'sales_c.csv'?"]
+    (tmp_path / "sales_c.csv").unlink()
+    assert found() == ["dataset 'b': sales_b.csv does not exist"]
+
+
+def test_a_column_that_is_missing_because_of_the_separator(tmp_path):
+    (tmp_path / "a.csv").write_text("age;name\n1;x\n")
+    (tmp_path / "s.py").write_text("")
+    (tmp_path / "pipeline.yaml").write_text(
+        "backend: local\nsteps: {s: {script_name: s.py}}\ndatasets:\n"
+        "  a: {datastore_name: raw, path: a, local_path: a.csv, set_column_types: {age: long}}\n"
+    )
+
+    found = file_problems(load_project(tmp_path / "pipeline.yaml", variables={}))
+    assert [one.message for one in found] == ["dataset 'a': unknown column 'age'; is the separator ';'?"]

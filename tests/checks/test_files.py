@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.checks.files import file_problems, project_problems
+from azml_tasks.checks.files import check_project, file_problems, project_problems
 from azml_tasks.reading import load_project
 
 
@@ -238,10 +238,22 @@ def test_no_more_than_twenty_suggestions_are_looked_for(tmp_path):
     steps = "".join(f"  a{n}: {{script_name: stp.py}}\n" for n in range(25))
     columns = ", ".join(f"column_{n}: long" for n in range(25))
     data = "".join(f"  d{n}: {{local_path: dta.csv}}\n" for n in range(25))
-    (tmp_path / "data.csv").write_text(",".join(f"colum_{n}" for n in range(25)))
-    text = f"steps:\n{steps}datasets:\n  d: {{local_path: data.csv, set_column_types: {{{columns}}}}}\n{data}"
+    (tmp_path / "table.csv").write_text(",".join(f"colum_{n}" for n in range(25)))
+    text = f"steps:\n{steps}datasets:\n  d: {{local_path: table.csv, set_column_types: {{{columns}}}}}\n{data}"
 
-    found = problems(tmp_path, text, "step.py")
+    found = problems(tmp_path, text, "step.py", "data.csv")
 
     assert len(found) == 75
     assert [sum(f"'{meant}" in line for line in found) for meant in ("step.py'?", "colum_", "data.csv'?")] == [20] * 3
+
+
+def test_a_pipeline_parameter_that_no_step_uses(tmp_path):
+    (tmp_path / "s.py").write_text("print(1)\n")
+    (tmp_path / "pipeline.yaml").write_text(
+        "backend: local\npipeline_parameters: {used: 1, unused: 2}\n"
+        'steps: {s: {script_name: s.py, arguments: {--n: "${{ parameters.used }}"}}}\n'
+    )
+
+    assert list(map(str, check_project(load_project(tmp_path / "pipeline.yaml", variables={})).remarks)) == [
+        "pipeline.yaml:2: no step uses the pipeline parameter 'unused'; pass it in arguments: ${{ parameters.unused }}"
+    ]

@@ -235,3 +235,18 @@ def test_conda_packages_are_not_in_a_lock(tmp_path):
     lock(tmp_path, "azureml-defaults==1.61.0", "tiny==1.0")
 
     assert said(tmp_path, "import sklearn\n", packages) == []
+
+
+def test_a_module_of_ones_own_that_is_missing(tmp_path):
+    start = "pipeline.yaml:8: environment 'e' has no package for `import"
+    code = "import pandas\nimport my_helpers\n"
+
+    assert said(tmp_path, code) == [
+        f"{start} my_helpers` in steps/s.py:2, and the project has no module of that name; add my_helpers.py, or "
+        "`- my-helpers` to its pip_packages"
+    ]
+    (tmp_path / "steps/my_helper.py").write_text("")
+    assert said(tmp_path, code) == [
+        f"{start} my_helpers` in steps/s.py:2; did you mean 'my_helper'? Otherwise add my_helpers.py, or "
+        "`- my-helpers` to its pip_packages"
+    ]

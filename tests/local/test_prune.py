@@ -94,6 +94,25 @@ def test_a_run_that_begins_in_the_same_moment_as_another_takes_the_next(layout, 
     assert [new_run(layout, "sums", {}).id for _ in range(2)] == ["19700102-000000-0000", "19700102-000000-8000"]
 
 
+@pytest.mark.parametrize(
+    ("earlier", "now", "run_id"),
+    [
+        ("20350131-235959-abcd", 86400.0, "20350131-235959-abce"),
+        ("20350131-235959-ffff", 86400.0, "20350201-000000-0000"),
+        ("19700102-000000-ffff", 86401.0, "19700102-000001-0000"),
+        ("99999999-999999-ffff", 86400.0, "19700102-000000-0000"),
+        ("later", 86400.0, "19700102-000000-0000"),
+    ],
+)
+def test_the_id_of_a_run_follows_the_newest_one_if_the_clock_was_set_back(layout, monkeypatch, earlier, now, run_id):
+    layout.run(earlier).root.mkdir(parents=True)
+    monkeypatch.setattr(time, "time", lambda: now)
+
+    run = new_run(layout, "sums", {})
+
+    assert (run.id, run.started) == (run_id, now)
+
+
 # Finding
 
 

@@ -84,6 +84,18 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
             ": this is not a conda file: no list of `dependencies`; 'dependancies' on line 2 is possibly misspelled",
         ),
         (
+            "dependencies:\n- pip:\n  - pandas\n- pip:\n  - numpy\n",
+            ":4: `pip`: there is a list on line 2, too, and conda uses only the last; merge them",
+        ),
+        (
+            "dependencies:\n- python=3.10\n- conda-forge::python=3.11.2\n",
+            ":3: python 3.11.2 and 3.10 (line 2) exclude each other; keep one",
+        ),
+        (
+            "dependencies:\n- python=3.10\n- python=3.10.4\n- pip:\n  - Scikit_learn==1.5\n  - scikit-learn==1.4\n",
+            ":6: scikit-learn 1.4 and 1.5 (line 5) exclude each other; keep one",
+        ),
+        (
             "name: x\ndependencies: pandas\n",
             ":2: `dependencies`: expected a list, as in `- python=3.10`, found 'pandas'",
         ),

@@ -551,3 +551,22 @@ def test_keys_that_do_not_go_together_are_reported_at_the_line_of_one_of_them(pr
     )
 
     assert [problem.split(": ")[0] for problem in problems(text)] == [f"pipeline.yaml:{line}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("{dataset: sales}", "as in `--new-data: sales`"),
+        ("{name: sales, mode: mount}", "as in `--new-data: sales`, and put `mode: mount` in datasets.sales"),
+        ("{mode: mount}", "as in `--new-data: NAME`, and put `mode: mount` in datasets.NAME"),
+        (
+            "{dataset: sales, mode: mount, version: 2}",
+            "as in `--new-data: sales`, and put `mode: mount` and `version: 2` in datasets.sales",
+        ),
+    ],
+)
+def test_options_of_a_dataset_do_not_belong_to_the_step(problems, value, line):
+    text = f"steps: {{a: {{script_name: a.py, input_datasets: {{--new-data: {value}}}}}}}\n"
+
+    sentence = "step 'a': input_datasets: write only the name of the dataset"
+    assert problems(text) == [f"pipeline.yaml:1: {sentence}, {line}"]

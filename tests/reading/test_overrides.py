@@ -154,19 +154,19 @@ def test_the_last_of_two_settings_of_one_name_counts_and_others_add_up():
         ),
         ("zzz.opt.lr=1", "'zzz.opt.lr': the pipeline has no step 'zzz': it has prepare, train and train.big"),
         ("zzz.lr=1", "'zzz.lr': the pipeline has no step 'zzz': it has prepare, train and train.big"),
-        ("train.lrr=1", "step 'train' has no hyperparameter 'lrr'; did you mean 'lr'?"),
-        ("train.zzz=1", "step 'train' has no hyperparameter 'zzz': it has lr and opt"),
+        ("train.lrr=1", "step 'train' has no setting 'lrr'; did you mean 'lr'?"),
+        ("train.zzz=1", "step 'train' has no setting 'zzz': it has lr and opt"),
         (
             "train.opt.nme=1",
-            "step 'train', 'opt' has no hyperparameter 'nme'; did you mean 'name'?",
+            "step 'train', 'opt' has no setting 'nme'; did you mean 'name'?",
         ),
         ("train.lr.x=1", "step 'train': 'lr' is not a mapping, so 'lr.x' cannot be set; set 'lr' instead"),
-        ("train=1", "'train' is a step; name one of its hyperparameters, as in train.lr=1"),
+        ("train=1", "'train' is a step; name one of its settings, as in train.lr=1"),
         (
             "prepare.lr=1",
-            "'prepare.lr' sets a key of step_config, but step 'prepare' has no step_config; add it in pipeline.yaml",
+            "'prepare.lr' is a setting, but step 'prepare' has no step_config; add it in pipeline.yaml",
         ),
-        ("lr=1", "'lr' is a hyperparameter; name its step: train.lr or train.big.lr"),
+        ("lr=1", "'lr' is a setting of a step; name it: train.lr or train.big.lr"),
         (
             "alhpa=1",
             "unknown pipeline parameter 'alhpa'; did you mean 'alpha'?",
@@ -202,7 +202,7 @@ def test_many_steps_are_not_all_listed_and_no_hyperparameters_are_none():
         "'zzz.lr': the pipeline has no step 'zzz': it has step_1, step_2, step_3, step_4, step_5, step_6, step_7, "
         "step_8, step_9, step_10 and 40 more"
     )
-    assert str(no_key.value) == "step 'step_1' has no hyperparameter 'lr': it has none"
+    assert str(no_key.value) == "step 'step_1' has no setting 'lr': it has none"
 
 
 def test_a_value_that_is_no_yaml_is_one_sentence_naming_the_setting():
@@ -219,7 +219,7 @@ def test_a_file_without_parameters_or_with_an_empty_step_config_reports_it():
 
     for setting, sentence in {
         "zzz=1": "unknown pipeline parameter 'zzz'; the file has no pipeline_parameters",
-        "train=1": "'train' is a step; name one of its hyperparameters, as in train.KEY=1",
+        "train=1": "'train' is a step; name one of its settings, as in train.KEY=1",
     }.items():
         with pytest.raises(OverrideError) as caught:
             override(bare, [setting])

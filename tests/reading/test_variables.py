@@ -109,8 +109,10 @@ def test_a_value_that_fits_neither_way(problems):
     text = "steps:\n  a:\n    script_name: a.py\n    max_run_duration_seconds: ${N}\n    allow_reuse: ${N}\n"
 
     assert problems(text, N="1.5") == [
-        "pipeline.yaml:4: step 'a': max_run_duration_seconds: expected a whole number, found '1.5'",
-        "pipeline.yaml:5: step 'a': allow_reuse: expected true or false, found '1.5'",
+        "pipeline.yaml:4: step 'a': max_run_duration_seconds: expected a whole number, found '1.5' "
+        "(from N, set in the environment or in .env)",
+        "pipeline.yaml:5: step 'a': allow_reuse: expected true or false, found '1.5' "
+        "(from N, set in the environment or in .env)",
     ]
 
 
@@ -220,14 +222,28 @@ def test_a_variable_s_value_is_held_to_the_rules_too(problems):
 
     assert problems(text, WS="a b", F="Week") == [
         "pipeline.yaml:2: ws_name: 'a b' is not a valid name: a workspace name has 3 to 33 letters, digits, "
-        "underscores and dashes, and starts with a letter or a digit"
+        "underscores and dashes, and starts with a letter or a digit (from WS, set in the environment or in .env)"
     ]
+
+
+def test_an_invalid_value_of_a_variable_that_only_azure_needs_is_a_note_on_this_machine(load, problems):
+    text = f"backend: local\nws_name: ${{WS}}\n{STEPS}targets: {{dev: {{backend: azure}}}}\n"
+    project = load(text, WS="ws!")
+
+    assert [note.line for note in project.notes] == [2]
+    assert "'ws!' is not a valid name" in project.notes[0].message
+    assert project.notes[0].message.endswith(" (from WS, set in the environment or in .env)")
+    assert project.pipeline.ws_name is None
+    assert len(problems(text, "dev", WS="ws!")) == 1
+    assert len(problems(text.replace("${WS}", "ws!"))) == 1, "what is written in the file is wrong everywhere"
+    always = f"backend: local\nexperiment_name: ${{E}}\n{STEPS}"
+    assert len(problems(always, E="a b")) == 1
 
 
 def test_a_variable_holds_one_value_and_no_yaml(problems, load):
     assert problems("steps: ${S}\n", S="{a: {script_name: a.py}}") == [
         "pipeline.yaml:1: steps: expected a mapping such as {prepare: {script_name: prepare.py}}, "
-        "found '{a: {script_name: a.py}}'"
+        "found '{a: {script_name: a.py}}' (from S, set in the environment or in .env)"
     ]
     assert load(STEPS + "description: ${D}\n", D="*x: {[").pipeline.description == "*x: {["
 

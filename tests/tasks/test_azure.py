@@ -223,8 +223,8 @@ def test_for_a_missing_package_the_environment_to_add_it_to_is_named(azure, regi
 
     assert err[-6:-4] == [
         "  ModuleNotFoundError: No module named 'no_such_package'",
-        "'no_such_package' is neither in the step's snapshot nor in its environment: add no-such-package to "
-        "pip_packages of the environment 'churn-env'",
+        "'no_such_package' is neither in the step's snapshot nor in its environment: if it is yours, add "
+        "no_such_package.py; if not, add no-such-package to pip_packages of the environment 'churn-env'",
     ]
 
 

@@ -146,3 +146,19 @@ def test_a_wrong_file_for_azure_needs_the_sdk_all_the_same(
         f"{verdict} the Azure ML SDK is not installed (azureml-that-there-is-not); local runs do not need it",
         '      -> pip install -e ".[azure]"' if has_extra else '      -> pip install "azml-tasks[azure]"',
     ]
+
+
+def test_findings_are_wrapped_to_the_width_of_a_terminal(churn: Invoke, monkeypatch):
+    churn.write("pipeline.yaml", PIPELINE.replace("lr: 0.1", "password: hunter2"))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    lines = churn("doctor").out.splitlines()
+
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[-4:] == [
+        "note  pipeline.yaml:3: step 'train': step_config.password looks like a secret",
+        "      and would be stored with each run",
+        "      -> keep it in .env and in the workspace's key vault, and read it in the",
+        '         script with run.get_secret("NAME")',
+    ]

@@ -349,6 +349,10 @@ def test_an_empty_default_is_a_remark_for_a_target_that_runs_on_azure(invoke: In
         "cannot start without a value, so its schedule never runs; use a default such as 'none'\n"
     )
     fine = "pipeline.yaml is valid: 1 step, 1 environment and 1 compute.\n"
-    assert invoke("validate", "--target", "prod") == Answer(f"pipeline.yaml:9: note: {remark}{fine}", "", 0)
-    assert invoke("validate", "--target", "prod", "--strict") == Answer(f"pipeline.yaml:9: {remark}", "", 2)
-    assert invoke("validate").out == fine
+    unused = (
+        "pipeline.yaml:9: note: no step uses the pipeline parameter 'unused'; pass it in arguments: "
+        "${{ parameters.unused }}\n"
+    )
+    assert invoke("validate", "--target", "prod") == Answer(f"pipeline.yaml:9: note: {remark}{unused}{fine}", "", 0)
+    assert invoke("validate", "--target", "prod", "--strict") == Answer(f"pipeline.yaml:9: {remark}{unused}", "", 2)
+    assert invoke("validate").out == unused + fine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 
 import pytest
 
@@ -328,3 +329,17 @@ def test_a_script_is_not_written_through_a_link(churn: Invoke, tmp_path_factory,
 
     assert churn("new-step", "evaluate").status == 2
     assert list(elsewhere.iterdir()) == []
+
+
+def test_a_project_that_cannot_be_written(churn: Invoke, monkeypatch):
+    before = {file: file.read_bytes() for file in churn.folder.rglob("*") if file.is_file()}
+
+    def refuse(source: str, target: str) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "pipeline.yaml")
+
+    monkeypatch.setattr("os.replace", refuse)
+    answer = churn("new-step", "score")
+    monkeypatch.undo()
+
+    assert (answer.err, answer.status) == ("cannot write pipeline.yaml: Read-only file system\n", 2)
+    assert {file: file.read_bytes() for file in churn.folder.rglob("*") if file.is_file()} == before

@@ -230,16 +230,19 @@ def test_what_cannot_be_planned_is_said_in_its_block_and_ends_with_2(sums: Invok
     assert json.loads(sums("plan", "--json").out)["blocks"][0]["error"].startswith("pipeline.yaml:12: environment 'e'")
 
 
-def test_a_step_whose_data_are_missing_fails_and_those_after_it_are_not_foretold(sums: Invoke) -> None:
+def test_missing_data_end_the_run_before_its_first_step_and_the_plan_says_so(sums: Invoke) -> None:
     (sums.folder / "data/customers.csv").unlink()
 
     answer = sums("plan")
 
     assert answer.status == 2
-    assert (
-        "  prepare  FAIL     dataset 'customers' not found: data/customers.csv\n"
-        "  train    MAY RUN  it depends on prepare\n"
-    ) in answer.out
+    assert "dataset 'customers': data/customers.csv does not exist" in " ".join(answer.out.split())
+    assert answer.out.endswith("run\n  error: the same as above\n")
+    ran = sums("run")
+    assert ran.status == 2
+    assert ran.err.endswith("dataset 'customers': data/customers.csv does not exist\n")
+    assert not list(sums.folder.glob(".azml/runs/*/run.json"))
+    assert sums("run", "--only", "train").err.startswith("step 'train' reads the output of 'prepare'")
 
 
 @pytest.mark.parametrize(

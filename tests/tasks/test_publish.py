@@ -107,7 +107,7 @@ def test_a_run_with_another_value(azure: Any, churn: Invoke) -> None:
     assert answer.out.splitlines()[0] == f"run {run.id} of churn {published.version}, experiment again"
     assert answer.out.splitlines()[1].startswith(f"https://ml.azure.com/runs/{run.id}?")
     assert run.parameters == {"train_config": '{"lr": 0.5}'}
-    assert churn("published.run", "--set", "train.rl=1").err == ("step 'train' has no hyperparameter 'rl': it has lr\n")
+    assert churn("published.run", "--set", "train.rl=1").err == ("step 'train' has no setting 'rl': it has lr\n")
 
 
 def test_this_machine_publishes_nothing(invoke: Invoke) -> None:

@@ -661,3 +661,15 @@ def test_prune_has_a_target_like_the_other_tasks_of_runs(invoke: Invoke):
 
     assert invoke("runs.prune", "--target", "cloud") == Answer("", "runs can only be deleted on this machine\n", 2)
     assert invoke("runs.prune", "--keep", "0").status == 0
+
+
+def test_the_name_of_an_experiment_may_not_be_a_secret(sums: Invoke) -> None:
+    (sums.folder / ".env").write_text("SERVICE_TOKEN=s3cr3tv4lue99xyz\n")
+
+    answer = sums("run", "--experiment", "my-s3cr3tv4lue99xyz")
+
+    assert (answer.err, answer.status) == (
+        "--experiment: the name looks like a secret (the value of SERVICE_TOKEN) and would be stored with the run\n",
+        2,
+    )
+    assert not list(sums.folder.glob(".azml/runs/*"))

@@ -11,7 +11,7 @@ from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.compare import Comparison
 from azml_tasks.local.reuse.reads import Inputs
 from azml_tasks.local.reuse.recorded import Recorded, signature
-from azml_tasks.local.reuse.replay import keep_what_it_did, register_again, replay
+from azml_tasks.local.reuse.replay import keep_what_it_did, lost_registration, register_again, replay
 from azml_tasks.local.reuse.shared import Shared
 from azml_tasks.local.reuse.trace import Trace, read_trace, remove_trace
 from azml_tasks.local.step.arguments import fixed_arguments
@@ -170,6 +170,8 @@ class Reuse:
         missing = [output.argument for output in self._plan.outputs if output.name not in result.outputs]
         if missing:
             return f"its earlier result has no {listed(missing)}"
+        if lost := lost_registration(result.places, result.registered, self._site.layout):
+            return f"the record of what it registered is damaged ({self._site.layout.root.name}/{lost})"
         return self._site.results.stale_reason(result)
 
     def _changed_reads(self, result: Result, of_other_steps: bool = True) -> Iterator[Difference]:
@@ -242,13 +244,18 @@ class Reuse:
         if changed:
             results.put_unkept(result, f"{changed} changed while it last ran")
             return
+        questions = list(recorded.questions())
+        reads_secrets = trace.secrets or any(question.endswith(".env") for question in questions)
+        if reads_secrets and self._site.hold_secret(questions):
+            results.put_unkept(result, "it read a path that contains a secret, which is never stored")
+            return
         if trace.is_forked:
             trace.variables |= {*ahead.get("env", ())}
         digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
         registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
         result = replace(
             result,
-            reads={question: self._answers.answer(question) for question in recorded.questions()},
+            reads={question: self._answers.answer(question) for question in questions},
             sets=(digest,),
             unchecked=tuple(recorded.unchecked()),
             registered=tuple(registered),

@@ -79,6 +79,14 @@ def register_again(places: StepPaths, registered: Iterable[str], layout: Project
             _copy(kept, _free(target))
 
 
+def lost_registration(places: StepPaths, registered: Iterable[str], layout: ProjectPaths) -> str:
+    """Return the first registered item that is gone and cannot be restored, because its copy is damaged; or nothing."""
+    for number, name in enumerate(registered):
+        if not _is_readable(layout.root / name) and not _is_readable(places.root / _REGISTERED / str(number)):
+            return name
+    return ""
+
+
 def _is_there(folder: Path, kept: Path, contents: HashCache) -> bool:
     """Return whether another version has the same content."""
     with contextlib.suppress(OSError):

@@ -38,32 +38,24 @@ def log_tail(log: Path) -> str:
     return data.decode("utf-8", "replace")
 
 
-def read_only_hint(shown: str) -> str:
-    """Return a hint if a traceback ends with a write to an input, else an empty text."""
-    last = shown.rstrip().rpartition("\n")[2]
-    if f"[Errno {errno.EROFS}]" not in last:
-        return ""
-    return (
-        "a step's inputs are read-only, as on Azure: write to one of its output folders, "
-        "or set `mode: download` on the dataset, so that the step gets its own copy"
-    )
+def traceback_hint(shown: str, step: str) -> str:
+    """Return what to do about the error that a traceback ends with; an empty text if that is not known."""
+    if f"[Errno {errno.EROFS}]" in shown.rstrip().rpartition("\n")[2]:
+        return (
+            "a step's inputs are read-only, as on Azure: write to one of its output folders, "
+            "or set `mode: download` on the dataset, so that the step gets its own copy"
+        )
+    if "because active experiment ID does not match environment run ID" in shown:
+        return (
+            "a step logs to the run's experiment, on Azure ML too: remove mlflow.set_experiment(), or set its name as "
+            "experiment_name in pipeline.yaml"
+        )
+    if shown.endswith("bdb.BdbQuit"):
+        return f"a step has no terminal for a breakpoint; stop there with `invoke run --only {shlex.quote(step)} --pdb`"
+    return ""
 
 
-def experiment_hint(shown: str) -> str:
-    """Return a hint if a traceback ends with MLflow's refusal of another experiment, else an empty text."""
-    if "because active experiment ID does not match environment run ID" not in shown:
-        return ""
-    return (
-        "a step logs to the run's experiment, on Azure ML too: remove mlflow.set_experiment(), or set its name as "
-        "experiment_name in pipeline.yaml"
-    )
-
-
-def breakpoint_hint(shown: str, step: str) -> str:
-    """Return a hint if a traceback ends with a debugger that had nothing to read, else an empty text."""
-    if not shown.endswith("bdb.BdbQuit"):
-        return ""
-    return f"a step has no terminal for a breakpoint; stop there with `invoke run --only {shlex.quote(step)} --pdb`"
+_OURS = f"{os.sep}azml_local{os.sep}reads{os.sep}"
 
 
 def shown_part(tail: str) -> str:
@@ -76,10 +68,23 @@ def shown_part(tail: str) -> str:
         return _cut(tail.rstrip().splitlines()[-_LINES_WITHOUT_TRACEBACK:])
     while tail[:start].rstrip().endswith(_CHAINED):
         start = tail.rfind(_HEADER, 0, start)
-    lines = tail[start:].rstrip().splitlines()
+    lines = _without_our_frames(tail[start:].rstrip().splitlines())
     if len(lines) > _MOST_LINES:
         lines = [lines[0], "  ...", *lines[2 - _MOST_LINES :]]
     return _cut(lines)
+
+
+def _without_our_frames(lines: list[str]) -> list[str]:
+    """Return a traceback without the frames in which the stand-in records what the script reads."""
+    kept, is_ours = [], False
+    for line in lines:
+        if line.startswith('  File "'):
+            is_ours = _OURS in line
+        elif not line.startswith("    "):
+            is_ours = False
+        if not is_ours:
+            kept.append(line)
+    return kept
 
 
 def _cut(lines: list[str]) -> str:

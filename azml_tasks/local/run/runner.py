@@ -140,9 +140,9 @@ def _forecasts(run: LocalRun) -> list[StepForecast]:
             found.append(StepForecast(step.key, "reused", Reason("given", records[step.key].reason)))
         elif step.key in run.snapshots:
             step_run = StepRun(run, step, run.snapshots[step.key], records)
-            failing = [one.key for one in found if one.verdict == "fails" and one.key in step.upstream]
+            failing = [one.key for one in found if one.verdict in ("fails", "skipped") and one.key in step.upstream]
             if failing:
-                found.append(StepForecast(step.key, "may run", Reason("upstream", f"it depends on {listed(failing)}")))
+                found.append(StepForecast(step.key, "skipped", Reason("upstream", f"it depends on {listed(failing)}")))
                 continue
             forecast, record = _forecast(step, step_run, records, step.key in run.selection.forced)
             found.append(forecast)

@@ -13,15 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from azml_tasks.local.reuse.decide import Decision, Reuse
 from azml_tasks.local.reuse.reads import InputMissingError
-from azml_tasks.local.run.failure import (
-    breakpoint_hint,
-    exit_message,
-    experiment_hint,
-    log_tail,
-    read_only_hint,
-    shown_part,
-    with_source_paths,
-)
+from azml_tasks.local.run.failure import exit_message, log_tail, shown_part, traceback_hint, with_source_paths
 from azml_tasks.local.run.inputs import Download, Guard, deliver_inputs, guard_of, source_of, variables_for
 from azml_tasks.local.run.outputs import DestinationError, deliver
 from azml_tasks.local.run.processes import ProcessExit, ProcessSpec
@@ -38,7 +30,7 @@ from azml_tasks.local.store.results import Fingerprint, Result
 from azml_tasks.plan.plan import DatasetInput
 from azml_tasks.runs.changes.differences import Difference
 from azml_tasks.secrets import redact
-from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, missing_hint, package_hint, step_with_words
+from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, id_hint, missing_hint, package_hint, step_with_words
 from azml_tasks.text import listed
 
 if TYPE_CHECKING:
@@ -300,7 +292,7 @@ class StepRun:
             return package_hint(module, pipeline, step, place, meant) if f"'{module}'" in shown else None
 
         hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking)
-        hint = hint or read_only_hint(shown) or experiment_hint(shown) or breakpoint_hint(shown, self._plan.key)
+        hint = hint or id_hint(shown, self._plan, pipeline) or traceback_hint(shown, self._plan.key)
         shown = redact(shown, self._site.known_secrets)
         return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint)
 

@@ -22,7 +22,7 @@ from azml_tasks.local.store.results import Result, Results
 from azml_tasks.local.store.runs import clear_unfinished, mark_finished, mark_unfinished, new_run, refuse_links
 from azml_tasks.plan.plan import DatasetInput
 from azml_tasks.runs.origin import Origin, settings_of
-from azml_tasks.secrets import is_secret, known_secrets
+from azml_tasks.secrets import is_secret, known_secrets, made_up_secrets, secret_or_copy_in
 from azml_tasks.snapshot import Locate, Snapshot, SnapshotBuilder, take_snapshots
 from azml_tasks.text import did_you_mean, listed, shortened, what_there_is
 
@@ -177,12 +177,20 @@ class LocalRun:
     @cached_property
     def known_secrets(self) -> list[str]:
         """The values that no record may contain: the secrets among the variables of this process and of .env."""
+        return known_secrets(self._variables)
+
+    @cached_property
+    def _variables(self) -> Mapping[str, str]:
         from azml_tasks.reading.values import read_variables
 
         try:
-            return known_secrets(read_variables(self.layout.project))
+            return read_variables(self.layout.project)
         except ProjectError:
-            return known_secrets(self.outer)
+            return self.outer
+
+    def hold_secret(self, texts: Iterable[str]) -> bool:
+        """Return whether texts that are to be stored contain a secret, by its form or its value."""
+        return secret_or_copy_in("\n".join(texts), made_up_secrets(self._variables)) is not None
 
     @cached_property
     def tracking(self) -> Tracking:
@@ -363,6 +371,8 @@ def build_snapshots(
     builder = SnapshotBuilder(layout.project, results.contents.hash_file)
     chosen = [plan[key] for key in steps]
     snapshots = take_snapshots(builder, chosen, located)
+    if located:
+        _check_data(plan, chosen, layout, located)
     parameters = plan.pipeline.pipeline_parameters
     unproven = [step for step in chosen if not _has_completed(step, snapshots.get(step.key), results, parameters)]
     if unproven:
@@ -370,6 +380,23 @@ def build_snapshots(
 
         check_contracts(unproven, snapshots, builder, located, parameters)
     return snapshots
+
+
+def _check_data(plan: Plan, steps: Iterable[StepPlan], layout: ProjectPaths, located: Locate) -> None:
+    """Raise ProjectError for data that steps read and that do not exist, unless a step before may write them."""
+    read = dict.fromkeys(item.dataset for step in steps for item in step.inputs if isinstance(item, DatasetInput))
+    places = {name: plan.pipeline.datasets[name].local_path or "" for name in read if name in plan.pipeline.datasets}
+    gone = [
+        name
+        for name, place in places.items()
+        if "*" not in place and layout.root.name not in place.split("/") and not (layout.project / place).exists()
+    ]
+    if gone:
+        from azml_tasks.checks.data import missing_data
+
+        problems = list(missing_data(plan.pipeline, layout.project, located, gone))
+        if problems:
+            raise ProjectError(problems)
 
 
 def _has_completed(step: StepPlan, snapshot: Snapshot | None, results: Results, parameters: Mapping[str, Any]) -> bool:

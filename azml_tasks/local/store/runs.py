@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +26,8 @@ class LinkError(AzmlError):
 def new_run(layout: ProjectPaths, experiment: str, parameters: Mapping[str, Any]) -> LocalRunRecord:
     """Make the folder of a new run, which no other run has, and return its record, not yet written.
 
-    Its id is the time in UTC, with 1/65536 of a second, so that ids sort as the runs began.
+    Its id is the time in UTC, with 1/65536 of a second, so that ids sort as the runs began; if the clock was set back,
+    the first time after the newest run.
 
     Raises OSError.
     """
@@ -34,7 +37,10 @@ def new_run(layout: ProjectPaths, experiment: str, parameters: Mapping[str, Any]
         ignore.write_text("*\n")
     for _ in range(_MOST_TRIES):
         now = time.time()
-        run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{int(now % 1 * 65536):04x}"
+        run_id = _id_at(now)
+        newest = max(filter(_ID.fullmatch, _names_in(layout.runs)), default="")
+        if newest > run_id:
+            run_id = _after(newest) or run_id
         places = layout.run(run_id)
         try:
             places.root.mkdir(parents=True)
@@ -44,6 +50,29 @@ def new_run(layout: ProjectPaths, experiment: str, parameters: Mapping[str, Any]
             continue
         return LocalRunRecord(run_id, experiment, "running", now, parameters=parameters, places=places)
     raise RunError("could not create a folder for the run: every name that was tried already exists")
+
+
+_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
+
+
+def _after(run_id: str) -> str:
+    """Return the id that follows; nothing for one that is no time."""
+    try:
+        seconds = calendar.timegm(time.strptime(run_id[:15], "%Y%m%d-%H%M%S"))
+    except ValueError:
+        return ""
+    return _id_at(seconds + (int(run_id[16:], 16) + 1) / 65536)
+
+
+def _id_at(moment: float) -> str:
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(moment))}-{int(moment % 1 * 65536):04x}"
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def mark_unfinished(run: RunPaths) -> None:

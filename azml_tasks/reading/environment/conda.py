@@ -79,6 +79,7 @@ def _mapping_faults(root: Node) -> Iterator[tuple[int, str]]:
     else:
         for item in dependencies.value:
             yield from _dependency_faults(item)
+        yield from _repeated(dependencies.value)
     channels = root.value.get("channels")
     if channels is not None and not isinstance(channels.value, (list, type(None))):
         found = shown(_plain(channels))
@@ -130,6 +131,28 @@ def _dependency_faults(item: Node) -> Iterator[tuple[int, str]]:
                     yield requirement.line, f"`pip`: expected a requirement, as in `pandas==2.2`, found {found}"
                 elif len(requirement.value.strip().splitlines()) > 1:
                     yield requirement.line, "`pip`: one requirement per item, without line breaks"
+
+
+_PINNED = re.compile(r"(?:\S*::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*={1,2}\s*(?P<version>\d[\w.]*)")
+
+
+def _repeated(items: list[Node]) -> Iterator[tuple[int, str]]:
+    """Yield a second list of pip packages, of which conda uses only the last, and versions that exclude each other."""
+    mappings = [(item.key_lines, item.value) for item in items if isinstance(item.value, dict)]
+    lists = [(lines["pip"], value["pip"]) for lines, value in mappings if "pip" in value and value["pip"].value]
+    for line, _ in lists[1:]:
+        yield line, f"`pip`: there is a list on line {lists[0][0]}, too, and conda uses only the last; merge them"
+    for packages in (items, *(found.value for _, found in lists)):
+        pinned: dict[str, tuple[str, int]] = {}
+        for item in packages if isinstance(packages, list) else ():
+            match = _PINNED.fullmatch(item.value.strip()) if isinstance(item.value, str) else None
+            if match is None:
+                continue
+            name, version = match["name"].lower().replace("_", "-"), match["version"]
+            other, line = pinned.setdefault(name, (version, item.line))
+            if f"{version}.".startswith(f"{other}.") or f"{other}.".startswith(f"{version}."):
+                continue
+            yield item.line, f"{match['name']} {version} and {other} (line {line}) exclude each other; keep one"
 
 
 def _plain(node: Node) -> Any:

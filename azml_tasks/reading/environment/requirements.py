@@ -31,6 +31,7 @@ _WITH_VALUE = (
 _ALONE = ("--no-index", "--prefer-binary", "--require-hashes", "--pre")
 # Of one requirement, behind it.
 _OF_ONE = re.compile(r"\s(--hash|--global-option|--config-settings?|-C)[\s=].*$", re.DOTALL)
+_PLAIN = re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*(==\d+(\.\d+)*)?", re.ASCII)
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _ARCHIVE = re.compile(r"\.(whl|zip|tar|tar\.gz|tgz|tar\.bz2|tbz|tar\.xz|txz)$", re.IGNORECASE)
 _VERSION_CONTROL = re.compile(r"(git|hg|svn|bzr)\+", re.IGNORECASE)
@@ -165,7 +166,8 @@ def _path_in_url(value: str) -> str:
 
 def _fault(text: str) -> str:
     """Return why pip cannot read a requirement; empty if it can."""
-    if "${" in text or _URL.match(text):  # pip inserts the variable; a URL is checked when it is downloaded
+    # Most are plain names. pip inserts variables, and a URL is checked when it is downloaded.
+    if _PLAIN.fullmatch(text) or "${" in text or _URL.match(text):
         return ""
     from packaging.requirements import InvalidRequirement, Requirement
 

@@ -83,7 +83,7 @@ _Word = tuple[Any, str]
 
 @dataclass
 class _Parsed:
-    """A list of arguments: the hyperparameters, and the words after each option, with the parameters that they are."""
+    """A list of arguments: the settings, and the words after each option, with the parameters that they are."""
 
     config: dict[str, Any] | None = None
     options: dict[str, list[_Word]] = field(default_factory=dict)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from datetime import date
+
 import pytest
 
 from azml_tasks.azure.v2.backend import AzureV2Backend
 from azml_tasks.backend import KINDS
+from azml_tasks.checks.doctor import examine
 from azml_tasks.errors import ProjectError, ServiceError
-from tests.azure.v2.projects import run, stocked, v2_project
+from tests.azure.v2.projects import WHERE, run, stocked, v2_project, write_project
 
 PROJECT = """\
 environments:
@@ -212,6 +216,16 @@ def test_doctor_finds_what_is_missing(azure_v2, tmp_path):
         "declare it in `computes:`, or correct the name",
     ) in before
     assert after == [("good", "the workspace 'churn-ws' was opened")]
+
+
+def test_doctor_does_not_repeat_what_the_look_at_the_file_finds(azure_v2, tmp_path):
+    text = (WHERE + PROJECT).replace("resource_group: ", "resource_group: ${NOT_SET_HERE} #")
+    project = write_project(tmp_path, text, {"a.py": "print(1)\n"}, {**os.environ, "KEY": "a2V5"})
+
+    assert list(AzureV2Backend(project).examine()) == []
+    said = [one.message for one in examine(project, date(2026, 1, 1)) if "NOT_SET_HERE" in one.message]
+    assert len(said) == 1
+    assert said[0].endswith("needs NOT_SET_HERE, which is not set in the environment or .env")
 
 
 def test_names_that_differ_in_case_are_two_assets(azure_v2, tmp_path):

@@ -116,6 +116,21 @@ def test_a_model_with_a_damaged_record_is_registered_again_once(project: Project
     assert (project.folder / ".azml/models/mine/2/files/m").read_text() == "1"
 
 
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"file": 1}'])
+def test_a_step_runs_again_if_the_copy_of_what_it_registered_is_damaged_and_needed(project: Project, content: str):
+    project.line(a=REGISTERS)
+    run = project.run()
+    (project.folder / f".azml/runs/{run.id}/steps/a/registered/0/model.json").write_text(content)
+    assert project.statuses(project.run()) == {"a": "reused"}
+    shutil.rmtree(project.folder / ".azml/models")
+
+    again = project.run()
+
+    assert project.reasons(again) == {"a": "the record of what it registered is damaged (.azml/models/mine/1)"}
+    assert (project.folder / ".azml/models/mine/1/files/m").read_text() == "1"
+    assert project.statuses(project.run()) == {"a": "reused"}
+
+
 def test_a_dataset_with_a_damaged_record_is_registered_again(project: Project):
     registers = "from azureml.core import Dataset\nstore = run.experiment.workspace.get_default_datastore()\n"
     registers += "Dataset.File.from_files((store, 'x')).register(run.experiment.workspace, 'mine')\n"

@@ -668,3 +668,18 @@ def test_what_a_table_does_not_read_of_its_folder_makes_no_step_run_again(projec
     found.append(statuses("sales/*.txt"))
 
     assert found == [["completed"], ["reused"], ["completed"], ["completed"]]
+
+
+def test_a_path_that_contains_a_secret_is_not_stored_and_the_step_runs_again(project):
+    secret = "s3cr3tv4lue99xyz"
+    (project.folder / ".env").write_text(f"SERVICE_TOKEN={secret}\n")
+    reads = "import os\nfrom azureml.core import Run\ntoken = Run.get_context().get_secret('SERVICE_TOKEN')\n"
+    project.line(a=f"{reads}os.path.exists(f'{project.folder}/data/{{token}}.txt')\n", b="")
+    project.run()
+
+    again = project.run()
+
+    assert project.statuses(again) == {"a": "completed", "b": "reused"}
+    assert again["a"].reason == "it read a path that contains a secret, which is never stored"
+    files = [file for file in (project.folder / ".azml").rglob("*") if file.is_file()]
+    assert [file for file in files if secret.encode() in file.read_bytes()] == []

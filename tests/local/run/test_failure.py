@@ -131,8 +131,8 @@ def test_the_hint_names_the_include_for_a_missing_file(project):
     [
         (
             "import no_such_package",
-            "'no_such_package' is neither in the project nor installed here: run `pip install no-such-package`, and "
-            "add no-such-package to pip_packages of the environment 'e'",
+            "'no_such_package' is neither in the project nor installed here: if it is yours, add no_such_package.py; "
+            "if not, run `pip install no-such-package`, and add no-such-package to pip_packages of the environment 'e'",
         ),
         ("try:\n    import no_such_package\nexcept ImportError as error:\n    raise SystemExit(f'{error}, sorry')", ""),
         ("print(\"ModuleNotFoundError: No module named 'no_such_package'\")\n1 / 0", ""),
@@ -147,6 +147,25 @@ def test_the_hint_names_what_installs_a_missing_package(project, script, hint):
     )
 
     assert project.run()["a"].hint == hint
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [("file", "set `mode: mount` in datasets.images"), ("tabular", 'read it with run.input_datasets["images"]')],
+)
+def test_the_hint_on_an_id_that_is_taken_for_a_path(project, kind, hint):
+    project.write({"images/1.csv": "a\n1\n", "a.py": "import os, sys\nopen(os.path.join(sys.argv[2], '1.csv'))\n"})
+    project.pipeline(
+        f"""
+        datasets: {{images: {{type: {kind}, datastore_name: raw, path: images/, local_path: images}}}}
+        steps: {{a: {{script_name: a.py, input_datasets: {{--images: images}}}}}}
+        """
+    )
+
+    run = project.run()
+
+    assert "FileNotFoundError" in run["a"].detail
+    assert run["a"].hint == f"--images passes the id of the dataset 'images', not a path: {hint}"
 
 
 def test_a_killed_step_reports_what_may_be_the_reason(project):
@@ -274,3 +293,15 @@ def test_the_events_of_a_run_in_their_order(project):
         RunFinished,
     ]
     assert project.events[-1].run == run
+
+
+def test_the_stand_ins_own_frames_are_left_out_of_a_traceback(project):
+    run = project.line(a="import os\nos.environ['NOT_SET']").run()
+
+    assert "azml_local" not in run["a"].detail
+    assert run["a"].detail.splitlines()[:3] == [
+        "Traceback (most recent call last):",
+        '  File "a.py", line 2, in <module>',
+        "    os.environ['NOT_SET']",
+    ]
+    assert run["a"].detail.endswith("KeyError: 'NOT_SET'")

@@ -83,7 +83,11 @@ def test_data_that_are_not_there(ahead):
     project, say = ahead
     (project.folder / "data.csv").unlink()
 
-    assert say()[0] == ("one", "fails", "dataset 'customers' not found: data.csv")
+    assert say() == [
+        ("one", "fails", "dataset 'customers' not found: data.csv"),
+        ("two", "skipped", "it depends on one"),
+        ("three", "skipped", "it depends on two"),
+    ]
 
 
 def test_from_a_step_on(ahead):

@@ -314,13 +314,15 @@ def test_how_a_step_ended(stage, ended, stopped, status, message):
             False,
             "zzz",
             "'zzz' is neither in the project nor installed here: "
-            "run `pip install zzz`, and add zzz to pip_packages of the environment 'e'",
+            "if it is yours, add zzz.py; if not, run `pip install zzz`, "
+            "and add zzz to pip_packages of the environment 'e'",
         ),
         (
             True,
             "zzz",
             "'zzz' is neither in the project nor in the step's virtual environment: "
-            "add zzz to pip_packages of the environment 'e', then run `invoke register-env`",
+            "if it is yours, add zzz.py; if not, add zzz to pip_packages of the environment 'e', "
+            "then run `invoke register-env`",
         ),
         (
             False,

@@ -27,10 +27,10 @@ def examine_workspace(project: Project) -> Iterator[Finding]:
     try:
         client = connect(project)
         _ = client.history
-    except NotInstalledError:
-        return  # found by the look at this machine
-    except (LoginError, ProjectError) as error:
-        yield from (Finding("bad", line) for line in str(error).splitlines())
+    except (NotInstalledError, ProjectError):
+        return  # `azml_tasks.checks.doctor.examine` has reported what is missing
+    except LoginError as error:
+        yield Finding("bad", str(error), "az login")
         return
     except AzmlError as error:
         yield Finding("bad", str(error), "correct ws_name, resource_group and subscription_id")
