@@ -27,9 +27,9 @@ def examine_workspace(project: Project) -> Iterator[Finding]:
     try:
         client = connect(project)
         _ = client.history
-    except NotInstalledError:
-        return  # found by the look at this machine
-    except (LoginError, ProjectError) as error:
+    except (NotInstalledError, ProjectError):
+        return  # `azml_tasks.checks.doctor.examine` has reported what is missing
+    except LoginError as error:
         yield from (Finding("bad", line) for line in str(error).splitlines())
         return
     except AzmlError as error:
