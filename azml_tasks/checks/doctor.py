@@ -21,8 +21,8 @@ from azml_tasks.text import listed
 _NOT_LOCALLY = "local runs do not need it"
 SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
 END_OF_SUPPORT = (
-    "Azure ML's SDK v1 has been out of support since 30 June 2026: existing pipelines still run; new features are "
-    "only in SDK v2"
+    "Azure ML's SDK v1 has been out of support since 30 June 2026: existing pipelines still run; to move to "
+    "v2, see `invoke migrate --help`"
 )
 
 
