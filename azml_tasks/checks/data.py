@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -300,7 +301,8 @@ class _Inspection:
         if len(table.header) == 1:
             others = [mark for mark in _OTHER_SEPARATORS if mark != table.dialect.separator and mark in row[0]]
             if others:
-                self._remark("separator", "separator", f"{place}: only one column; is the separator {others[0]!r}?")
+                entry = f"`separator: {json.dumps(others[0])}`"
+                self._remark("separator", "separator", f"{place}: only one column; should the dataset have {entry}?")
         for other, (number, fields) in table.headers.items():
             if delimited.header(fields) != delimited.header(row):
                 sentence = f"{self.named(other)}:{number}: the header differs from that of {self.named(path)}"

@@ -231,7 +231,7 @@ REMARKS = {
         {},
         ["a.csv:1: duplicate a; the others are read as a_1 and a_2"],
     ),
-    "another separator": (b"\na;b\n1;2\n", {}, ["a.csv:2: only one column; is the separator ';'?"]),
+    "another separator": (b"\na;b\n1;2\n", {}, ['a.csv:2: only one column; should the dataset have `separator: ";"`?']),
     "a short row": (b"a,b\n\n5,2\n6\n", {}, ["a.csv:4: 1 field for 2 columns; the rest are null"]),
     "a long row": (b"a,b\r\n5,2,3\r\n", {}, ["a.csv:2: 3 fields for 2 columns; the next is named 'Column3'"]),
     "a header alone": (b"a,b\n", {}, ["a.csv has no rows; Azure ML does not accept empty tables"]),
@@ -355,7 +355,8 @@ def test_validate_remarks_on_the_first_rows(tmp_path):
         ("", "d.csv is empty; the first line names the columns"),
         ("\n\n", "d.csv is empty; the first line names the columns"),
         ("a,b\n", "d.csv has no rows; Azure ML does not accept empty tables"),
-        ("a;b\n1;2\n", "d.csv:1: only one column; is the separator ';'?"),
+        ("a;b\n1;2\n", 'd.csv:1: only one column; should the dataset have `separator: ";"`?'),
+        ("a\tb\n1\t2\n", 'd.csv:1: only one column; should the dataset have `separator: "\\t"`?'),
         (
             "5.1,3.5,0\n4.9,3.0,0\n",
             "d.csv:1: the first line names the columns, but it looks like data: the names are 5.1, 3.5 and 0",

@@ -63,7 +63,7 @@ def test_the_notes_of_validate(churn: Invoke):
     assert about_the_file(churn("doctor").out) == [
         "note  pipeline.yaml:6: environment 'e' has no package for `import joblib` in train.py:1; add `- joblib` to "
         "its pip_packages",
-        "note  pipeline.yaml:8: dataset 'a': a.csv:1: only one column; is the separator ';'?",
+        "note  pipeline.yaml:8: dataset 'a': a.csv:1: only one column; should the dataset have `separator: \";\"`?",
         "ok    pipeline.yaml is valid (no target, backend local)",
     ]
 
