@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -316,7 +317,8 @@ class _Inspection:
             self._remark("data", "local_path", sentence)
         if meant := _other_separator(row, table.dialect.separator):
             self.meant_separator = self.meant_separator or meant
-            self._remark("separator", "separator", f"{place}: only one column; is the separator {meant!r}?")
+            entry = f"`separator: {json.dumps(meant)}`"
+            self._remark("separator", "separator", f"{place}: only one column; should the dataset have {entry}?")
         for other, (number, fields) in table.headers.items():
             if delimited.header(fields) != delimited.header(row):
                 sentence = f"{self.named(other)}:{number}: the header differs from that of {self.named(path)}"

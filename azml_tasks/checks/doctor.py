@@ -10,7 +10,8 @@ from datetime import date
 from importlib import metadata
 from typing import Literal
 
-from azml_tasks.checks.files import environment_notes, project_problems
+from azml_tasks.checks.data import data_notes
+from azml_tasks.checks.files import check_project, environment_notes
 from azml_tasks.checks.retirement.notes import retirement_notes
 from azml_tasks.packages import OLDEST_CLIENT, SDK_PYTHON, install_command
 from azml_tasks.reading import Project, stated_backends
@@ -20,8 +21,8 @@ from azml_tasks.text import listed
 _NOT_LOCALLY = "local runs do not need it"
 SDK = ("azureml-core", "azureml-pipeline-core", "azureml-pipeline-steps")
 END_OF_SUPPORT = (
-    "Azure ML's SDK v1 has been out of support since 30 June 2026: existing pipelines still run; new features are "
-    "only in SDK v2"
+    "Azure ML's SDK v1 has been out of support since 30 June 2026: existing pipelines still run; to move to "
+    "v2, see `invoke migrate --help`"
 )
 
 
@@ -132,12 +133,13 @@ def _mismatches() -> Iterator[Finding]:
 
 
 def _file(project: Project) -> Iterator[Finding]:
-    problems = project_problems(project)
-    for problem in problems:
+    report = check_project(project)
+    for problem in report.problems:
         yield Finding("bad", str(problem))
-    for note in environment_notes(project):
+    notes = [*report.notes, *data_notes(project), *environment_notes(project), *report.remarks]
+    for note in dict.fromkeys(notes):
         yield Finding("note", str(note))
-    if not problems:
+    if not report.problems:
         where = f"target {project.target}" if project.target else "no target"
         yield Finding("good", f"{project.file.name} is valid ({where}, backend {project.pipeline.backend})")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
-from azml_tasks.tasks.project import backend_of, is_dry, load
+from azml_tasks.tasks.project import backend_of, is_dry, load, project_file
 from azml_tasks.tasks.task import agreed, interruptible, task, with_target
 from azml_tasks.text import printable
 
@@ -121,7 +121,14 @@ def migrate(context: Context, from_: str = "", to: str = "", yes: bool = False) 
 def _sides(context: Context, from_: str, to: str) -> tuple[Side, Side]:
     """Return both sides. Raises UsageError if the schedule of one cannot be moved to the other, and ProjectError."""
     from azml_tasks.errors import UsageError
+    from azml_tasks.reading import stated_backends
 
+    if "azure-v2" not in stated_backends(project_file(context)).values():
+        new = f"{from_ or 'prod'}-v2"
+        raise UsageError(
+            f"pipeline.yaml has no target with backend azure-v2; add one under targets, such as "
+            f"`{new}: {{backend: azure-v2}}`, and select it with --to {new}"
+        )
     if not from_ or not to:
         raise UsageError(
             "name two targets of pipeline.yaml: --from one with backend azure, --to one with backend azure-v2"

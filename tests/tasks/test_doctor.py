@@ -43,6 +43,45 @@ def test_a_file_that_is_fine(churn: Invoke):
     )
 
 
+def test_the_notes_of_validate(churn: Invoke):
+    churn.write("train.py", "import joblib\n")
+    churn.write("a.csv", "id;age\n1;2\n")
+    churn.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          train: {script_name: train.py, input_datasets: {a: a}}
+        env_name: e
+        environments:
+          e: {pip_packages: [pandas]}
+        datasets:
+          a: {local_path: a.csv}
+        """,
+    )
+
+    assert about_the_file(churn("doctor").out) == [
+        "note  pipeline.yaml:6: environment 'e' has no package for `import joblib` in train.py:1; add `- joblib` to "
+        "its pip_packages",
+        "note  pipeline.yaml:8: dataset 'a': a.csv:1: only one column; should the dataset have `separator: \";\"`?",
+        "ok    pipeline.yaml is valid (no target, backend local)",
+    ]
+
+
+@pytest.mark.parametrize("backend", ["azure", "azure-v2"])
+def test_a_variable_that_is_not_set_is_reported_once(churn: Invoke, backend: str):
+    named = "ws_name: '${SOME_WS}', resource_group: '${SOME_RG}', subscription_id: '${SOME_ID}'"
+    churn.write("pipeline.yaml", f"{PIPELINE}    targets:\n      dev: {{backend: {backend}, {named}}}\n")
+
+    answer = churn("doctor", "--target", "dev")
+
+    errors = [line for line in answer.out.splitlines() if line.startswith("error") and "SOME_" in line]
+    assert errors == [
+        f"error pipeline.yaml:5 needs SOME_{name}, which is not set in the environment or .env"
+        for name in ("WS", "RG", "ID")
+    ]
+
+
 def test_try_is_for_azure_ml_v2(churn: Invoke):
     answer = churn("doctor", "--try", "--yes")
 

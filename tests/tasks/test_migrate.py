@@ -425,6 +425,19 @@ def test_both_targets_are_required(churn: Invoke, words: str, sentence: str) -> 
     assert (answer.out, answer.err, answer.status) == ("", f"{sentence}\n", 2)
 
 
+def test_a_file_without_a_target_for_v2(invoke: Invoke) -> None:
+    invoke.write("a.py", "")
+    invoke.write("pipeline.yaml", "steps:\n  a: {script_name: a.py}\ntargets:\n  prod: {backend: azure}\n")
+
+    answer = invoke("migrate", "--from", "prod", "--to", "prod-v2")
+
+    assert (answer.out, answer.status) == ("", 2)
+    assert answer.err == (
+        "pipeline.yaml has no target with backend azure-v2; add one under targets, such as "
+        "`prod-v2: {backend: azure-v2}`, and select it with --to prod-v2\n"
+    )
+
+
 def test_a_missing_package_is_named_with_both(churn: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("azml_tasks.azure.v2.client.connection._is_there", lambda name: False)
 

@@ -227,6 +227,15 @@ def test_from_step_runs_it_and_what_follows_only_runs_it_alone(sums: Invoke) -> 
     ]
 
 
+def test_a_step_whose_earlier_result_is_used_is_recorded_with_its_settings(sums: Invoke) -> None:
+    sums("run", "--set", "second.add=20")
+    sums("run", "--from-step", "third", "--set", "second.add=30")
+    sums("run", "--only", "third")
+
+    for run in json.loads(sums("runs.list", "--json").out)["runs"]:
+        assert run["settings"]["second"] == {"add": 20}
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

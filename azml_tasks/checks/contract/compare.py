@@ -13,7 +13,7 @@ from typing import Any
 
 from azml_tasks.checks.contract.declare import ENDS
 from azml_tasks.checks.contract.parsers import Argument, Parse, Refused, Twin
-from azml_tasks.checks.contract.words import Path, Word, closest_name, hides, is_option, left_out, option_name, renamed
+from azml_tasks.checks.contract.words import Path, Word, added, closest_name, hides, is_option, option_name, remedy_of
 from azml_tasks.plan import StepPlan
 from azml_tasks.text import did_you_mean, shortened, some_listed
 
@@ -263,7 +263,7 @@ class Comparison:
                 continue
             if named:
                 meant = closest_name(option_name(word), unused)
-                yield self._unknown(word, meant), meant
+                yield self._unknown(word, meant, unused), meant
             elif option is None or option.place not in extras:
                 yield self._one_too_many(word, option), ""
 
@@ -275,7 +275,7 @@ class Comparison:
                 continue
             if meant := closest_name(option_name(word), unused):
                 required = self.by_name[meant].required
-                yield self._unknown(word, meant, "ignores", certain=required), meant
+                yield self._unknown(word, meant, unused, "ignores", certain=required), meant
 
     def _unused(self, outcome: _Outcome) -> list[tuple[int, str]]:
         return [
@@ -286,18 +286,15 @@ class Comparison:
         ]
 
     def _unknown(
-        self, word: Word, meant: str, effect: str = "does not accept", *, certain: bool = True
+        self, word: Word, meant: str, unused: Sequence[str], effect: str = "does not accept", *, certain: bool = True
     ) -> Disagreement:
         name = option_name(word)
         message = (
             f"step '{self.step.key}' passes {shortened(name)}, which {self.script} {effect} (its parser: "
             f"{self.parser.file}:{self.parser.line})"
         )
-        if meant:
-            entry = renamed(self.step, word, meant)
-            return Disagreement(word.path, f"{message}; did you mean {meant}{f' ({entry})' if entry else ''}?", certain)
-        remedy = left_out(self.step, word)
-        return Disagreement(word.path, f"{message}; {remedy}" if remedy else message)
+        remedy = remedy_of(self.step, word, meant, unused)
+        return Disagreement(word.path, f"{message}; {remedy}" if remedy else message, certain)
 
     def _one_too_many(self, word: Word, option: Word | None) -> Disagreement:
         argument = self.meant(option_name(option)) if option is not None else None
@@ -318,10 +315,9 @@ class Comparison:
                 continue
             name = argument.label
             noun = "the positional argument " if argument.positional else ""
-            remedy = "; add step_config" if name == "--config" and self.step.step.step_config is None else ""
             message = (
                 f"step '{self.step.key}' does not pass {noun}{name}, "
-                f"which {self.script} requires ({argument.file}:{argument.line}){remedy}"
+                f"which {self.script} requires ({argument.file}:{argument.line}){added(self.step, name)}"
             )
             yield Disagreement(("steps", self.step.key), message)
 

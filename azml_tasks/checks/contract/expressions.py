@@ -170,6 +170,7 @@ class Evaluator(ABC):
             return self.readings.item(owner, key, self.place(node, scope))
         if isinstance(owner, Items) and isinstance(key, Literal) and key.value in range(len(owner.items)):
             return owner.items[int(key.value)]
+        self.readings.missing(owner, self.place(node, scope))
         self.lose(key)
         if isinstance(owner, Items):
             self.lose(owner)

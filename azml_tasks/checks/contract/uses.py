@@ -9,7 +9,7 @@ from azml_tasks.checks.contract.follow import Follower
 from azml_tasks.checks.contract.modules import Sources
 from azml_tasks.checks.contract.readings import Reading
 from azml_tasks.checks.contract.values import Namespace, Settings
-from azml_tasks.checks.contract.words import Path, Word, left_out
+from azml_tasks.checks.contract.words import Path, Word, added, left_out
 from azml_tasks.plan import ConfigValue, DatasetInput, FolderInput, Output, StepPlan
 from azml_tasks.plan.plan import TableInput
 from azml_tasks.text import closest, did_you_mean
@@ -142,6 +142,7 @@ class Uses:
         message = (
             f"step '{self.step.key}' does not pass {argument.label}, but {self.script} uses it "
             f"({reading.file}:{reading.line}; its parser: {argument.file}:{argument.line})"
+            f"{added(self.step, argument.label)}"
         )
         return Disagreement(self.path, message, certain=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from azml_tasks.text import closest
 
 Path = tuple[str | int, ...]
 _PATH = "/folder"  # no number, and among no choices
+# An option that takes a folder, by its name.
+_FOLDER = re.compile(r"folder|dir|path", re.IGNORECASE)
 _ID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -102,6 +105,14 @@ def _own(step: StepPlan, argv: list[Token], parameters: Mapping[str, Any]) -> It
         place += 1
 
 
+def remedy_of(step: StepPlan, word: Word, meant: str, unused: Sequence[str]) -> str:
+    """Return what to do about an option that a script does not accept; `meant` is the one of `unused` that is close."""
+    if not meant:
+        return left_out(step, word, unused)
+    entry = renamed(step, word, meant)
+    return f"did you mean {meant}{f' ({entry})' if entry else ''}?"
+
+
 def renamed(step: StepPlan, word: Word, name: str) -> str:
     """Return the entry of pipeline.yaml that passes the same under another name; empty if obvious."""
     token = word.token
@@ -119,15 +130,23 @@ def renamed(step: StepPlan, word: Word, name: str) -> str:
     return ""
 
 
-def left_out(step: StepPlan, word: Word) -> str:
-    """Return how to stop passing an option to the script."""
+def left_out(step: StepPlan, word: Word, others: Sequence[str] = ()) -> str:
+    """Return how to stop passing an option to the script, or to pass a folder as one of `others`."""
     if isinstance(word.token, ConfigValue):
         return 'add parser.add_argument("--config", type=json.loads), or remove step_config'
     if isinstance(word.token, FolderInput) and step.step.input_folders is None:
-        return "`input_folders: {}` passes none"
-    if isinstance(word.token, Output) and step.step.output_folders is None:
-        return "`output_folders: []` passes none"
-    return ""
+        none = "`input_folders: {}` passes none"
+    elif isinstance(word.token, Output) and step.step.output_folders is None:
+        none = "`output_folders: []` passes none"
+    else:
+        return ""
+    named = [name for name in others if _FOLDER.search(name)]
+    return f"`{renamed(step, word, named[0])}` passes it as {named[0]}, {none}" if len(named) == 1 else none
+
+
+def added(step: StepPlan, name: str) -> str:
+    """Return how to pass an argument that the script needs, with its semicolon; empty if there are several ways."""
+    return "; add step_config" if name == "--config" and step.step.step_config is None else ""
 
 
 def is_option(word: str) -> bool:

@@ -35,6 +35,18 @@ def with_differences(site: LocalRun, given: _Given) -> dict[str, LocalStepRecord
     return {key: replace(record, reason=provenance.reason(record)) for key, record in given.items()}
 
 
+def with_their_settings(site: LocalRun) -> LocalRun:
+    """Return the run whose record has, for each step whose last result is used, the settings that it was made with."""
+    settings = dict(site.run.settings)
+    runs = {producer: read_run(site.layout.run(producer)) for producer in {one.producer for one in site.given.values()}}
+    for key, record in site.given.items():
+        made = runs[record.producer]
+        if made is not None:
+            settings.pop(key, None)
+            settings.update({key: made.settings[key]} if key in made.settings else {})
+    return replace(site, run=replace(site.run, settings=settings))
+
+
 class _Provenance:
     """The origin of the last results of steps; `given` are the steps whose results the run uses."""
 

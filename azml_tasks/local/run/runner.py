@@ -14,7 +14,7 @@ from azml_tasks.backend import StepForecast
 from azml_tasks.errors import RunError
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.run.processes import Processes, processes_for
-from azml_tasks.local.run.provenance import with_differences
+from azml_tasks.local.run.provenance import with_differences, with_their_settings
 from azml_tasks.local.run.recording import Recording
 from azml_tasks.local.run.scheduler import Scheduler
 from azml_tasks.local.run.step_run import StepRun
@@ -82,7 +82,7 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
                     located,
                     lambda text: on_event(Remark(text)),
                 )
-                run = replace(run, given=with_differences(run, run.given))
+                run = with_their_settings(replace(run, given=with_differences(run, run.given)))
                 recording.of(run)
                 return Scheduler(run, place, on_event).run(jobs or _processors(), tick, grace)
     except OSError as error:

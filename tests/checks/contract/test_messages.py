@@ -161,6 +161,22 @@ def test_all_that_is_wrong_at_once(tmp_path):
     ]
 
 
+def test_a_folder_argument_under_another_name(tmp_path):
+    pipeline = "steps:\n  a: {script_name: a.py}\n  b: {script_name: b.py}\n  c: {script_name: c.py}\n"
+    a = PARSER + 'p.add_argument("--result-dir")\np.add_argument("--alpha")\np.parse_args()\n'
+    b = PARSER + 'p.add_argument("--model_path")\np.add_argument("--output-folder")\np.parse_args()\n'
+    c = PARSER + 'p.add_argument("--model-dir")\np.add_argument("--plots-dir")\np.parse_args()\n'
+
+    assert report(tmp_path, pipeline, {"a.py": a, "b.py": b, "c.py": c}) == [
+        "pipeline.yaml:3: step 'a' passes --output-folder, which a.py does not accept (its parser: a.py:2); "
+        "`output_folders: [--result-dir]` passes it as --result-dir, `output_folders: []` passes none",
+        "pipeline.yaml:4: step 'b' passes --input-folder, which b.py does not accept (its parser: b.py:2); "
+        "`input_folders: {--model_path: a}` passes it as --model_path, `input_folders: {}` passes none",
+        "pipeline.yaml:5: step 'c' passes --input-folder, which c.py does not accept (its parser: c.py:2); "
+        "`input_folders: {}` passes none",
+    ]
+
+
 PLAIN = "import argparse\nargparse.ArgumentParser().parse_args()\n"
 
 

@@ -153,6 +153,15 @@ def test_a_step_without_step_config(tmp_path):
     ]
 
 
+def test_a_step_without_step_config_whose_script_has_no_default(tmp_path):
+    code = f'{PARSER}p.add_argument("--config", type=json.loads)\nargs = p.parse_args()\nprint(args.config["lr"])\n'
+
+    assert report(tmp_path, STEP, {"s.py": code}) == [
+        "note: pipeline.yaml:3: step 's' does not pass --config, but s.py uses it (s.py:6; its parser: s.py:4); add "
+        "step_config"
+    ]
+
+
 FOLDERS = """\
 steps:
   a: {script_name: a.py}
