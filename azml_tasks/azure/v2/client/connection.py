@@ -19,9 +19,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata, util
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from azml_tasks.azure.auth import Tokens, login
-from azml_tasks.azure.errors import MissingError, is_missing, status_of, translating_errors
+from azml_tasks.azure.errors import (
+    MissingError,
+    from_elsewhere,
+    is_missing,
+    not_an_object,
+    status_of,
+    translating_errors,
+)
 from azml_tasks.azure.v2.client.history import History, region_of
 from azml_tasks.checks.azure import check_workspace
 from azml_tasks.errors import AzmlError, LoginError, NotInstalledError
@@ -165,6 +173,7 @@ class Client:
                 # Without its bars, which go nowhere, the client waits forever for a file whose upload failed.
                 show_progress=True,
                 enable_telemetry=False,
+                raw_response_hook=_check_answer,
             )
 
     @property
@@ -214,6 +223,20 @@ class Client:
                         raise
                     PATIENCE.sleep(wait)
         raise LoginError(f"{doing} failed: Azure rejects every token; log in again, with `az login` or new credentials")
+
+
+def _check_answer(answer: Any) -> None:
+    """Raise DecodeError if it is not Azure Resource Manager that accepted a request, but a proxy or a login page."""
+    from azure.core.exceptions import DecodeError
+
+    request, response = answer.http_request, answer.http_response
+    host = urlsplit(request.url).hostname or ""
+    if response.status_code not in (200, 201) or not host.startswith("management."):
+        return
+    body = response.read() if hasattr(response, "read") else response.body()
+    what = not_an_object(body) if body or request.method in ("GET", "PUT") else ""
+    if what:
+        raise DecodeError(message=from_elsewhere(f"{response.status_code} {response.reason or ''}".rstrip(), what))
 
 
 def is_absent(error: BaseException) -> bool:
