@@ -237,9 +237,15 @@ def described_metrics(tags: Mapping[str, str]) -> Mapping[str, list[str] | None]
     """Return the columns of the rows and tables that a script logged, by name; None for texts."""
     try:
         found = json.loads(tags.get(DESCRIBED) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    # Anybody may have changed the tag.
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: columns for name, columns in pairs if columns is None or _is_texts(columns)}
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def tags_of_metrics(tags: Mapping[str, str]) -> set[str]:
@@ -273,6 +279,6 @@ def _texts(tag: str) -> Any:
     """Return a text, or the texts that the launcher put into one tag."""
     try:
         found = json.loads(tag) if tag.startswith("[") else tag
-    except ValueError:
+    except (ValueError, RecursionError):
         return tag
     return found if isinstance(found, list) else tag
