@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import logging
 import os
+import re
 import threading
 import time
 import warnings
@@ -50,6 +51,12 @@ _FAULTS = frozenset((408, 429, 500, 502, 503, 504))
 _DROPPED = ("ServiceRequestError", "ServiceResponseError", "ServiceRequestTimeoutError", "ServiceResponseTimeoutError")
 # The storage's answer to an upload that it has taken already, which a new try of the whole call passes over.
 _UPLOADED = "BlobAlreadyExists"
+# How Azure Resource Manager says that the workspace does not exist, or its resource group, in place of what is in it.
+_NO_WORKSPACE = re.compile(
+    r"Resource 'Microsoft\.MachineLearningServices/workspaces/[^/']+' under resource group"
+    r"|parent resource '[^']*/workspaces/[^/']+'|\bResourceGroupNotFound\b",
+    re.IGNORECASE,
+)
 _UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed")
 
 
@@ -219,6 +226,8 @@ class Client:
                 except Exception as error:
                     if status_of(error) == 401 and self.credential.renew():
                         continue
+                    if _lacks_workspace(error):
+                        raise MissingError(self._what_there_is()) from None
                     if wait is None or not is_passing(error):
                         raise
                     PATIENCE.sleep(wait)
@@ -241,7 +250,12 @@ def _check_answer(answer: Any) -> None:
 
 def is_absent(error: BaseException) -> bool:
     """Return whether an error means that something does not exist, also by the client's own look at a list."""
-    return is_missing(error) or str(getattr(error, "error_type", "")).endswith("RESOURCE_NOT_FOUND")
+    there_is_none = is_missing(error) or str(getattr(error, "error_type", "")).endswith("RESOURCE_NOT_FOUND")
+    return there_is_none and not _lacks_workspace(error)
+
+
+def _lacks_workspace(error: BaseException) -> bool:
+    return any(_NO_WORKSPACE.search(str(link)) for link in _chain(error))
 
 
 def found_or_none(ask: Callable[[], T]) -> T | None:
