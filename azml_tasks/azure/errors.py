@@ -199,3 +199,37 @@ def named_page(body: bytes) -> str:
 def excerpt(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST_EXCERPT else f"{line[: _LONGEST_EXCERPT - 3]}..."
+
+
+def named_document(document: Any) -> str:
+    """Name a value in JSON that is not what is expected."""
+    if document is None:
+        return "`null`"
+    if document in ([], {}):
+        return f"`{document}`"
+    nouns = {list: "a list", dict: "an object", str: "a text", bool: "a boolean", int: "a number", float: "a number"}
+    return nouns[type(document)]
+
+
+def not_json(body: bytes, error: Exception) -> str:
+    """Name a body that cannot be read as JSON."""
+    if isinstance(error, json.JSONDecodeError) and body.lstrip()[:1] in (b"{", b"["):
+        return "truncated JSON"
+    return f"a response that is not JSON: '{excerpt(body.decode('utf-8', 'replace'))}'"
+
+
+def not_an_object(body: bytes) -> str:
+    """Return what a body is instead of an object in JSON; empty if it is one."""
+    if not body.strip():
+        return "an empty body"
+    try:
+        document = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        return named_page(body) if is_page(body) else not_json(body, error)
+    return "" if isinstance(document, dict) else f"{named_document(document)} instead of an object"
+
+
+def from_elsewhere(status: str, what: str) -> str:
+    """Describe an answer that Azure did not send; `what` is in it."""
+    place = "a proxy, a gateway or a network's login page"
+    return f"{status} and {redacted(what)}, possibly from {place} instead of Azure"

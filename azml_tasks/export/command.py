@@ -35,6 +35,19 @@ def inside(text: str) -> str:
     return text.replace("'", "'\\''")
 
 
+def value_inside(text: str) -> str:
+    """Return the value of an input that stands between apostrophes in a command; `text_of` is the reverse.
+
+    Azure takes an empty input as missing. Two apostrophes end the word and begin it again, which adds nothing to it.
+    """
+    return inside(text) or "''"
+
+
+def text_of(value: str) -> str:
+    """Return the text that the script gets for the value of an input."""
+    return "" if value == "''" else value.replace("'\\''", "'")
+
+
 def json_inside(value: Mapping[str, Any]) -> str:
     r"""Return a JSON object that can stand between apostrophes.
 
@@ -98,7 +111,7 @@ def plain_inputs(project: Project, top: PipelineInputs) -> dict[str, str]:
     """
     pipeline = project.pipeline
     parameters = {
-        name: inside(argument_text(pipeline.pipeline_parameters[parameter]))
+        name: value_inside(argument_text(pipeline.pipeline_parameters[parameter]))
         for parameter, name in top.parameters.items()
     }
     configs = {name: json_inside(pipeline.steps[key].step_config or {}) for key, name in top.configs.items()}

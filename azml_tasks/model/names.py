@@ -60,6 +60,18 @@ EnvironmentName = Annotated[
         r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}",
     ),
 ]
+_WITH_COLON = re.compile(r"(?:azureml:)?([A-Za-z0-9_.-]+):([A-Za-z0-9_.-]+)")
+
+
+def _with_at(name: str) -> str:
+    match = _WITH_COLON.fullmatch(name)
+    if match:
+        raise ValueError(f"a version of an environment is written NAME@VERSION: '{match[1]}@{match[2]}', not '{name}'")
+    return name
+
+
+# Also one of the workspace: NAME or NAME@VERSION.
+EnvironmentReference = Annotated[str, AfterValidator(_with_at)]
 ComputeName = Annotated[
     str,
     named(

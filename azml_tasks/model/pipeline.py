@@ -13,6 +13,7 @@ from azml_tasks.model.names import (
     DatasetName,
     DatastoreName,
     EnvironmentName,
+    EnvironmentReference,
     ExperimentName,
     ParameterName,
     ResourceGroupName,
@@ -59,7 +60,7 @@ class Pipeline(Model):
     pipeline_parameters: Mapping[ParameterName, Argument] = Field(
         {}, description="Name: default. The values can be changed when the published pipeline is started."
     )
-    env_name: str | None = Field(None, description="Environment of steps without env_name.")
+    env_name: EnvironmentReference | None = Field(None, description="Environment of steps without env_name.")
     compute_name: ComputeName | None = Field(None, description="Compute of steps without compute_name.")
     steps: Mapping[StepKey, Step] = Field(description="The steps, in order, by name.", min_length=1)
     environments: Mapping[EnvironmentName, Environment] = Field({}, description="Environments to register.")

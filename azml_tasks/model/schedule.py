@@ -124,7 +124,7 @@ class Schedule(Model):
         start = _start(value)
         if info.data.get("frequency") == "Month" and start.day > 28:
             raise ValueError(
-                "a monthly schedule runs on the day of start_time, but not every month has day {start.day}; choose "
+                f"a monthly schedule runs on the day of start_time, but not every month has day {start.day}; choose "
                 "a day from 1 to 28"
             )
         return start.isoformat()

@@ -14,6 +14,7 @@ from azml_tasks.model.names import (
     ComputeName,
     DatasetName,
     DatastoreName,
+    EnvironmentReference,
     InputKey,
     StepKey,
     VariableName,
@@ -128,7 +129,9 @@ class Step(Model):
         None, description="Whether to reuse an earlier result if nothing changed; default: true."
     )
     compute_name: ComputeName | None = Field(None, description="The compute of this step; default: the pipeline's.")
-    env_name: str | None = Field(None, description="The environment of this step; default: the pipeline's.")
+    env_name: EnvironmentReference | None = Field(
+        None, description="The environment of this step; default: the pipeline's."
+    )
 
     @field_validator("script_name")
     @classmethod

@@ -40,7 +40,7 @@ def publish(context: Context, target: str = "", prune: bool = False) -> None:
 def list_(context: Context, target: str = "") -> None:
     """List the published versions of the pipeline, the default first."""
     found = backend_of(load(context, target)).published.list()
-    print(f"{found.name}: {found.url or found.place or 'no endpoint; create one with `invoke publish`'}")
+    print(f"{found.name}: {found.url or found.place or 'not published yet; publish it with `invoke publish`'}")
     for version in found.versions:
         print(f"  {version.version:<12}  {version.state:<8}  {version.description}".rstrip())
 

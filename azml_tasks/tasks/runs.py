@@ -15,7 +15,7 @@ from invoke import Context
 from azml_tasks.errors import UsageError
 from azml_tasks.tasks.project import is_dry, local_runs, project_file, runs_of
 from azml_tasks.tasks.task import TARGET, interruptible, task, with_target, without_known_secrets
-from azml_tasks.text import shortened, size_of
+from azml_tasks.text import one_line, shortened, size_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,7 +256,7 @@ def logs(
         found = runs.logs(run or None, step or None)
     for log in found:
         if not step:
-            print(f"--- {log.step.key}")
+            print(f"--- {one_line(log.step.key)}")
         last = ""
         for piece in filter(None, _last_lines(log.pieces, tail) if tail else log.pieces):
             sys.stdout.write(piece)

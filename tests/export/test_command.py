@@ -84,7 +84,11 @@ def test_any_configuration_is_the_same_object_to_the_script(value):
 @slow
 @given(ANY_TEXT.filter(lambda text: "${{" not in text and "$[[" not in text))
 def test_any_value_of_a_parameter_reaches_the_script_as_it_is(value):
-    assert ran(shown(command.input_of("x")), x=command.inside(value)) == [value]
+    sent = command.value_inside(value)
+
+    assert ran(shown(command.input_of("x")), x=sent) == [value]
+    assert sent != ""
+    assert command.text_of(sent) == value
 
 
 def same(made: Project) -> Project:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -60,6 +62,9 @@ ARGUMENT = "an argument starts with a dash and has no space and no '=', as in '-
         (names.DatasetName, "d" * 255),
         (names.EnvironmentName, "AzureML-sklearn-1.5"),
         (names.EnvironmentName, "e" * 255),
+        (names.EnvironmentReference, "AzureML-sklearn-1.5@12"),
+        (names.EnvironmentReference, "${ENV:-churn-env}"),
+        (names.EnvironmentReference, "${ENV:-churn-env:1}"),
         (names.ComputeName, "cc"),
         (names.ComputeName, "Cpu-cluster-0001"),
         (names.ContainerName, "raw"),
@@ -224,3 +229,10 @@ def test_an_identifier_for_azure(parts, name):
 
 def test_the_letters_at_the_ends_of_a_name_stay():
     assert identifier("-X1_", "maX--") == "X1_maX"
+
+
+@pytest.mark.parametrize("name", ["mine:1", "azureml:mine:1"])
+def test_an_environment_with_a_version_as_v2_files_write_it_is_corrected(name):
+    sentence = re.escape(f"a version of an environment is written NAME@VERSION: 'mine@1', not '{name}'")
+    with pytest.raises(ValidationError, match=sentence):
+        TypeAdapter(names.EnvironmentReference).validate_python(name)

@@ -181,7 +181,7 @@ def test_what_is_just_within_the_rules_is_accepted_unchanged(keys: dict[str, obj
         (
             {"frequency": "Month", "start_time": "2026-01-31T09:00:00"},
             "start_time",
-            "a monthly schedule runs on the day of start_time, but not every month has day {start.day}; choose a "
+            "a monthly schedule runs on the day of start_time, but not every month has day 31; choose a "
             "day from 1 to 28",
         ),
         (
@@ -294,7 +294,7 @@ def test_what_is_just_within_the_rules_is_accepted_unchanged(keys: dict[str, obj
         (
             {"frequency": "Month", "start_time": "2026-01-29T09:00:00"},
             "start_time",
-            "a monthly schedule runs on the day of start_time, but not every month has day {start.day}; choose a "
+            "a monthly schedule runs on the day of start_time, but not every month has day 29; choose a "
             "day from 1 to 28",
         ),
         (

@@ -167,3 +167,31 @@ def test_what_runs_elsewhere_is_refused_in_a_sentence(churn):
         answer = churn(*words)
         assert answer.status == 2
         assert sentence in answer.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "plan",
+        "register",
+        "run",
+        "publish",
+        "published.list",
+        "published.run",
+        "schedule",
+        "schedules.list",
+        "schedules.pause",
+        "schedules.prune",
+        "models.list",
+        "datasets.list",
+    ],
+)
+def test_nothing_is_said_of_what_is_in_a_workspace_that_does_not_exist(churn, words):
+    churn.write("pipeline.yaml", PIPELINE.replace(WORKSPACE, "chrun-ws"))
+    there = f"which has '{WORKSPACE}'; did you mean '{WORKSPACE}'?"
+    line = f"no workspace 'chrun-ws' in the resource group '{GROUP}', {there}"
+
+    answer = churn(words, *V2)
+
+    assert answer.status == 2
+    assert line in " ".join(answer.out.split()) if words == "plan" else answer.err == f"{line}\n"

@@ -247,6 +247,10 @@ def find_environment(client: Client, name: str) -> str:
         found = latest_version(client, doing, client.ml.environments, base)
     if found is None:
         there = client.call(doing, lambda: [str(one.name) for one in client.ml.environments.list()])
+        if base in there:
+            raise MissingError(
+                f"the environment '{base}' has no version {version} in the workspace '{client.workspace}'"
+            )
         raise MissingError(
             f"no environment '{base}' in the file or the workspace '{client.workspace}'{did_you_mean(base, there)}"
         )

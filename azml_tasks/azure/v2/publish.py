@@ -25,7 +25,7 @@ from azml_tasks.azure.v2.documents import Documents
 from azml_tasks.azure.v2.jobs import pin_environments
 from azml_tasks.backend import Change, PublishedPipeline, PublishedVersion, RunRequest
 from azml_tasks.errors import ServiceError, UsageError
-from azml_tasks.export.command import inside, json_inside
+from azml_tasks.export.command import json_inside, text_of, value_inside
 from azml_tasks.export.document import asset_name
 from azml_tasks.export.export import PUBLISHED
 from azml_tasks.export.jobs import published_component
@@ -254,11 +254,10 @@ def _changed_values(project: Project, defaults: Mapping[str, str], request: RunR
     """Return the values that the settings change, as v2 puts them into commands."""
     if not request.settings:
         return {}
-    # The text of a parameter is escaped for the shell.
-    plain = {name: text.replace("'\\''", "'") for name, text in defaults.items()}
+    plain = {name: text_of(value) for name, value in defaults.items()}
     found: Mapping[str, Scalar] = published_values(project.plan, plain, request.settings)
     configs = set(config_parameters(project.plan).values())
     return {
-        name: json_inside(json.loads(str(value))) if name in configs else inside(argument_text(value))
+        name: json_inside(json.loads(str(value))) if name in configs else value_inside(argument_text(value))
         for name, value in found.items()
     }

@@ -57,7 +57,7 @@ def register(
                 continue
             yield change
     if refused:
-        raise ServiceError("\n".join(refused))
+        raise ServiceError("\n".join(dict.fromkeys(refused)))
 
 
 def _secrets(project: Project, name: str) -> tuple[str, str]:

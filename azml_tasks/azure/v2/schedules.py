@@ -27,6 +27,7 @@ from azml_tasks.export.document import schedule_name as valid_name
 from azml_tasks.export.jobs import published_component
 from azml_tasks.export.schedule import trigger_keys
 from azml_tasks.model.schedule import Schedule
+from azml_tasks.model.time_zone import clock
 from azml_tasks.reading import Project
 from azml_tasks.runs.changes.differences import Difference, difference, stated_difference
 from azml_tasks.schedule.checks import declared_schedule
@@ -91,7 +92,8 @@ def reconcile(
     notes = [_pinned_note({**pins, **data})] if pins or data else []
     if before and not replaced:
         notes.append(f"it replaces the schedule of the target '{before}', which may still be enabled, too")
-    asked = _with_start(asked, there, replaced)
+    kept = _with_start(asked, there, replaced)
+    asked = kept if replaced else _sooner(asked, kept)
     differences = [] if there is None else list(_differences(there, tags))
     if there is not None and there.is_enabled and not differences:
         return ScheduleChange(name=name, outcome="unchanged", asked=asked, notes=tuple(notes), dry=dry)
@@ -117,6 +119,14 @@ def _with_start(asked: Schedule, there: Any, replaced: Replaced | None = None) -
     return (
         asked.model_copy(update={"start_time": start.isoformat()}) if start and is_usable and not asked.start else asked
     )
+
+
+def _sooner(asked: Schedule, kept: Schedule) -> Schedule:
+    """Return the schedule with the kept start, unless that is in the future and runs begin earlier without it."""
+    now = datetime.now(timezone.utc)
+    own, before = (fire_times(one, after=now, count=1) for one in (asked, kept))
+    is_begun = kept.start is None or kept.start.replace(tzinfo=clock(kept.time_zone)) <= now
+    return asked if not is_begun and own and (not before or own < before) else kept
 
 
 def _stored_start(trigger: Any) -> datetime | None:

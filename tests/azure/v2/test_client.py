@@ -8,9 +8,10 @@ import threading
 
 import pytest
 
-from azml_tasks.azure.errors import MissingError
+from azml_tasks.azure.errors import MissingError, translating_errors
 from azml_tasks.azure.v2.client import connection as module
 from azml_tasks.azure.v2.client.connection import connect
+from azml_tasks.azure.v2.runs import find_run, list_runs
 from azml_tasks.errors import LoginError, NotInstalledError, ServiceError
 from tests.azure.v2.projects import WHERE, run, stocked, v2_project
 
@@ -135,6 +136,53 @@ def test_an_outage_without_end_is_one_sentence(client, azure_v2):
 
     with pytest.raises(ServiceError, match=r"listing failed: The service failed\. Try again later"):
         client.call("listing", lambda: list(client.ml.compute.list()))
+
+
+PAGE = b"<html><head><title>Blocked by ACME</title></head></html>"
+ELSEWHERE = "possibly from a proxy, a gateway or a network's login page instead of Azure."
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (PAGE, "an HTML page ('Blocked by ACME')"),
+        (b"", "an empty body"),
+        (b'{"value": [', "truncated JSON"),
+        (b"[]", "`[]` instead of an object"),
+        (b"null", "`null` instead of an object"),
+    ],
+)
+def test_an_answer_that_is_not_from_azure_is_one_sentence(client, azure_v2, body, what):
+    azure_v2.fail("GET", "/computes", status=200, body=body, times=99)
+    azure_v2.fail("*", "/history/v1.0/", status=200, body=body, times=99)
+
+    for doing, ask in (
+        ("listing", lambda: list(client.ml.compute.list())),
+        ("looking", lambda: client.ml.compute.get("x")),
+        ("listing the runs", lambda: list_runs(client, "churn")),
+        ("getting the run", lambda: find_run(client, "churn", "7" * 36, None)),
+    ):
+        with pytest.raises(ServiceError) as raised, translating_errors(doing):
+            client.call(doing, ask)
+        assert str(raised.value) == f"{doing} failed: 200 OK and {what}, {ELSEWHERE}"
+
+
+def test_a_page_in_place_of_an_answer_makes_no_second_thing(client, azure_v2, tmp_path):
+    stocked(azure_v2)
+    azure_v2.fail("PUT", "/jobs/", status=200, body=PAGE, times=1)
+    azure_v2.fail("PUT", "/components/", status=201, body=PAGE, times=1, before_effect=False)
+
+    run(v2_project(tmp_path))
+
+    assert len(azure_v2.jobs) == 1
+
+
+def test_a_page_that_is_not_found_is_no_proof_that_v1_has_no_dataset(client, azure_v2):
+    assert not client.history.has_v1_dataset("customers")
+    azure_v2.fail("GET", "/datasets/query/name=", status=404, body=PAGE)
+
+    with pytest.raises(ServiceError, match="404"), translating_errors("looking for a dataset of v1"):
+        client.history.has_v1_dataset("customers")
 
 
 def test_what_is_refused_for_good_is_not_tried_again(client, azure_v2):

@@ -7,7 +7,10 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from azml_tasks.azure.errors import MissingError
+from azml_tasks.azure.v2.assets import find_environment
 from azml_tasks.azure.v2.backend import AzureV2Backend
+from azml_tasks.azure.v2.client.connection import connect
 from azml_tasks.errors import ServiceError
 from azml_tasks.lock.lockfile import write_lock
 from azml_tasks.lock.wanted import wanted_of
@@ -181,6 +184,17 @@ def test_a_lock_without_what_v1_needs_is_not_registered_under_v1_s_name(azure_v2
 
     with pytest.raises(ServiceError, match=r"which its lock does not have \(`invoke lock` for the v1 target adds it\)"):
         register(tmp_path)
+
+
+def test_a_version_that_does_not_exist_is_named(azure_v2, tmp_path):
+    azure_v2.add_environment_v2("env")
+    client = connect(v2_project(tmp_path))
+
+    assert find_environment(client, "env@1") == "1"
+    with pytest.raises(MissingError, match=r"^the environment 'env' has no version 7 in the workspace 'churn-ws'$"):
+        find_environment(client, "env@7")
+    with pytest.raises(MissingError, match=r"^no environment 'evn' in .*; did you mean 'env'\?$"):
+        find_environment(client, "evn@7")
 
 
 @pytest.mark.sdk

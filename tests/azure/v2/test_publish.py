@@ -7,7 +7,7 @@ import pytest
 from azml_tasks.azure.v2.backend import AzureV2Backend
 from azml_tasks.backend import RunRequest
 from azml_tasks.errors import ServiceError, UsageError
-from tests.azure.v2.projects import SCRIPTS, TWO_STEPS, stocked, v2_project
+from tests.azure.v2.projects import SCRIPTS, TWO_STEPS, run, stocked, v2_project
 
 PUBLISHED = TWO_STEPS + "publish: {name: Churn scores, description: Weekly scores}\ntags: {team: crm}\n"
 WITH_DATA = """\
@@ -153,6 +153,33 @@ def test_data_and_quotes_reach_the_scripts(azure_v2, tmp_path):
 
     assert first == b"it's monday ['a.txt']\n"
     assert second == b"o'clock ['a.txt']\n"
+
+
+def test_a_parameter_without_a_character_is_one(azure_v2, tmp_path):
+    stocked(azure_v2)
+    azure_v2.on_submit = "execute"
+    text = """\
+publish: {name: churn}
+environments: {env: {pip_packages: [pandas]}}
+pipeline_parameters: {day: ""}
+steps: {prepare: {script_name: prepare.py, allow_reuse: false, arguments: {--day: "${{ parameters.day }}"}}}
+"""
+    project = v2_project(tmp_path, text, {"prepare.py": "import sys\nprint(sys.argv[1:])\n"})
+    backend = AzureV2Backend(project)
+    printed = []
+
+    def log():
+        azure_v2.settle()
+        printed.append(azure_v2.artifacts(azure_v2.job_runs()["prepare"])["user_logs/std_log.txt"])
+
+    run(project)
+    log()
+    list(backend.publish(prune=False, dry=False))
+    for settings in ((), ("day=monday",), ("day=",)):
+        backend.published.run(RunRequest(settings=settings))
+        log()
+
+    assert printed == [f"['--day', '{day}']\n".encode() for day in ("", "", "monday", "")]
 
 
 @pytest.mark.parametrize("before_effect", [True, False])

@@ -183,6 +183,23 @@ def test_rows_tables_and_texts_are_metrics_as_they_were_logged(azure_v2, tmp_pat
     assert metrics.values()["score.auc"] == 0.75
 
 
+@pytest.mark.parametrize("tag", ['{"state": 5}', '{"score": [["auc"]], "names": {"a": 1}}', "[" * 100_000, "[1]", "{"])
+def test_a_damaged_tag_of_the_metrics_hides_no_run(azure_v2, tmp_path, tag):
+    stocked(azure_v2).on_submit = "execute"
+    text = "environments:\n  env: {pip_packages: [pandas]}\nsteps:\n  train: {script_name: train.py}\n"
+    project = v2_project(
+        tmp_path, text, {"train.py": 'from azureml.core import Run\nRun.get_context().log("loss", 0.5)\n'}
+    )
+    record = run(project)
+    azure_v2.job_runs()["train"].tags["azml_tasks.metrics"] = tag
+    azure_v2.job_runs()["train"].tags["loss_text"] = "[" * 100_000
+
+    runs = runs_of(project)
+    (step,) = runs.details(runs.find(record.id)).steps
+
+    assert Metrics.of(step.metrics).values() == {"loss": 0.5}
+
+
 def test_children_come_in_pages(azure_v2, tmp_path):
     stocked(azure_v2)
     project = v2_project(tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -76,6 +76,25 @@ def test_the_intervals_of_a_schedule_go_on_when_it_is_changed(azure_v2, tmp_path
     _, monthly = schedule(tmp_path, PUBLISHED + "schedule: {frequency: Month, start_time: 2026-01-28T06:00:00}\n")
     assert monthly.outcome == "updated"
     assert azure_v2.schedules_v2["churn"]["trigger"]["startTime"] == "2026-01-28 06:00:00"
+
+
+@pytest.mark.parametrize(
+    "before", ["frequency: Month, interval: 14", "frequency: Day, interval: 2, start_time: 2099-01-01T06:00:00"]
+)
+def test_a_start_in_the_future_is_not_kept_if_it_delays_the_runs(azure_v2, tmp_path, before):
+    stocked(azure_v2)
+    schedule(tmp_path, PUBLISHED + f"schedule: {{{before}}}\n")
+    now = datetime.now(timezone.utc)
+
+    _, daily = schedule(tmp_path, PUBLISHED + "schedule: {frequency: Day}\n")
+    start = azure_v2.schedules_v2["churn"]["trigger"]["startTime"]
+    _, seldom = schedule(tmp_path, PUBLISHED + "schedule: {frequency: Day, interval: 3}\n")
+
+    assert daily.outcome == seldom.outcome == "updated"
+    assert timedelta(hours=23) < daily.next_time(now) - now < timedelta(hours=25)
+    # The first run is not put off with each change.
+    assert azure_v2.schedules_v2["churn"]["trigger"]["startTime"] == start
+    assert seldom.next_time(now) == daily.next_time(now)
 
 
 def test_a_change_replaces_the_schedule_and_says_what_changed(azure_v2, tmp_path):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from azml_tasks.azure.errors import excerpt, is_page, named_page
+from azml_tasks.azure.errors import is_page, named_document, named_page, not_json
 
 if TYPE_CHECKING:
     import requests
@@ -89,23 +89,8 @@ def _unreadable_json(body: bytes, kind: str, check: Check | None) -> str:
     try:
         document = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        return named_page(body) if "html" in kind or is_page(body) else _not_json(body, error)
+        return named_page(body) if "html" in kind or is_page(body) else not_json(body, error)
     return check(document) if check else ""
-
-
-def _not_json(body: bytes, error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError) and body.lstrip()[:1] in (b"{", b"["):
-        return "truncated JSON"
-    return f"a response that is not JSON: '{excerpt(body.decode('utf-8', 'replace'))}'"
-
-
-def _named(document: Any) -> str:
-    if document is None:
-        return "`null`"
-    if document in ([], {}):
-        return f"`{document}`"
-    nouns = {list: "a list", dict: "an object", str: "a text", bool: "a boolean", int: "a number", float: "a number"}
-    return nouns[type(document)]
 
 
 def _object(*keys: str) -> Check:
@@ -113,7 +98,7 @@ def _object(*keys: str) -> Check:
 
     def check(document: Any) -> str:
         if not isinstance(document, dict):
-            return f"{_named(document)} instead of an object"
+            return f"{named_document(document)} instead of an object"
         have = {str(key).lower() for key in document}
         lacking = [key for key in keys if key.lower() not in have]
         return f"an object without '{lacking[0]}'" if lacking else ""
@@ -127,7 +112,7 @@ def _list(*keys: str) -> Check:
 
     def check(document: Any) -> str:
         if not isinstance(document, list):
-            return f"{_named(document)} instead of a list"
+            return f"{named_document(document)} instead of a list"
         return next((f"a list with {wrong}" for item in document if (wrong := each(item))), "")
 
     return check
@@ -153,7 +138,7 @@ def _or_null(check: Check) -> Check:
 
 
 def _clouds(document: Any) -> str:
-    return "" if document and isinstance(document, (list, dict)) else f"{_named(document)} instead of clouds"
+    return "" if document and isinstance(document, (list, dict)) else f"{named_document(document)} instead of clouds"
 
 
 def _check_of(method: str, address: str) -> Check | None:

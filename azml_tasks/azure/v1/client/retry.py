@@ -32,7 +32,7 @@ from urllib3.exceptions import ProxyError as UnreachableProxy
 from urllib3.util import Retry
 
 from azml_tasks.azure.auth import renewed
-from azml_tasks.azure.errors import redacted, service_message
+from azml_tasks.azure.errors import from_elsewhere, service_message
 from azml_tasks.azure.v1.client.answers import is_doubtful, unreadable
 from azml_tasks.azure.v1.client.lookups import Exchange, Repeat, repeat_of
 from azml_tasks.azure.v1.client.sdk import RefCountedContext
@@ -239,10 +239,7 @@ class _RetryingSession:
 def _describe(fault: Fault) -> str:
     if isinstance(fault, Unreadable):
         status = f"{fault.response.status_code} {fault.response.reason}".rstrip()
-        return (
-            f"{status} and {redacted(fault.what)}, possibly from a proxy, a gateway or a network's login page instead "
-            "of Azure"
-        )
+        return from_elsewhere(status, fault.what)
     if isinstance(fault, requests.Response):
         return f"{fault.status_code} {fault.reason}: {service_message(fault.content)}".rstrip(": ")
     return "no response in time" if isinstance(fault, Timeout) else "a dropped connection"

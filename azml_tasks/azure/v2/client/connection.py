@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import logging
 import os
+import re
 import threading
 import time
 import warnings
@@ -19,9 +20,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata, util
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from azml_tasks.azure.auth import Tokens, login
-from azml_tasks.azure.errors import MissingError, is_missing, status_of, translating_errors
+from azml_tasks.azure.errors import (
+    MissingError,
+    from_elsewhere,
+    is_missing,
+    not_an_object,
+    status_of,
+    translating_errors,
+)
 from azml_tasks.azure.v2.client.history import History, region_of
 from azml_tasks.checks.azure import check_workspace
 from azml_tasks.errors import AzmlError, LoginError, NotInstalledError
@@ -42,6 +51,12 @@ _FAULTS = frozenset((408, 429, 500, 502, 503, 504))
 _DROPPED = ("ServiceRequestError", "ServiceResponseError", "ServiceRequestTimeoutError", "ServiceResponseTimeoutError")
 # The storage's answer to an upload that it has taken already, which a new try of the whole call passes over.
 _UPLOADED = "BlobAlreadyExists"
+# How Azure Resource Manager says that the workspace does not exist, or its resource group, in place of what is in it.
+_NO_WORKSPACE = re.compile(
+    r"Resource 'Microsoft\.MachineLearningServices/workspaces/[^/']+' under resource group"
+    r"|parent resource '[^']*/workspaces/[^/']+'|\bResourceGroupNotFound\b",
+    re.IGNORECASE,
+)
 _UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed")
 
 
@@ -165,6 +180,7 @@ class Client:
                 # Without its bars, which go nowhere, the client waits forever for a file whose upload failed.
                 show_progress=True,
                 enable_telemetry=False,
+                raw_response_hook=_check_answer,
             )
 
     @property
@@ -210,15 +226,36 @@ class Client:
                 except Exception as error:
                     if status_of(error) == 401 and self.credential.renew():
                         continue
+                    if _lacks_workspace(error):
+                        raise MissingError(self._what_there_is()) from None
                     if wait is None or not is_passing(error):
                         raise
                     PATIENCE.sleep(wait)
         raise LoginError(f"{doing} failed: Azure rejects every token; log in again, with `az login` or new credentials")
 
 
+def _check_answer(answer: Any) -> None:
+    """Raise DecodeError if it is not Azure Resource Manager that accepted a request, but a proxy or a login page."""
+    from azure.core.exceptions import DecodeError
+
+    request, response = answer.http_request, answer.http_response
+    host = urlsplit(request.url).hostname or ""
+    if response.status_code not in (200, 201) or not host.startswith("management."):
+        return
+    body = response.read() if hasattr(response, "read") else response.body()
+    what = not_an_object(body) if body or request.method in ("GET", "PUT") else ""
+    if what:
+        raise DecodeError(message=from_elsewhere(f"{response.status_code} {response.reason or ''}".rstrip(), what))
+
+
 def is_absent(error: BaseException) -> bool:
     """Return whether an error means that something does not exist, also by the client's own look at a list."""
-    return is_missing(error) or str(getattr(error, "error_type", "")).endswith("RESOURCE_NOT_FOUND")
+    there_is_none = is_missing(error) or str(getattr(error, "error_type", "")).endswith("RESOURCE_NOT_FOUND")
+    return there_is_none and not _lacks_workspace(error)
+
+
+def _lacks_workspace(error: BaseException) -> bool:
+    return any(_NO_WORKSPACE.search(str(link)) for link in _chain(error))
 
 
 def found_or_none(ask: Callable[[], T]) -> T | None:

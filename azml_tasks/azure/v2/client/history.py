@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from azml_tasks.azure.auth import Tokens, renewed
-from azml_tasks.azure.errors import is_missing
+from azml_tasks.azure.errors import from_elsewhere, is_missing, is_page, not_an_object
 from azml_tasks.azure.following import as_logged, last_values, metric_of
 from azml_tasks.errors import ServiceError
 from azml_tasks.launcher.values import DESCRIBED, valid_name
@@ -61,7 +61,7 @@ class History:
     def run(self, identifier: str) -> Document | None:
         """Return a run, or None if there is none."""
         try:
-            found: Document = self._get(f"{self._base}/runs/{quote(identifier)}").json()
+            found: Document = _document(self._get(f"{self._base}/runs/{quote(identifier)}"))
         except Exception as error:
             if not is_missing(error):
                 raise
@@ -70,7 +70,7 @@ class History:
 
     def details(self, identifier: str) -> Document:
         """Return the details of a run, with the addresses of its logs."""
-        found: Document = self._get(f"{self._base}/runs/{quote(identifier)}/details").json()
+        found: Document = _document(self._get(f"{self._base}/runs/{quote(identifier)}/details"))
         return found
 
     def children(self, identifier: str) -> list[Document]:
@@ -79,7 +79,7 @@ class History:
         token: str | None = None
         while True:
             parameters = {"$continuationtoken": token} if token else {}
-            page = self._get(f"{self._base}/runs/{quote(identifier)}/children", parameters).json()
+            page = _document(self._get(f"{self._base}/runs/{quote(identifier)}/children", parameters))
             found += page.get("value") or []
             token = page.get("continuationToken")
             if not token:
@@ -90,7 +90,7 @@ class History:
         body: Document = {"filter": _PIPELINES, "orderby": _NEWEST_FIRST, "top": _PAGE}
         while True:
             try:
-                page = self._post(f"{self._base}/experiments/{quote(experiment)}/runs:query", body).json()
+                page = _document(self._post(f"{self._base}/experiments/{quote(experiment)}/runs:query", body))
             except Exception as error:
                 if not is_missing(error):
                     raise
@@ -117,12 +117,12 @@ class History:
 
     def mlflow_run(self, identifier: str) -> Document:
         """Return a run as the server of MLflow has it, with the last value of each metric."""
-        found: Document = self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}).json()
+        found: Document = _document(self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}))
         return found
 
     def _values(self, identifier: str, key: str) -> list[Any]:
         parameters = {"run_id": identifier, "metric_key": key}
-        found = self._get(f"{self._mlflow}/metrics/get-history", parameters).json().get("metrics") or []
+        found = _document(self._get(f"{self._mlflow}/metrics/get-history", parameters)).get("metrics") or []
         return [one["value"] for one in sorted(found, key=lambda one: int(one.get("step") or 0))]
 
     def has_v1_dataset(self, name: str) -> bool:
@@ -130,7 +130,8 @@ class History:
         try:
             self._get(f"{self._datasets}/query/name={quote(name)}")
         except Exception as error:
-            if not is_missing(error):
+            # A page that is not found is not an answer of the service.
+            if not is_missing(error) or is_page(getattr(getattr(error, "response", None), "content", b"")):
                 raise
             return False
         return True
@@ -138,7 +139,7 @@ class History:
     def outputs(self, identifier: str) -> dict[str, str]:
         """Return the addresses of the output folders of a step's run by their names, as the client looks them up."""
         body = {"runId": identifier, "selectRunMetadata": True}
-        run = self._post(f"{self._base}/rundata", body).json().get("runMetadata") or {}
+        run = _document(self._post(f"{self._base}/rundata", body)).get("runMetadata") or {}
         names = {
             str(asset["assetId"]): name
             for name, asset in (run.get("outputs") or {}).items()
@@ -146,7 +147,7 @@ class History:
         }
         if not names:
             return {}
-        found = self._post(f"{self._data}/batchGetResolvedUris", {"values": [*names]}).json().get("values") or {}
+        found = _document(self._post(f"{self._data}/batchGetResolvedUris", {"values": [*names]})).get("values") or {}
         return {names[asset]: str(place["uri"]) for asset, place in found.items() if asset in names}
 
     def files(self, identifier: str) -> list[str]:
@@ -155,7 +156,7 @@ class History:
         token: str | None = None
         while True:
             parameters = {"continuationToken": token} if token else {}
-            page = self._get(f"{self._artifacts}/ExperimentRun/dcid.{quote(identifier)}", parameters).json()
+            page = _document(self._get(f"{self._artifacts}/ExperimentRun/dcid.{quote(identifier)}", parameters))
             found += [str(item["path"]) for item in page.get("value") or []]
             token = page.get("continuationToken")
             if not token:
@@ -178,7 +179,7 @@ class History:
     def _address(self, identifier: str, name: str) -> str:
         """Return the signed address of a file, which needs no login."""
         place = f"{self._artifacts}/contentinfo/ExperimentRun/dcid.{quote(identifier)}/{quote(name)}"
-        return str(self._get(place).json()["contentUri"])
+        return str(_document(self._get(place))["contentUri"])
 
     @property
     def _session(self) -> Session:
@@ -221,13 +222,30 @@ class History:
         return self._session.request(method, address, headers=headers, timeout=_SECONDS, **content)
 
 
+def _document(response: Response) -> Document:
+    """Return the object in an answer. Raises InvalidJSONError if it is of something else than Azure."""
+    from requests.exceptions import InvalidJSONError
+
+    what = not_an_object(response.content)
+    if what:
+        raise InvalidJSONError(from_elsewhere(f"{response.status_code} {response.reason}".rstrip(), what))
+    found: Document = response.json()
+    return found
+
+
 def described_metrics(tags: Mapping[str, str]) -> Mapping[str, list[str] | None]:
     """Return the columns of the rows and tables that a script logged, by name; None for texts."""
     try:
         found = json.loads(tags.get(DESCRIBED) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    # Anybody may have changed the tag.
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: columns for name, columns in pairs if columns is None or _is_texts(columns)}
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def tags_of_metrics(tags: Mapping[str, str]) -> set[str]:
@@ -261,6 +279,6 @@ def _texts(tag: str) -> Any:
     """Return a text, or the texts that the launcher put into one tag."""
     try:
         found = json.loads(tag) if tag.startswith("[") else tag
-    except ValueError:
+    except (ValueError, RecursionError):
         return tag
     return found if isinstance(found, list) else tag
