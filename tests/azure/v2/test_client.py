@@ -10,6 +10,7 @@ import pytest
 
 from azml_tasks.azure.errors import MissingError, translating_errors
 from azml_tasks.azure.v2.client import connection as module
+from azml_tasks.azure.v2.client import history
 from azml_tasks.azure.v2.client.connection import connect
 from azml_tasks.azure.v2.runs import find_run, list_runs
 from azml_tasks.errors import LoginError, NotInstalledError, ServiceError
@@ -152,7 +153,8 @@ ELSEWHERE = "possibly from a proxy, a gateway or a network's login page instead 
         (b"null", "`null` instead of an object"),
     ],
 )
-def test_an_answer_that_is_not_from_azure_is_one_sentence(client, azure_v2, body, what):
+def test_an_answer_that_is_not_from_azure_is_one_sentence(client, azure_v2, monkeypatch, body, what):
+    monkeypatch.setattr(history, "PAUSES", (0,))
     azure_v2.fail("GET", "/computes", status=200, body=body, times=99)
     azure_v2.fail("*", "/history/v1.0/", status=200, body=body, times=99)
 
@@ -167,9 +169,11 @@ def test_an_answer_that_is_not_from_azure_is_one_sentence(client, azure_v2, body
         assert str(raised.value) == f"{doing} failed: 200 OK and {what}, {ELSEWHERE}"
 
 
-def test_a_page_in_place_of_an_answer_makes_no_second_thing(client, azure_v2, tmp_path):
+def test_a_page_in_place_of_an_answer_makes_no_second_thing(client, azure_v2, tmp_path, monkeypatch):
+    monkeypatch.setattr(history, "PAUSES", (0,))
     stocked(azure_v2)
     azure_v2.fail("PUT", "/jobs/", status=200, body=PAGE, times=1)
+    azure_v2.fail("GET", "/history/v1.0/.*/children$", status=200, body=PAGE, times=1)
     azure_v2.fail("PUT", "/components/", status=201, body=PAGE, times=1, before_effect=False)
 
     run(v2_project(tmp_path))

@@ -7,6 +7,7 @@ requests, to the addresses that the client and MLflow use themselves.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _RESOURCE = "https://management.azure.com"
 _SECONDS = (20, 120)
 _TRIES = 6
+# Seconds before an answer that is not from Azure is asked for again.
+PAUSES: tuple[float, ...] = (1, 3, 9)
 _FAULTS = (408, 429, 500, 502, 503, 504)
 _PIPELINES = "(RunType eq azureml.PipelineRun)"
 _NEWEST_FIRST = "StartTimeUtc desc"
@@ -128,7 +131,7 @@ class History:
     def has_v1_dataset(self, name: str) -> bool:
         """Return whether SDK v1 has a dataset of this name, by the service that the SDK itself asks."""
         try:
-            self._get(f"{self._datasets}/query/name={quote(name)}")
+            _document(self._get(f"{self._datasets}/query/name={quote(name)}"))
         except Exception as error:
             # A page that is not found is not an answer of the service.
             if not is_missing(error) or is_page(getattr(getattr(error, "response", None), "content", b"")):
@@ -210,11 +213,16 @@ class History:
 
     def _ask(self, method: str, address: str, **content: Any) -> Response:
         token = self._tokens(_RESOURCE)
-        response = self._send(method, address, token, content)
-        if response.status_code == 401:
-            token = renewed(token) or token
+        for wait in (*PAUSES, None):
             response = self._send(method, address, token, content)
-        response.raise_for_status()
+            if response.status_code == 401:
+                token = renewed(token) or token
+                response = self._send(method, address, token, content)
+            response.raise_for_status()
+            # The page of a proxy may be gone the next time.
+            if wait is None or not not_an_object(response.content):
+                break
+            time.sleep(wait)
         return response
 
     def _send(self, method: str, address: str, token: str, content: Mapping[str, Any]) -> Response:
