@@ -16,7 +16,7 @@ from azml_tasks.runs.metrics import Metrics, Table, figure
 from azml_tasks.runs.origin import Code
 from azml_tasks.runs.records import ChildRun, Pruned, StepRecord
 from azml_tasks.runs.show import local_time, time_taken, value_text
-from azml_tasks.text import listed, shortened, size_text
+from azml_tasks.text import listed, one_line, shortened, size_text
 
 # Files of a step that are listed, and lines of one kind: metrics, parameters, tags, child runs.
 _MOST_FILES = 12
@@ -192,7 +192,7 @@ def _file_lines(files: Iterable[RunFile], metrics: Metrics, width: int, indent: 
         noun = "image" if file.name in images else "file"
         size = f" ({size_text(file.size)})" if file.size is not None else ""
         path = _relative(file.place)
-        line = f"{indent}{noun} {file.name}{size}"
+        line = f"{indent}{noun} {one_line(file.name)}{size}"
         if not path:
             yield _fitted(line, width)
         elif len(line) + len(path) + 2 <= width:

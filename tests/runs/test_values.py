@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from azml_tasks.runs import summary
+from azml_tasks.runs.details import RunFile
 from azml_tasks.runs.metrics import Metrics
 from azml_tasks.runs.show import series_text, value_text
 from azml_tasks.runs.summary import metric_lines
@@ -66,3 +68,9 @@ def test_what_was_logged_under_a_name_is_a_line():
         "point: table, 2 rows of x and y",
         "table: table, 99 rows of n and t",
     ]
+
+
+def test_the_name_of_a_file_is_one_line() -> None:
+    files = [RunFile("outputs/a\nb.txt", None, "", lambda most: None)]
+
+    assert [*summary._file_lines(files, Metrics.of([]), 80, "")] == ["file outputs/a\\nb.txt"]
