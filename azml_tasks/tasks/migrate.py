@@ -123,7 +123,8 @@ def _sides(context: Context, from_: str, to: str) -> tuple[Side, Side]:
     from azml_tasks.errors import UsageError
     from azml_tasks.reading import stated_backends
 
-    if "azure-v2" not in stated_backends(project_file(context)).values():
+    stated = stated_backends(project_file(context))
+    if to not in stated and "azure-v2" not in stated.values():
         new = f"{from_ or 'prod'}-v2"
         raise UsageError(
             f"pipeline.yaml has no target with backend azure-v2; add one under targets, such as "
