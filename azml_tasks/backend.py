@@ -12,24 +12,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from azml_tasks.errors import AzmlError, ProjectError
-from azml_tasks.runs.changes.differences import Difference, Reason, in_one_line
-from azml_tasks.runs.origin import Origin
-from azml_tasks.runs.records import Event, Listener, Pruned, RunRecord, StepRecord, ignore_event
 
 if TYPE_CHECKING:
     from azml_tasks.checks.doctor import Finding
     from azml_tasks.errors import Problem
     from azml_tasks.model.schedule import Schedule
     from azml_tasks.reading import Project
+    from azml_tasks.runs.changes.differences import Difference, Reason
     from azml_tasks.runs.details import RunDetails
+    from azml_tasks.runs.origin import Origin
+    from azml_tasks.runs.records import Event, Listener, Pruned, RunRecord, StepRecord
     from azml_tasks.runs.results.download import StoredFile
     from azml_tasks.runs.results.registered import Asset, AssetKind
     from azml_tasks.schedule.recurrence import Clock
 
-Run = RunRecord[StepRecord]
+Run: TypeAlias = "RunRecord[StepRecord]"
 Kind = Literal["environment", "datastore", "dataset", "compute"]
 VersionState = Literal["default", "active", "disabled"]
 Outcome = Literal["created", "updated", "unchanged", "removed"]
@@ -113,7 +113,11 @@ class Change:
         return f"would be {self.outcome}" if self.dry and self.is_made else self.outcome
 
     def __str__(self) -> str:
-        return self.headline + (f": {in_one_line(self.differences)}" if self.differences else "")
+        if not self.differences:
+            return self.headline
+        from azml_tasks.runs.changes.differences import in_one_line
+
+        return f"{self.headline}: {in_one_line(self.differences)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +162,7 @@ class Watch:
     Between two looks the listener gets a Tick every `tick` seconds.
     """
 
-    listener: Listener = ignore_event
+    listener: Listener = lambda event: None
     pace: Pace = field(default_factory=Pace)
     asks_to_cancel: Callable[[], bool] | None = None
     tick: float | None = None
@@ -544,6 +548,8 @@ class Backend(abc.ABC):
         words += [*(["--force"] if request.force else []), *([] if request.wait else ["--no-wait"])]
         name, _, port = request.debugger.partition(":")
         words += [f"--{name}", *filter(None, [port])] if name else []
+        from azml_tasks.runs.origin import Origin
+
         return Origin(self._project.target or "", ("invoke", "run", *words), changes)
 
     @abc.abstractmethod

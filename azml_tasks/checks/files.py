@@ -234,7 +234,7 @@ class KnownFindings:
         return SourceFile(tuple(found), tuple(exports), digest=digest, **dict(zip(_FLAGS, flags, strict=True)))
 
     def _key(self, step: StepPlan, snapshot: Snapshot) -> str:
-        from azml_tasks.checks.contract.words import passed_words
+        from azml_tasks.checks.contract import passed_words
 
         words = [(word, word.shown, word.path) for word in passed_words(step, {})]
         files = sorted(self._contents(snapshot))

@@ -256,10 +256,6 @@ def end_of(step: StepRecord) -> Event:
     return StepSkipped(step) if step.status == "skipped" else StepFinished(step)
 
 
-def ignore_event(event: Event) -> None:
-    """Ignore an event."""
-
-
 GOING_ON = "Run `invoke run` again to continue; completed steps are reused"
 
 

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from azml_tasks.checks.contract.compare import Comparison, Disagreement
-from azml_tasks.checks.contract.follow import Follower
-from azml_tasks.checks.contract.modules import Sources
-from azml_tasks.checks.contract.parsers import Parse
-from azml_tasks.checks.contract.readings import Readings, returned
-from azml_tasks.checks.contract.uses import Uses
-from azml_tasks.checks.contract.values import Namespace
-from azml_tasks.checks.contract.words import passed_words
+from azml_tasks.checks.contract.words import Disagreement, passed_words
 from azml_tasks.errors import ProjectError
 from azml_tasks.plan import FolderInput, StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.snapshot import Locate, Snapshot, SnapshotBuilder, take_snapshots
 
-__all__ = ["Disagreement", "check_contracts", "checked_snapshots", "disagreements"]
+if TYPE_CHECKING:
+    from azml_tasks.checks.contract.parsers import Parse
+    from azml_tasks.checks.contract.readings import Readings
+    from azml_tasks.checks.contract.values import Namespace
+
+__all__ = ["Disagreement", "check_contracts", "checked_snapshots", "disagreements", "passed_words"]
 
 
 def disagreements(
@@ -38,6 +36,13 @@ def disagreements(
     `parameters` are the values of the pipeline's parameters in a run that is about to start; without them an invalid
     default is only a remark, because a run may replace it.
     """
+    # Not needed for what is known already.
+    from azml_tasks.checks.contract.compare import Comparison
+    from azml_tasks.checks.contract.follow import Follower
+    from azml_tasks.checks.contract.modules import Sources
+    from azml_tasks.checks.contract.readings import returned
+    from azml_tasks.checks.contract.uses import Uses
+
     sources = Sources(snapshot, builder.sources, Path(builder.project))
     if not sources.parse_arguments and not sources.read_datasets and not step.step.input_datasets:
         return []

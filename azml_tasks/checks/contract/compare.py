@@ -13,22 +13,22 @@ from typing import Any
 
 from azml_tasks.checks.contract.declare import ENDS
 from azml_tasks.checks.contract.parsers import Argument, Parse, Refused, Twin
-from azml_tasks.checks.contract.words import Path, Word, added, closest_name, hides, is_option, option_name, remedy_of
+from azml_tasks.checks.contract.words import (
+    Disagreement,
+    Word,
+    added,
+    closest_name,
+    hides,
+    is_option,
+    option_name,
+    remedy_of,
+)
 from azml_tasks.plan import StepPlan
 from azml_tasks.text import did_you_mean, shortened, some_listed
 
 TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "json.loads": json.loads}
 _A = {"int": "a whole number", "float": "a number", "json.loads": "JSON"}
 _MOST_TRIES = 50
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """A mismatch and its place in pipeline.yaml; one that is not `certain` does not stop a run."""
-
-    path: Path
-    message: str
-    certain: bool = True
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from azml_tasks.checks.contract.compare import Disagreement
 from azml_tasks.checks.contract.follow import Follower
 from azml_tasks.checks.contract.modules import Sources
 from azml_tasks.checks.contract.readings import Reading
 from azml_tasks.checks.contract.values import Namespace, Settings
-from azml_tasks.checks.contract.words import Path, Word, added, left_out
+from azml_tasks.checks.contract.words import Disagreement, Path, Word, added, left_out
 from azml_tasks.plan import ConfigValue, DatasetInput, FolderInput, Output, StepPlan
 from azml_tasks.plan.plan import TableInput
 from azml_tasks.text import closest, did_you_mean

@@ -1,9 +1,10 @@
-"""The command line of a step's script, each word with its place in pipeline.yaml."""
+"""The command line of a step's script, each word with its place in pipeline.yaml, and what messages say of it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from azml_tasks.model import StepTable
@@ -18,6 +19,15 @@ _PATH = "/folder"  # no number, and among no choices
 # An option that takes a folder, by its name.
 _FOLDER = re.compile(r"folder|dir|path", re.IGNORECASE)
 _ID = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A mismatch and its place in pipeline.yaml; one that is not `certain` does not stop a run."""
+
+    path: Path
+    message: str
+    certain: bool = True
 
 
 class Word(str):
