@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hashlib
-import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 from azml_tasks.checks.azure import needs_of
+from azml_tasks.checks.contract import Disagreement, KnownDisagreements
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.lock.lockfile import outdated_locks
 from azml_tasks.model import Step
@@ -22,18 +17,8 @@ from azml_tasks.plan import ParameterValue, StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.reading.project import files_of
 from azml_tasks.schedule.checks import schedule_problems
-from azml_tasks.secrets import redact
 from azml_tasks.snapshot import Snapshot, SnapshotBuilder, take_snapshots
-from azml_tasks.snapshot.files import leads_out
-from azml_tasks.snapshot.imports import Import, SourceFile
 from azml_tasks.standin.azml_local.formats.files import without_collection
-from azml_tasks.standin.azml_local.formats.records import read_json, write_json
-
-if TYPE_CHECKING:
-    from azml_tasks.checks.contract import Disagreement
-
-# What was found about the scripts, in a project.
-KNOWN = Path(".azml", "checks.json")
 
 
 @dataclass(frozen=True)
@@ -164,34 +149,18 @@ def environment_notes(project: Project) -> list[Problem]:
 class KnownFindings:
     """What was found about the scripts, looked for once as long as a step and its Python files stay the same.
 
-    That is what each file imports, by the digest of its content, and the mismatches of each step. They are kept in a
-    file of the project, which may be deleted.
+    That is what each file imports, and the mismatches of each step.
     """
 
     def __init__(self, project: Project, builder: SnapshotBuilder) -> None:
         self.mismatches: dict[str, list[Disagreement]] = {}
         self._builder = builder
         self._scripts = Counter(map(_script_of, project.pipeline.steps.values()))
-        self._file = Path(builder.project) / KNOWN
-        self._code = _code_version()
-        stored = {}
-        with contextlib.suppress(OSError):
-            stored = read_json(self._file) or {}
-        self._stored = stored if stored.get("digest") == self._digest(stored) else {}
-        self._steps: dict[str, Any] = {}
-        builder.sources.known = self._source
+        self._known = KnownDisagreements(builder)
 
     def look_for(self, step: StepPlan, snapshot: Snapshot) -> None:
         """Find the mismatches of a step, whose snapshot was just made."""
-        from azml_tasks.checks.contract import Disagreement, disagreements
-
-        key = self._key(step, snapshot)
-        rows = self._part("steps").get(key)
-        if rows is None:
-            found = disagreements(step, snapshot, self._builder)
-            rows = [[list(one.path), one.message, one.certain] for one in found]
-        self._steps[key] = rows
-        self.mismatches[step.key] = [Disagreement(tuple(path), text, certain) for path, text, certain in rows]
+        self.mismatches[step.key] = self._known.of(step, snapshot)
         script = _script_of(step.step)
         self._scripts[script] -= 1
         if not self._scripts[script]:
@@ -199,90 +168,10 @@ class KnownFindings:
             self._builder.sources.forget_tree(str(snapshot.files[snapshot.script]))
 
     def save(self, *, complete: bool) -> None:
-        """Write what was found; what else is stored stays, unless this is `complete`.
-
-        A folder that cannot be written is left as it is.
-        """
-        files = {digest: _row(source) for digest, source in self._builder.sources.found.items() if source.error is None}
-        kept = {"files": self._kept("files", files, complete), "steps": self._kept("steps", self._steps, complete)}
-        if all(kept[name] == self._part(name) for name in kept) or leads_out(self._file, Path(self._builder.project)):
-            return
-        with contextlib.suppress(OSError):
-            write_json(self._file, {**kept, "digest": self._digest(kept)})
-
-    def _kept(self, name: str, rows: dict[str, Any], complete: bool) -> dict[str, Any]:
-        """Return what is stored of a part: what has the form of a secret is shown, but never stored."""
-        before = self._part(name)
-        kept = {key: row for key, row in rows.items() if key in before or not _may_be_secret(row)}
-        return kept if complete else {**before, **kept}
-
-    def _part(self, name: str) -> dict[str, Any]:
-        part: dict[str, Any] = self._stored.get(name, {})
-        return part
-
-    def _digest(self, stored: dict[str, Any]) -> str:
-        """Return what is another text for damaged findings, and for those of other code."""
-        text = json.dumps([self._code, stored.get("files"), stored.get("steps")])
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _source(self, digest: str) -> SourceFile | None:
-        row = self._part("files").get(digest)
-        if row is None:
-            return None
-        imports, exports, flags = row
-        found = (Import(module, tuple(names), *rest) for module, names, *rest in imports)
-        return SourceFile(tuple(found), tuple(exports), digest=digest, **dict(zip(_FLAGS, flags, strict=True)))
-
-    def _key(self, step: StepPlan, snapshot: Snapshot) -> str:
-        from azml_tasks.checks.contract import passed_words
-
-        words = [(word, word.shown, word.path) for word in passed_words(step, {})]
-        files = sorted(self._contents(snapshot))
-        parts = (step, words, snapshot.script, sorted(snapshot.outside), files)
-        return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
-
-    def _contents(self, snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
-        """Yield each file of the snapshot, where it is in the project, and the digest of one of Python."""
-        for place, path in snapshot.files.items():
-            digest = self._builder.sources.read(str(path)).digest if place.endswith(".py") else ""
-            yield place, os.path.relpath(path, self._builder.project), digest
+        """Store what was found; what else is stored stays, unless this is `complete`."""
+        self._builder.remember(complete=complete)
+        self._known.save(complete=complete)
 
 
 def _script_of(step: Step) -> tuple[str, str]:
     return step.script_directory, step.script_name
-
-
-_FLAGS = tuple(field.name for field in fields(SourceFile) if field.default is False)
-
-
-def _row(source: SourceFile) -> list[Any]:
-    """Return what was found in a file without errors, as JSON has it."""
-    imports = [[item.module, list(item.names), item.level, item.guard, item.line] for item in source.imports]
-    return [imports, list(source.exports), [getattr(source, name) for name in _FLAGS]]
-
-
-def _may_be_secret(row: list[Any]) -> bool:
-    text = "\n".join(_texts(row))
-    return redact(text) != text
-
-
-def _texts(row: list[Any]) -> Iterator[str]:
-    for item in row:
-        if isinstance(item, list):
-            yield from _texts(item)
-        elif isinstance(item, str):
-            yield item
-
-
-def _code_version() -> str:
-    """Return what is another text for another release, other code of the checks, and another Python."""
-    package = Path(__file__).parents[1]
-    total = hashlib.sha256(sys.version.encode())
-    # The first names the release.
-    for file in (package / "__init__.py", *_files(package / "snapshot"), *_files(package / "checks" / "contract")):
-        total.update(file.read_bytes())
-    return total.hexdigest()
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix in (".py", ".json"))

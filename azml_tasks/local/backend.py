@@ -246,7 +246,7 @@ class LocalBackend(Backend):
         from azml_tasks.local.run.processes import processes_for
 
         # First, so that it starts while the rest is imported.
-        processes = _debugged(request) or processes_for(project.pipeline, project.directory)
+        processes = _debugged(request) or processes_for(project.pipeline, project.directory, forced=request.force)
         if request.settings:
             from azml_tasks.runs.records import Remark
 

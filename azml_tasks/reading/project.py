@@ -36,6 +36,7 @@ class Project:
     notes: tuple[Problem, ...]
     variables: Mapping[str, str] = field(repr=False)
     values: Values = field(repr=False)
+    _wired: Plan | None = field(default=None, repr=False)
 
     @property
     def directory(self) -> Path:
@@ -45,7 +46,8 @@ class Project:
     @cached_property
     def plan(self) -> Plan:
         """The wired pipeline."""
-        return build_plan(self.pipeline)
+        known = self._wired
+        return known if known and known.pipeline is self.pipeline else build_plan(self.pipeline)
 
     def with_settings(self, settings: Iterable[str]) -> Project:
         """Return the project with settings (`train.lr=0.1`) in place of the file's values, in its plan, too.
@@ -197,7 +199,7 @@ def load_project(
     found += ((secret.path, f"{secret.message}; {REMEDY}") for secret in literal_secrets(chosen.pipeline))
     notes = [Problem(file.name, line, message) for line, message in chosen.doubts]
     notes += (Problem(file.name, chosen.root.line_of(path), message) for path, message in found)
-    return Project(file, target, chosen.pipeline, tuple(notes), variables, chosen.values)
+    return Project(file, target, chosen.pipeline, tuple(notes), variables, chosen.values, chosen.plan)
 
 
 def _parse(text: str) -> Node:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from azml_tasks.model import Pipeline, Step
-from azml_tasks.plan import PlanProblem, WiringError, build_plan
+from azml_tasks.plan import Plan, PlanProblem, WiringError, build_plan
 from azml_tasks.reading.messages import LocatedError, described, locate, sentences
 from azml_tasks.reading.syntax import KeyPath
 from azml_tasks.reading.tree import Node
@@ -120,7 +120,8 @@ class CheckedTree:
     """A validated tree.
 
     `remarks` are the problems, each with its line. `doubts` are invalid values of variables that a local run does not
-    need. `pipeline` is the pipeline of the tree without invalid parts, None if nothing is left. With `like`, another
+    need. `pipeline` is the pipeline of the tree without invalid parts, None if nothing is left, and `plan` its
+    plan, if that is valid. With `like`, another
     tree that was checked, only the sections that differ from it are. Without `needs_values`, unset variables are not
     errors.
     """
@@ -136,6 +137,7 @@ class CheckedTree:
         sections = {key: node for key, node in root.value.items() if key in self.differs}
         self.values = Values(Node(sections, root.line, root.key_lines), variables)
         self.pipeline: Pipeline | None = None
+        self.plan: Plan | None = None
         self.doubts: list[Remark] = []
         self.remarks: list[Remark] = [(self._line(path), message) for path, message in self.values.findings]
         self._damaged = _Places()
@@ -228,7 +230,7 @@ class CheckedTree:
         assert self.pipeline is not None
         if self.like is None or self.differs & _WIRED:
             try:
-                build_plan(self.pipeline)
+                self.plan = build_plan(self.pipeline)
             except WiringError as error:
                 yield from error.findings
         if self.like is None or self.differs & (_WIRED | {"backend"}):

@@ -208,7 +208,9 @@ def looks_secret(path: str, project: str) -> bool:
 
     Folders count as far as they are in the project. Raises OSError.
     """
-    relative = os.path.relpath(path, project).replace(os.sep, "/").lower()
+    within = os.path.join(project, "")
+    inside = path[len(within) :] if path.startswith(within) else os.path.relpath(path, project)
+    relative = os.path.normpath(inside).replace(os.sep, "/").lower()
     name = relative.rpartition("/")[2]
     if _HARMLESS_FILES.fullmatch(name):
         return False

@@ -57,9 +57,10 @@ class SnapshotBuilder:
     def __init__(self, project_dir: str | Path, hash_file: Callable[[str], str] = hash_file) -> None:
         self.project = os.path.abspath(project_dir)
         self.hash_file = hash_file
-        self.sources = SourceFiles()
+        self.sources = SourceFiles(self.project, hash_file)
         self.real_paths = LinkResolver(self.project)
         self.import_folders = import_folders(self.project)
+        self._built: dict[object, Snapshot] = {}
         self._modules: dict[tuple[SnapshotFile, ...], Modules] = {}
         self._ignore_files: dict[str, IgnoreFile] = {}
         self._refused = 0
@@ -73,9 +74,16 @@ class SnapshotBuilder:
     ) -> Snapshot:
         """Return the snapshot of the step that runs `script_name`, relative to `script_directory`.
 
-        Raises SnapshotError with all problems.
+        Steps with the same script share theirs. Raises SnapshotError with all problems.
         """
-        return self._assembly(script_directory, script_name, include, whole_directory).snapshot()
+        asked = (script_directory, script_name, tuple(include), whole_directory)
+        if asked not in self._built:
+            self._built[asked] = self._assembly(*asked).snapshot()
+        return self._built[asked]
+
+    def remember(self, *, complete: bool) -> None:
+        """Store in the project what was found in files, so that they are not parsed again; see `KnownRows.save`."""
+        self.sources.store(complete=complete)
 
     def collect(
         self,

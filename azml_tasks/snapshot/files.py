@@ -47,30 +47,30 @@ class SnapshotFile:
 
 
 class LinkResolver:
-    """Resolve paths in a project, whose own folder may be a link; each folder is resolved once."""
+    """Resolve paths in a project, whose own folder may be a link; each path is resolved once."""
 
     def __init__(self, project: str) -> None:
         self.project = os.path.realpath(project)
-        self._folders: dict[str, str] = {}
+        self._real: dict[str, str] = {}
 
     def of(self, path: str) -> str:
         """Return the real path of an absolute path."""
-        if path in self._folders or os.path.islink(path) or os.path.isdir(path):  # of folders also Windows' junctions
-            return self._resolved(path)
-        folder, name = os.path.split(path)
-        return os.path.join(self._resolved(folder), name)
-
-    def _resolved(self, folder: str) -> str:
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        return self._folders[folder]
+        if path not in self._real:
+            folder, name = os.path.split(path)
+            if os.path.islink(path) or os.path.isdir(path):  # of folders also Windows' junctions
+                self._real[path] = os.path.realpath(path)
+            else:
+                if folder not in self._real:
+                    self._real[folder] = os.path.realpath(folder)
+                self._real[path] = os.path.join(self._real[folder], name)
+        return self._real[path]
 
     def inside(self, path: str) -> str | None:
         """Return the real path as posix relative to the project, or None if it is outside."""
-        real = self.of(path)
-        if real != self.project and not real.startswith(os.path.join(self.project, "")):
-            return None
-        return os.path.relpath(real, self.project).replace(os.sep, "/")
+        real, within = self.of(path), os.path.join(self.project, "")
+        if real == self.project:
+            return "."
+        return real[len(within) :].replace(os.sep, "/") if real.startswith(within) else None
 
     def exit(self, path: str) -> str:
         """Return the outermost link by which a path leaves the project."""

@@ -1,14 +1,24 @@
-"""Find the imports of a Python file in its syntax tree, without running it."""
+"""Find the imports of Python files in their syntax trees, without running them, and store what was found."""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
+import json
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from azml_tasks.secrets import redact
+from azml_tasks.snapshot.files import leads_out
+from azml_tasks.standin.azml_local.formats.records import read_json, write_json
 
 # The deepest nesting of statements that CPython itself compiles is below this.
 _TOO_DEEP = "nested too deeply"
@@ -69,24 +79,89 @@ class SourceFile:
     digest: str = field(default="", compare=False)
 
 
+_FLAGS = tuple(field.name for field in fields(SourceFile) if field.default is False)
+
+
+class KnownRows:
+    """Rows of JSON that were found earlier, by their keys, in a file of the project's `.azml`, which may be deleted.
+
+    Rows that other code has found, as `code` says, and damaged ones count as none.
+    """
+
+    def __init__(self, project: str, file: str, code: str) -> None:
+        self._project = project
+        self._file = os.path.join(project, ".azml", file)
+        self._code = code
+        stored = {}
+        with contextlib.suppress(OSError):
+            stored = read_json(self._file) or {}
+        rows = stored.get("rows")
+        self._rows: dict[str, Any] = rows if rows and stored.get("digest") == self._digest(rows) else {}
+
+    def get(self, key: str) -> Any:
+        """Return the row of a key; None if it is not known."""
+        return self._rows.get(key)
+
+    def save(self, found: Mapping[str, Any], *, complete: bool) -> None:
+        """Write what was found; the other rows stay, unless this is `complete`.
+
+        What has the form of a secret is not stored. A folder that cannot be written is left as it is.
+        """
+        kept = {key: row for key, row in found.items() if key in self._rows or not _may_be_secret(row)}
+        if not complete:
+            kept = {**self._rows, **kept}
+        if kept == self._rows or leads_out(self._file, self._project):
+            return
+        with contextlib.suppress(OSError):
+            write_json(Path(self._file), {"rows": kept, "digest": self._digest(kept)})
+
+    def _digest(self, rows: Mapping[str, Any]) -> str:
+        """Return what is another text for damaged rows, and for those of other code."""
+        return hashlib.sha256(json.dumps([self._code, rows]).encode()).hexdigest()
+
+
+def _may_be_secret(row: list[Any]) -> bool:
+    text = "\n".join(_texts(row))
+    return redact(text) != text
+
+
+def _texts(row: list[Any]) -> Iterator[str]:
+    for item in row:
+        if isinstance(item, list):
+            yield from _texts(item)
+        elif isinstance(item, str):
+            yield item
+
+
+def code_version(*folders: Path) -> str:
+    """Return what is another text for other code in the folders, another release, and another Python."""
+    total = hashlib.sha256(sys.version.encode())
+    named = (file for folder in folders for file in sorted(folder.iterdir()) if file.suffix in (".py", ".json"))
+    for file in (Path(__file__).parents[1] / "__init__.py", *named):  # the first names the release
+        total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def _row(source: SourceFile) -> list[Any]:
+    """Return what was found in a file, as JSON has it."""
+    imports = [[item.module, list(item.names), item.level, item.guard, item.line] for item in source.imports]
+    return [imports, list(source.exports), [getattr(source, name) for name in _FLAGS]]
+
+
 class SourceFiles:
     """Parsed files, each read again only when its size, time or inode has changed; equal ones are parsed once.
 
-    `known` returns what was found earlier in a file with the content of a digest, so that it is parsed only if its
-    tree is needed; None for another content.
+    What was found earlier in files of the `project`, and stored in it, is not looked for again: such a file is parsed
+    only if its tree is needed. `hash_file` returns the digest of a file's content, empty if it has to be read for it.
     """
 
-    def __init__(self) -> None:
-        self.known: Callable[[str], SourceFile | None] = lambda digest: None
+    def __init__(self, project: str | None = None, hash_file: Callable[[str], str] = lambda path: "") -> None:
+        self._project = project
+        self._hash_file = hash_file
         self._read: dict[str, tuple[tuple[int, ...], SourceFile]] = {}
         self._by_digest: dict[str, SourceFile] = {}
         self._paths: dict[str, set[str]] = {}
         self._trees: dict[str, ast.Module | None] = {}
-
-    @property
-    def found(self) -> Mapping[str, SourceFile]:
-        """All files that were read, by the digests of their contents."""
-        return self._by_digest
 
     def tree(self, path: str) -> ast.Module | None:
         """Return the file's syntax tree, None for what is not Python.
@@ -117,14 +192,37 @@ class SourceFiles:
         signature = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
         known = self._read.get(path)
         if known is None or known[0] != signature:
-            with open(path, "rb") as file:
-                source = file.read()
-            digest = hashlib.sha256(source).hexdigest()
-            if digest not in self._by_digest:
-                self._by_digest[digest] = self.known(digest) or self._parsed(source, digest)
-            self._paths.setdefault(digest, set()).add(path)
-            known = self._read[path] = (signature, self._by_digest[digest])
+            found = self._found(self._hash_file(path))
+            if found is None:
+                with open(path, "rb") as file:
+                    source = file.read()
+                digest = hashlib.sha256(source).hexdigest()
+                found = self._found(digest) or self._parsed(source, digest)
+                self._by_digest[digest] = found
+            self._paths.setdefault(found.digest, set()).add(path)
+            known = self._read[path] = (signature, found)
         return known[1]
+
+    def _found(self, digest: str) -> SourceFile | None:
+        row = self._stored.get(digest) if self._stored and digest not in self._by_digest else None
+        if row:
+            imports, exports, flags = row
+            found = (Import(module, tuple(names), *rest) for module, names, *rest in imports)
+            known = dict(zip(_FLAGS, flags, strict=True))
+            self._by_digest[digest] = SourceFile(tuple(found), tuple(exports), digest=digest, **known)
+        return self._by_digest.get(digest)
+
+    def store(self, *, complete: bool) -> None:
+        """Store what was found in files without errors; see `KnownRows.save`."""
+        if self._stored:
+            found = {digest: _row(source) for digest, source in self._by_digest.items() if source.error is None}
+            self._stored.save(found, complete=complete)
+
+    @cached_property
+    def _stored(self) -> KnownRows | None:
+        if self._project is None:
+            return None
+        return KnownRows(self._project, "sources.json", code_version(Path(__file__).parent))
 
     def _parsed(self, source: bytes, digest: str) -> SourceFile:
         found, tree = parse(source, digest)

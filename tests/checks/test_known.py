@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from azml_tasks.checks import contract, files
+from azml_tasks.checks import contract
 from azml_tasks.checks.files import check_project
 from azml_tasks.errors import ProjectError
 from azml_tasks.reading import load_project
@@ -25,6 +27,7 @@ def parser():
     p.add_argument("--lr", type=float)
     return p
 """
+STORED = (".azml/checks.json", ".azml/sources.json")
 SAID = "pipeline.yaml:5: step 's' passes --lr 'ten', which is not a number (type=float, shared.py:4)"
 
 
@@ -121,7 +124,7 @@ def test_a_number_that_is_written_otherwise(project):
 
 def test_another_release_looks_again(project, monkeypatch):
     said(project)
-    monkeypatch.setattr(files, "_code_version", lambda: "another")
+    monkeypatch.setattr(contract, "_code_version", lambda: "another")
 
     assert looked(project, monkeypatch)
 
@@ -129,11 +132,12 @@ def test_another_release_looks_again(project, monkeypatch):
 @pytest.mark.parametrize("content", ["", "[]", "{", "null", '{"KEY": 1}', '{"KEY": [[["steps"], 1, true]]}'])
 def test_a_damaged_file_counts_as_none(project, content):
     said(project)
-    file = project / files.KNOWN
-    (key,) = json.loads(file.read_text(encoding="utf-8"))["steps"]
-    file.write_text(content.replace("KEY", key), encoding="utf-8")
+    for name in STORED:
+        file = project / name
+        key = next(iter(json.loads(file.read_text(encoding="utf-8"))["rows"]))
+        file.write_text(content.replace("KEY", key), encoding="utf-8")
 
-    assert said(project) == [SAID]
+        assert said(project) == [SAID]
 
 
 def test_only_what_the_project_has_now_is_kept(project):
@@ -141,9 +145,9 @@ def test_only_what_the_project_has_now_is_kept(project):
     replace(project / "pipeline.yaml", "ten", "10")
     said(project)
 
-    stored = json.loads((project / files.KNOWN).read_text(encoding="utf-8"))
-    assert list(stored["steps"].values()) == [[]]
-    assert len(stored["files"]) == 2
+    checks, sources = (json.loads((project / name).read_text(encoding="utf-8"))["rows"] for name in STORED)
+    assert list(checks.values()) == [[]]
+    assert len(sources) == 2
 
 
 def test_nothing_is_stored_unless_asked_for_nor_outside_the_project(project, tmp_path_factory):
@@ -161,7 +165,7 @@ def test_what_looks_like_a_secret_is_not_stored(project):
     replace(project / "shared.py", '"--lr", type=float', f'"--lr", choices=["{token}"]')
 
     assert len(said(project)) == 1
-    assert token not in (project / files.KNOWN).read_text(encoding="utf-8")
+    assert not any(token in file.read_text(encoding="utf-8") for file in (project / ".azml").iterdir())
 
 
 TWO_STEPS = """\
@@ -233,8 +237,20 @@ def damage(file: Path, chance: random.Random) -> None:
     file.write_bytes(content)
 
 
+@contextlib.contextmanager
+def aside(folder: Path) -> Iterator[None]:
+    """Move a folder away for a while, and delete what is made in its place."""
+    kept = folder.with_name("kept")
+    if folder.exists():
+        folder.rename(kept)
+    yield
+    shutil.rmtree(folder, ignore_errors=True)
+    if kept.exists():
+        kept.rename(folder)
+
+
 @pytest.mark.parametrize("_", range(3))
-def test_random_edits_and_damage_never_show_in_what_is_found(tmp_path, monkeypatch, _):
+def test_random_edits_and_damage_never_show_in_what_is_found(tmp_path, _):
     seed = int(os.environ.get("AZML_TEST_SEED") or random.SystemRandom().randrange(10**6))
     print(f"AZML_TEST_SEED={seed}")
     chance = random.Random(seed)
@@ -255,13 +271,11 @@ def test_random_edits_and_damage_never_show_in_what_is_found(tmp_path, monkeypat
         file = tmp_path / name
         if round_:
             file.write_text(edited(file.read_text(), chance))
-        store = tmp_path / files.KNOWN
-        if store.exists() and chance.random() < 0.2:
+        store = tmp_path / chance.choice(STORED)
+        if store.exists() and chance.random() < 0.4:
             damage(store, chance)
-        with monkeypatch.context() as patch:
-            patch.setattr(files, "KNOWN", Path("none", "checks.json"))
+        with aside(tmp_path / ".azml"):
             fresh = found()
-            shutil.rmtree(tmp_path / "none", ignore_errors=True)
         assert found() == fresh
         used += store.exists()
     assert used > 30

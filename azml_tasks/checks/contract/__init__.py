@@ -7,7 +7,9 @@ passed to code outside the project.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,14 @@ from azml_tasks.errors import ProjectError
 from azml_tasks.plan import FolderInput, StepPlan
 from azml_tasks.reading import Project
 from azml_tasks.snapshot import Locate, Snapshot, SnapshotBuilder, take_snapshots
+from azml_tasks.snapshot.imports import KnownRows, code_version
 
 if TYPE_CHECKING:
     from azml_tasks.checks.contract.parsers import Parse
     from azml_tasks.checks.contract.readings import Readings
     from azml_tasks.checks.contract.values import Namespace
 
-__all__ = ["Disagreement", "check_contracts", "checked_snapshots", "disagreements", "passed_words"]
+__all__ = ["Disagreement", "KnownDisagreements", "check_contracts", "checked_snapshots", "disagreements"]
 
 
 def disagreements(
@@ -66,26 +69,76 @@ def disagreements(
     return [] if follower.edits else list(dict.fromkeys(found))
 
 
+class KnownDisagreements:
+    """The disagreements of steps, looked for once as long as a step and its Python files stay the same.
+
+    They are stored in the project, by a digest of all that they depend on; `parameters` as above.
+    """
+
+    def __init__(self, builder: SnapshotBuilder, parameters: Mapping[str, Any] | None = None) -> None:
+        self._builder = builder
+        self._parameters = parameters
+        self._rows = KnownRows(builder.project, "checks.json", _code_version())
+        self._used: dict[str, Any] = {}
+
+    def of(self, step: StepPlan, snapshot: Snapshot) -> list[Disagreement]:
+        """Return those of a step; see `disagreements`."""
+        key = self._key(step, snapshot)
+        rows = self._rows.get(key)
+        if rows is None:
+            found = disagreements(step, snapshot, self._builder, self._parameters)
+            rows = [[list(one.path), one.message, one.certain] for one in found]
+        self._used[key] = rows
+        return [Disagreement(tuple(path), text, certain) for path, text, certain in rows]
+
+    def save(self, *, complete: bool) -> None:
+        """Store what was found; what else is stored stays, unless this is `complete`."""
+        self._rows.save(self._used, complete=complete)
+
+    def _key(self, step: StepPlan, snapshot: Snapshot) -> str:
+        words = passed_words(step, self._parameters or {})
+        shown = [(word, word.shown, word.path) for word in words]
+        is_final = self._parameters is not None and any(word.is_parameter for word in words)
+        parts = (step, shown, is_final, snapshot.script, sorted(snapshot.outside), sorted(self._contents(snapshot)))
+        return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def _contents(self, snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
+        """Yield each file of the snapshot, where it is in the project, and the digest of one of Python."""
+        for place, path in snapshot.files.items():
+            digest = self._builder.sources.read(str(path)).digest if place.endswith(".py") else ""
+            yield place, os.path.relpath(path, self._builder.project), digest
+
+
+def _code_version() -> str:
+    checks = Path(__file__).parent
+    return code_version(checks.parents[1] / "snapshot", checks)
+
+
 def check_contracts(
     steps: Iterable[StepPlan],
     snapshots: Mapping[str, Snapshot],
     builder: SnapshotBuilder,
     located: Locate | None,
     parameters: Mapping[str, Any] | None = None,
+    *,
+    remember: bool = False,
 ) -> None:
     """Check the arguments of all steps before any of them runs; parameters as above.
 
-    Raises ProjectError with all mismatches.
+    With `remember`, what is found is stored in the project. Raises ProjectError with all mismatches.
     """
     if located is None:
         return
+    known = KnownDisagreements(builder, parameters)
     problems = [
         located(wrong.path, wrong.message)
         for step in steps
         if step.key in snapshots
-        for wrong in disagreements(step, snapshots[step.key], builder, parameters)
+        for wrong in known.of(step, snapshots[step.key])
         if wrong.certain
     ]
+    if remember:
+        known.save(complete=False)
     if problems:
         raise ProjectError(dict.fromkeys(problems))
 

@@ -28,6 +28,7 @@ from azml_tasks.text import listed
 
 if TYPE_CHECKING:
     from azml_tasks.local.environments import VirtualEnvironment
+    from azml_tasks.local.store.paths import StepPaths
     from azml_tasks.plan import StepPlan
 
 _OF_ANOTHER_RELEASE = Reason("unkept", "its earlier result is from another release of azml-tasks")
@@ -44,10 +45,15 @@ class Decision:
 
 
 class Reuse:
-    """Reuse for one step of one run; `records` are the records of the steps."""
+    """Reuse for one step of one run; `records` are those of the steps, `places` its own paths."""
 
     def __init__(
-        self, site: LocalRun, plan: StepPlan, snapshot: Snapshot, records: Mapping[str, LocalStepRecord]
+        self,
+        site: LocalRun,
+        plan: StepPlan,
+        snapshot: Snapshot,
+        records: Mapping[str, LocalStepRecord],
+        places: StepPaths,
     ) -> None:
         self._site = site
         self._plan = plan
@@ -55,7 +61,7 @@ class Reuse:
         self._upstream = {key: records[key] for key in plan.upstream if key in records}
         self.inputs = Inputs(site, plan, self._upstream)
         self._answers = Answers(site, plan, snapshot, records)
-        self._places = site.run.places.step(plan.key)
+        self._places = places
 
     @property
     def virtual(self) -> VirtualEnvironment | None:

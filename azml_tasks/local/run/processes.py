@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.step.environment import Preload, base_environment, modules_at_once, modules_to_preload
+from azml_tasks.local.store.paths import ProjectPaths
 
 if TYPE_CHECKING:
     from azml_tasks.model import Pipeline
@@ -102,9 +103,10 @@ class ForkServer:
 
     debugs = False
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, at_once: bool = True) -> None:
+        """Start the server `at_once`, or when it is needed."""
         with contextlib.ExitStack() as opened:
-            self._socket, theirs = map(opened.enter_context, socket.socketpair())
+            self._socket, self._theirs = map(opened.enter_context, socket.socketpair())
             self._woken, self._wake = map(opened.enter_context, socket.socketpair())
             self._woken.setblocking(False)
             self._wake.setblocking(False)
@@ -112,21 +114,25 @@ class ForkServer:
             self._selector.register(self._socket, selectors.EVENT_READ)
             self._selector.register(self._woken, selectors.EVENT_READ)
             self._said = opened.enter_context(tempfile.TemporaryFile())
-            with theirs:
-                self._server = subprocess.Popen(
-                    [sys.executable, str(_SERVER), str(theirs.fileno()), ",".join(modules_at_once())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=self._said,
-                    stderr=self._said,
-                    env=dict(environment),
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,
-                )
+            self._environment = dict(environment)
+            self._server = self._boot() if at_once else None
             self._opened = opened.pop_all()
         self._received = b""
         self._pids: dict[str, int] = {}
         self._ahead: dict[str, list[str]] = {}
         self._is_used = False
+
+    def _boot(self) -> subprocess.Popen[bytes]:
+        with self._theirs:
+            return subprocess.Popen(
+                [sys.executable, str(_SERVER), str(self._theirs.fileno()), ",".join(modules_at_once())],
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=self._said,
+                env=self._environment,
+                pass_fds=[self._theirs.fileno()],
+                start_new_session=True,
+            )
 
     @property
     def ahead(self) -> Mapping[str, list[str]]:
@@ -175,12 +181,17 @@ class ForkServer:
 
     def close(self) -> None:
         self._opened.close()
+        if self._server is None:
+            return
         if not self._is_used:
             # It may still be warming up, for nothing.
             self._server.kill()
         self._server.wait()
 
     def _send(self, message: dict[str, Any]) -> None:
+        if self._server is None:
+            with _start_explained():
+                self._server = self._boot()
         try:
             self._socket.sendall(json.dumps(message).encode() + b"\n")
         except ConnectionError:
@@ -301,14 +312,33 @@ def _end_group(pid: int, number: int = _KILL) -> None:
         os.killpg(pid, number)
 
 
-def processes_for(pipeline: Pipeline, project: Path) -> Processes:
+def processes_for(pipeline: Pipeline, project: Path, *, forced: bool = False) -> Processes:
     """Return the best way to run steps on this system.
 
-    It starts preloading now, so call this early. Raises RunError if no process can be started.
+    It starts preloading now, so call this early, unless no step seems to need it. Raises RunError if no process can be
+    started.
     """
     if sys.platform != "linux":
         return Subprocesses()
+    with _start_explained():
+        environment = base_environment(pipeline, project, os.environ)
+        return ForkServer(environment, at_once=forced or _was_edited(pipeline, project))
+
+
+@contextlib.contextmanager
+def _start_explained() -> Iterator[None]:
     try:
-        return ForkServer(base_environment(pipeline, project, os.environ))
+        yield
     except OSError as error:
         raise RunError(f"could not start a process for the steps: {error.strerror}") from error
+
+
+def _was_edited(pipeline: Pipeline, project: Path) -> bool:
+    """Return whether pipeline.yaml or a script is newer than the results, so that a step will probably run."""
+    scripts = {f"{step.script_directory}/{step.script_name}" for step in pipeline.steps.values()}
+    names = ("pipeline.yaml", *scripts)
+    try:
+        stored = os.stat(ProjectPaths.of(project).results).st_mtime
+        return any(os.stat(f"{project}/{name}").st_mtime >= stored for name in names)
+    except OSError:
+        return True

@@ -65,8 +65,8 @@ class StepRun:
         self._plan = self.plan = step_with_words(plan, snapshot)
         self._snapshot = snapshot
         self._upstream = {key: records[key] for key in plan.upstream if key in records}
-        self._reuse = Reuse(site, self._plan, snapshot, records)
         self._places = site.run.places.step(plan.key)
+        self._reuse = Reuse(site, self._plan, snapshot, records, self._places)
         self.remarks: list[str] = []
         """Sentences about how it ran, once it is finished."""
 

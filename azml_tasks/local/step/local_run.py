@@ -332,7 +332,7 @@ def keep_snapshots(
     Raises ProjectError with everything that is wrong with any of them, RunError, OSError.
     """
     for _ in range(_MOST_TRIES):
-        snapshots = build_snapshots(plan, steps, layout, results, located)
+        snapshots = build_snapshots(plan, steps, layout, results, located, remember=True)
         try:
             for snapshot in snapshots.values():
                 ObjectStore(layout.objects).keep(snapshot)
@@ -362,15 +362,25 @@ def virtual_environments(plan: Plan, layout: ProjectPaths) -> tuple[dict[str, Vi
 
 
 def build_snapshots(
-    plan: Plan, steps: Sequence[str], layout: ProjectPaths, results: Results, located: Locate | None = None
+    plan: Plan,
+    steps: Sequence[str],
+    layout: ProjectPaths,
+    results: Results,
+    located: Locate | None = None,
+    *,
+    remember: bool = False,
 ) -> dict[str, Snapshot]:
     """Return the snapshots of the steps; `located` is as `take_snapshots` takes it.
+
+    With `remember`, what is found in their files is stored in the project, and not looked for again.
 
     Raises ProjectError with everything that is wrong with any of them.
     """
     builder = SnapshotBuilder(layout.project, results.contents.hash_file)
     chosen = [plan[key] for key in steps]
     snapshots = take_snapshots(builder, chosen, located)
+    if remember:
+        builder.remember(complete=len(chosen) == len(plan.steps))
     if located:
         _check_data(plan, chosen, layout, located)
     parameters = plan.pipeline.pipeline_parameters
@@ -378,7 +388,7 @@ def build_snapshots(
     if unproven:
         from azml_tasks.checks.contract import check_contracts
 
-        check_contracts(unproven, snapshots, builder, located, parameters)
+        check_contracts(unproven, snapshots, builder, located, parameters, remember=remember)
     return snapshots
 
 

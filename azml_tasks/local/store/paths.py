@@ -109,7 +109,7 @@ class ProjectPaths:
 
     def run(self, run_id: str) -> RunPaths:
         """Return the paths of one run, always in the folder of all runs."""
-        return RunPaths(self.root / f"runs/{folder_name(run_id)}")
+        return _run_paths(self.root, run_id)
 
     def old_results_of(self, step: str) -> Path:
         """Return the file of a step's reusable results that azml-tasks 0.3.0 wrote."""
@@ -163,7 +163,7 @@ class RunPaths:
 
     def step(self, key: str) -> StepPaths:
         """Return the places of one step."""
-        return StepPaths(self.root / f"steps/{folder_name(key)}")
+        return _step_paths(self.root, key)
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,16 @@ class StepPaths:
     def output(self, name: str) -> Path:
         """Return the folder of an output."""
         return self.root / f"outputs/{name}"
+
+
+@lru_cache
+def _run_paths(root: Path, run_id: str) -> RunPaths:
+    return RunPaths(root / f"runs/{folder_name(run_id)}")
+
+
+@lru_cache(maxsize=10_000)
+def _step_paths(root: Path, key: str) -> StepPaths:
+    return StepPaths(root / f"steps/{folder_name(key)}")
 
 
 @lru_cache(maxsize=10_000)

@@ -81,7 +81,7 @@ def _is_metric(line: Mapping[str, Any]) -> bool:
 
 
 def _metrics_in(folder: Path) -> list[dict[str, Any]]:
-    metrics = [line for line in read_lines(folder / "metrics.jsonl") if _is_metric(line)]
+    metrics = [line for line in read_lines(f"{folder}/metrics.jsonl") if _is_metric(line)]
     are_numbers = all(isinstance(line["value"], (int, float)) for line in metrics)
     return metrics if are_numbers else records.shown_metrics(metrics)
 
