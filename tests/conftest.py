@@ -20,7 +20,7 @@ from tests.service_v2.fixture import azure_v2, azure_v2_service
 __all__ = ["azure", "azure_service", "azure_v2", "azure_v2_service"]
 
 HERE = Path(__file__).parent
-# Each level adds to the one before: tests with processes and the SDK, many cases of the same code, all cases.
+# Each level adds to the one before: tests with processes, the SDK or large input, many cases of the same code, all.
 LEVELS = ("quick", "common", "thorough", "slow")
 QUICK, COMMON, THOROUGH, SLOW = LEVELS
 # Markers, the folder or file of tests/ whose tests get them, and the fixture that these have to use; "" stands for all.
@@ -144,7 +144,7 @@ def _is_of(item: pytest.Item, wanted: str, seen: Counter[str]) -> bool:
 
 def _level_of(markers: set[str]) -> str:
     """Return the lowest level that contains a test with these markers."""
-    return THOROUGH if "thorough" in markers else COMMON if markers & {"sdk", "processes"} else QUICK
+    return THOROUGH if "thorough" in markers else COMMON if markers & {"sdk", "processes", "many"} else QUICK
 
 
 def _named_files(config: pytest.Config) -> set[Path]:

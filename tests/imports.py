@@ -29,11 +29,16 @@ def parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def imports(file: Path, *, functions: bool = True, typing: bool = True) -> Iterator[str]:
-    """Yield the full names of what a module imports.
+@cache
+def imports(file: Path, *, functions: bool = True, typing: bool = True) -> tuple[str, ...]:
+    """Return the full names of what a module imports.
 
     Without `functions` what its functions import is left out, without `typing` what only a type checker imports.
     """
+    return tuple(_imports(file, functions, typing))
+
+
+def _imports(file: Path, functions: bool, typing: bool) -> Iterator[str]:
     package = ".".join(file.relative_to(ROOT).parent.parts)
     for node in _nodes(parsed(file), functions, typing):
         if isinstance(node, ast.Import):

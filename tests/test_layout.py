@@ -24,6 +24,7 @@ def test_files_and_folders_stay_within_their_ceilings():
     assert exceeded(file_figures()) == []
 
 
+@pytest.mark.processes
 @linux
 def test_a_local_run_enters_no_more_modules_than_its_ceiling():
     assert exceeded(local_figures()) == []

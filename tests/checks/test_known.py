@@ -249,6 +249,7 @@ def aside(folder: Path) -> Iterator[None]:
         kept.rename(folder)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("_", range(3))
 def test_random_edits_and_damage_never_show_in_what_is_found(tmp_path, _):
     seed = int(os.environ.get("AZML_TEST_SEED") or random.SystemRandom().randrange(10**6))

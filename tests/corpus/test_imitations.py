@@ -51,6 +51,7 @@ def test_nothing_is_said_of_a_script_without_mistakes(tmp_path, name):
     assert found_in(tmp_path / "project", IMITATIONS[name], nothing)[1] == []
 
 
+@pytest.mark.many
 def test_mistakes_made_at_random_are_found(tmp_path):
     made = [
         (name, mistake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ ANY_TEXT = (
 )
 
 
+@pytest.mark.many
 @given(st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=3))
 def test_any_text_comes_back(content):
     text = plain_document(content).decode()
@@ -66,6 +68,7 @@ def test_any_text_comes_back(content):
         assert node[1].style is not None or isinstance(plain_scalar(node[1].value), str)
 
 
+@pytest.mark.many
 @given(st.lists(ANY_TEXT.filter(str.strip), min_size=1, max_size=4))
 def test_any_command_comes_back(lines):
     command = Lines(["python", *lines])

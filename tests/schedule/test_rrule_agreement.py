@@ -128,6 +128,7 @@ def test_any_schedule_fires_when_rrule_says(case: tuple[Schedule, datetime]) -> 
     assert {str(time.tzinfo) for time in times} == {schedule.time_zone}
 
 
+@pytest.mark.many
 @settings(max_examples=500, deadline=None, derandomize=True, database=None)
 @given(schedules())
 def test_any_schedule_of_ours_is_one_that_the_sdk_takes(case: tuple[Schedule, datetime]) -> None:

@@ -405,6 +405,7 @@ def test_a_certificate_beside_its_private_key_is_refused(project):
     )
 
 
+@pytest.mark.many
 def test_more_than_2000_files_are_refused_with_where_most_of_them_lie(project):
     files = {f"data/{n}": "" for n in range(1997)} | {"train.py": "", "a": "", "b/c": ""}
     folder = project(files)

@@ -90,6 +90,7 @@ def test_try_is_for_azure_ml_v2(churn: Invoke):
     assert churn("doctor", "--yes").err == "--yes only has a meaning with --try\n"
 
 
+@pytest.mark.processes
 def test_an_environment_whose_python_is_not_here_is_a_note(churn: Invoke):
     churn.write("pipeline.yaml", PIPELINE + "    environments: {e: {python_version: '3.99'}, f: {conda_file: x.yml}}\n")
 

@@ -58,6 +58,7 @@ steps: {a: {script_name: a.py}}
 """
 
 
+@pytest.mark.processes
 def test_a_python_that_is_too_old_is_a_remark_of_validate_and_keeps_no_run(invoke: Invoke):
     invoke.write("pipeline.yaml", LOCAL)
     invoke.write("a.py", "print(1)")
@@ -79,6 +80,7 @@ def test_a_python_that_is_too_old_is_a_remark_of_validate_and_keeps_no_run(invok
     assert invoke("register-env") == Answer("", f"pipeline.yaml:3: {sentence}", 2)
 
 
+@pytest.mark.processes
 def test_what_pip_prints_is_shown_as_it_comes(invoke: Invoke, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)

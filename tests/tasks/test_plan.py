@@ -286,6 +286,7 @@ def test_no_line_is_longer_than_80_characters(sums: Invoke) -> None:
     assert sums("plan") == Answer(sums("plan").out, "", 0)
 
 
+@pytest.mark.many
 def test_reading_a_large_file_is_reported_on_standard_error(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pandas")
     monkeypatch.setattr("azml_tasks.local.store.long_reads._FIRST_REPORT", 0.0)

@@ -132,6 +132,7 @@ def test_a_module_that_leaves_a_thread_is_not_forked_after(tmp_path, starts_thre
     assert (tmp_path / "log").read_text() == f"[True, {is_preloaded}]\n"
 
 
+@pytest.mark.processes
 @linux
 def test_a_module_that_cannot_be_imported_is_left_to_the_steps(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError")

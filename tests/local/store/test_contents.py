@@ -207,6 +207,7 @@ def test_what_is_known_is_written_once(tmp_path):
     assert not (tmp_path / "hashes.json").exists()
 
 
+@pytest.mark.many
 def test_of_very_many_known_files_those_that_are_gone_are_forgotten(tmp_path):
     known = tmp_path / "hashes.json"
     gone = {str(tmp_path / f"gone-{number}"): [1, 1, 1, 1, "known"] for number in range(20_001)}

@@ -174,6 +174,7 @@ def test_the_structure_can_be_read_without_eyes(elements):
     assert all(one.get("tabindex") == "0" for name, one in classes if name.split()[:1] in (["scroll"], ["graph"]))
 
 
+@pytest.mark.many
 def test_sixty_steps_with_long_logs_and_many_points_stay_small():
     details = example.run(count=60)
     long = Log("".join(f"{n} {'x' * 90}\n" for n in range(400)), 400)
@@ -186,6 +187,7 @@ def test_sixty_steps_with_long_logs_and_many_points_stay_small():
     assert "Last values" in page
 
 
+@pytest.mark.many
 def test_many_steps_that_read_from_far_above_stay_small():
     count = 140
     keys = [f"{n:03}-{'a_long_name_of_a_step_' * 3}" for n in range(count)]

@@ -76,6 +76,7 @@ def both(table: Table, folder: Path, size: int = 2000) -> tuple[tuple[Any, str],
         return fast, outcome(files, table)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("part", range(PARTS))
 def test_any_table_is_read_the_same(part: int, slow: bool) -> None:
     if part and not slow:
