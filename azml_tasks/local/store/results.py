@@ -166,6 +166,8 @@ class Results:
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file or folder; empty when it is not there."""
+        if not os.path.exists(path):
+            return _GONE
         try:
             return self.contents.digest(path)
         except OSError:
