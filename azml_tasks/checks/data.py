@@ -7,6 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 # Where the runs of a project are kept.
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
+_QUOTED = re.compile(r"""(["'])([^"'\n]+)\1""")
 # The name of a column that only rows longer than the header have.
 _BEYOND_HEADER = re.compile(r"Column\d+")
 
@@ -135,12 +137,34 @@ def column_problems(project: Project) -> Iterator[Problem]:
             found += 1
 
 
-def data_notes(project: Project) -> Iterator[Problem]:
-    """Yield what a step cannot read in the first rows of the local data, or reads differently than it looks."""
-    for name in project.pipeline.datasets:
+def data_notes(project: Project, names: Iterable[str] | None = None) -> Iterator[Problem]:
+    """Yield what a step cannot read in the first rows of the local data, or reads differently than it looks.
+
+    `names` are the datasets, by default all.
+    """
+    for name in project.pipeline.datasets if names is None else names:
         report = _sampled(project, name)
         for key, sentence in (*report.problems, *report.remarks) if report else ():
             yield project.problem(("datasets", name, key), sentence)
+
+
+def data_of_step(project: Project, key: str) -> list[str]:
+    """Return the datasets that a step reads: its own, those that its script names, and those of the steps whose
+    outputs it reads."""
+    steps, found = [key], set[str]()
+    for one in steps:
+        planned = project.plan[one]
+        found |= {item.dataset for item in planned.inputs if isinstance(item, DatasetInput)}
+        found |= set(_named_in(project.directory / planned.step.script_directory / planned.step.script_name))
+        steps += {item.output.step for item in planned.inputs if not isinstance(item, DatasetInput)}.difference(steps)
+    return [name for name in project.pipeline.datasets if name in found]
+
+
+def _named_in(script: Path) -> Iterable[str]:
+    """Return the short texts in quotes of a script; none if it cannot be read."""
+    with suppress(OSError):
+        return (found[2] for found in _QUOTED.finditer(script.read_text(encoding="utf-8", errors="replace")))
+    return ()
 
 
 def unread_datasets(project: Project, scripts: Iterable[Path]) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.checks.data import DatasetReport, data_notes, inspect_dataset
+from azml_tasks.checks.data import DatasetReport, data_notes, data_of_step, inspect_dataset
 from azml_tasks.checks.files import check_project, file_problems
 from azml_tasks.checks.places import place_problem
 from azml_tasks.model import Dataset
@@ -415,6 +415,23 @@ def test_a_dataset_that_no_step_reads(tmp_path, script, notes):
     )
 
     assert list(map(str, check_project(load_project(file, variables={})).notes)) == notes
+
+
+def test_the_data_of_a_step_are_also_those_its_script_names_and_those_behind_its_inputs(tmp_path):
+    (tmp_path / "a.py").write_text("")
+    (tmp_path / "b.py").write_text("Dataset.get_by_name(workspace, 'named')\n# other\n")
+    (tmp_path / "pipeline.yaml").write_text(
+        "steps:\n"
+        "  load: {script_name: a.py, input_datasets: {--a: behind}}\n"
+        "  train: {script_name: b.py, input_datasets: {--a: own}}\n"
+        "  score: {script_name: a.py}\n"
+        "datasets:\n"
+        "  other: {local_path: .}\n  own: {local_path: .}\n  behind: {local_path: .}\n  named: {local_path: .}\n"
+    )
+    project = load_project(tmp_path / "pipeline.yaml")
+
+    assert data_of_step(project, "load") == ["behind"]
+    assert data_of_step(project, "train") == ["own", "behind", "named"]
 
 
 def test_the_data_of_another_dataset_are_not_suggested(tmp_path):

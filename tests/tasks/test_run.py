@@ -682,3 +682,34 @@ def test_the_name_of_an_experiment_may_not_be_a_secret(sums: Invoke) -> None:
         2,
     )
     assert not list(sums.folder.glob(".azml/runs/*"))
+
+
+def test_a_failed_step_is_followed_by_the_notes_on_its_data_alone(invoke: Invoke) -> None:
+    reads = "from azureml.core import Run\n\nrun = Run.get_context()\ndata = run.input_datasets['{0}']\n"
+    reads += "print(data.to_pandas_dataframe()['{1}'])\n"
+    invoke.write("first.py", reads.format("sales", "price"))
+    invoke.write("other.py", reads.format("stores", "city;size"))
+    invoke.write("sales.csv", "price;amount\n1;2\n")
+    invoke.write("stores.csv", "city;size\nLyon;2\n")
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          first: {script_name: first.py, input_datasets: {--sales: sales}}
+          other: {script_name: other.py, input_datasets: {--stores: stores}}
+        datasets:
+          sales: {local_path: sales.csv}
+          stores: {local_path: stores.csv}
+        """,
+    )
+    note = (
+        "pipeline.yaml:6: note: dataset 'sales': sales.csv:1: only one column; should the dataset have "
+        '`separator: ";"`?'
+    )
+
+    failed = invoke("run")
+
+    assert failed.status == 1
+    assert [line for line in failed.err.splitlines() if "note: " in line] == [note]
+    assert note in invoke("validate").out

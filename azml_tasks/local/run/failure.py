@@ -7,13 +7,17 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.runs.records import GOING_ON, skipped_text, step_failure
 from azml_tasks.text import listed
+
+if TYPE_CHECKING:
+    from azml_tasks.reading import Project
 
 _TAIL_BYTES = 64 * 1024
 _MOST_LINES = 40
@@ -117,15 +121,21 @@ def exit_message(exit_code: int) -> str:
     return f"ended by {name}"
 
 
-def raise_for_status(run: LocalRunRecord) -> None:
-    """Raise RunError with all details, unless the run completed."""
+def raise_for_status(run: LocalRunRecord, project: Project | None = None) -> None:
+    """Raise RunError with all details, unless the run completed; `project` as for `failure_text`."""
     if run.status != "completed":
-        raise RunError(failure_text(run))
+        raise RunError(failure_text(run, project))
 
 
-def failure_text(run: LocalRunRecord) -> str:
-    """Return the message for a run that did not complete: failures, skipped steps, how to continue."""
-    parts = [_step_text(step) for step in run.steps if step.status == "failed"]
+def failure_text(run: LocalRunRecord, project: Project | None = None) -> str:
+    """Return the message for a run that did not complete: failures, skipped steps, how to continue.
+
+    With the project, also what `validate` notes on the data of the failed steps.
+    """
+    failed = [step for step in run.steps if step.status == "failed"]
+    parts = [_step_text(step) for step in failed]
+    if project and failed:
+        parts += _notes_on_data(project, [step.key for step in failed])
     cancelled = [step.key for step in run.steps if step.status in ("cancelled", "interrupted")]
     if run.status == "cancelled":
         while_running = f" while {_were('running', cancelled)}" if cancelled else ""
@@ -143,6 +153,14 @@ def _step_text(step: LocalStepRecord) -> str:
     if step.places.log.exists():
         lines.append(f"log: {_from_here(step.places.log)}")
     return "\n".join(lines)
+
+
+def _notes_on_data(project: Project, keys: Iterable[str]) -> Iterator[str]:
+    """Yield the notes of `validate` on the data of steps."""
+    from azml_tasks.checks.data import data_notes, data_of_step
+
+    names = dict.fromkeys(name for key in keys for name in data_of_step(project, key))
+    yield from (f"{note.place}: note: {note.text}" for note in data_notes(project, names))
 
 
 def _were(what: str, keys: list[str]) -> str:
