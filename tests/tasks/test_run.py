@@ -713,3 +713,42 @@ def test_a_failed_step_is_followed_by_the_notes_on_its_data_alone(invoke: Invoke
     assert failed.status == 1
     assert [line for line in failed.err.splitlines() if "note: " in line] == [note]
     assert note in invoke("validate").out
+
+
+def test_what_a_local_run_allows_and_azure_does_not_is_noted_once_at_the_end(invoke: Invoke) -> None:
+    invoke.write(
+        "save.py",
+        """\
+        import os
+        from pathlib import Path
+        from azureml.core import Run
+
+        run = Run.get_context()
+        Path("outputs").mkdir(exist_ok=True)
+        Path("outputs/model.txt").write_text("1")
+        run.register_model("churn", "outputs/model.txt")
+        run.register_model("churn", "outputs/model.txt")
+        if os.environ.get("GIVES_UP"):
+            run.fail("the password is wormwood-tea-9")
+        """,
+    )
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          a: {script_name: save.py}
+          b: {script_name: save.py, input_folders: {}, environment_variables: {GIVES_UP: "1"}}
+        """,
+    )
+    invoke.write(".env", "MY_PASSWORD=wormwood-tea-9\n")
+
+    ran = invoke("run").out.splitlines()
+
+    assert [line for line in ran if line.startswith("note: ")] == [
+        "note: a and b: run.register_model('churn'): outputs/model.txt is not uploaded yet, and Azure ML only finds "
+        "uploaded files (ModelPathNotFoundException); first call run.upload_file('outputs/model.txt', "
+        "'outputs/model.txt')",
+        "note: b: run.fail() does not make the step fail: the password is ***; end the script with an error, too",
+    ]
+    assert [line for line in invoke("run").out.splitlines() if line.startswith("note: ")] == []
