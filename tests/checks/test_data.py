@@ -284,6 +284,35 @@ REMARKS = {
     ),
     "a long field": (b"a\n" + b"x" * 200_000, {}, []),
     "a number of 5,000 digits": (b"a\n" + b"1" * 5_000, {"set_column_types": {"a": "long"}}, []),
+    "decimal commas": (
+        b"name;price;tax;password\nx;3,5;0,100;1,5\n\ny;;12,250;2,5\nz; -14,25 ;1,5;3,5\n",
+        {"separator": ";"},
+        [
+            "a.csv:2: '3,5' in column 'price' has a decimal comma, so the column is read as text (so are 'tax' and "
+            "'password'); convert it in the script, or set its type to string"
+        ],
+    ),
+    "a decimal comma in quotes, in a later row": (
+        b'name,price\nx,\ny,"4,25"\nz,"3,5"\n',
+        {},
+        [
+            "a.csv:3: '4,25' in column 'price' has a decimal comma, so the column is read as text; convert it in the "
+            "script, or set its type to string"
+        ],
+    ),
+    "decimal commas of a secret": (
+        b"password\n3,5\n4,5\n",
+        {"separator": ";"},
+        [
+            "a.csv:2: '***' in column 'password' has a decimal comma, so the column is read as text; convert it in the "
+            "script, or set its type to string"
+        ],
+    ),
+    "no decimal commas": (
+        b"word;thousands;some;one;stated\na,b;1,234;3,5;;3,5\nc,d;12,500;3,5;1,5;4,5\ne;-7,000;n/a;;5,5\n",
+        {"separator": ";", "set_column_types": {"stated": "string"}},
+        [],
+    ),
     "a file, whatever is in it": (b"\xff", {"type": "file"}, []),
 }
 
