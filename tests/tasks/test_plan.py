@@ -76,8 +76,8 @@ def test_before_the_first_run_every_step_is_new(sums: Invoke) -> None:
 
     assert (comparable(answer.out), answer.err, answer.status) == (
         HEAD
-        + "  prepare  RUN  it has no earlier result\n"
-        + "  train    RUN  it has no earlier result\n"
+        + "  prepare  RUN  no earlier result\n"
+        + "  train    RUN  no earlier result\n"
         + "  report   RUN  allow_reuse is false\n"
         + TAIL,
         "",
@@ -141,11 +141,11 @@ def test_from_step_and_only_say_what_they_use(sums: Invoke) -> None:
     assert comparable(sums("plan", "--only", "train").out).splitlines()[-4:-1] == [
         "  prepare  REUSE  result of RUN; since then steps/common.py",
         "                  changed",
-        "  train    RUN    it was requested",
+        "  train    RUN    --only was given",
     ]
     assert comparable(sums("plan", "--from-step", "prepare").out).splitlines()[-3:-1] == [
-        "  prepare  RUN  it was requested",
-        "  train    RUN  it was requested",
+        "  prepare  RUN  --from-step was given",
+        "  train    RUN  --from-step was given",
     ]
 
 
@@ -178,7 +178,7 @@ def test_json_has_one_shape(sums: Invoke) -> None:
         "step": "prepare",
         "verdict": "run",
         "cause": "requested",
-        "reason": "it was requested",
+        "reason": "--force was given",
         "differences": [],
     }
 
@@ -226,7 +226,7 @@ def test_what_cannot_be_planned_is_said_in_its_block_and_ends_with_2(sums: Invok
 
     assert answer.status == 2
     assert "  dataset customers: 1 row of a in data/customers.csv\n  error: pipeline.yaml:12: env" in answer.out
-    assert "  prepare  RUN  it has no earlier result\n" in answer.out
+    assert "  prepare  RUN  no earlier result\n" in answer.out
     assert json.loads(sums("plan", "--json").out)["blocks"][0]["error"].startswith("pipeline.yaml:12: environment 'e'")
 
 
