@@ -95,11 +95,18 @@ def _section(title: str, runs: Sequence[RunDetails], columns: Sequence[Mapping[s
     unknown = tuple(
         details.run.id
         for details, column in zip(runs, columns, strict=True)
-        if not column and (title not in _OF_RESULTS or any(step.record.ok for step in details.steps))
+        if not column and (title not in _OF_RESULTS or _lacks(details, title))
     )
     if title in _RECORDED and 0 < len(unknown) < len(runs):
         return Section(title, (), unknown)
     return Section(title, _rows(columns))
+
+
+def _lacks(details: RunDetails, kind: str) -> bool:
+    """Return whether nothing of a kind was recorded for a run that has results."""
+    return any(step.record.ok for step in details.steps) and not any(
+        getattr(step.reading, kind) for step in details.steps
+    )
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:

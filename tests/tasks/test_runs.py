@@ -441,6 +441,20 @@ def test_inputs_of_a_step_that_failed_are_not_compared_and_its_error_is_shown(ch
     ]
 
 
+def test_a_run_whose_first_step_failed_is_compared_with_one_that_completed(churn):
+    churn("run")
+    churn.write("prepare.py", PREPARE + "raise SystemExit('no data')\n")
+    churn("run")
+    failed = ids(churn)[0]
+
+    lines = churn("runs.compare").out.splitlines()
+
+    about = lines[[place for place, line in enumerate(lines) if not line][-1] + 1 :]
+    assert about[:2] == ["not compared: inputs and reads of prepare and train, not completed in", f"  {failed}"]
+    assert about[2].startswith("the same: ")
+    assert "  error no data" in churn("runs.show").out.splitlines()
+
+
 def test_what_python_and_packages_read_is_one_read(churn):
     churn.write(
         "train.py",
