@@ -715,6 +715,30 @@ def test_a_failed_step_is_followed_by_the_notes_on_its_data_alone(invoke: Invoke
     assert note in invoke("validate").out
 
 
+def test_a_failed_step_is_followed_by_the_notes_on_what_its_script_reads(invoke: Invoke) -> None:
+    script = "import argparse, json\nparser = argparse.ArgumentParser()\n"
+    script += "parser.add_argument('--config', type=json.loads, default={})\n"
+    script += "args, _ = parser.parse_known_args()\nprint(range(args.config.get('epochs')))\n"
+    invoke.write("train.py", script)
+    invoke.write("later.py", script)
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          train: {script_name: train.py, step_config: {epoch: 3}}
+          later: {script_name: later.py, step_config: {epoch: 3}}
+        """,
+    )
+    notes = [line for line in invoke("validate").out.splitlines() if "note: " in line]
+
+    failed = invoke("run")
+
+    assert len(notes) == 2
+    assert [line for line in failed.err.splitlines() if "note: " in line] == notes[:1]
+    assert notes[0].startswith("pipeline.yaml:3: note: step 'train' ")
+
+
 def test_what_a_local_run_allows_and_azure_does_not_is_noted_once_at_the_end(invoke: Invoke) -> None:
     invoke.write(
         "save.py",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import shlex
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,12 +131,16 @@ def raise_for_status(run: LocalRunRecord, project: Project | None = None) -> Non
 def failure_text(run: LocalRunRecord, project: Project | None = None) -> str:
     """Return the message for a run that did not complete: failures, skipped steps, how to continue.
 
-    With the project, also what `validate` notes on the data of the failed steps.
+    With the project, also what `validate` notes on the failed steps.
     """
     failed = [step for step in run.steps if step.status == "failed"]
     parts = [_step_text(step) for step in failed]
     if project and failed:
-        parts += _notes_on_data(project, [step.key for step in failed])
+        from azml_tasks.checks.files import step_notes
+
+        # Files that can no longer be read are not why it failed.
+        with contextlib.suppress(OSError):
+            parts += [f"{note.place}: note: {note.text}" for note in step_notes(project, [step.key for step in failed])]
     cancelled = [step.key for step in run.steps if step.status in ("cancelled", "interrupted")]
     if run.status == "cancelled":
         while_running = f" while {_were('running', cancelled)}" if cancelled else ""
@@ -153,14 +158,6 @@ def _step_text(step: LocalStepRecord) -> str:
     if step.places.log.exists():
         lines.append(f"log: {_from_here(step.places.log)}")
     return "\n".join(lines)
-
-
-def _notes_on_data(project: Project, keys: Iterable[str]) -> Iterator[str]:
-    """Yield the notes of `validate` on the data of steps."""
-    from azml_tasks.checks.data import data_notes, data_of_step
-
-    names = dict.fromkeys(name for key in keys for name in data_of_step(project, key))
-    yield from (f"{note.place}: note: {note.text}" for note in data_notes(project, names))
 
 
 def _were(what: str, keys: list[str]) -> str:
