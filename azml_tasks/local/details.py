@@ -29,7 +29,9 @@ _OF_FOLDERS = ("list", "sizes", "times")
 _FILES_IN = "files in "
 # Read by Python itself and by packages, not for the sake of the script: one read together.
 _OF_PYTHON = "files of Python and its packages"
-_PLACES_OF_PYTHON = re.compile(r"(^|/)(site-packages|dist-packages|__pycache__|lib(64)?/python3[\d.]*)(/| \(|$)")
+_PLACES_OF_PYTHON = re.compile(
+    r"(^|/)(site-packages|dist-packages|__pycache__|lib(64)?/python3[\d.]*|\.azml/envs)(/| \(|$)"
+)
 _PREFIXES = tuple(
     f"{prefix.replace(os.sep, '/')}/" for prefix in {sys.prefix, sys.base_prefix} - {"/", "/usr", "/usr/local"}
 )

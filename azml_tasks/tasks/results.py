@@ -87,7 +87,7 @@ def _put(files: Iterable[StoredFile], done: Download, place: str) -> None:
     help={
         "target": TARGET,
         "mlflow": "Address of the tracking server, such as http://127.0.0.1:5000.",
-        "run": "Run ID, or its first characters; give it once for each run. Default: the newest run.",
+        "run": "Run ID, or its first characters; can be repeated. Default: the newest run.",
         "all": "Send all runs that have ended, without those under a debugger.",
     },
 )

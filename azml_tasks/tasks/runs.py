@@ -121,7 +121,7 @@ def show(context: Context, target: str = "", run: str = "", json: bool = False) 
     iterable=["run"],
     help={
         "target": TARGET,
-        "run": "Run ID, or its first characters; give it once for each run. Default: the two newest runs.",
+        "run": "Run ID, or its first characters; can be repeated. Default: the two newest runs.",
         "json": "Print JSON: what is different and what is the same.",
         "csv": "Print CSV: what is different.",
     },
