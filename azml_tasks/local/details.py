@@ -29,9 +29,7 @@ _OF_FOLDERS = ("list", "sizes", "times")
 _FILES_IN = "files in "
 # Read by Python itself and by packages, not for the sake of the script: one read together.
 _OF_PYTHON = "files of Python and its packages"
-_PLACES_OF_PYTHON = re.compile(
-    r"(^|/)(site-packages|dist-packages|__pycache__|lib(64)?/python3[\d.]*|\.azml/envs)(/| \(|$)"
-)
+_PLACES_OF_PYTHON = re.compile(r"(^|/)(site-packages|dist-packages|lib(64)?/python3[\d.]*|\.azml/envs)(/| \(|$)")
 _PREFIXES = tuple(
     f"{prefix.replace(os.sep, '/')}/" for prefix in {sys.prefix, sys.base_prefix} - {"/", "/usr", "/usr/local"}
 )
@@ -156,6 +154,8 @@ def _reading(result: Mapping[str, Any] | None, origin: StepOrigin) -> Reading:
     reads: dict[str, str] = {}
     for question, answer in sorted(result.get("reads", {}).items()):
         subject = _subject(question)
+        if "__pycache__" in subject:
+            continue  # written by Python whenever it imports
         if _is_of_python(subject):
             subject = _OF_PYTHON
         # The names, sizes and times of the files in a folder are one read.
