@@ -431,7 +431,7 @@ COMMANDS: list[tuple[str, list[str], str]] = [
     ("schedules.preview --count 1", [], "every day at 06:00, UTC\n  Sun 2090-01-01 06:00 UTC\n"),
     ("validate", ["notes()"], "pipeline.yaml:7: note: mind this\n"),
     ("graph", [], "train"),
-    ("snapshot", [], "train:\n  1 file of 2,000"),
+    ("snapshot", [], "train:\n  1 file, "),
     ("lock", [], "no environments in pipeline.yaml\n"),
     ("doctor", ["examine()"], "ok    all is here\n"),
     ("--dry new-step score --dataset customers", ["dataset_problems(['customers'])", *["problems()"] * 6], "would add"),

@@ -38,7 +38,7 @@ def without_runs(project: Project, request: RunRequest) -> Forecast:
     return Forecast(tuple(map(of, project.plan.steps)), (_NONE_SENT,))
 
 
-_REQUESTED = Reason("requested", "it was requested")
+_REQUESTED = Reason("requested", "--force was given")
 _ALWAYS = Reason("always", "allow_reuse is false")
 
 

@@ -7,14 +7,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.checks.places import is_no_place_of_data, place_sentence
 from azml_tasks.errors import Problem
 from azml_tasks.plan import DatasetInput
+from azml_tasks.secrets import without_secrets
 from azml_tasks.standin.azml_local.formats import columns as column_types
 from azml_tasks.standin.azml_local.formats import delimited, parquet
 from azml_tasks.standin.azml_local.formats.files import (
@@ -24,7 +26,7 @@ from azml_tasks.standin.azml_local.formats.files import (
     local_paths,
 )
 from azml_tasks.standin.azml_local.formats.table import Rows, Table, transposed
-from azml_tasks.text import MOST_SUGGESTIONS, closest, did_you_mean, listed
+from azml_tasks.text import MOST_SUGGESTIONS, closest, did_you_mean, listed, some_listed
 
 if TYPE_CHECKING:
     from azml_tasks.model import Dataset, Pipeline
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 # Where the runs of a project are kept.
 _OTHER_SEPARATORS = (";", "\t", "|", ",")
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+", re.ASCII)
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)
+_QUOTED = re.compile(r"""(["'])([^"'\n]+)\1""")
 # The name of a column that only rows longer than the header have.
 _BEYOND_HEADER = re.compile(r"Column\d+")
 
@@ -135,12 +140,34 @@ def column_problems(project: Project) -> Iterator[Problem]:
             found += 1
 
 
-def data_notes(project: Project) -> Iterator[Problem]:
-    """Yield what a step cannot read in the first rows of the local data, or reads differently than it looks."""
-    for name in project.pipeline.datasets:
+def data_notes(project: Project, names: Iterable[str] | None = None) -> Iterator[Problem]:
+    """Yield what a step cannot read in the first rows of the local data, or reads differently than it looks.
+
+    `names` are the datasets, by default all.
+    """
+    for name in project.pipeline.datasets if names is None else names:
         report = _sampled(project, name)
         for key, sentence in (*report.problems, *report.remarks) if report else ():
             yield project.problem(("datasets", name, key), sentence)
+
+
+def data_of_step(project: Project, key: str) -> list[str]:
+    """Return the datasets that a step reads: its own, those that its script names, and those of the steps whose
+    outputs it reads."""
+    steps, found = [key], set[str]()
+    for one in steps:
+        planned = project.plan[one]
+        found |= {item.dataset for item in planned.inputs if isinstance(item, DatasetInput)}
+        found |= set(_named_in(project.directory / planned.step.script_directory / planned.step.script_name))
+        steps += {item.output.step for item in planned.inputs if not isinstance(item, DatasetInput)}.difference(steps)
+    return [name for name in project.pipeline.datasets if name in found]
+
+
+def _named_in(script: Path) -> Iterable[str]:
+    """Return the short texts in quotes of a script; none if it cannot be read."""
+    with suppress(OSError):
+        return (found[2] for found in _QUOTED.finditer(script.read_text(encoding="utf-8", errors="replace")))
+    return ()
 
 
 def unread_datasets(project: Project, scripts: Iterable[Path]) -> Iterator[Problem]:
@@ -264,6 +291,7 @@ class _Inspection:
             kinds = table.kinds(sample)
         finally:
             self.columns = table.header or None
+        self._check_decimal_commas(table, sample, kinds)
         self.rows = 0
         width = len(table.header)
         for part in sample:
@@ -323,6 +351,30 @@ class _Inspection:
             if delimited.header(fields) != delimited.header(row):
                 sentence = f"{self.named(other)}:{number}: the header differs from that of {self.named(path)}"
                 self._remark("header", "local_path", f"{sentence}; columns are matched by position")
+
+    def _check_decimal_commas(self, table: Table, sample: Sequence[Rows], kinds: Sequence[column_types.Type]) -> None:
+        """Report the columns of the first rows that are text only because their numbers have decimal commas."""
+        if not sample:
+            return
+        rows = [row for part in sample for row in part.rows][: column_types.SAMPLE_ROWS]
+        found = []
+        for position, fields in enumerate(transposed(rows)):
+            name = table.name(position)
+            is_text = table.kind(kinds, position).name == "string" and name not in self.dataset.set_column_types
+            if is_text and (first := _first_decimal_comma(table.texts(fields))) is not None:
+                found.append((name, first, fields[first]))
+        if not found:
+            return
+        name, first, value = found[0]
+        parts = ((part, place) for part in sample for place in range(len(part.rows)))
+        place = self._place(*next(islice(parts, first, None)))
+        others = f" (so {'is' if len(found) == 2 else 'are'} {some_listed(repr(one[0]) for one in found[1:])})"
+        self._remark(
+            "decimal",
+            "local_path",
+            f"{place}: {without_secrets(name, value)!r} in column {name!r} has a decimal comma, so the column is read "
+            f"as text{others if len(found) > 1 else ''}; convert it in the script, or set its type to string",
+        )
 
     def _remark(self, kind: str, key: str, sentence: str) -> None:
         if kind not in self._of_kind:
@@ -390,6 +442,19 @@ def _other_separator(columns: Sequence[str], separator: str) -> str | None:
     """Return what separates columns that were read as one with a separator; None if nothing does."""
     marks = (mark for mark in _OTHER_SEPARATORS if mark != separator)
     return next((mark for mark in marks if len(columns) == 1 and mark in columns[0]), None)
+
+
+def _first_decimal_comma(values: Sequence[str | None]) -> int | None:
+    """Return the place of the first number with a decimal comma in a column of them; None for any other column.
+
+    All but one in twenty of the values are such numbers, and not all could be thousands, such as `1,234`.
+    """
+    texts = [(place, value.strip(delimited.SPACES)) for place, value in enumerate(values) if value is not None]
+    texts = [(place, text) for place, text in texts if text]
+    numbers = [(place, text) for place, text in texts if _DECIMAL_COMMA.fullmatch(text)]
+    if len(numbers) < 2 or len(numbers) < 0.95 * len(texts) or all(_THOUSANDS.fullmatch(text) for _, text in numbers):
+        return None
+    return numbers[0][0]
 
 
 def _looks_like_data(row: Sequence[str], kinds: Sequence[column_types.Type]) -> bool:

@@ -269,7 +269,7 @@ class LocalBackend(Backend):
             origin=self.origin(request),
             located=project.problem,
         )
-        raise_for_status(record)
+        raise_for_status(record, project)
         return record
 
     def register(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,13 @@ _MOST_FILES = 500
 _OF_PATHS = ("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time")
 _OF_FOLDERS = ("list", "sizes", "times")
 _FILES_IN = "files in "
+# Read by Python itself and by packages, not for the sake of the script: one read together.
+_OF_PYTHON = "files of Python and its packages"
+_PLACES_OF_PYTHON = re.compile(r"(^|/)(site-packages|dist-packages|lib(64)?/python3[\d.]*|\.azml/envs)(/| \(|$)")
+_PREFIXES = tuple(
+    f"{prefix.replace(os.sep, '/')}/" for prefix in {sys.prefix, sys.base_prefix} - {"/", "/usr", "/usr/local"}
+)
+_LINK = " (link)"
 _WORDS = {"env": "variable", "secret": "secret", "fact": "setting", "run": "recorded by", "there": "recorded by"}
 
 
@@ -143,12 +152,25 @@ def _reading(result: Mapping[str, Any] | None, origin: StepOrigin) -> Reading:
     found = result["fingerprint"]
     inputs = {name: str(one.get("content", "")) for name, one in found["inputs"].items() if isinstance(one, dict)}
     reads: dict[str, str] = {}
-    for question, answer in result.get("reads", {}).items():
+    for question, answer in sorted(result.get("reads", {}).items()):
         subject = _subject(question)
+        if "__pycache__" in subject:
+            continue  # written by Python whenever it imports
+        if _is_of_python(subject):
+            subject = _OF_PYTHON
         # The names, sizes and times of the files in a folder are one read.
-        is_more = subject in reads and subject.startswith(_FILES_IN)
+        is_more = subject in reads and subject.startswith((_FILES_IN, _OF_PYTHON))
         reads[subject] = _digest(reads[subject], str(answer)) if is_more else str(answer)
     return Reading(inputs, {name: str(digest)[:16] for name, digest in found["files"].items()}, reads)
+
+
+def _is_of_python(subject: str) -> bool:
+    """Return whether a file or folder belongs to a Python or to installed packages, which are compared by version."""
+    path = subject.removeprefix(_FILES_IN)
+    if _PLACES_OF_PYTHON.search(path) or f"{path}/".startswith(_PREFIXES):
+        return True
+    # Where the folders above it lead.
+    return path.endswith(_LINK) and any(prefix.startswith(path.removesuffix(_LINK) + "/") for prefix in _PREFIXES)
 
 
 def _digest(*texts: str) -> str:

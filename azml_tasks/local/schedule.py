@@ -123,7 +123,7 @@ def run_when_due(
             origin=Origin(project.target or "", ("invoke", "schedules.run"), shown_settings(settings)),
             located=project.problem,
         )
-        failure = "" if record.status == "completed" else failure_text(record)
+        failure = "" if record.status == "completed" else failure_text(record, project)
         yield FinishedRun(moment, record, failure)
         if record.status == "cancelled":
             return

@@ -13,7 +13,7 @@ from azml_tasks.runs.details import RunDetails
 from azml_tasks.runs.listing import MISSING, cell, csv_text, flat, json_value, values_of
 from azml_tasks.runs.metrics import figures
 from azml_tasks.runs.show import local_time, time_taken, value_text
-from azml_tasks.text import counted, listed, shortened
+from azml_tasks.text import counted, listed, shortened, some_listed
 
 _DIGEST = 12
 # Rows of a section that are printed.
@@ -24,6 +24,8 @@ _NARROWEST = 9
 
 # What a run has where it was recorded; earlier releases did not.
 _RECORDED = ("inputs", "code", "files", "packages", "reads")
+# What is only recorded with the result of a step that completed.
+_OF_RESULTS = ("inputs", "reads")
 # What is counted of the same, in the plural.
 _NOUNS = {title: title for title in ("settings", "metrics", "inputs", "files", "packages", "reads")}
 _READS = " (other files, variables and models that the scripts read)"
@@ -78,7 +80,7 @@ def compare(runs: Iterable[RunDetails]) -> Comparison:
         "settings": setting_values,
         "metrics": lambda details: values_of(details.run),
         "steps": lambda details: {step.key: step.record.status for step in details.steps},
-        "inputs": lambda details: _digests(details, "inputs"),
+        "inputs": lambda details: _digests(details, "inputs", _completed(runs)),
         "code": _code,
         "packages": _packages,
         "reads": lambda details: _digests(details, "reads", _with_reads(runs)),
@@ -90,10 +92,21 @@ def compare(runs: Iterable[RunDetails]) -> Comparison:
 
 
 def _section(title: str, runs: Sequence[RunDetails], columns: Sequence[Mapping[str, Any]]) -> Section:
-    unknown = tuple(details.run.id for details, column in zip(runs, columns, strict=True) if not column)
+    unknown = tuple(
+        details.run.id
+        for details, column in zip(runs, columns, strict=True)
+        if not column and (title not in _OF_RESULTS or _lacks(details, title))
+    )
     if title in _RECORDED and 0 < len(unknown) < len(runs):
         return Section(title, (), unknown)
     return Section(title, _rows(columns))
+
+
+def _lacks(details: RunDetails, kind: str) -> bool:
+    """Return whether nothing of a kind was recorded for a run that has results."""
+    return any(step.record.ok for step in details.steps) and not any(
+        getattr(step.reading, kind) for step in details.steps
+    )
 
 
 def _rows(columns: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
@@ -125,12 +138,21 @@ def _with_reads(runs: Sequence[RunDetails]) -> set[str]:
     return set.intersection(*({step.key for step in details.steps if step.reading.reads} for details in runs))
 
 
-def _digests(details: RunDetails, kind: str, of: Container[str] | None = None) -> dict[str, str]:
-    """Return what the results of the steps depend on of one kind, as `step name`; `of`: only of these steps."""
+def _completed(runs: Sequence[RunDetails]) -> set[str]:
+    """Return the steps that completed in all runs that have them."""
+    return {step.key for details in runs for step in details.steps}.difference(*map(_unfinished, runs))
+
+
+def _unfinished(details: RunDetails) -> list[str]:
+    return [step.key for step in details.steps if not step.record.ok]
+
+
+def _digests(details: RunDetails, kind: str, of: Container[str]) -> dict[str, str]:
+    """Return what the results of these steps depend on of one kind, as `step name`."""
     return {
         f"{step.key} {name}": digest[:_DIGEST]
         for step in details.steps
-        if of is None or step.key in of
+        if step.key in of
         for name, digest in getattr(step.reading, kind).items()
     }
 
@@ -206,12 +228,22 @@ def comparison_lines(comparison: Comparison, width: int = 80) -> Iterator[str]:
     for section in comparison.sections:
         if section.unknown:
             yield f"{section.title}: not recorded for {listed(section.unknown)}"
+    for line in _left_out(comparison.runs):
+        yield from textwrap.wrap(line, width, subsequent_indent="  ", break_on_hyphens=False)
     counts = {_NOUNS.get(section.title): len(section.rows) - len(section.different) for section in comparison.sections}
     same = [counted(count, noun) for noun, count in counts.items() if noun and count]
     told = f"the same: {listed(same)}{_READS if counts['reads'] else ''}" if same else "nothing is the same"
     yield from textwrap.wrap(told, width, subsequent_indent="  ")
     if any(len(rows) > _MOST_ROWS for _, rows in found):
         yield "everything: `invoke runs.compare --csv" + "".join(f" --run {run.id}" for run in runs) + "`"
+
+
+def _left_out(runs: Sequence[RunDetails]) -> Iterator[str]:
+    """Yield a line for each run with steps that did not complete, so that only other runs have their inputs."""
+    known = {step.key for details in runs for step in details.steps if step.reading.inputs or step.reading.reads}
+    for details in runs:
+        if keys := [key for key in _unfinished(details) if key in known]:
+            yield f"not compared: inputs and reads of {some_listed(keys)}, not completed in {details.run.id}"
 
 
 def _cut(text: str, room: int) -> str:

@@ -140,11 +140,21 @@ def _left_by(step: StepDetails, settings: Any, width: int) -> Iterator[str]:
     lines = []
     if isinstance(settings, Mapping) and settings:
         lines.append(f"settings {', '.join(f'{name}={value_text(value)}' for name, value in settings.items())}")
+    lines += [f"error {line}" for line in [error_line(step.error)] if line]
     lines += logged_lines(step.record, metrics, step.tags)
     lines += [f"model {model.name}" for model in step.models]
     lines += [f"dataset {dataset.name}" for dataset in step.datasets]
     yield from (_fitted(f"  {line}", width) for line in lines)
     yield from _file_lines(step.files, metrics, width, "  ")
+
+
+def error_line(error: str) -> str:
+    """Return the line that names an error: the one below the last traceback, or else the last one."""
+    lines = [line for line in error.splitlines() if line.strip()]
+    headers = [place for place, line in enumerate(lines) if line.startswith("Traceback (")]
+    if headers:
+        lines = [line for line in lines[headers[-1] + 1 :] if not line.startswith(" ")][:1]
+    return lines[-1].strip() if lines else ""
 
 
 def logged_lines(step: StepRecord, metrics: Metrics, tags: Mapping[str, str | None]) -> Iterator[str]:

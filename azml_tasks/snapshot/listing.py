@@ -63,7 +63,7 @@ def snapshot_lines(shared: SharedSnapshot, project: str, every_file: bool = Fals
     sizes = shared.contents.sizes
     files = "1 file" if len(sizes) == 1 else f"{len(sizes):,} files"
     yield f"{', '.join(shared.steps)}:"
-    yield f"  {files} of {MAX_FILES:,}, {size_text(sum(sizes.values()))} of {MOST}"
+    yield f"  {files}, {size_text(sum(sizes.values()))} (at most {MAX_FILES:,} files, {MOST})"
     rows = list(_rows(shared.contents, project, every_file))
     width = min(max((len(row.name) for row in rows), default=0), 44)
     for row in rows:

@@ -25,14 +25,17 @@ _WORDS = {"runs": "RUN", "may run": "MAY RUN", "reused": "REUSE", "fails": "FAIL
 _VERDICTS = {"runs": "run", "may run": "may run", "reused": "reuse", "fails": "fail", "skipped": "skip"}
 _MOST_DIFFERENCES = 12
 _LONGEST_KEY = 24
+# How many of the next times are shown where the backend stores no schedules.
+_TIMES = 5
 
 
 @dataclass
 class Block:
     """What the task of that name would do.
 
-    `sentence` says why it would do nothing; `error` is why it cannot, or not completely. `said` are lines before the
-    changes, `more` and `closing` lines before and after the notes.
+    `sentence` says why it would do nothing, `is_offered` whether the backend offers it at all; `error` is why it
+    cannot, or not completely. `said` are lines before the changes, `more` and `closing` lines before and after the
+    notes.
     """
 
     task: str
@@ -40,6 +43,7 @@ class Block:
     steps: Sequence[StepForecast] = ()
     said: list[str] = field(default_factory=list)
     sentence: str = ""
+    is_offered: bool = True
     more: Sequence[str] = ()
     notes: Sequence[str] = ()
     closing: str = ""
@@ -175,7 +179,7 @@ def _collected(block: Block, fill: Callable[[], None]) -> Block:
     except (LoginError, NotInstalledError):
         raise
     except UnsupportedError as error:
-        block.sentence = str(error)
+        block.sentence, block.is_offered = str(error), False
     except AzmlError as error:
         block.error = error
     return block
@@ -212,13 +216,8 @@ def publish_block(backend: Backend, prune: bool = False) -> Block:
     return _collected(block, lambda: block.changes.extend(backend.publish(prune=prune, dry=True)))
 
 
-def schedule_block(
-    project: Project, backend: Backend, run_now: bool = False, with_version: bool = True, times: int = 5
-) -> Block:
-    """Return what `schedule` would do; `with_version` includes the version that it would publish.
-
-    `times` is how many of the next times are shown where the backend stores no schedules.
-    """
+def schedule_block(project: Project, backend: Backend, run_now: bool = False, with_version: bool = True) -> Block:
+    """Return what `schedule` would do; `with_version` includes the version that it would publish."""
     block = Block("schedule")
 
     def fill() -> None:
@@ -231,7 +230,7 @@ def schedule_block(
             block.closing = "would start a run now"
 
     if _collected(block, fill).sentence:
-        block.more = [*preview_lines(project, times)]
+        block.more = [*preview_lines(project, _TIMES)]
         if run_now:
             name = project.pipeline.backend
             block.said.append(f"note: --run-now is ignored with the backend {name}; start a run with `invoke run`")

@@ -11,6 +11,7 @@ from invoke import Context, Exit
 
 from azml_tasks.tasks.project import backend_of, load
 from azml_tasks.tasks.task import SET, TARGET, task, with_target
+from azml_tasks.text import listed, printable
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Backend, Change, RunRequest
@@ -51,16 +52,28 @@ def plan(
     if not json:
         print(backend.headline(), flush=True)
     for block in _blocks(project, backend, request):
-        if not json:
+        if not json and block.is_offered:
             print_block(block, blocks, target)
         blocks.append(block)
     would_change = any(block.would_change for block in blocks)
     if json:
         _print_json(project, blocks, would_change)
+    elif elsewhere := [block.task for block in blocks if not block.is_offered]:
+        print(f"\n{printable(_elsewhere(project, elsewhere))}")
     if any(block.error for block in blocks):
         raise Exit(code=2)
     if check and would_change:
         raise Exit(code=1)
+
+
+def _elsewhere(project: Project, tasks: Sequence[str]) -> str:
+    """Return the line about tasks that the backend does not offer, with a target of the file whose backend does."""
+    from azml_tasks.reading import stated_backends
+
+    own = project.pipeline.backend
+    target = next((name for name, stated in stated_backends(project.file).items() if stated not in (None, own)), "NAME")
+    verb = "needs" if len(tasks) == 1 else "need"
+    return f"{listed(tasks)} {verb} Azure ML: see `invoke plan --target {target}`"
 
 
 def _blocks(project: Project, backend: Backend, request: RunRequest) -> Iterator[Block]:
@@ -85,7 +98,7 @@ def workspace_blocks(project: Project, backend: Backend) -> Iterator[Block]:
     else:
         yield Block("publish", sentence="nothing to publish: pipeline.yaml has neither `publish` nor `schedule`")
     if pipeline.schedule:
-        yield schedule_block(project, backend, with_version=False, times=2)
+        yield schedule_block(project, backend, with_version=False)
     else:
         yield Block("schedule", sentence="nothing to schedule: pipeline.yaml has no `schedule`")
 

@@ -87,7 +87,7 @@ def _put(files: Iterable[StoredFile], done: Download, place: str) -> None:
     help={
         "target": TARGET,
         "mlflow": "Address of the tracking server, such as http://127.0.0.1:5000.",
-        "run": "Run ID, or its first characters; give it once for each run. Default: the newest run.",
+        "run": "Run ID, or its first characters; can be repeated. Default: the newest run.",
         "all": "Send all runs that have ended, without those under a debugger.",
     },
 )
@@ -139,13 +139,13 @@ _JSON = "Print JSON."
 
 @task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_models(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
-    """List registered models: of local runs, or on Azure ML of the workspace."""
+    """List the registered models: of local runs, or those in the workspace."""
     _show_registered(context, target, "model", versions, json)
 
 
 @task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_datasets(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
-    """List registered datasets: of local runs, or on Azure ML of pipeline.yaml."""
+    """List the registered datasets: of local runs, or on Azure ML those of pipeline.yaml."""
     _show_registered(context, target, "dataset", versions, json)
 
 

@@ -121,7 +121,7 @@ def show(context: Context, target: str = "", run: str = "", json: bool = False) 
     iterable=["run"],
     help={
         "target": TARGET,
-        "run": "Run ID, or its first characters; give it once for each run. Default: the two newest runs.",
+        "run": "Run ID, or its first characters; can be repeated. Default: the two newest runs.",
         "json": "Print JSON: what is different and what is the same.",
         "csv": "Print CSV: what is different.",
     },
@@ -347,7 +347,7 @@ def prune(context: Context, keep: int = _NOT_SET, size: str = "", target: str = 
         print(what_is_left(pruned, limit, dry=dry))
         return
     for run in left[keep:]:
-        kept = "the results that are in use or that the next run would reuse" if run.is_over else "it is still running"
+        kept = "its results are in use, or the next run would reuse them" if run.is_over else "it is still running"
         print(f"kept {run.id}: {kept}")
     if not pruned.runs and not pruned.models and len(left) <= keep:
         newest = {0: "no runs yet", 1: "the newest run is kept"}.get(keep, f"the newest {keep} runs are kept")

@@ -66,7 +66,7 @@ def schedule(context: Context, target: str = "", run_now: bool = False) -> None:
     name="list", help={"target": TARGET, "all": "List all schedules of the workspace, not only those of this pipeline."}
 )
 def list_(context: Context, target: str = "", all: bool = False) -> None:  # noqa: A002  (the flag is --all)
-    """List the schedules, what each runs and its next time."""
+    """List the schedules, with what each runs and its next time."""
     rows = backend_of(load(context, target)).schedules.list(everything=all)
     if not rows:
         raise Exit("no schedules yet; create one with `invoke schedule`", code=1)

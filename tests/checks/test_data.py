@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.checks.data import DatasetReport, data_notes, inspect_dataset
+from azml_tasks.checks.data import DatasetReport, data_notes, data_of_step, inspect_dataset
 from azml_tasks.checks.files import check_project, file_problems
 from azml_tasks.checks.places import place_problem
 from azml_tasks.model import Dataset
@@ -284,6 +284,35 @@ REMARKS = {
     ),
     "a long field": (b"a\n" + b"x" * 200_000, {}, []),
     "a number of 5,000 digits": (b"a\n" + b"1" * 5_000, {"set_column_types": {"a": "long"}}, []),
+    "decimal commas": (
+        b"name;price;tax;password\nx;3,5;0,100;1,5\n\ny;;12,250;2,5\nz; -14,25 ;1,5;3,5\n",
+        {"separator": ";"},
+        [
+            "a.csv:2: '3,5' in column 'price' has a decimal comma, so the column is read as text (so are 'tax' and "
+            "'password'); convert it in the script, or set its type to string"
+        ],
+    ),
+    "a decimal comma in quotes, in a later row": (
+        b'name,price\nx,\ny,"4,25"\nz,"3,5"\n',
+        {},
+        [
+            "a.csv:3: '4,25' in column 'price' has a decimal comma, so the column is read as text; convert it in the "
+            "script, or set its type to string"
+        ],
+    ),
+    "decimal commas of a secret": (
+        b"password\n3,5\n4,5\n",
+        {"separator": ";"},
+        [
+            "a.csv:2: '***' in column 'password' has a decimal comma, so the column is read as text; convert it in the "
+            "script, or set its type to string"
+        ],
+    ),
+    "no decimal commas": (
+        b"word;thousands;some;one;stated\na,b;1,234;3,5;;3,5\nc,d;12,500;3,5;1,5;4,5\ne;-7,000;n/a;;5,5\n",
+        {"separator": ";", "set_column_types": {"stated": "string"}},
+        [],
+    ),
     "a file, whatever is in it": (b"\xff", {"type": "file"}, []),
 }
 
@@ -415,6 +444,23 @@ def test_a_dataset_that_no_step_reads(tmp_path, script, notes):
     )
 
     assert list(map(str, check_project(load_project(file, variables={})).notes)) == notes
+
+
+def test_the_data_of_a_step_are_also_those_its_script_names_and_those_behind_its_inputs(tmp_path):
+    (tmp_path / "a.py").write_text("")
+    (tmp_path / "b.py").write_text("Dataset.get_by_name(workspace, 'named')\n# other\n")
+    (tmp_path / "pipeline.yaml").write_text(
+        "steps:\n"
+        "  load: {script_name: a.py, input_datasets: {--a: behind}}\n"
+        "  train: {script_name: b.py, input_datasets: {--a: own}}\n"
+        "  score: {script_name: a.py}\n"
+        "datasets:\n"
+        "  other: {local_path: .}\n  own: {local_path: .}\n  behind: {local_path: .}\n  named: {local_path: .}\n"
+    )
+    project = load_project(tmp_path / "pipeline.yaml")
+
+    assert data_of_step(project, "load") == ["behind"]
+    assert data_of_step(project, "train") == ["own", "behind", "named"]
 
 
 def test_the_data_of_another_dataset_are_not_suggested(tmp_path):

@@ -89,7 +89,7 @@ def screen(text: str) -> list[str]:
 
 EVENTS = [
     RunStarted(run_of(), ("prepare", "train", "evaluate")),
-    started("prepare", "reading part 2", "it has no earlier result"),
+    started("prepare", "reading part 2", "no earlier result"),
     Tick(),
     finished("prepare"),
     started("train", "epoch 3/10", "steps/train.py changed"),
@@ -110,7 +110,7 @@ SUMMARY = [
 def test_plain_lines_say_what_happens_why_and_how_it_ended():
     assert shown(Progress, EVENTS).splitlines() == [
         "run ID of experiment churn: 3 steps on this machine",
-        "prepare: started; it has no earlier result",
+        "prepare: started; no earlier result",
         "prepare: running for N s: reading part 2",
         "prepare: completed after 4.0 s",
         "train: started; steps/train.py changed",
@@ -129,13 +129,13 @@ def test_a_terminal_shows_the_last_line_of_each_running_step_below_those_that_ha
     ]
     assert screen(shown(LiveProgress, EVENTS[:6])) == [
         "run ID of experiment churn: 3 steps on this machine",
-        "prepare: completed after 4.0 s; it has no earlier result",
+        "prepare: completed after 4.0 s; no earlier result",
         "train N s  epoch 3/10",
         "1 waiting",
     ]
     assert screen(shown(LiveProgress, EVENTS)) == [
         "run ID of experiment churn: 3 steps on this machine",
-        "prepare: completed after 4.0 s; it has no earlier result",
+        "prepare: completed after 4.0 s; no earlier result",
         "train: completed after 4.0 s; steps/train.py changed",
         "evaluate: reused from OTHER",
         *SUMMARY,

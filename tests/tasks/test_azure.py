@@ -355,7 +355,7 @@ def test_a_plan_says_which_steps_are_reused_and_why_others_run(azure, registered
         "train     RUN  it depends on prepare",
         "evaluate  RUN  it depends on train",
     ]
-    assert rows("--force") == [f"{name:<8}  RUN  it was requested" for name in ("prepare", "train", "evaluate")]
+    assert rows("--force") == [f"{name:<8}  RUN  --force was given" for name in ("prepare", "train", "evaluate")]
     registered.write("steps/prepare.py", "print('prepare')\n")
     registered.write("pipeline.yaml", PIPELINE.replace("compute_name: cpu-cluster", "compute_name: other"))
     assert registered("--dry", "run", *DEV).err == "the workspace 'churn-ws' has no compute 'other'\n"

@@ -86,7 +86,7 @@ def test_a_run_that_is_kept_for_one_step_still_shows_how_the_others_ended(invoke
     assert f"would delete outputs and logs of b in {first}" in foretold
     assert done == [
         f"deleted outputs and logs of b in {first}",
-        f"kept {first}: the results that are in use or that the next run would reuse",
+        f"kept {first}: its results are in use, or the next run would reuse them",
     ]
     shown = churn("runs.show", "--run", first).out
     assert "\nb     completed" in shown

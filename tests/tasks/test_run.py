@@ -78,11 +78,11 @@ def test_a_run_reports_what_it_does_and_the_next_reuses_it(sums: Invoke) -> None
     assert comparable(first.out).splitlines() == [
         "pipeline.yaml on this machine (backend local)",
         "run RUN of experiment sums: 3 steps on this machine",
-        "first: started; it has no earlier result",
+        "first: started; no earlier result",
         "first: completed after TIME",
-        "second: started; it has no earlier result",
+        "second: started; no earlier result",
         "second: completed after TIME",
-        "third: started; it has no earlier result",
+        "third: started; no earlier result",
         "third: completed after TIME",
         *summary(1, 11, 111),
     ]
@@ -200,7 +200,7 @@ def test_a_failing_step_shows_its_traceback_what_was_skipped_and_how_to_go_on(su
     sums.write("pipeline.yaml", PIPELINE)
     assert comparable(sums("run").out).splitlines()[2:4] == [
         "first: reused from RUN",
-        "second: started; it has no earlier result",
+        "second: started; no earlier result",
     ]
 
 
@@ -310,9 +310,9 @@ def test_dry_reports_what_each_step_would_do_and_runs_nothing(sums: Invoke) -> N
     assert not (sums.folder / ".azml" / "runs").exists()
     assert before.out.splitlines() == [
         "pipeline.yaml on this machine (backend local)",
-        "first   RUN  it has no earlier result",
-        "second  RUN  it has no earlier result",
-        "third   RUN  it has no earlier result",
+        "first   RUN  no earlier result",
+        "second  RUN  no earlier result",
+        "third   RUN  no earlier result",
     ]
     sums("run")
     assert comparable(sums("--dry", "run", "--set", "second.add=11").out).splitlines()[1:] == [
@@ -332,9 +332,9 @@ def test_runs_show_prints_each_step_and_what_it_logged(sums: Invoke) -> None:
     assert lines[4:] == [
         "parameter alpha = 0.5",
         "STEP  STATUS  TIME  REASON",
-        "first  completed  TIME  it has no earlier result",
-        "second  completed  TIME  it has no earlier result",
-        "third  completed  TIME  it has no earlier result",
+        "first  completed  TIME  no earlier result",
+        "second  completed  TIME  no earlier result",
+        "third  completed  TIME  no earlier result",
         "",
         "first",
         "  settings add=1",
@@ -370,7 +370,7 @@ def test_runs_show_prints_all_that_was_logged_and_whose_results_are_reused(sums:
         "STEP  STATUS  TIME  REASON",
         "first  reused  result of RUN; since then add.py",
         "  changed",
-        "second  completed  TIME  it was requested",
+        "second  completed  TIME  --only was given",
         "",
         "first",
         "  settings add=1",
@@ -413,18 +413,18 @@ def test_runs_show_prints_what_the_steps_logged_and_tagged_on_their_parent(sums:
     ("changes", "second", "line"),
     [
         ({}, (), "not selected; its result of RUN is used"),
-        ({"add: 1}": "add: 5}"}, (), "result of RUN, made with add=1; the file says 5"),
+        ({"add: 1}": "add: 5}"}, (), "result of RUN, made with add=1; pipeline.yaml has 5"),
         (
             {"add: 1}": "sub: 1}"},
             (),
-            "result of RUN, made with no sub and add=1; the file says sub=1 and no add",
+            "result of RUN, made with no sub and add=1; pipeline.yaml has sub=1 and no add",
         ),
         (
             {},
             ("--target", "big"),
-            "result of RUN, made with add=1; the file says 1000",
+            "result of RUN, made with add=1; pipeline.yaml has 1000",
         ),
-        ({}, ("--set", "first.add=7"), "result of RUN, made with add=1; --set says 7"),
+        ({}, ("--set", "first.add=7"), "result of RUN, made with add=1; --set has 7"),
         (
             {"first: {script_name: add.py": "first: {script_name: more.py"},
             (),
@@ -461,8 +461,8 @@ def test_a_step_alone_names_a_result_that_came_from_set_of_a_failed_run_and_of_a
     lines = comparable(sums("--dry", "run", "--from-step", "second").out).splitlines()
 
     assert " ".join(" ".join(lines[1:4]).split()) == (
-        "first REUSE result of RUN, made with add=5; the file says 1; add came from --set; since then add.py changed; "
-        "that run failed"
+        "first REUSE result of RUN, made with add=5; pipeline.yaml has 1; add came from --set; since then add.py "
+        "changed; that run failed"
     )
 
 
@@ -499,7 +499,7 @@ def test_runs_list_has_the_newest_first_and_prune_keeps_as_many_as_are_asked_for
     listed = [line.split()[0] for line in sums("runs.list").out.splitlines()[1:]]
     assert listed == sorted(listed, reverse=True)
     assert len(listed) == 3
-    stays = f"kept {listed[2]}: the results that are in use or that the next run would reuse"
+    stays = f"kept {listed[2]}: its results are in use, or the next run would reuse them"
     *held, deleted, kept = sums("--dry", "runs.prune", "--keep", "1").out.splitlines()
     assert held[0].startswith(".azml holds ")
     assert (deleted.partition(" (")[0], kept) == (f"would delete {listed[1]}", stays)
@@ -513,7 +513,7 @@ def test_runs_list_has_the_newest_first_and_prune_keeps_as_many_as_are_asked_for
 @pytest.mark.parametrize(
     ("keep", "answer"),
     [
-        ("0", "kept RUN: the results that are in use or that the next run would reuse\n"),
+        ("0", "kept RUN: its results are in use, or the next run would reuse them\n"),
         ("1", "nothing to delete: the newest run is kept\n"),
         ("2", "nothing to delete: the newest 2 runs are kept\n"),
     ],
@@ -682,3 +682,97 @@ def test_the_name_of_an_experiment_may_not_be_a_secret(sums: Invoke) -> None:
         2,
     )
     assert not list(sums.folder.glob(".azml/runs/*"))
+
+
+def test_a_failed_step_is_followed_by_the_notes_on_its_data_alone(invoke: Invoke) -> None:
+    reads = "from azureml.core import Run\n\nrun = Run.get_context()\ndata = run.input_datasets['{0}']\n"
+    reads += "print(data.to_pandas_dataframe()['{1}'])\n"
+    invoke.write("first.py", reads.format("sales", "price"))
+    invoke.write("other.py", reads.format("stores", "city;size"))
+    invoke.write("sales.csv", "price;amount\n1;2\n")
+    invoke.write("stores.csv", "city;size\nLyon;2\n")
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          first: {script_name: first.py, input_datasets: {--sales: sales}}
+          other: {script_name: other.py, input_datasets: {--stores: stores}}
+        datasets:
+          sales: {local_path: sales.csv}
+          stores: {local_path: stores.csv}
+        """,
+    )
+    note = (
+        "pipeline.yaml:6: note: dataset 'sales': sales.csv:1: only one column; should the dataset have "
+        '`separator: ";"`?'
+    )
+
+    failed = invoke("run")
+
+    assert failed.status == 1
+    assert [line for line in failed.err.splitlines() if "note: " in line] == [note]
+    assert note in invoke("validate").out
+
+
+def test_a_failed_step_is_followed_by_the_notes_on_what_its_script_reads(invoke: Invoke) -> None:
+    script = "import argparse, json\nparser = argparse.ArgumentParser()\n"
+    script += "parser.add_argument('--config', type=json.loads, default={})\n"
+    script += "args, _ = parser.parse_known_args()\nprint(range(args.config.get('epochs')))\n"
+    invoke.write("train.py", script)
+    invoke.write("later.py", script)
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          train: {script_name: train.py, step_config: {epoch: 3}}
+          later: {script_name: later.py, step_config: {epoch: 3}}
+        """,
+    )
+    notes = [line for line in invoke("validate").out.splitlines() if "note: " in line]
+
+    failed = invoke("run")
+
+    assert len(notes) == 2
+    assert [line for line in failed.err.splitlines() if "note: " in line] == notes[:1]
+    assert notes[0].startswith("pipeline.yaml:3: note: step 'train' ")
+
+
+def test_what_a_local_run_allows_and_azure_does_not_is_noted_once_at_the_end(invoke: Invoke) -> None:
+    invoke.write(
+        "save.py",
+        """\
+        import os
+        from pathlib import Path
+        from azureml.core import Run
+
+        run = Run.get_context()
+        Path("outputs").mkdir(exist_ok=True)
+        Path("outputs/model.txt").write_text("1")
+        run.register_model("churn", "outputs/model.txt")
+        run.register_model("churn", "outputs/model.txt")
+        if os.environ.get("GIVES_UP"):
+            run.fail("the password is wormwood-tea-9")
+        """,
+    )
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          a: {script_name: save.py}
+          b: {script_name: save.py, input_folders: {}, environment_variables: {GIVES_UP: "1"}}
+        """,
+    )
+    invoke.write(".env", "MY_PASSWORD=wormwood-tea-9\n")
+
+    ran = invoke("run").out.splitlines()
+
+    assert [line for line in ran if line.startswith("note: ")] == [
+        "note: a and b: run.register_model('churn'): outputs/model.txt is not uploaded yet, and Azure ML only finds "
+        "uploaded files (ModelPathNotFoundException); first call run.upload_file('outputs/model.txt', "
+        "'outputs/model.txt')",
+        "note: b: run.fail() does not make the step fail: the password is ***; end the script with an error, too",
+    ]
+    assert [line for line in invoke("run").out.splitlines() if line.startswith("note: ")] == []

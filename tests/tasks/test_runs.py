@@ -419,3 +419,52 @@ def test_reports_of_deleted_runs_are_pruned(churn):
     churn("runs.prune", "--keep", "1")
 
     assert {file.stem for file in (churn.folder / ".azml" / "reports").iterdir()} == {newest, "of-azure"}
+
+
+def test_inputs_of_a_step_that_failed_are_not_compared_and_its_error_is_shown(churn):
+    churn("run")
+    churn.write("train.py", TRAIN + "raise ValueError('no rows\\nsince May')\n")
+    churn("run")
+    failed = ids(churn)[0]
+
+    compared = churn("runs.compare").out.splitlines()
+    shown = churn("runs.show").out.splitlines()
+
+    assert [line for line in compared if "recorded" in line or "not compared" in line] == [
+        f"not compared: inputs and reads of train, not completed in {failed}"
+    ]
+    assert not [line for line in compared if line.startswith("  train ") and "input" in line]
+    assert shown[shown.index("train") :][:3] == [
+        "train",
+        "  settings lr=0.5, opt={name: adam}",
+        "  error ValueError: no rows",
+    ]
+
+
+def test_a_run_whose_first_step_failed_is_compared_with_one_that_completed(churn):
+    churn("run")
+    churn.write("prepare.py", PREPARE + "raise SystemExit('no data')\n")
+    churn("run")
+    failed = ids(churn)[0]
+
+    lines = churn("runs.compare").out.splitlines()
+
+    about = lines[[place for place, line in enumerate(lines) if not line][-1] + 1 :]
+    assert about[:2] == ["not compared: inputs and reads of prepare and train, not completed in", f"  {failed}"]
+    assert about[2].startswith("the same: ")
+    assert "  error no data" in churn("runs.show").out.splitlines()
+
+
+def test_what_python_and_packages_read_is_one_read(churn):
+    churn.write(
+        "train.py",
+        TRAIN + "import json, os, sys\nprint(len(os.listdir(os.path.dirname(json.__file__))))\n"
+        "print(os.path.getsize(json.__file__), os.path.exists(os.path.join(sys.prefix, 'pyvenv.cfg')))\n",
+    )
+    churn("run")
+    churn("run", "--set", "train.lr=0.9")
+
+    reads = json.loads(churn("runs.compare", "--json").out)["same"]["reads"]
+
+    names = [name for name in reads if name.startswith("train ") and "variable" not in name]
+    assert names == ["train files of Python and its packages"]

@@ -254,7 +254,7 @@ def test_the_foreground_reports_what_was_due_and_what_became_of_it(
         "next run: Wed 2026-01-07 10:08 UTC\n"
         "Wed 2026-01-07 10:08 UTC: starting a run\n"
         "run RUN of experiment pipeline: 1 step on this machine\n"
-        "train: started; it has no earlier result\n"
+        "train: started; no earlier result\n"
         "train: completed after TIME\n"
         "run RUN completed after TIME\n"
         "details: `invoke runs.show --run RUN`\n"

@@ -34,7 +34,7 @@ def churn(invoke: Invoke) -> Invoke:
 def test_each_file_has_its_size_and_its_reason_and_steps_with_the_same_files_are_together(churn: Invoke):
     assert churn("snapshot") == Answer(
         "prepare:\n"
-        "  5 files of 2,000, 1.6 kB of 314 MB\n"
+        "  5 files, 1.6 kB (at most 2,000 files, 314 MB)\n"
         "  prepare.py         33 B  the script\n"
         "  data/\n"
         "    a.csv          1.5 kB  include: data/**\n"
@@ -43,7 +43,7 @@ def test_each_file_has_its_size_and_its_reason_and_steps_with_the_same_files_are
         "    paths.py          0 B  imported by shared/tables.py:1\n"
         "    tables.py        20 B  imported by prepare.py:2\n"
         "small, large:\n"
-        "  2 files of 2,000, 16 B of 314 MB\n"
+        "  2 files, 16 B (at most 2,000 files, 314 MB)\n"
         "  common.py       0 B  imported by train.py:3\n"
         "  train.py       16 B  the script\n",
         "",
@@ -92,7 +92,7 @@ def test_a_snapshot_over_the_limits_is_shown_and_is_an_error(churn: Invoke):
 
     answer = churn("snapshot")
 
-    assert "  6 files of 2,000, 316 MB of 314 MB\n" in answer.out
+    assert "  6 files, 316 MB (at most 2,000 files, 314 MB)\n" in answer.out
     assert f"  largest files:\n    {'data/big.bin':<64}    316 MB\n" in answer.out
     assert answer.err == (
         "pipeline.yaml:3: step 'prepare': steps/prepare.py: its snapshot has 316 MB, but Azure ML allows 314 MB "
@@ -113,7 +113,7 @@ def test_the_whole_directory_says_so_and_each_script_stays_the_script(invoke: In
 
     assert invoke("snapshot").out.splitlines() == [
         "a, b:",
-        "  2 files of 2,000, 0 B of 314 MB",
+        "  2 files, 0 B (at most 2,000 files, 314 MB)",
         "  a.py       0 B  the script",
         "  b.py       0 B  the script",
     ]

@@ -97,7 +97,7 @@ class Reuse:
         """
         known = self._site.results.of(self._plan.key)
         if forced:
-            return Decision(None, Reason("requested", "it was requested"))
+            return Decision(None, Reason("requested", f"{self._site.selection.by} was given"))
         if self._plan.step.allow_reuse is False:
             return Decision(None, Reason("always", "allow_reuse is false"))
         newest = None
@@ -113,7 +113,7 @@ class Reuse:
     def _why_not(self, result: Result | None) -> Reason:
         """Return why a result is not reused."""
         if result is None:
-            return Reason("new", "it has no earlier result")
+            return Reason("new", "no earlier result")
         if result.reads is None:
             return _OF_ANOTHER_RELEASE
         is_same = result.fingerprint.digest == self.fingerprint.digest

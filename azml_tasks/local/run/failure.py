@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -9,11 +10,15 @@ import shlex
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azml_tasks.errors import RunError
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.runs.records import GOING_ON, skipped_text, step_failure
 from azml_tasks.text import listed
+
+if TYPE_CHECKING:
+    from azml_tasks.reading import Project
 
 _TAIL_BYTES = 64 * 1024
 _MOST_LINES = 40
@@ -117,15 +122,25 @@ def exit_message(exit_code: int) -> str:
     return f"ended by {name}"
 
 
-def raise_for_status(run: LocalRunRecord) -> None:
-    """Raise RunError with all details, unless the run completed."""
+def raise_for_status(run: LocalRunRecord, project: Project | None = None) -> None:
+    """Raise RunError with all details, unless the run completed; `project` as for `failure_text`."""
     if run.status != "completed":
-        raise RunError(failure_text(run))
+        raise RunError(failure_text(run, project))
 
 
-def failure_text(run: LocalRunRecord) -> str:
-    """Return the message for a run that did not complete: failures, skipped steps, how to continue."""
-    parts = [_step_text(step) for step in run.steps if step.status == "failed"]
+def failure_text(run: LocalRunRecord, project: Project | None = None) -> str:
+    """Return the message for a run that did not complete: failures, skipped steps, how to continue.
+
+    With the project, also what `validate` notes on the failed steps.
+    """
+    failed = [step for step in run.steps if step.status == "failed"]
+    parts = [_step_text(step) for step in failed]
+    if project and failed:
+        from azml_tasks.checks.files import step_notes
+
+        # Files that can no longer be read are not why it failed.
+        with contextlib.suppress(OSError):
+            parts += [f"{note.place}: note: {note.text}" for note in step_notes(project, [step.key for step in failed])]
     cancelled = [step.key for step in run.steps if step.status in ("cancelled", "interrupted")]
     if run.status == "cancelled":
         while_running = f" while {_were('running', cancelled)}" if cancelled else ""

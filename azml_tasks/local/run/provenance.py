@@ -178,9 +178,9 @@ def _change_texts(changes: list[Difference], now: Origin, before: Origin) -> Ite
     yield f"made with {listed(_with_value(change, change.before, change.texts()[0]) for change in some)}{more}"
     set_now = [change for change in some if change.is_of(now.set_names)]
     alone = len(some) == 1
-    for source, group in (("the file", [c for c in some if c not in set_now]), ("--set", set_now)):
+    for source, group in (("pipeline.yaml", [c for c in some if c not in set_now]), ("--set", set_now)):
         if group:
-            yield f"{source} says {listed(_new_value(change, alone) for change in group)}"
+            yield f"{source} has {listed(_new_value(change, alone) for change in group)}"
     was_set = [change.name for change in some if change.is_of(before.set_names)]
     if was_set:
         yield f"{listed(was_set)} came from --set"
@@ -193,7 +193,7 @@ def _new_value(change: Difference, alone: bool) -> str:
     text = change.texts()[1]
     if not alone:
         return _with_value(change, change.now, text)
-    return "nothing" if change.now is ABSENT else text or change.name
+    return "none" if change.now is ABSENT else text or change.name
 
 
 def _with_value(change: Difference, value: object, text: str) -> str:

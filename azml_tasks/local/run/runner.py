@@ -22,13 +22,15 @@ from azml_tasks.local.step.local_run import (
     LocalRun,
     select,
 )
+from azml_tasks.local.store.files import read_lines
 from azml_tasks.local.store.paths import ProjectPaths
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.local.store.runs import refuse_links
 from azml_tasks.runs.changes.differences import Reason
 from azml_tasks.runs.origin import Origin
-from azml_tasks.runs.records import Listener, Remark
-from azml_tasks.text import listed
+from azml_tasks.runs.records import Event, Listener, Remark, RunFinished
+from azml_tasks.secrets import redact
+from azml_tasks.text import listed, some_listed
 
 if TYPE_CHECKING:
     from azml_tasks.plan import Plan, StepPlan
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 # Time for a step to stop (seconds) before it is killed.
 GRACE = 5.0
+# How many notes of scripts are printed at the end of a run.
+_MOST_NOTES = 12
 
 
 def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
@@ -84,9 +88,32 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
                 )
                 run = with_their_settings(replace(run, given=with_differences(run, run.given)))
                 recording.of(run)
-                return Scheduler(run, place, on_event).run(jobs or _processors(), tick, grace)
+                return Scheduler(run, place, _with_notes(on_event, run)).run(jobs or _processors(), tick, grace)
     except OSError as error:
         raise RunError(f"the run stopped: {_reason(error, layout)}") from error
+
+
+def _with_notes(listener: Listener, run: LocalRun) -> Listener:
+    """Return a listener that gets the notes of the scripts before the end of the run, each once with its steps.
+
+    They are what a local run allows and Azure does not (standin/azml_local/remarks.py).
+    """
+
+    def tell(event: Event) -> None:
+        found: dict[str, dict[str, None]] = {}
+        ended = event.run.steps if isinstance(event, RunFinished) else ()
+        for step in ended:
+            if step.status != "reused":
+                for line in read_lines(run.run.places.step(step.key).root / "notes.jsonl"):
+                    found.setdefault(redact(str(line.get("note")), run.known_secrets), {})[step.key] = None
+        texts = [f"{some_listed(keys)}: {sentence}" for sentence, keys in found.items()]
+        if len(texts) > _MOST_NOTES:
+            texts[_MOST_NOTES - 1 :] = [f"{len(texts) - _MOST_NOTES + 1} more notes are in the logs of the steps"]
+        for text in texts:
+            listener(Remark(text))
+        listener(event)
+
+    return tell
 
 
 def _reason(error: OSError, layout: ProjectPaths) -> str:

@@ -51,12 +51,13 @@ _MOST_TRIES = 3
 class Selection:
     """The keys of the steps that may run, in order, and of those whose last result is used.
 
-    `forced` are the steps that run even if they could be reused.
+    `forced` are the steps that run even if they could be reused, because of the flag `by`.
     """
 
     steps: tuple[str, ...]
     given: tuple[str, ...] = ()
     forced: frozenset[str] = frozenset()
+    by: str = "--force"
 
 
 def select(plan: Plan, from_step: str | None = None, only: str | None = None, force: bool = False) -> Selection:
@@ -72,10 +73,11 @@ def select(plan: Plan, from_step: str | None = None, only: str | None = None, fo
         return Selection(keys, forced=frozenset(keys if force else ()))
     if asked not in keys:
         raise UsageError(f"the pipeline has no step '{asked}'{what_there_is(asked, keys)}")
+    flag = "--only" if only else "--from-step"
     chosen = {asked} if only else {asked, *plan.downstream(asked)}
     steps = tuple(key for key in keys if key in chosen)
     needed = {above for key in steps for above in plan[key].upstream} - chosen
-    return Selection(steps, tuple(key for key in keys if key in needed), frozenset(steps))
+    return Selection(steps, tuple(key for key in keys if key in needed), frozenset(steps), flag)
 
 
 @dataclass(frozen=True)

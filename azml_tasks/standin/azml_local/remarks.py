@@ -1,9 +1,12 @@
-"""Notes on standard error about what Azure would reject: each kind once per process."""
+"""Notes about what Azure would reject or do otherwise: on standard error, and for the runner."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 
+from .context import current
 from .errors import is_in_job
 
 TYPE_CHECKING = False
@@ -20,6 +23,9 @@ _MOST_METRICS = 50
 _MOST_COLUMNS = 15
 _LONGEST_CELL = 255
 
+# The file of a step's folder with its notes, which the runner reads (local/run/runner.py).
+NOTES = "notes.jsonl"
+
 _said: set[str] = set()
 _metrics: dict[str, set[str]] = {}
 _pairs: dict[tuple[str, str], dict[str, str | None]] = {}
@@ -29,7 +35,18 @@ def say_once(kind: str, sentence: str) -> None:
     """Print a note, unless one of its kind was printed before; the limits of v1 are not those of a job on v2."""
     if kind not in _said and not is_in_job():
         _said.add(kind)
-        print(sentence, file=sys.stderr, flush=True)
+        say(sentence)
+
+
+def say(sentence: str, mark: str = "") -> None:
+    """Print a note, which begins with `mark`, and record it: a local run prints it at its end, too."""
+    print(f"{mark}{sentence}", file=sys.stderr, flush=True)
+    # A note must not make the step fail.
+    with contextlib.suppress(OSError):
+        if not is_in_job() and (context := current()) is not None:
+            from .records import append
+
+            append(os.path.join(context.step_dir, NOTES), {"note": sentence})
 
 
 def check_pairs(noun: str, pairs: Mapping[str, object], run: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _HOST = "127.0.0.1"
@@ -42,9 +41,10 @@ def note_import() -> None:
     global _says_import  # noqa: PLW0603
     if _says_import:
         _says_import = False
-        print(
-            "azml-tasks: a library imports mlflow, which none of the step's files names: what it logs is not recorded; "
+        from .remarks import say
+
+        say(
+            "a library imports mlflow, which none of the step's files names: what it logs is not recorded; "
             "add `import mlflow` to the script",
-            file=sys.stderr,
-            flush=True,
+            "azml-tasks: ",
         )

@@ -15,7 +15,7 @@ from azml_tasks.reading import load_project
 from azml_tasks.runs.records import StepStarted
 from tests.local.conftest import BEGINNING, PASS_ALONG, Project
 
-NEW = "it has no earlier result"
+NEW = "no earlier result"
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_reuse_can_be_switched_off_for_a_step(three):
 def test_force_runs_everything(three):
     run = three.run(force=True)
 
-    assert three.reasons(run) == dict.fromkeys(("one", "two", "three"), "it was requested")
+    assert three.reasons(run) == dict.fromkeys(("one", "two", "three"), "--force was given")
     assert set(three.statuses(run).values()) == {"completed"}
 
 

@@ -9,7 +9,7 @@ from azml_tasks.local.run.runner import forecast
 from azml_tasks.reading import load_project
 from tests.local.conftest import PASS_ALONG
 
-NEW = "it has no earlier result"
+NEW = "no earlier result"
 SCRIPT = """
 import sys
 if "--output-folder" in sys.argv:
@@ -72,10 +72,10 @@ def test_after_a_run_and_after_an_edit(ahead):
         ("two", "runs", "two.py changed"),
         ("three", "may run", "it depends on two"),
     ]
-    assert say(force=True) == [(key, "runs", "it was requested") for key in ("one", "two", "three")]
+    assert say(force=True) == [(key, "runs", "--force was given") for key in ("one", "two", "three")]
     assert say(only="three") == [
         ("two", "reused", f"result of {run.id}; since then two.py changed"),
-        ("three", "runs", "it was requested"),
+        ("three", "runs", "--only was given"),
     ]
 
 
@@ -96,8 +96,8 @@ def test_from_a_step_on(ahead):
 
     assert say(from_step="two") == [
         ("one", "reused", f"not selected; its result of {run.id} is used"),
-        ("two", "runs", "it was requested"),
-        ("three", "runs", "it was requested"),
+        ("two", "runs", "--from-step was given"),
+        ("three", "runs", "--from-step was given"),
     ]
 
 

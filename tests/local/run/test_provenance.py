@@ -61,19 +61,19 @@ def lines(project):
     ("change", "line"),
     [
         (("rows: 5", "rows: 5"), "not selected; its result of RUN is used"),
-        (("rows: 5", "rows: 1000"), "result of RUN, made with rows=5; the file says 1000"),
-        (("lr: 0.1", "lr: 0.2"), "result of RUN, made with opt.lr=0.1; the file says 0.2"),
-        (("rows: 5, ", ""), "result of RUN, made with rows=5; the file says nothing"),
-        (("rows: 5", "rows: 5, more: x"), "result of RUN, made with no more; the file says x"),
+        (("rows: 5", "rows: 1000"), "result of RUN, made with rows=5; pipeline.yaml has 1000"),
+        (("lr: 0.1", "lr: 0.2"), "result of RUN, made with opt.lr=0.1; pipeline.yaml has 0.2"),
+        (("rows: 5, ", ""), "result of RUN, made with rows=5; pipeline.yaml has none"),
+        (("rows: 5", "rows: 5, more: x"), "result of RUN, made with no more; pipeline.yaml has x"),
         (
             ("rows: 5, opt: {name: adam", "rows: 6, opt: {name: sgd"),
-            "result of RUN, made with rows=5 and opt.name=adam; the file says rows=6 and opt.name=sgd",
+            "result of RUN, made with rows=5 and opt.name=adam; pipeline.yaml has rows=6 and opt.name=sgd",
         ),
-        (("hush-hush", "another"), "result of RUN, made with password=***; the file says ***"),
-        (("alpha: 0.5", "alpha: 0.7"), "result of RUN, made with alpha=0.5; the file says 0.7"),
-        (('"-x"', '"-y"'), "result of RUN, made with --note=-x; the file says -y"),
-        (("--kind: small", "--kind: large"), "result of RUN, made with --kind=small; the file says large"),
-        (("--kind: small", "--kind: small, --more: 1"), "result of RUN, made with no --more; the file says 1"),
+        (("hush-hush", "another"), "result of RUN, made with password=***; pipeline.yaml has ***"),
+        (("alpha: 0.5", "alpha: 0.7"), "result of RUN, made with alpha=0.5; pipeline.yaml has 0.7"),
+        (('"-x"', '"-y"'), "result of RUN, made with --note=-x; pipeline.yaml has -y"),
+        (("--kind: small", "--kind: large"), "result of RUN, made with --kind=small; pipeline.yaml has large"),
+        (("--kind: small", "--kind: small, --more: 1"), "result of RUN, made with no --more; pipeline.yaml has 1"),
         (
             ("local_path: data.csv", "local_path: other.csv"),
             "result of RUN; since then data of dataset customers (other.csv) changed",
@@ -89,8 +89,8 @@ def test_the_difference_from_todays_file_is_named(lines, project, change, line):
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        (("load.rows=7",), "result of RUN, made with rows=5; --set says 7"),
-        (("alpha=0.9",), "result of RUN, made with alpha=0.5; --set says 0.9"),
+        (("load.rows=7",), "result of RUN, made with rows=5; --set has 7"),
+        (("alpha=0.9",), "result of RUN, made with alpha=0.5; --set has 0.9"),
         (("use.rows=1",), "not selected; its result of RUN is used"),
     ],
 )
@@ -103,18 +103,18 @@ def test_a_setting_that_does_not_reach_the_earlier_result_is_named(lines, settin
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (("rows: 5", "rows: 5.0"), "made with rows=5; the file says 5.0"),
-        (("rows: 5", "rows: '5'"), 'made with rows=5; the file says "5"'),
+        (("rows: 5", "rows: 5.0"), "made with rows=5; pipeline.yaml has 5.0"),
+        (("rows: 5", "rows: '5'"), 'made with rows=5; pipeline.yaml has "5"'),
         (("lr: 0.1", "lr: 0.10"), ""),
-        (("{name: adam, lr: 0.1}", "sgd"), "made with opt={name: adam, lr: 0.1}; the file says sgd"),
+        (("{name: adam, lr: 0.1}", "sgd"), "made with opt={name: adam, lr: 0.1}; pipeline.yaml has sgd"),
         (("{name: adam, lr: 0.1}", "{lr: 0.1, name: adam}"), "since then the order of its step_config changed"),
         (
             ("{name: adam, lr: 0.1}", "[{password: hidden-1}, {host: a}]"),
-            "made with opt={name: adam, lr: 0.1}; the file says [{password: ***}, {host: a}]",
+            "made with opt={name: adam, lr: 0.1}; pipeline.yaml has [{password: ***}, {host: a}]",
         ),
         (
             ("--kind: small", "--sort: small"),
-            "made with no --sort and --kind=small; the file says --sort=small and no --kind",
+            "made with no --sort and --kind=small; pipeline.yaml has --sort=small and no --kind",
         ),
         (
             ('--note: "-x", --kind: small', '--kind: small, --note: "-x"'),
@@ -122,9 +122,9 @@ def test_a_setting_that_does_not_reach_the_earlier_result_is_named(lines, settin
         ),
         (
             ("--data: customers", "--table: customers"),
-            "made with no --table and --data=customers; the file says --table=customers and no --data",
+            "made with no --table and --data=customers; pipeline.yaml has --table=customers and no --data",
         ),
-        (("--kind: small", "--password: dash-dash-1, --kind: small"), "made with no --password; the file says ***"),
+        (("--kind: small", "--password: dash-dash-1, --kind: small"), "made with no --password; pipeline.yaml has ***"),
     ],
 )
 def test_the_difference_is_the_real_one_and_holds_no_secret(lines, change, line):
@@ -138,25 +138,29 @@ def test_the_difference_is_the_real_one_and_holds_no_secret(lines, change, line)
 @pytest.mark.parametrize(
     ("before", "now", "line"),
     [
-        ("{n: .nan, k: 1}", "{n: .nan, k: 2}", "made with k=1; the file says 2"),
-        ("{n: 1}", "{n: true}", "made with n=1; the file says true"),
-        ("{n: [1, 2]}", "{n: [true, 2]}", "made with n=[1, 2]; the file says [true, 2]"),
-        ("{password: {dev: abc-123}}", "{password: {dev: abc-456}}", "made with password.dev=***; the file says ***"),
-        ("{api_key.dev: abc-123}", "{api_key.dev: abc-456}", "made with api_key.dev=***; the file says ***"),
-        ("{n: 1}", "{}", "made with n=1; the file says nothing"),
+        ("{n: .nan, k: 1}", "{n: .nan, k: 2}", "made with k=1; pipeline.yaml has 2"),
+        ("{n: 1}", "{n: true}", "made with n=1; pipeline.yaml has true"),
+        ("{n: [1, 2]}", "{n: [true, 2]}", "made with n=[1, 2]; pipeline.yaml has [true, 2]"),
+        (
+            "{password: {dev: abc-123}}",
+            "{password: {dev: abc-456}}",
+            "made with password.dev=***; pipeline.yaml has ***",
+        ),
+        ("{api_key.dev: abc-123}", "{api_key.dev: abc-456}", "made with api_key.dev=***; pipeline.yaml has ***"),
+        ("{n: 1}", "{}", "made with n=1; pipeline.yaml has none"),
         (
             f"{{n: {'x' * 500}1}}",
             f"{{n: {'x' * 500}2}}",
-            f"made with n=...{'x' * 30}1; the file says ...{'x' * 30}2",
+            f"made with n=...{'x' * 30}1; pipeline.yaml has ...{'x' * 30}2",
         ),
-        (f"{{n: {'x' * 500}}}", "{n: y}", f"made with n={'x' * 117}...; the file says y"),
-        ("[a, b]", "[a, c]", "made with arguments=a b; the file says a c"),
-        ("[--names, a, b]", "[--names, a, c]", "made with --names=a b; the file says a c"),
-        ("[--fast]", "[--slow]", "made with no --slow and --fast; the file says --slow and no --fast"),
-        ("[--fast]", "[]", "made with --fast; the file says nothing"),
-        ("[--password, -abc-123]", "[--password, -abc-456]", "made with --password=***; the file says ***"),
-        ("[--password=abc-123]", "[--password=abc-456]", "made with --password=***; the file says ***"),
-        ("[--env, db_password=abc-123]", "[--env, db_password=abc-456]", "made with --env=***; the file says ***"),
+        (f"{{n: {'x' * 500}}}", "{n: y}", f"made with n={'x' * 117}...; pipeline.yaml has y"),
+        ("[a, b]", "[a, c]", "made with arguments=a b; pipeline.yaml has a c"),
+        ("[--names, a, b]", "[--names, a, c]", "made with --names=a b; pipeline.yaml has a c"),
+        ("[--fast]", "[--slow]", "made with no --slow and --fast; pipeline.yaml has --slow and no --fast"),
+        ("[--fast]", "[]", "made with --fast; pipeline.yaml has none"),
+        ("[--password, -abc-123]", "[--password, -abc-456]", "made with --password=***; pipeline.yaml has ***"),
+        ("[--password=abc-123]", "[--password=abc-456]", "made with --password=***; pipeline.yaml has ***"),
+        ("[--env, db_password=abc-123]", "[--env, db_password=abc-456]", "made with --env=***; pipeline.yaml has ***"),
     ],
 )
 def test_values_that_look_alike_are_distinguished(project, before, now, line):
@@ -175,10 +179,10 @@ def test_values_that_look_alike_are_distinguished(project, before, now, line):
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        (("load.opt={name: sgd, lr: 0.1}",), "result of RUN, made with opt.name=adam; --set says sgd"),
+        (("load.opt={name: sgd, lr: 0.1}",), "result of RUN, made with opt.name=adam; --set has sgd"),
         (
             ("load.opt.name=sgd", "load.rows=6"),
-            "result of RUN, made with rows=5 and opt.name=adam; --set says rows=6 and opt.name=sgd",
+            "result of RUN, made with rows=5 and opt.name=adam; --set has rows=6 and opt.name=sgd",
         ),
         (("load.rows=5",), "not selected; its result of RUN is used"),
     ],
@@ -195,7 +199,9 @@ def test_the_target_of_the_earlier_run_is_named_where_settings_differ(project):
 
     run = project.run(only="use")
 
-    assert run.steps[0].reason == f"result of {first.id}, made with n=2; the file says 1; that run used the target dev"
+    assert (
+        run.steps[0].reason == f"result of {first.id}, made with n=2; pipeline.yaml has 1; that run used the target dev"
+    )
 
 
 def test_a_result_that_is_not_reused_is_taken_and_the_reason_named(project):
@@ -246,7 +252,7 @@ def test_of_many_settings_some_are_named(lines):
 
     assert lines(change) == (
         "result of RUN, made with rows=5, opt.name=adam and opt.lr=0.1 and 2 more; "
-        "the file says rows=6, opt.name=sgd and opt.lr=0.2"
+        "pipeline.yaml has rows=6, opt.name=sgd and opt.lr=0.2"
     )
 
 
@@ -266,7 +272,7 @@ def test_data_that_are_gone_since_are_no_reason_to_stop(lines, project):
     (project.folder / "data.csv").unlink()
 
     assert lines(("rows: 5", "rows: 6")) == (
-        "result of RUN, made with rows=5; the file says 6; dataset 'customers' not found: data.csv"
+        "result of RUN, made with rows=5; pipeline.yaml has 6; dataset 'customers' not found: data.csv"
     )
 
 
@@ -274,7 +280,7 @@ def test_the_run_that_made_the_result_may_be_of_another_release_or_gone(lines, p
     (record,) = project.folder.glob(".azml/runs/*/run.json")
     record.unlink()
 
-    assert lines(("rows: 5", "rows: 6")) == "result of RUN, made with rows=5; the file says 6"
+    assert lines(("rows: 5", "rows: 6")) == "result of RUN, made with rows=5; pipeline.yaml has 6"
 
 
 def test_secrets_are_left_out_of_what_set_was_given():
@@ -296,7 +302,7 @@ def test_secrets_are_left_out_of_what_set_was_given():
         ((), "not selected; its result of RUN is used"),
         (
             (("rows: 5", "rows: 6"),),
-            "result of RUN, made from load: result of RUN, made with rows=5; the file says 6",
+            "result of RUN, made from load: result of RUN, made with rows=5; pipeline.yaml has 6",
         ),
         (
             (("rows: 5", "rows: 6"), ("use: {script_name: use.py}", "use: {script_name: pass_along.py}")),

@@ -491,15 +491,15 @@ def test_a_step_that_left_no_record_of_its_reads_is_not_kept(stage):
 
 
 def test_why_a_step_runs(stage):
-    assert decided(stage.attempt(), forced=False) == (None, "it has no earlier result")
+    assert decided(stage.attempt(), forced=False) == (None, "no earlier result")
     assert decided(stage.attempt("last", train=stage.upstream["load"]), forced=False) == (None, "allow_reuse is false")
-    assert decided(stage.attempt(), forced=True) == (None, "it was requested")
+    assert decided(stage.attempt(), forced=True) == (None, "--force was given")
 
     _, record = stage.completed()
     assert decided(stage.attempt(), forced=False) == (None, "its earlier result was deleted")
     record.save(stage.layout.run("run-2"))
     assert str(stage.attempt().decide(False).reason) == "reused from run-2"
-    assert decided(stage.attempt(), forced=True) == (None, "it was requested")
+    assert decided(stage.attempt(), forced=True) == (None, "--force was given")
     (stage.places.output("train_model") / "new").write_text("")
     assert decided(stage.attempt(), forced=False) == (None, "its earlier output 'train_model' was changed")
     (stage.folder / "code/lib.py").write_text("x = 1")

@@ -44,16 +44,21 @@ def plan(tmp_path: Path) -> Plan:
     [
         ({}, Selection(ALL)),
         ({"force": True}, Selection(ALL, forced=frozenset(ALL))),
-        ({"only": "left"}, Selection(("left",), ("split",), frozenset(["left"]))),
-        ({"only": "join"}, Selection(("join",), ("left", "right"), frozenset(["join"]))),
-        ({"only": "load", "force": True}, Selection(("load",), (), frozenset(["load"]))),
+        ({"only": "left"}, Selection(("left",), ("split",), frozenset(["left"]), "--only")),
+        ({"only": "join"}, Selection(("join",), ("left", "right"), frozenset(["join"]), "--only")),
+        ({"only": "load", "force": True}, Selection(("load",), (), frozenset(["load"]), "--only")),
         (
             {"from_step": "left"},
-            Selection(("left", "join"), ("split", "right"), frozenset(["left", "join"])),
+            Selection(("left", "join"), ("split", "right"), frozenset(["left", "join"]), "--from-step"),
         ),
         (
             {"from_step": "split"},
-            Selection(("split", "left", "right", "join"), ("load",), frozenset(["split", "left", "right", "join"])),
+            Selection(
+                ("split", "left", "right", "join"),
+                ("load",),
+                frozenset(["split", "left", "right", "join"]),
+                "--from-step",
+            ),
         ),
     ],
 )

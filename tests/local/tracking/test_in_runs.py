@@ -242,7 +242,7 @@ def test_a_step_that_reads_another_s_run_runs_again_when_that_logs_something_els
     assert project.statuses(second) == {"train": "completed", "score": "reused"}
     assert project.statuses(third) == {"train": "completed", "score": "completed"}
     assert project.log(third, "score").strip() == "0.25"
-    assert third["score"].reason != "it has no earlier result"
+    assert third["score"].reason != "no earlier result"
 
 
 def test_a_search_among_all_runs_is_said_to_be_unchecked(project: Project):

@@ -86,7 +86,7 @@ def steps(count: int = 3, failed: bool = True) -> tuple[StepDetails, ...]:
         record = Step(
             key,
             "failed" if bad else "completed" if place else "reused",
-            reason="" if bad else f"its script changed {HOSTILE}" if place == 1 else "it has no earlier result",
+            reason="" if bad else f"its script changed {HOSTILE}" if place == 1 else "no earlier result",
             message="exit status 1" if bad else "",
             started=1000.0 + place if place else None,
             finished=1000.9 + place if place else None,

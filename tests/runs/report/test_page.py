@@ -191,7 +191,7 @@ def test_sixty_steps_with_long_logs_and_many_points_stay_small():
 def test_many_steps_that_read_from_far_above_stay_small():
     count = 140
     keys = [f"{n:03}-{'a_long_name_of_a_step_' * 3}" for n in range(count)]
-    records = tuple(example.Step(key, "completed", reason="it has no earlier result") for key in keys)
+    records = tuple(example.Step(key, "completed", reason="no earlier result") for key in keys)
     above = {keys[n]: tuple({keys[n - 1], keys[n // 3]}) if n else () for n in range(count)}
     steps = tuple(StepDetails(one, StepOrigin(after=above[one.key])) for one in records)
     run = example.Run("20261129-043919-781e", "churn", "completed", 0.0, 1.0, records)

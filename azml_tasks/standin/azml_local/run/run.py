@@ -346,16 +346,16 @@ class _SubmittedRun(Run):
     ) -> None:
         """Record why the step failed, with a note: on Azure, too, the exit status of the script alone decides."""
         super().fail(error_details, error_code)
-        from .. import records
+        from .. import records, remarks
 
         said = f": {records.writable(str(error_details))}" if error_details else ""
-        print(f"run.fail() does not make the step fail{said}; end the script with an error, too", file=sys.stderr)
+        remarks.say(f"run.fail() does not make the step fail{said}; end the script with an error, too")
 
     def cancel(self) -> None:
         """Only print a note: on Azure a step cannot cancel itself either."""
-        print(
-            "run.cancel() does nothing for a submitted run; run.parent.cancel() cancels the pipeline", file=sys.stderr
-        )
+        from .. import remarks
+
+        remarks.say("run.cancel() does nothing for a submitted run; run.parent.cancel() cancels the pipeline")
 
     @property
     def input_datasets(self) -> Named:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections import Counter
 from collections.abc import Sequence
 
 from ...formats import columns
 from ...formats.table import Table, transposed
+from ...remarks import say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Unread:
         for position, (name, kind, value) in sorted(self._found.items()):
             more = self._count[position] - 1
             others = f", and so do {more:,} more" if more > 1 else ", and so does one more" if more else ""
-            print(f"note: {value!r} in column {name!r} is not a valid {kind}; it becomes null{others}", file=sys.stderr)
+            say(f"{value!r} in column {name!r} is not a valid {kind}; it becomes null{others}", "note: ")
 
 
 class Column:
