@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 
 import pytest
 
 from azml_tasks.errors import RunError
+from azml_tasks.local.run import processes
 from azml_tasks.local.runs import find_run
 from tests.local.conftest import PASS_ALONG, linux
 from tests.local.runners import ends
@@ -139,3 +141,27 @@ def test_a_run_may_be_started_from_another_thread(project, way):
     thread.join()
 
     assert [run.status for run in found] == ["completed"]
+
+
+@linux
+def test_a_run_in_which_nothing_runs_starts_no_process(project, monkeypatch):
+    started = []
+    start = subprocess.Popen
+    monkeypatch.setattr(
+        processes.subprocess, "Popen", lambda words, **rest: [started.append(words), start(words, **rest)][1]
+    )
+    project.write({"data.txt": "1"})
+    project.line(a="print(open('../../../../../../data.txt').read())")
+
+    def servers() -> int:
+        started.clear()
+        project.run()
+        return sum("server.py" in str(word) for words in started for word in words)
+
+    assert servers() == 1
+    assert servers() == 0
+    project.write({"data.txt": "2"})
+    assert servers() == 1, "it is started when a step turns out to run"
+    project.write({"a.py": "print(3)"})
+    assert servers() == 1
+    assert project.log(find_run(project.folder), "a") == "3\n"
