@@ -139,17 +139,19 @@ class Progress:
 
     def _summary(self, event: RunFinished) -> Iterator[str]:
         """Yield how the run ended, the metrics of a completed run, and the next commands."""
-        from azml_tasks.runs.metrics import Metrics
-        from azml_tasks.runs.summary import metric_lines
-
         run = event.run
         colors = [color] if (color := _COLORS.get(run.status)) else []
         ended = self._in(printable(run.status), *colors)
         yield f"run {run.id} {ended} after {seconds_text(run.seconds or 0)}"
         if run.status != "completed":
             return
-        lines = [f"  {step.key}: {line}" for step in run.steps for line in metric_lines(Metrics.of(step.metrics()))]
-        lines += [f"  {line}" for line in metric_lines(Metrics.of(run.metrics()))]
+        logged = [*((f"{step.key}: ", step.metrics()) for step in run.steps), ("", run.metrics())]
+        lines: list[str] = []
+        if any(metrics for _, metrics in logged):
+            from azml_tasks.runs.metrics import Metrics
+            from azml_tasks.runs.summary import metric_lines
+
+            lines = [f"  {of}{line}" for of, metrics in logged for line in metric_lines(Metrics.of(metrics))]
         more = len(lines) - _MOST_METRICS
         for line in lines if more < 2 else lines[:_MOST_METRICS]:
             yield printable(line)

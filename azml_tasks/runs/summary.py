@@ -7,16 +7,17 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azml_tasks.errors import RunError
-from azml_tasks.runs.details import RunDetails, RunFile, StepDetails
-from azml_tasks.runs.listing import json_text, run_values
 from azml_tasks.runs.metrics import Metrics, Table, figure
 from azml_tasks.runs.origin import Code
 from azml_tasks.runs.records import ChildRun, Pruned, StepRecord
 from azml_tasks.runs.show import local_time, time_taken, value_text
 from azml_tasks.text import listed, one_line, shortened, size_text
+
+if TYPE_CHECKING:
+    from azml_tasks.runs.details import RunDetails, RunFile, StepDetails
 
 # Files of a step that are listed, and lines of one kind: metrics, parameters, tags, child runs.
 _MOST_FILES = 12
@@ -224,6 +225,8 @@ def _relative(place: str) -> str:
 
 def as_json(details: RunDetails) -> str:
     """Return a run as JSON: as in a list of runs, with everything that was logged."""
+    from azml_tasks.runs.listing import json_text, run_values
+
     run, source = run_values(details.run), details.provenance
     steps = [
         {**values, **_logged(step), "child_runs": [_child(child) for child in step.record.children()]}
