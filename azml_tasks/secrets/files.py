@@ -222,7 +222,7 @@ def looks_secret(path: str, project: str) -> bool:
 def _is_secret_place(path: str) -> bool:
     """Return whether a path, starting with a slash, is that of such a file."""
     ends, pattern = _secret_places()
-    in_folder = any(f"/{folder}/" in path for folder in _SECRET_FOLDERS)
+    in_folder = not _SECRET_FOLDERS.isdisjoint(path.split("/")[:-1])
     return in_folder or path.endswith(ends) or bool(pattern.fullmatch(path))
 
 

@@ -202,7 +202,6 @@ class _Assembly:
         places = sorted(self._files)
         hashes = {} if self.findings else dict(self._read(places, self._builder.hash_file))
         if self.findings:
-            # All files behind one link have the same problem.
             raise SnapshotError(list(dict.fromkeys(self.findings)))
         return Snapshot(
             script=self._script.file.place,
@@ -337,7 +336,8 @@ def step_with_words(step: StepPlan, snapshot: Snapshot) -> StepPlan:
 
     Where a script reads `sys.argv` by itself, an option and its value are two words whatever the value is.
     """
-    return replace(step, argv=tuple(_words(step, snapshot)))
+    has_options = any(isinstance(token, OptionValue) for token in step.argv)
+    return replace(step, argv=tuple(_words(step, snapshot))) if has_options else step
 
 
 def _words(step: StepPlan, snapshot: Snapshot) -> Iterator[Token]:

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,6 +47,14 @@ class SnapshotFile:
         return SnapshotFile(os.path.join(self.path, name), f"{self.place}/{name}" if self.place else name)
 
 
+def _is_plain_file(path: str) -> bool:
+    """Return whether a path is a file and no link."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 class LinkResolver:
     """Resolve paths in a project, whose own folder may be a link; each path is resolved once."""
 
@@ -57,12 +66,12 @@ class LinkResolver:
         """Return the real path of an absolute path."""
         if path not in self._real:
             folder, name = os.path.split(path)
-            if os.path.islink(path) or os.path.isdir(path):  # of folders also Windows' junctions
-                self._real[path] = os.path.realpath(path)
-            else:
+            if _is_plain_file(path):
                 if folder not in self._real:
                     self._real[folder] = os.path.realpath(folder)
                 self._real[path] = os.path.join(self._real[folder], name)
+            else:  # among the others are Windows' junctions
+                self._real[path] = os.path.realpath(path)
         return self._real[path]
 
     def inside(self, path: str) -> str | None:

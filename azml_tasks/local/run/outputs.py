@@ -37,6 +37,8 @@ def deliver(plan: StepPlan, places: StepPaths, layout: ProjectPaths, step_run_id
     OSError.
     """
     for output in plan.outputs:
+        if not (output.destination or output.register_on_complete):
+            continue
         folder = places.output(output.name)
         if output.destination:
             folder = _copied(output, folder, layout, step_run_id)

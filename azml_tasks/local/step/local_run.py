@@ -413,9 +413,8 @@ def _check_data(plan: Plan, steps: Iterable[StepPlan], layout: ProjectPaths, loc
 
 def _has_completed(step: StepPlan, snapshot: Snapshot | None, results: Results, parameters: Mapping[str, Any]) -> bool:
     """Return whether the step completed with these files and arguments, which its script therefore accepts."""
-    latest = results.of(step.key).latest
-    if latest is None or snapshot is None:
+    known = results.of(step.key).last_definition
+    if known is None or snapshot is None:
         return False
-    known = latest.fingerprint
-    is_same_code = known.script == snapshot.script and known.files == snapshot.hashes
-    return is_same_code and known.argv == fixed_arguments(step, parameters)
+    is_same_code = (known["script"], known["files"]) == (snapshot.script, snapshot.hashes)
+    return is_same_code and bool(known["argv"] == fixed_arguments(step, parameters))

@@ -189,6 +189,11 @@ class StepResults:
         return self._result(self._known[0]) if self._known else None
 
     @property
+    def last_definition(self) -> Mapping[str, Any] | None:
+        """The values of the fingerprint of the last result."""
+        return self._known[0]["fingerprint"] if self._known else None
+
+    @property
     def why_unkept(self) -> str:
         """Why the result of its last run is not reused, if it must not be."""
         return self._store.why_unkept(self._step)
