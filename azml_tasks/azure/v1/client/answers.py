@@ -8,18 +8,14 @@ sends more, or less of the rest, is accepted. Keys are compared without regard t
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from azml_tasks.azure.errors import is_page, named_document, named_page, not_json
+from azml_tasks.azure.errors import Check, list_of, named_document, named_page, object_with, page_of, unexpected
 
 if TYPE_CHECKING:
     import requests
-
-Check = Callable[[Any], str]
 
 _STORAGE = re.compile(r"\.(blob|dfs|file|queue|table)\.", re.IGNORECASE)
 _BODILESS = (204, 205)
@@ -56,7 +52,7 @@ def is_doubtful(request: requests.PreparedRequest, response: requests.Response) 
     """
     address = (request.url or "").partition("?")[0]
     is_snapshot = request.method == "POST" and response.ok and _SNAPSHOT.search(address)
-    return bool(is_snapshot and _unreadable_json(response.content, "", _object("id")))
+    return bool(is_snapshot and _unreadable_json(response.content, "", object_with("id")))
 
 
 def _led_away(address: str, location: str) -> str:
@@ -80,57 +76,23 @@ def _unreadable_operation(request: requests.PreparedRequest, response: requests.
         return ""
     if request.method == "PUT":
         return f"no header '{_OPERATION}'"
-    return _unreadable_json(response.content, kind, _object("properties"))
+    return _unreadable_json(response.content, kind, object_with("properties"))
 
 
 def _unreadable_json(body: bytes, kind: str, check: Check | None) -> str:
-    if not body.strip():
-        return "an empty body" if check else ""
-    try:
-        document = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        return named_page(body) if "html" in kind or is_page(body) else not_json(body, error)
-    return check(document) if check else ""
-
-
-def _object(*keys: str) -> Check:
-    """Expect an object with all of the keys."""
-
-    def check(document: Any) -> str:
-        if not isinstance(document, dict):
-            return f"{named_document(document)} instead of an object"
-        have = {str(key).lower() for key in document}
-        lacking = [key for key in keys if key.lower() not in have]
-        return f"an object without '{lacking[0]}'" if lacking else ""
-
-    return check
+    if check:
+        return unexpected(body, check, kind)
+    return unexpected(body, lambda document: "", kind) if body.strip() else ""
 
 
 def _list(*keys: str) -> Check:
     """Expect a list of objects with all of the keys."""
-    each = _object(*keys)
-
-    def check(document: Any) -> str:
-        if not isinstance(document, list):
-            return f"{named_document(document)} instead of a list"
-        return next((f"a list with {wrong}" for item in document if (wrong := each(item))), "")
-
-    return check
+    return list_of(object_with(*keys))
 
 
 def _some(check: Check) -> Check:
     """Expect what cannot be empty."""
     return lambda document: "an empty list" if document == [] else check(document)
-
-
-def _page_of(*keys: str) -> Check:
-    """Expect an object whose `value` is a list of objects with all of the keys."""
-    outer, inner = _object("value"), _list(*keys)
-
-    def check(document: Any) -> str:
-        return outer(document) or inner(next(item for key, item in document.items() if key.lower() == "value"))
-
-    return check
 
 
 def _or_null(check: Check) -> Check:
@@ -157,63 +119,64 @@ _PIPELINES = r"/pipelines/v1\.0/.*"
 _EXPECTED = [
     # Login and listings.
     _on("GET", r"/metadata/endpoints", _clouds),
-    _on("GET", r"/\.well-known/openid-configuration", _object("token_endpoint")),
-    _on("GET", r"/discovery/instance", _object("tenant_discovery_endpoint")),
-    _on("POST", r"/oauth2(/v2\.0)?/token", _object("access_token")),
-    _on("POST", r"/oauth2(/v2\.0)?/devicecode", _object("device_code")),
-    _on("GET", r"/(subscriptions|tenants)", _page_of()),
-    _on("GET", r"/subscriptions/[^/]+/resources", _page_of()),
-    _on("GET", r"/Microsoft\.MachineLearningServices/workspaces", _page_of("id")),
-    _on("GET", r"/Microsoft\.MachineLearningServices/workspaces/[^/]+", _object("id", "properties")),
-    _on("POST", r"/list\w*Keys", _object()),
-    _on("GET", r"/discovery/workspaces/[^/]+", _object("history", "pipelines")),
+    _on("GET", r"/\.well-known/openid-configuration", object_with("token_endpoint")),
+    _on("GET", r"/discovery/instance", object_with("tenant_discovery_endpoint")),
+    _on("POST", r"/oauth2(/v2\.0)?/token", object_with("access_token")),
+    _on("POST", r"/oauth2(/v2\.0)?/devicecode", object_with("device_code")),
+    _on("GET", r"/(subscriptions|tenants)", page_of()),
+    _on("GET", r"/subscriptions/[^/]+/resources", page_of()),
+    _on("GET", r"/Microsoft\.MachineLearningServices/workspaces", page_of("id")),
+    _on("GET", r"/Microsoft\.MachineLearningServices/workspaces/[^/]+", object_with("id", "properties")),
+    _on("POST", r"/list\w*Keys", object_with()),
+    _on("GET", r"/discovery/workspaces/[^/]+", object_with("history", "pipelines")),
     # Registered resources.
-    _on("GET PUT", r"/environment/v1\.0/.*/environments/[^/]+(/versions/[^/]+)?", _object("name")),
-    _on("GET", r"/environment/v1\.0/.*/environments", _page_of("name")),
-    _on("GET", r"/datastore/v1\.0/.*/(datastores/[^/]+|default)", _object("name", "dataStoreType")),
-    _on("GET", r"/datastore/v1\.0/.*/datastores", _page_of("name")),
-    _on("GET", r"/dataset/v1\.0/.*/datasets/query/name=[^/]+", _object("datasetId", "latest")),
-    _on("GET", r"/dataset/v1\.0/.*/datasets(/query/savedDatasetId=[^/]+)?", _page_of("datasetId")),
-    _on("POST", r"/dataset/v1\.0/.*/datasets", _object("datasetId", "latest")),
-    _on("PUT", r"/dataset/v1\.0/.*/datasets/[^/]+", _object("datasetId", "latest")),
-    _on("GET", r"/dataset/v1\.0/.*/saveddatasets/[^/]+", _object("id")),
-    _on("POST", r"/dataset/v1\.0/.*/saveddatasets", _object("id")),
-    _on("GET", r"/data/v1\.0/.*/dataversion/[^/]+/versions/[^/]+", _object("legacyDataflow")),
-    _on("GET", r"/workspaces/[^/]+/computes", _page_of("name")),
-    _on("GET", r"/workspaces/[^/]+/computes/[^/]+", _object("name", "properties")),
-    _on("GET", r"/computeOperationsStatus/[^/]+", _object("status")),
+    _on("GET PUT", r"/environment/v1\.0/.*/environments/[^/]+(/versions/[^/]+)?", object_with("name")),
+    _on("GET", r"/environment/v1\.0/.*/environments", page_of("name")),
+    _on("GET", r"/datastore/v1\.0/.*/(datastores/[^/]+|default)", object_with("name", "dataStoreType")),
+    _on("GET", r"/datastore/v1\.0/.*/datastores", page_of("name")),
+    _on("GET", r"/dataset/v1\.0/.*/datasets/query/name=[^/]+", object_with("datasetId", "latest")),
+    _on("GET", r"/dataset/v1\.0/.*/datasets(/query/savedDatasetId=[^/]+)?", page_of("datasetId")),
+    _on("POST", r"/dataset/v1\.0/.*/datasets", object_with("datasetId", "latest")),
+    _on("PUT", r"/dataset/v1\.0/.*/datasets/[^/]+", object_with("datasetId", "latest")),
+    _on("GET", r"/dataset/v1\.0/.*/saveddatasets/[^/]+", object_with("id")),
+    _on("POST", r"/dataset/v1\.0/.*/saveddatasets", object_with("id")),
+    _on("GET", r"/data/v1\.0/.*/dataversion/[^/]+/versions/[^/]+", object_with("legacyDataflow")),
+    _on("GET", r"/workspaces/[^/]+/computes", page_of("name")),
+    _on("GET", r"/workspaces/[^/]+/computes/[^/]+", object_with("name", "properties")),
+    _on("GET", r"/computeOperationsStatus/[^/]+", object_with("status")),
     # Experiments, runs and their files.
-    _on("GET POST", r"/history/v1\.0/.*/experiments/[^/:]+", _object("experimentId")),
-    _on("GET PATCH", r"/history/v1\.0/.*/experimentids/[^/]+", _object("experimentId")),
-    _on("POST", r"/experiments:query", _page_of("experimentId")),
-    _on("POST", r"/runs:query", _page_of("runId")),
-    _on("GET", r"/runs/[^/]+/children", _page_of("runId")),
-    _on("GET PATCH", r"/history/v1\.0/.*/runs/[^/]+(/details)?", _object("runId")),
-    _on("POST", r"/metric/.*/list", _page_of()),
-    _on("POST", r"/metric/.*/full", _object("value")),
-    _on("GET", r"/artifact/.*/prefix/contentinfo/.*", _page_of()),
-    _on("GET", r"/artifact/.*/contentinfo/.*", _object()),
+    _on("GET POST", r"/history/v1\.0/.*/experiments/[^/:]+", object_with("experimentId")),
+    _on("GET PATCH", r"/history/v1\.0/.*/experimentids/[^/]+", object_with("experimentId")),
+    _on("POST", r"/experiments:query", page_of("experimentId")),
+    _on("POST", r"/runs:query", page_of("runId")),
+    _on("GET", r"/runs/[^/]+/children", page_of("runId")),
+    _on("GET PATCH", r"/history/v1\.0/.*/runs/[^/]+(/details)?", object_with("runId")),
+    _on("GET", r"/mlflow/.*/runs/get", object_with("run")),
+    _on("POST", r"/metric/.*/list", page_of()),
+    _on("POST", r"/metric/.*/full", object_with("value")),
+    _on("GET", r"/artifact/.*/prefix/contentinfo/.*", page_of()),
+    _on("GET", r"/artifact/.*/contentinfo/.*", object_with()),
     # Snapshots.
-    _on("GET", r"/snapshots/latest/metadata", _object("id")),
-    _on("POST", r"/snapshots/getblob", _object("fileNodes")),
+    _on("GET", r"/snapshots/latest/metadata", object_with("id")),
+    _on("POST", r"/snapshots/getblob", object_with("fileNodes")),
     # Pipelines.
     _on("GET", _PIPELINES + r"/DataTypes", _some(_list("Id", "Name"))),
-    _on("GET", _PIPELINES + r"/Modules/(Hash/)?[^/]+", _object("Data")),
-    _on("POST", _PIPELINES + r"/Modules", _object("Id")),
-    _on("POST", _PIPELINES + r"/PipelineRuns/Unsubmitted/CreationInfoWithGraph", _object("Id")),
-    _on("POST", _PIPELINES + r"/PipelineRuns/Pipeline(Endpoint)?Submit/(Id/)?[^/]+", _object("Id")),
-    _on("POST", _PIPELINES + r"/PipelineRuns/[^/]+/(Graph/AllNodes/Status(Code)?|Outputs)", _or_null(_object())),
+    _on("GET", _PIPELINES + r"/Modules/(Hash/)?[^/]+", object_with("Data")),
+    _on("POST", _PIPELINES + r"/Modules", object_with("Id")),
+    _on("POST", _PIPELINES + r"/PipelineRuns/Unsubmitted/CreationInfoWithGraph", object_with("Id")),
+    _on("POST", _PIPELINES + r"/PipelineRuns/Pipeline(Endpoint)?Submit/(Id/)?[^/]+", object_with("Id")),
+    _on("POST", _PIPELINES + r"/PipelineRuns/[^/]+/(Graph/AllNodes/Status(Code)?|Outputs)", _or_null(object_with())),
     _on("GET", _PIPELINES + r"/PipelineRuns/(Pipeline|Schedule)/[^/]+", _list("Id")),
-    _on("GET", _PIPELINES + r"/PipelineRuns/[^/]+", _object("Id")),
-    _on("GET", _PIPELINES + r"/Graphs/[^/]+(/Interface)?", _object()),
-    _on("GET", _PIPELINES + r"/PipelineEndpoints/(Id/[^/]+|Name)", _object("Id", "PipelineVersionList")),
+    _on("GET", _PIPELINES + r"/PipelineRuns/[^/]+", object_with("Id")),
+    _on("GET", _PIPELINES + r"/Graphs/[^/]+(/Interface)?", object_with()),
+    _on("GET", _PIPELINES + r"/PipelineEndpoints/(Id/[^/]+|Name)", object_with("Id", "PipelineVersionList")),
     _on("GET", _PIPELINES + r"/PipelineEndpoints/[^/]+/pipelines", _list("Id")),
-    _on("PUT", _PIPELINES + r"/PipelineEndpoints/[^/]+", _object("Id", "PipelineVersionList")),
+    _on("PUT", _PIPELINES + r"/PipelineEndpoints/[^/]+", object_with("Id", "PipelineVersionList")),
     _on("GET", _PIPELINES + r"/PipelineEndpoints", _list("Id", "PipelineVersionList")),
-    _on("POST", _PIPELINES + r"/PipelineEndpoints/Create", _object("Id", "PipelineVersionList")),
+    _on("POST", _PIPELINES + r"/PipelineEndpoints/Create", object_with("Id", "PipelineVersionList")),
     _on("GET", _PIPELINES + r"/Schedules/(Pipeline|PipelineEndpoint)/[^/]+", _list("Id")),
-    _on("GET PUT", _PIPELINES + r"/Schedules/[^/]+", _object("Id")),
+    _on("GET PUT", _PIPELINES + r"/Schedules/[^/]+", object_with("Id")),
     _on("GET", _PIPELINES + r"/(Pipelines|Schedules)", _list("Id", "Name")),
-    _on("POST", _PIPELINES + r"/(Pipelines|Schedules)/Create", _object("Id")),
-    _on("GET", _PIPELINES + r"/Pipelines/[^/]+", _object("Id")),
+    _on("POST", _PIPELINES + r"/(Pipelines|Schedules)/Create", object_with("Id")),
+    _on("GET", _PIPELINES + r"/Pipelines/[^/]+", object_with("Id")),
 ]
