@@ -127,6 +127,7 @@ _EXPECTED = [
     _on("GET", r"/subscriptions/[^/]+/resources", page_of()),
     _on("GET", r"/Microsoft\.MachineLearningServices/workspaces", page_of("id")),
     _on("GET", r"/Microsoft\.MachineLearningServices/workspaces/[^/]+", object_with("id", "properties")),
+    _on("GET", r"/Microsoft\.MachineLearningServices/workspaces/[^/]+/data/[^/]+", object_with("id", "properties")),
     _on("POST", r"/list\w*Keys", object_with()),
     _on("GET", r"/discovery/workspaces/[^/]+", object_with("history", "pipelines")),
     # Registered resources.
