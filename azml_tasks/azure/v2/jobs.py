@@ -149,7 +149,7 @@ def submit(
     experiment = request.experiment or pipeline.experiment
 
     def send() -> Any:
-        # Read anew for each try: the client replaces parts of what it sends.
+        # Read again for each try: the client replaces parts of what it sends.
         job = load_job(found.folder / PIPELINE)
         job.name, job.experiment_name = identifier, experiment
         job.properties = {**(job.properties or {}), **properties}

@@ -175,7 +175,7 @@ def _write(client: Client, found: Documents, wanted: tuple[str, Schedule], tags:
         schedule = JobSchedule(
             name=name,
             trigger=_trigger(asked, start.strftime(_TIME)),
-            # Read anew, and not a job that was sent, with which the client fails.
+            # Read again: with a job that was sent, the client fails.
             create_job=load_job(found.folder / PIPELINE),
             display_name=stated_schedule_name(found.project),
             description=asked.description,

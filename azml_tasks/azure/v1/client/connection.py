@@ -40,6 +40,8 @@ def service_calls(doing: str, secrets: Iterable[str] = ()) -> Iterator[None]:
 # Where the original wrapper created a workspace whose resource group was missing.
 _LOCATION = "eastus"
 _RESOURCE = "https://management.azure.com"
+# What the SDK requests its tokens for, which are kept.
+_OF_THE_SDK = "https://management.core.windows.net/"
 # How long the server of MLflow may take to connect and to answer.
 _SECONDS = (20, 60)
 _SUBSCRIPTIONS = "https://management.azure.com/subscriptions?api-version=2022-12-01"
@@ -126,7 +128,7 @@ def has_data_asset(ws: Workspace, name: str) -> bool:
     response = requests.get(
         f"{_RESOURCE}/{scope}/Microsoft.MachineLearningServices/workspaces/{ws.name}/data/{quote(name)}",
         {"api-version": "2023-10-01"},
-        headers={"Authorization": f"Bearer {login_of(ws)(_RESOURCE)}"},
+        headers={"Authorization": f"Bearer {login_of(ws)(_OF_THE_SDK)}"},
         timeout=_SECONDS,
     )
     return response.status_code == requests.codes.ok
