@@ -45,6 +45,10 @@ _DATA_TYPES = ("uri_folder", "uri_file", "mltable")
 
 Document = dict[str, Any]
 _RUN = object_with("runId")
+# Where Microsoft's registry is, and what the answer says about it (azure-ai-ml, _registry_utils.py).
+_REGISTRY = "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/azureml/discovery"
+_PLACE = ("primaryRegionResourceProviderUri", "subscriptionId", "resourceGroup")
+_SECONDS_OF_REGISTRY = (5, 20)
 
 
 def region_of(address: str) -> str:
@@ -144,6 +148,32 @@ class History:
                 raise
             return False
         return True
+
+    def registry_lacks(self, name: str, version: str) -> bool:
+        """Return whether Microsoft's registry says that it does not have an environment, or an empty `version` of it.
+
+        These are the requests of Microsoft's client. False if the registry cannot be asked: it is for Azure to refuse.
+        """
+        import requests
+
+        headers = {"Authorization": f"Bearer {self._tokens(_RESOURCE)}"}
+        try:
+            found = requests.get(_REGISTRY, headers=headers, timeout=_SECONDS_OF_REGISTRY)
+            found.raise_for_status()
+            what = unexpected(found.content, object_with(*_PLACE))
+            if what:
+                return False
+            host, subscription, group = (found.json()[key] for key in _PLACE)
+            address = (
+                f"{host.rstrip('/')}/mferp/managementfrontend/subscriptions/{subscription}/resourceGroups/{group}/providers"
+                f"/Microsoft.MachineLearningServices/registries/azureml/environments/{quote(name)}"
+            )
+            address += f"/versions/{quote(version)}" if version else ""
+            parameters = {"api-version": "2021-10-01-dataplanepreview"}
+            answer = requests.get(address, parameters, headers=headers, timeout=_SECONDS_OF_REGISTRY)
+        except requests.RequestException:
+            return False
+        return answer.status_code == 404 and not unexpected(answer.content, object_with("error"))
 
     def outputs(self, identifier: str) -> dict[str, str]:
         """Return the addresses of the output folders of a step's run by their names, as the client looks them up."""

@@ -60,7 +60,7 @@ def examine_names(project: Project, client: Client) -> Iterator[Finding]:
         ("datastores", stores, pipeline.datastores, check_datastore),
     ):
         for name in dict.fromkeys(filter(None, names)):
-            if name not in declared and not name.lower().startswith("azureml-"):
+            if name not in declared:
                 yield from _missing(partial(check, client, name), section)
 
 
