@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -265,52 +265,6 @@ def not_json(body: bytes, error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError) and body.lstrip()[:1] in (b"{", b"["):
         return "truncated JSON"
     return f"a response that is not JSON: '{excerpt(body.decode('utf-8', 'replace'))}'"
-
-
-Check = Callable[[Any], str]
-"""Returns what a value in JSON is instead of the expected one; empty if it is as expected."""
-
-
-def object_with(*keys: str, **values: Check) -> Check:
-    """Expect an object with all of the keys, in whichever case, and with these values."""
-
-    def check(document: Any) -> str:
-        if not isinstance(document, dict):
-            return f"{named_document(document)} instead of an object"
-        have = {str(key).lower(): value for key, value in document.items()}
-        lacking = [key for key in (*keys, *values) if key.lower() not in have]
-        if lacking:
-            return f"an object without '{lacking[0]}'"
-        return next((wrong for key, inner in values.items() if (wrong := inner(have[key.lower()]))), "")
-
-    return check
-
-
-def list_of(each: Check) -> Check:
-    """Expect a list of such values."""
-
-    def check(document: Any) -> str:
-        if not isinstance(document, list):
-            return f"{named_document(document)} instead of a list"
-        return next((f"a list with {wrong}" for item in document if (wrong := each(item))), "")
-
-    return check
-
-
-def page_of(*keys: str) -> Check:
-    """Expect an object whose `value` is a list of objects with all of the keys."""
-    return object_with(value=list_of(object_with(*keys)))
-
-
-def unexpected(body: bytes, check: Check, kind: str = "") -> str:
-    """Return what a body is instead of the expected JSON; `kind` is its content type. Empty if it is as expected."""
-    if not body.strip():
-        return "an empty body"
-    try:
-        document = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        return named_page(body) if "html" in kind or is_page(body) else not_json(body, error)
-    return check(document)
 
 
 def from_elsewhere(status: str, what: str) -> str:

@@ -4,7 +4,7 @@ Every request of the SDK goes through `requests`. While `steady()` is active, ea
 ours, which
 
 - repeats a request that met a 408, 429, 500, 502, 503, 504 or 530, a dropped connection, a timeout, or a 2xx whose body
-  is not what the service sends (`answers.py`), and waits as `Retry-After` says or twice as long each time;
+  is not what the service sends (`azure/answers.py`), and waits as `Retry-After` says or twice as long each time;
 - repeats a POST, by which alone things are made twice, only after it has looked whether the first one took effect
   (`lookups.py` knows how, route by route); one that cannot be looked up is repeated when it cannot have taken effect
   (429, 503, no connection), and else fails and says so;
@@ -31,9 +31,9 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from urllib3.exceptions import ProxyError as UnreachableProxy
 from urllib3.util import Retry
 
+from azml_tasks.azure.answers import is_doubtful, unreadable
 from azml_tasks.azure.auth import renewed
 from azml_tasks.azure.errors import from_elsewhere, service_message, unconnected
-from azml_tasks.azure.v1.client.answers import is_doubtful, unreadable
 from azml_tasks.azure.v1.client.lookups import Exchange, Repeat, repeat_of
 from azml_tasks.azure.v1.client.sdk import RefCountedContext
 from azml_tasks.errors import LoginError, ServiceError

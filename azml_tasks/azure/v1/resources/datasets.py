@@ -68,7 +68,7 @@ def register_dataset(
         registered = registered_dataset(ws, name)
         existed = registered is not None
         # The SDK returns a data asset that it can read as a dataset without a name (abstract_dataset.py, _get_by_name).
-        if not registered.name if existed else has_data_asset(ws, name):
+        if has_data_asset(ws, name) if registered is None else not registered.name:
             raise ServiceError(
                 f"the dataset '{name}' is not registered: v2 has a data asset of this name in the workspace, v1 and v2 "
                 "share their names, and one of both would break what reads the other and could not be removed. Rename "

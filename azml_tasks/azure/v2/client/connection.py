@@ -22,16 +22,14 @@ from importlib import metadata, util
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from azml_tasks.azure.answers import list_of, object_with, unexpected
 from azml_tasks.azure.auth import Tokens, login
 from azml_tasks.azure.errors import (
     MissingError,
     from_elsewhere,
     is_missing,
-    list_of,
-    object_with,
     status_of,
     translating_errors,
-    unexpected,
 )
 from azml_tasks.azure.v2.client.history import History, region_of
 from azml_tasks.checks.azure import check_workspace

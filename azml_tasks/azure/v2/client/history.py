@@ -14,16 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from azml_tasks.azure.answers import Check, object_with, page_of, unexpected
 from azml_tasks.azure.auth import Tokens, renewed
-from azml_tasks.azure.errors import (
-    Check,
-    from_elsewhere,
-    is_missing,
-    is_page,
-    object_with,
-    page_of,
-    unexpected,
-)
+from azml_tasks.azure.errors import from_elsewhere, is_missing, is_page
 from azml_tasks.azure.following import as_logged, last_values, metric_of
 from azml_tasks.errors import ServiceError
 from azml_tasks.launcher.values import DESCRIBED, valid_name

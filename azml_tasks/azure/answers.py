@@ -1,21 +1,70 @@
 """Distinguish a service's response from that of a proxy or gateway in between.
 
 A proxy, a gateway or a network's login page may answer with a 2xx: with an HTML page, with nothing, with half of the
-JSON, or with other JSON. `unreadable` describes what is wrong with such a response. `_EXPECTED` describes, by method
-and path of a request, what the service sends: only what the SDK or the tasks read is required, so that a service that
-sends more, or less of the rest, is accepted. Keys are compared without regard to case.
+JSON, or with other JSON. `unexpected` describes what is wrong with the JSON of such a response, `unreadable` with a
+response to a request of SDK v1. `_EXPECTED` describes, by method and path of a request, what the service sends to it:
+only what the SDK or the tasks read is required, so that a service that sends more, or less of the rest, is accepted.
+Keys are compared without regard to case.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from azml_tasks.azure.errors import Check, list_of, named_document, named_page, object_with, page_of, unexpected
+from azml_tasks.azure.errors import is_page, named_document, named_page, not_json
 
 if TYPE_CHECKING:
     import requests
+
+Check = Callable[[Any], str]
+"""Returns what a value in JSON is instead of the expected one; empty if it is as expected."""
+
+
+def object_with(*keys: str, **values: Check) -> Check:
+    """Expect an object with all of the keys, in whichever case, and with these values."""
+
+    def check(document: Any) -> str:
+        if not isinstance(document, dict):
+            return f"{named_document(document)} instead of an object"
+        have = {str(key).lower(): value for key, value in document.items()}
+        lacking = [key for key in (*keys, *values) if key.lower() not in have]
+        if lacking:
+            return f"an object without '{lacking[0]}'"
+        return next((wrong for key, inner in values.items() if (wrong := inner(have[key.lower()]))), "")
+
+    return check
+
+
+def list_of(each: Check) -> Check:
+    """Expect a list of such values."""
+
+    def check(document: Any) -> str:
+        if not isinstance(document, list):
+            return f"{named_document(document)} instead of a list"
+        return next((f"a list with {wrong}" for item in document if (wrong := each(item))), "")
+
+    return check
+
+
+def page_of(*keys: str) -> Check:
+    """Expect an object whose `value` is a list of objects with all of the keys."""
+    return object_with(value=list_of(object_with(*keys)))
+
+
+def unexpected(body: bytes, check: Check, kind: str = "") -> str:
+    """Return what a body is instead of the expected JSON; `kind` is its content type. Empty if it is as expected."""
+    if not body.strip():
+        return "an empty body"
+    try:
+        document = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        return named_page(body) if "html" in kind or is_page(body) else not_json(body, error)
+    return check(document)
+
 
 _STORAGE = re.compile(r"\.(blob|dfs|file|queue|table)\.", re.IGNORECASE)
 _BODILESS = (204, 205)
