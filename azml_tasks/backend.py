@@ -309,6 +309,8 @@ class Runs(abc.ABC):
 
     experiment: str = ""
     """The experiment that is listed if none is given; empty for all."""
+    tracking_server: str = "ws.get_mlflow_tracking_uri()"
+    """What returns the address of the workspace's tracking server of MLflow."""
 
     def unreadable(self) -> str:
         """Return a sentence on the runs that `list`, `find` and `logs` left out last, since they cannot be read."""
@@ -383,7 +385,7 @@ class Runs(abc.ABC):
         """
         raise UnsupportedError(
             "only local runs are exported; the runs in a workspace are on its own tracking server of MLflow: "
-            "ws.get_mlflow_tracking_uri()"
+            f"{self.tracking_server}"
         )
 
     @abc.abstractmethod

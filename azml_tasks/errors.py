@@ -91,7 +91,11 @@ class LoginError(AzmlError):
 
 
 class ServiceError(AzmlError):
-    """Azure rejected a request or did not respond."""
+    """Azure rejected a request or did not respond; `status` is the HTTP status, if there is one."""
+
+    def __init__(self, message: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class RunError(AzmlError):

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.azure.credentials import federated_credential
-from azml_tasks.azure.errors import redacted, service_message
+from azml_tasks.azure.errors import redacted, service_message, unconnected
 from azml_tasks.errors import LoginError
 from azml_tasks.model import Auth
 from azml_tasks.text import listed
@@ -235,7 +235,7 @@ def _interactive(tenant: str | None, variables: Mapping[str, str], at_terminal: 
 
 def _refusal(error: Exception) -> str:
     # Messages of Microsoft Entra end with identifiers that are of no use in a terminal.
-    return redacted(service_message(str(error)).partition(" Trace ID:")[0]).rstrip(".")
+    return redacted(unconnected(error) or service_message(str(error)).partition(" Trace ID:")[0]).rstrip(".")
 
 
 def _nothing_worked(tried: Sequence[tuple[str, str]]) -> str:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from azml_tasks.errors import AzmlError, LoginError, ServiceError
 
@@ -63,9 +64,9 @@ def to_azml_error(error: BaseException, doing: str, secrets: Iterable[str] = ())
         return ours
     status = status_of(error)
     name = type(error).__name__
-    said = redacted(service_message(_text_of(error)), secrets)
+    said = redacted(unconnected(error) or service_message(_text_of(error)), secrets)
     text = f"{doing} failed: {said or name}{_end(said)}{_advice(status)}"
-    return LoginError(text) if status == 401 or name in _LOGIN else ServiceError(text)
+    return LoginError(text) if status == 401 or name in _LOGIN else ServiceError(text, status)
 
 
 def is_foreign(error: BaseException) -> bool:
@@ -96,6 +97,51 @@ def is_missing(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return any(said in text for said in ("not found", "cannot find", "could not find"))
+
+
+# How Python's network libraries describe a failed connection, and what is said of the host instead.
+_RAW = re.compile(
+    r"HTTPS?Connection(Pool)?\b|\burllib3\b|\[SSL\b|\[Errno -?\d+\]|Unable to connect to proxy|Connection aborted"
+)
+_CONNECTION = "check the network connection"
+_UNCONNECTED = (
+    (
+        r"certificate verify failed: ([^\"'()]+)",
+        "the certificate of {host} is not trusted ({found}); if a proxy replaces certificates, set REQUESTS_CA_BUNDLE "
+        "to a file with its certificate",
+    ),
+    (
+        r"Failed to resolve|getaddrinfo failed|Name or service not known|nodename nor servname|in name resolution",
+        f"the name {{host}} cannot be resolved; {_CONNECTION}",
+    ),
+    (r"Tunnel connection failed: ([^\"'()]+)", "the proxy refuses connections to {host} ({found})"),
+    (r"Unable to connect to proxy|Cannot connect to proxy", "the proxy {host} cannot be reached; check HTTPS_PROXY"),
+    (r"timed out", f"{{host}} did not respond in time; {_CONNECTION}"),
+    (r"\[SSL\b|SSLError", "{host} ended the secure connection; check HTTPS_PROXY, if it is set"),
+    (
+        r"(Connection refused|Network is unreachable|No route to host)|Failed to establish a new connection",
+        f"{{host}} cannot be reached; {_CONNECTION}",
+    ),
+    (r"Connection (aborted|broken|reset)|RemoteDisconnected|Broken pipe", "{host} closed the connection"),
+)
+_HOST = re.compile(r"Failed to resolve '([^']+)'|\bhost='([^']+)'")
+
+
+def unconnected(error: BaseException) -> str:
+    """Return why there is no answer, such as that a name cannot be resolved; empty if that is not what failed."""
+    chain = list(_chain(error))
+    raw = next((text for text in map(str, chain) if _RAW.search(text)), "")
+    if not raw or status_of(error) is not None:
+        return ""
+    for pattern, text in _UNCONNECTED:
+        if match := re.search(pattern, raw):
+            # In a chain of causes in one text, the last is the first.
+            named = [name for pair in _HOST.findall(raw) for name in pair if name]
+            asked = (urlsplit(getattr(getattr(link, "request", None), "url", None) or "").hostname for link in chain)
+            host = (named[-1:] or [*filter(None, asked)])[:1]
+            found = (match[1] or "").strip() if match.re.groups else ""
+            return text.format(host=f"'{host[0]}'" if host else "Azure", found=found)
+    return ""
 
 
 def service_message(answer: bytes | str) -> str:
@@ -144,6 +190,9 @@ def _text_of(error: BaseException) -> str:
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     if isinstance(text, str) and _message_in(text):
         return text
+    if response is not None and type(error).__module__ == "requests.exceptions":
+        # Its own text has the whole address, which may be signed.
+        return f"{urlsplit(str(response.url)).hostname or 'the host'} answered {response.status_code} {response.reason}"
     message = getattr(error, "message", None)
     return message if isinstance(message, str) and message else str(error)
 
@@ -216,17 +265,6 @@ def not_json(body: bytes, error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError) and body.lstrip()[:1] in (b"{", b"["):
         return "truncated JSON"
     return f"a response that is not JSON: '{excerpt(body.decode('utf-8', 'replace'))}'"
-
-
-def not_an_object(body: bytes) -> str:
-    """Return what a body is instead of an object in JSON; empty if it is one."""
-    if not body.strip():
-        return "an empty body"
-    try:
-        document = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        return named_page(body) if is_page(body) else not_json(body, error)
-    return "" if isinstance(document, dict) else f"{named_document(document)} instead of an object"
 
 
 def from_elsewhere(status: str, what: str) -> str:

@@ -54,7 +54,7 @@ class State:
 
     versions: Versions
     changes: dict[str, tuple[Difference, ...]] = field(default_factory=dict)
-    """The differences of environments that the run registers anew."""
+    """The differences of environments that the run registers in a new version."""
     created: frozenset[tuple[str, str]] = frozenset()
     """Kinds and names of what is not there yet."""
 

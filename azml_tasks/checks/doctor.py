@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from importlib import metadata
 from typing import Literal
 
@@ -39,6 +39,21 @@ def unfinished_move(source: str, dest: str) -> Finding:
     """Return the finding that the schedule of a target has not yet replaced that of another one."""
     message = f"the schedule is being moved from {source} to {dest}, and may be enabled on both"
     return Finding("bad", message, f"invoke migrate --from {source} --to {dest}")
+
+
+def schedule_finding(name: str, *, is_asked: bool, times: Sequence[datetime | None], command: str) -> Finding | None:
+    """Return whether the schedule of the file is enabled as it says.
+
+    `times` are the next times of the enabled schedules of this name, None where one is not known.
+    """
+    if is_asked and not times:
+        return Finding("note", f"the schedule '{name}' is not enabled", command)
+    if times and not is_asked:
+        return Finding("note", f"the schedule '{name}' is enabled, but the file has `enabled: false`", command)
+    if not times:
+        return None
+    known = listed(f"{time:%a %Y-%m-%d %H:%M %Z}" for time in times if time)
+    return Finding("good", f"the schedule '{name}' is enabled" + (f", next on {known}" if known else ""))
 
 
 def examine(project: Project, today: date) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from azml_tasks.runs.results.download import Download, StoredFile
     from azml_tasks.runs.results.registered import AssetKind
 
+# How many files that could not be downloaded are named.
+_MOST_FAILED = 20
+
 
 @task(
     help={
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 )
 def download(context: Context, target: str = "", run: str = "", step: str = "", to: str = "") -> None:
     """Download what a run's steps wrote: files, images, output folders, logs."""
-    from azml_tasks.errors import UsageError
+    from azml_tasks.errors import RunError, UsageError
     from azml_tasks.runs.results.download import Download
 
     runs = runs_of(context, target)
@@ -57,15 +60,21 @@ def download(context: Context, target: str = "", run: str = "", step: str = "", 
     if done.refused:
         names = "names are" if len(done.refused) > 1 else "name is"
         _note(f"skipped {some_listed(done.refused)}: the {names} not possible in {place}")
-    if not (done.written or done.same or done.kept):
+    if not (done.written or done.same or done.kept or done.failed):
         print(f"run {record.id} has no files" if not step else f"step '{step}' of run {record.id} has no files")
-    elif not done.kept and not done.written:
+    elif not done.kept and not done.written and done.same:
         print(f"{place}: nothing new, {counted(done.same, 'files')} already there")
+    kept = (
+        f"not replaced in {place}, because the content differs: {some_listed(done.kept)}; delete what is there, or "
+        "use another folder: --to FOLDER"
+    )
+    if done.failed:
+        lines = [*islice(done.failed.values(), _MOST_FAILED)]
+        more = len(done.failed) - len(lines)
+        lines += [f"and {counted(more, 'more files')}"] if more else []
+        raise RunError("\n".join([*lines, *([kept] if done.kept else [])]))
     if done.kept:
-        raise UsageError(
-            f"not replaced in {place}, because the content differs: {some_listed(done.kept)}; delete what is there, or "
-            "use another folder: --to FOLDER"
-        )
+        raise UsageError(kept)
 
 
 def _put(files: Iterable[StoredFile], done: Download, place: str) -> None:

@@ -65,6 +65,79 @@ def test_what_azure_refuses_is_one_sentence_with_what_to_do(
     assert (type(caught.value), str(caught.value)) == (kind, sentence)
 
 
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (
+            "HTTPSConnectionPool(host='x.azureml.ms', port=443): Max retries exceeded with url: /a?sig=b (Caused by "
+            "NameResolutionError(\"HTTPSConnection(host='x.azureml.ms', port=443): Failed to resolve 'x.azureml.ms' "
+            '([Errno -2] Name or service not known)"))',
+            "the name 'x.azureml.ms' cannot be resolved; check the network connection.",
+        ),
+        (
+            "<urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new connection: [Errno 111] "
+            "Connection refused",
+            "'y.azure.com' cannot be reached; check the network connection.",
+        ),
+        (
+            "HTTPSConnectionPool(host='x.azureml.ms', port=443): Max retries exceeded with url: /a (Caused by "
+            "ProxyError('Unable to connect to proxy', NewConnectionError(\"HTTPSConnection(host='127.0.0.1', port=9): "
+            'Failed to establish a new connection: [Errno 111] Connection refused")))',
+            "the proxy '127.0.0.1' cannot be reached; check HTTPS_PROXY.",
+        ),
+        (
+            "('Unable to connect to proxy', OSError('Tunnel connection failed: 403 Forbidden'))",
+            "the proxy refuses connections to 'y.azure.com' (403 Forbidden).",
+        ),
+        (
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1006)",
+            "the certificate of 'y.azure.com' is not trusted (self-signed certificate); if a proxy replaces "
+            "certificates, set REQUESTS_CA_BUNDLE to a file with its certificate.",
+        ),
+        (
+            "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006)",
+            "'y.azure.com' ended the secure connection; check HTTPS_PROXY, if it is set.",
+        ),
+        (
+            "HTTPSConnectionPool(host='x.azureml.ms', port=443): Read timed out. (read timeout=120)",
+            "'x.azureml.ms' did not respond in time; check the network connection.",
+        ),
+        (
+            "('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))",
+            "'y.azure.com' closed the connection.",
+        ),
+    ],
+)
+def test_a_failed_connection_is_a_sentence_with_its_host(raw: str, sentence: str) -> None:
+    request = requests.Request("GET", "https://y.azure.com/a?sig=b").prepare()
+    for error in (
+        requests.ConnectionError(raw, request=request),
+        UserErrorException("it failed", inner_exception=requests.ConnectionError(raw, request=request)),
+    ):
+        with pytest.raises(ServiceError) as caught, translating_errors("reading x"):
+            raise error
+        assert str(caught.value) == f"reading x failed: {sentence}"
+
+
+def test_words_of_the_service_are_not_taken_for_a_failed_connection() -> None:
+    with (
+        pytest.raises(ServiceError, match=r"^reading x failed: The operation timed out\."),
+        translating_errors("reading x"),
+    ):
+        raise UserErrorException("The operation timed out.")
+
+
+def test_an_answer_without_a_message_is_its_status_and_host_without_the_signature() -> None:
+    answer = refusal(404)
+    answer.response.url, answer.response.reason = "https://x.blob.core.windows.net/a?sig=b", "Not Found"
+    with pytest.raises(ServiceError) as caught, translating_errors("reading x"):
+        raise answer
+    assert (str(caught.value), caught.value.status) == (
+        "reading x failed: x.blob.core.windows.net answered 404 Not Found.",
+        404,
+    )
+
+
 def test_an_error_of_ours_stays_even_when_the_sdk_wraps_it() -> None:
     ours = ServiceError("Azure did not answer")
     with pytest.raises(ServiceError) as caught, translating_errors("reading x"):

@@ -36,6 +36,8 @@ class ServiceV2(Service):
             self.refuses_data_of_jobs = False
             # Where the service may behave otherwise than is assumed; see where each is asked for.
             self.quirks: set[str] = set()
+            # Environments, by name or name@version, that Microsoft's registry no longer has.
+            self.gone: set[str] = set()
             self.results: dict[str, str] = {}
 
     def find_route(self, request: Request) -> tuple[Route, dict[str, str]] | None:

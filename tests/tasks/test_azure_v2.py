@@ -195,3 +195,20 @@ def test_nothing_is_said_of_what_is_in_a_workspace_that_does_not_exist(churn, wo
 
     assert answer.status == 2
     assert line in " ".join(answer.out.split()) if words == "plan" else answer.err == f"{line}\n"
+
+
+def test_a_download_goes_on_after_a_file_that_is_gone_and_ends_with_the_status_1(azure_v2, registered):
+    registered("run", *V2)
+    azure_v2.fail("GET", "blob.core.windows.net/.*/std_log.txt$", status=404, times=1)
+
+    done = registered("runs.download", *V2, "--to", "got")
+    again = registered("runs.download", *V2, "--to", "got")
+
+    account = azure_v2.datastores["workspaceblobstore"].account
+    assert (done.err, done.status) == (
+        f"downloading prepare/user_logs/std_log.txt failed: {account}.blob.core.windows.net answered 404 Not Found.\n",
+        1,
+    )
+    assert "train: 1 file" in done.out
+    assert "prepare: 1 file" in again.out
+    assert again.status == 0

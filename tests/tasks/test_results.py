@@ -319,11 +319,13 @@ def test_odd_names_in_a_registry_take_one_line_each(churn):
 
 
 def test_runs_of_a_workspace_are_not_exported_and_nobody_logs_in_for_that(churn):
-    churn.write("pipeline.yaml", PIPELINE + "targets: {cloud: {backend: azure, ws_name: churn-ws}}\n")
+    targets = "cloud: {backend: azure, ws_name: churn-ws}, v2: {backend: azure-v2, ws_name: churn-ws}"
+    churn.write("pipeline.yaml", f"{PIPELINE}targets: {{{targets}}}\n")
 
-    assert churn("runs.export", "--mlflow", "http://127.0.0.1:9", "--target", "cloud") == Answer(
-        "",
-        "only local runs are exported; the runs in a workspace are on its own tracking server of MLflow: "
-        "ws.get_mlflow_tracking_uri()\n",
-        2,
-    )
+    for target, address in (
+        ("cloud", "ws.get_mlflow_tracking_uri()"),
+        ("v2", "ml_client.workspaces.get(NAME).mlflow_tracking_uri"),
+    ):
+        text = "only local runs are exported; the runs in a workspace are on its own tracking server of MLflow"
+        done = churn("runs.export", "--mlflow", "http://127.0.0.1:9", "--target", target)
+        assert done == Answer("", f"{text}: {address}\n", 2)

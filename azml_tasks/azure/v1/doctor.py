@@ -15,14 +15,13 @@ from azml_tasks.azure.v1.resources.computes import find_compute
 from azml_tasks.azure.v1.resources.datasets import find_dataset
 from azml_tasks.azure.v1.resources.datastores import find_datastore
 from azml_tasks.azure.v1.resources.environments import environment_definition, find_environment, register_environment
-from azml_tasks.azure.v1.schedules.manage import ScheduleRow, list_schedules, redundant
+from azml_tasks.azure.v1.schedules.manage import list_schedules, redundant
 from azml_tasks.azure.v1.schedules.reconcile import watched_datastore
-from azml_tasks.checks.doctor import Finding
+from azml_tasks.checks.doctor import Finding, schedule_finding
 from azml_tasks.errors import AzmlError, LoginError, ProjectError
 from azml_tasks.plan import DatasetInput
 from azml_tasks.reading import Project
 from azml_tasks.runs.changes.differences import in_one_line
-from azml_tasks.text import listed
 
 _AT_ONCE = 8
 
@@ -157,26 +156,13 @@ def _schedules(ws: Any, project: Project) -> Iterator[Finding]:
     found = redundant(rows)
     for one in found:
         yield Finding("bad", f"the schedule '{one.row.name}' {one.reason}", _command(project, "schedules.prune"))
-    yield from _of_the_file(project, name, rows, bool(found))
-
-
-def _of_the_file(project: Project, name: str, rows: Iterable[ScheduleRow], has_redundant: bool) -> Iterator[Finding]:
-    """Return whether the schedule is enabled as in the file."""
     asked = project.pipeline.schedule
-    if asked is None:
-        return
-    on = [row for row in rows if row.record.name == name and row.record.is_active]
-    if asked.enabled and not on:
-        yield Finding("note", f"the schedule '{name}' is not enabled", _command(project, "schedule"))
-    elif on and not asked.enabled:
-        yield Finding(
-            "note",
-            f"the schedule '{name}' is enabled, but the file has `enabled: false`",
-            _command(project, "schedule"),
-        )
-    elif on and not has_redundant:
-        times = listed(f"{row.next:%a %Y-%m-%d %H:%M %Z}" for row in on if row.next)
-        yield Finding("good", f"the schedule '{name}' is enabled" + (f", next on {times}" if times else ""))
+    if asked is not None:
+        times = [row.next for row in rows if row.record.name == name and row.record.is_active]
+        command = _command(project, "schedule")
+        finding = schedule_finding(name, is_asked=asked.enabled, times=times, command=command)
+        # Of one that is enabled more than once, the finding above says enough.
+        yield from [finding] if finding and not (found and finding.verdict == "good") else []
 
 
 def _command(project: Project, task: str) -> str:

@@ -19,7 +19,7 @@ from azml_tasks.azure.v2.client.connection import Client, found_or_none
 from azml_tasks.azure.v2.documents import Documents
 from azml_tasks.backend import Change, Outcome
 from azml_tasks.errors import ServiceError
-from azml_tasks.export.assets import DEFAULT_IMAGE
+from azml_tasks.export.assets import DEFAULT_IMAGE, is_curated
 from azml_tasks.lock.lockfile import current_lock
 from azml_tasks.packages import SDK_PYTHON, required_name
 from azml_tasks.reading import Project
@@ -237,9 +237,16 @@ def missing_packages(client: Client, name: str, packages: Iterable[str]) -> list
 def find_environment(client: Client, name: str) -> str:
     """Return the version of an environment that the file does not declare: `name` for its newest, or `name@version`.
 
-    Raises MissingError.
+    One of Microsoft's registry has none, because it is named in full. Raises MissingError.
     """
     base, _, version = name.partition("@")
+    if is_curated(name):
+        number = "" if version == "latest" else version
+        if client.history.registry_lacks(base, number):
+            what = f"the environment '{base}' has no version {number}" if number else f"no environment '{base}'"
+            advice = "`az ml environment list --registry-name azureml` lists what there is"
+            raise MissingError(f"{what} in Microsoft's registry 'azureml'; {advice}")
+        return ""
     doing = f"looking up the environment '{name}'"
     if version not in ("", "latest"):
         found = client.call(doing, lambda: found_or_none(lambda: client.ml.environments.get(base, version=version)))

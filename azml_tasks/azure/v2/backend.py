@@ -61,6 +61,8 @@ class Connection:
 class AzureV2Runs(Runs):
     """The runs of a project's experiment in the workspace."""
 
+    tracking_server = "ml_client.workspaces.get(NAME).mlflow_tracking_uri"
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.experiment = connection.project.pipeline.experiment
@@ -182,9 +184,9 @@ class AzureV2Schedules(Schedules):
         return schedule_name(self._project)
 
     def replaced(self) -> str:
-        from azml_tasks.azure.v2.schedules import replaced_target
+        from azml_tasks.azure.v2.schedules import own_schedule
 
-        return replaced_target(self._connection.client, self._project)
+        return own_schedule(self._connection.client, self._project, datetime.now(timezone.utc))[1]
 
     def end_replacement(self) -> None:
         from azml_tasks.azure.v2.schedules import end_replacement

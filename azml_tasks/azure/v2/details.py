@@ -21,7 +21,7 @@ from azml_tasks.plan import Plan
 from azml_tasks.runs.details import Log, RunDetails, RunFile, StepDetails
 from azml_tasks.runs.origin import Provenance, StepOrigin, step_origins
 from azml_tasks.runs.records import shown_pairs
-from azml_tasks.runs.results.download import StoredFile, without_folders
+from azml_tasks.runs.results.download import StoredFile, downloading, without_folders
 
 Document = Mapping[str, Any]
 _AT_ONCE = 8
@@ -124,7 +124,7 @@ def stored_files(
 def _artifacts(client: Client, run_id: str, key: str) -> Iterator[StoredFile]:
     def saving(name: str) -> Callable[[Path], None]:
         def save(target: Path) -> None:
-            with translating_errors(_DOING):
+            with translating_errors(downloading(key, name)):
                 client.history.save(run_id, name, target)
 
         return save
@@ -166,7 +166,8 @@ def _blobs(client: Client, store: Any, path: str, key: str, output: str) -> list
             with target.open("wb") as file:
                 container.download_blob(name).readinto(file)
 
-        return lambda target: client.call(_DOING, partial(write, target), [secret])
+        doing = downloading(key, f"{output}/{name[len(folder) :]}")
+        return lambda target: client.call(doing, partial(write, target), [secret])
 
     def names() -> list[str]:
         return without_folders(container.list_blob_names(name_starts_with=folder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from azml_tasks.azure.errors import translating_errors
 from azml_tasks.azure.forecast import MOST_RUNS, Forecasts, State, basis
@@ -80,10 +80,10 @@ def remember_run(
     remember(project.directory, run)
 
 
-def known_computes(project: Project) -> set[str]:
-    """Return the computes of the runs that were sent from this folder, which Azure accepted."""
+def known_names(project: Project, key: Literal["compute_name", "environment"]) -> set[str]:
+    """Return the computes or environments of the runs that were sent from this folder, which Azure accepted."""
     sent = sent_to(project.directory, project.pipeline)
-    return {str(step.get("compute_name")) for run in sent for step in run.steps.values()}
+    return {str(step.get(key)) for run in sent for step in run.steps.values()}
 
 
 def _versions(found: Documents, environments: Mapping[str, str | None], data: Mapping[str, str | None]) -> Versions:

@@ -28,12 +28,13 @@ from azml_tasks.azure.v2.assets import find_environment, register_environment
 from azml_tasks.azure.v2.client.connection import Client, require_client
 from azml_tasks.azure.v2.data import check_outputs, data_versions, register_output
 from azml_tasks.azure.v2.documents import PIPELINE, Documents, documents
-from azml_tasks.azure.v2.forecast import known_computes, remember_run
+from azml_tasks.azure.v2.forecast import known_names, remember_run
 from azml_tasks.azure.v2.register import check_compute, check_datastore
 from azml_tasks.azure.v2.runs import cancel_job, keys_of, log_files, step_record
 from azml_tasks.backend import RunRequest, Watch
 from azml_tasks.checks.contract import checked_snapshots
 from azml_tasks.errors import LoginError, RunError, ServiceError
+from azml_tasks.export.assets import is_curated
 from azml_tasks.lock.lockfile import current_lock
 from azml_tasks.plan import DatasetInput, Plan
 from azml_tasks.plan.plan import parameter_values
@@ -76,7 +77,7 @@ def run(project: Project, client: Client, request: RunRequest, watch: Watch, ori
         try:
             versions = pin_environments(client, found)
             check_datastores(client, changed.plan)
-            check_computes(client, changed.plan, known_computes(changed))
+            check_computes(client, changed.plan, known_names(changed, "compute_name"))
             data = data_versions(client, found)
             found.pin_data(data)
             check_outputs(client, changed, found.made.jobs.values())
@@ -110,13 +111,13 @@ def environment_versions(client: Client, found: Documents, dry: bool = False) ->
     """
     pipeline = found.project.pipeline
     used = dict.fromkeys(filter(None, (pipeline.env_of(step.step) for step in found.project.plan.steps)))
-    versions = {}
-    for name in used:
-        if name in pipeline.environments:
-            versions[name] = register_environment(client, found, name, dry)[0] or "new"
-        elif not name.lower().startswith("azureml"):  # those of Microsoft's registry are named in full
-            versions[name.partition("@")[0]] = find_environment(client, name)
-    return versions
+    known = known_names(found.project, "environment") if any(map(is_curated, used)) else set()
+    # Before one is registered.
+    others = [name for name in used if name not in pipeline.environments and not (is_curated(name) and name in known)]
+    there = {name.partition("@")[0]: find_environment(client, name) for name in others}
+    declared = [name for name in used if name in pipeline.environments]
+    registered = {name: register_environment(client, found, name, dry)[0] or "new" for name in declared}
+    return {**registered, **{name: version for name, version in there.items() if version}}
 
 
 def check_computes(client: Client, plan: Plan, known: Collection[str] = ()) -> None:
@@ -149,7 +150,7 @@ def submit(
     experiment = request.experiment or pipeline.experiment
 
     def send() -> Any:
-        # Read anew for each try: the client replaces parts of what it sends.
+        # Read again for each try: the client replaces parts of what it sends.
         job = load_job(found.folder / PIPELINE)
         job.name, job.experiment_name = identifier, experiment
         job.properties = {**(job.properties or {}), **properties}

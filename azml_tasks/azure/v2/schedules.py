@@ -175,7 +175,7 @@ def _write(client: Client, found: Documents, wanted: tuple[str, Schedule], tags:
         schedule = JobSchedule(
             name=name,
             trigger=_trigger(asked, start.strftime(_TIME)),
-            # Read anew, and not a job that was sent, with which the client fails.
+            # Read again: with a job that was sent, the client fails.
             create_job=load_job(found.folder / PIPELINE),
             display_name=stated_schedule_name(found.project),
             description=asked.description,
@@ -313,11 +313,16 @@ def switched(client: Client, project: Project, name: str, *, on: bool, dry: bool
     return Change("schedule", name, word if switch(client, name, on=on, dry=dry) else f"already {word}", dry=dry)
 
 
-def replaced_target(client: Client, project: Project) -> str:
-    """Return the target whose schedule the project's replaces; empty if none, or if that is done."""
+def own_schedule(client: Client, project: Project, now: datetime) -> tuple[ScheduleRow | None, str]:
+    """Return the project's schedule, None if there is none, and the target whose schedule it replaces.
+
+    There is no such target if it replaces none, or if that is done.
+    """
     name = schedule_name(project)
     there = _existing(client, f"looking up the schedule '{name}'", name)
-    return str((there.tags or {}).get(_REPLACES, "")) if there is not None else ""
+    if there is None:
+        return None, ""
+    return _row(there, now, project.pipeline.schedule), str((there.tags or {}).get(_REPLACES, ""))
 
 
 def end_replacement(client: Client, project: Project) -> None:

@@ -58,8 +58,11 @@ def of_priority(priority: str) -> Retirement | None:
     return _retirement(f"vm_priority: {priority}", found) if found else None
 
 
-def of_python(version: str) -> Retirement | None:
-    """Return the end of life of a Python, by a version such as `3.10` or `3.10.4`; None if it is not known."""
+def of_python(version: str, *, on_v2: bool = False) -> Retirement | None:
+    """Return the end of life of a Python, by a version such as `3.10` or `3.10.4`; None if it is not known.
+
+    `on_v2` names a successor for Azure ML v2, which is not limited to what the SDK v1 supports.
+    """
     short = ".".join(version.split(".")[:2])
     pythons = _announced()["pythons"]
     if short not in pythons:
@@ -68,7 +71,8 @@ def of_python(version: str) -> Retirement | None:
     # The newest that the SDK v1 supports.
     fits_sdk = max((name for name, row in pythons.items() if row.get("of_sdk_v1")), key=lambda name: int(name[2:]))
     is_old = [*map(int, short.split("."))] < [*map(int, fits_sdk.split("."))]
-    successor = f"{newest} after moving to SDK v2" if short == fits_sdk else fits_sdk if is_old else newest
+    on_v1 = f"{newest} after moving to SDK v2" if short == fits_sdk else fits_sdk if is_old else newest
+    successor = newest if on_v2 else on_v1
     return _retirement(f"Python {short}", {**pythons[short], "successor": successor})
 
 

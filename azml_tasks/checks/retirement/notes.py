@@ -46,7 +46,7 @@ def retirement_notes(project: Project, today: date) -> Iterator[RetirementNote]:
                 yield _note(place, retirement, today, "its nodes do not start" if key == "vm_size" else "")
     for name in project.pipeline.environments:
         for version, place in _pythons(project, name):
-            if retirement := of_python(version):
+            if retirement := of_python(version, on_v2=project.pipeline.backend == "azure-v2"):
                 yield _note(place, retirement, today)
         for image, place in _images(project, name):
             if retirement := of_image(image):

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from azml_tasks.errors import UsageError
+from azml_tasks.errors import ServiceError, UsageError
 
 # What Windows does not accept in names, or takes for something else.
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$|^(con|prn|aux|nul|(com|lpt)\d)(\.|$)', re.IGNORECASE)
+# Of a file that is gone, or that this login may not read; the others may be there.
+_NOT_GIVEN = (403, 404, 410)
 # Errors about the name of a file.
 _NAMES = (errno.ENAMETOOLONG, errno.EILSEQ)
 
@@ -23,6 +25,11 @@ def without_folders(names: Iterable[str]) -> list[str]:
     names = sorted(names)
     folders = {name[:place] for name in names for place, letter in enumerate(name) if letter == "/"}
     return [name for name in names if name not in folders and not name.endswith("/")]
+
+
+def downloading(step: str, name: str) -> str:
+    """Return how an error about a file begins."""
+    return f"downloading {step}/{name}" if step else f"downloading {name}"
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,14 @@ class Download:
         """The files that were there with another content."""
         self.refused: list[str] = []
         """The names that would lead out of the folder, or that this system does not have."""
+        self.failed: dict[str, str] = {}
+        """The files that Azure does not have or does not let this login read, and what it says."""
 
     def put(self, file: StoredFile) -> None:
-        """Write a file, unless it is there. Raises UsageError if that is not possible."""
+        """Write a file, unless it is there.
+
+        Raises UsageError if the folder cannot be written, and ServiceError if Azure does not respond.
+        """
         target = self.target_of(file)
         if target is None:
             self.refused.append(file.path)
@@ -88,6 +100,10 @@ class Download:
             self._place(file, partial, target)
         except OSError as error:
             self._refuse(file, target, error)
+        except ServiceError as error:
+            if error.status not in _NOT_GIVEN:
+                raise
+            self.failed[file.path] = str(error)
         finally:
             partial.unlink(missing_ok=True)
 

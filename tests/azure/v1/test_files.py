@@ -14,8 +14,8 @@ pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be insta
 
 from azml_tasks.azure.v1.backend import AzureRuns, Connection
 from azml_tasks.azure.v1.submit import run
-from azml_tasks.errors import UsageError
-from azml_tasks.runs.results.download import Download
+from azml_tasks.errors import ServiceError, UsageError
+from azml_tasks.runs.results.download import Download, StoredFile
 from tests.azure.workspace import FILE, stocked
 from tests.service import artifacts
 from tests.service.storage import Blob
@@ -110,6 +110,26 @@ def test_names_that_lead_out_of_the_folder_are_refused(azure, runs, tmp_path):
     assert len(done.refused) == 3
     assert list(tmp_path.rglob("out.txt")) == []
     assert files_in(tmp_path / "to") == {name: FILES[name] for name in FILES if name < "s2"}
+
+
+def test_a_file_that_cannot_be_downloaded_does_not_stop_the_others(azure, runs, tmp_path):
+    azure.fail("GET", "blob.core.windows.net/.*rows.txt$", status=404, times=99)
+
+    done, _ = downloaded(runs, tmp_path / "to")
+
+    gone = ["s1/s1_output_folder/deep/rows.txt"]
+    assert files_in(tmp_path / "to") == {name: FILES[name] for name in FILES if name not in gone}
+    assert list(done.failed) == gone
+    assert [text.partition(" failed: ")[0] for text in done.failed.values()] == [f"downloading {name}" for name in gone]
+
+
+@pytest.mark.parametrize("status", [None, 401, 503])
+def test_other_failures_end_a_download(tmp_path, status):
+    def save(target):
+        raise ServiceError("Azure does not respond", status)
+
+    with pytest.raises(ServiceError, match="does not respond"):
+        Download(tmp_path).put(StoredFile("s1", "a.txt", save))
 
 
 def test_a_datastore_without_a_secret_is_read_with_the_login(azure, tmp_path):

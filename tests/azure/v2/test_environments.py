@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import replace
 
 import pytest
@@ -15,6 +17,7 @@ from azml_tasks.errors import ServiceError
 from azml_tasks.lock.lockfile import write_lock
 from azml_tasks.lock.wanted import wanted_of
 from azml_tasks.reading.environment import conda
+from tests.azure.v2 import projects
 from tests.azure.v2.projects import run, stocked, v2_project
 
 TABLE = """\
@@ -207,3 +210,67 @@ def test_v1_makes_the_environment_that_the_other_tests_take_for_its(tmp_path):
     made = environment_definition(of_v1, "env", tmp_path).python.conda_dependencies.as_dict()
 
     assert made["dependencies"] == ["python=3.11", "pip", {"pip": OF_V1}]
+
+
+CURATED = """\
+environments: {other: {pip_packages: [numpy]}}
+publish: {name: churn}
+schedule: {frequency: Week}
+env_name: AzureML-sklearn-1.5
+steps:
+  a: {script_name: a.py}
+  b: {script_name: b.py, env_name: other}
+"""
+NOT_THERE = r"^no environment 'AzureML-sklearn-1.5' in Microsoft's registry 'azureml'; `az ml environment list"
+
+
+def curated(folder, name="AzureML-sklearn-1.5"):
+    text = projects.WHERE.replace("env_name: env\n", "") + CURATED.replace("AzureML-sklearn-1.5", name)
+    return projects.write_project(folder, text, None, {**os.environ})
+
+
+def test_an_environment_that_microsofts_registry_does_not_have_is_found_before_anything_is_made(azure_v2, tmp_path):
+    stocked(azure_v2).gone = {"AzureML-sklearn-1.5"}
+    backend = AzureV2Backend(curated(tmp_path))
+
+    for start in (
+        lambda: run(curated(tmp_path)),
+        lambda: list(backend.publish(prune=False, dry=False)),
+        lambda: backend.schedule(run_now=False, dry=False),
+    ):
+        with pytest.raises(MissingError, match=NOT_THERE):
+            start()
+    assert [one.message for one in backend.examine() if re.match(NOT_THERE, one.message)]
+    assert [record for record in azure_v2.requests if record.method in ("PUT", "PATCH", "DELETE")] == []
+
+
+def test_a_version_that_microsofts_registry_does_not_have_is_named(azure_v2, tmp_path):
+    stocked(azure_v2).gone = {"AzureML-sklearn-1.5@7"}
+
+    with pytest.raises(MissingError, match=r"^the environment 'AzureML-sklearn-1.5' has no version 7 in Microsoft's"):
+        run(curated(tmp_path, "AzureML-sklearn-1.5@7"))
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("/discovery$", {"status": 403}),
+        ("/discovery$", {"status": 200, "body": b"{}"}),
+        ("/registries/.*/environments/", {"status": 0}),
+        ("/registries/.*/environments/", {"status": 404, "body": b"<html></html>"}),
+    ],
+)
+def test_a_registry_that_cannot_be_asked_stops_nothing(azure_v2, tmp_path, path, fault):
+    stocked(azure_v2).gone = {"AzureML-sklearn-1.5"}
+    azure_v2.fail("GET", path, times=9, **fault)
+
+    assert run(curated(tmp_path)).status == "completed"
+
+
+def test_the_registry_is_asked_once_for_runs_of_the_same_environment(azure_v2, tmp_path):
+    stocked(azure_v2)
+
+    run(curated(tmp_path), wait=False)
+    assert len(azure_v2.requests.matching("GET", "/registries/")) == 2
+    run(curated(tmp_path), wait=False)
+    assert len(azure_v2.requests.matching("GET", "/registries/")) == 2

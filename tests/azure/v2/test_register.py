@@ -11,7 +11,7 @@ from azml_tasks.azure.v2.backend import AzureV2Backend
 from azml_tasks.backend import KINDS
 from azml_tasks.checks.doctor import examine
 from azml_tasks.errors import ProjectError, ServiceError
-from tests.azure.v2.projects import WHERE, run, stocked, v2_project, write_project
+from tests.azure.v2.projects import WHERE, add_data, run, stocked, v2_project, write_project
 
 PROJECT = """\
 environments:
@@ -248,3 +248,24 @@ def test_a_run_needs_no_variables_of_what_it_does_not_send(azure_v2, tmp_path):
     text = PROJECT.replace("account_name: churnstore", 'account_name: "${NOT_SET_HERE}"')
 
     assert run(v2_project(tmp_path, text, {"a.py": "print(1)\n"})).status == "completed"
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_v1_registers_no_dataset_under_the_name_of_a_data_asset(azure_v2, tmp_path, dry):
+    pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
+    from azml_tasks.azure.v1.backend import AzureBackend
+    from tests.azure.connections import forget_connections
+
+    forget_connections()
+    add_data(azure_v2, "customers")
+    azure_v2.state.storage.add_container("churnstore", "raw")
+    text = WHERE.replace("azure-v2", "azure") + PROJECT
+    backend = AzureBackend(write_project(tmp_path, text, {"a.py": "print(1)\n"}, {**os.environ, "KEY": "a2V5"}))
+    made = []
+
+    with pytest.raises(
+        ServiceError, match=r"^the dataset 'customers' is not registered: v2 has a data asset of this name"
+    ):
+        made.extend(backend.register(("datastore", "dataset"), upload=False, dry=dry, say=print))
+
+    assert "customers" not in azure_v2.datasets

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from azml_tasks.azure.v2.backend import AzureV2Backend
+from azml_tasks.azure.v2.client import history
 from azml_tasks.azure.v2.client.connection import connect
 from azml_tasks.azure.v2.documents import documents
 from azml_tasks.azure.v2.register import register
 from azml_tasks.backend import RunRequest
+from azml_tasks.errors import AzmlError
 from tests.azure.v2.projects import TWO_STEPS, run, stocked, v2_project
 
 ROUTES = {
@@ -137,6 +139,28 @@ SWITCHED = {
     "its end": ("DELETE", "/schedules/churn$"),
 }
 WEEKLY = TWO_STEPS + "publish: {name: churn}\nschedule: {frequency: Week}\n"
+
+
+def publish_and_schedule(project):
+    AzureV2Backend(project).schedule(run_now=False, dry=False)
+
+
+OTHERS = [(run, route) for name, route in ROUTES.items() if name != "its logs"]
+OTHERS += [(publish_and_schedule, route) for route in (*PUBLISHED.values(), *SCHEDULED.values())]
+
+
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize("body", [b"{}", b'{"value": [{}]}', b'{"name": "x", "properties": {}}'])
+@pytest.mark.parametrize(("does", "route"), OTHERS)
+def test_json_of_another_shape_is_one_sentence(azure_v2, tmp_path, monkeypatch, does, route, body):
+    monkeypatch.setattr(history, "PAUSES", (0,))
+    stocked(azure_v2)
+    azure_v2.fail(*route, status=200, body=body, times=999)
+
+    with pytest.raises(AzmlError) as raised:
+        does(v2_project(tmp_path, WEEKLY))
+
+    assert "Azure" in str(raised.value)
 
 
 @pytest.mark.sampled(5)

@@ -282,6 +282,23 @@ def test_output_folders_that_cannot_be_read_are_named_and_the_rest_is_downloaded
     )
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_file_that_cannot_be_downloaded_does_not_stop_the_others(azure_v2, tmp_path, status):
+    stocked(azure_v2).on_submit = "execute"
+    project = v2_project(tmp_path)
+    run(project)
+    azure_v2.fail("GET", "blob.core.windows.net/.*(rows|model).txt$", status=status, times=9)
+    done, runs = Download(tmp_path / "to"), runs_of(project)
+
+    for file in runs.files(runs.find(), None, print):
+        done.put(file)
+
+    gone = ["prepare/prepare_output_folder/rows.txt", "train/outputs/model.txt"]
+    assert [text.partition(" failed: ")[0] for text in done.failed.values()] == [f"downloading {name}" for name in gone]
+    assert list(done.failed) == gone
+    assert sum(counts.files for counts in done.written.values()) == len(FILES) - len(gone)
+
+
 def test_names_that_lead_out_of_the_folder_are_refused(azure_v2, tmp_path):
     stocked(azure_v2).on_submit = "execute"
     project = v2_project(tmp_path)

@@ -46,6 +46,26 @@ def test_a_schedule_is_created_once(azure_v2, tmp_path):
     assert job["inputs"]["prepare_config"]["value"] == '{"rows": 3}'
 
 
+def test_doctor_says_whether_the_schedule_is_enabled(azure_v2, tmp_path):
+    stocked(azure_v2)
+    yearly = WEEKLY.replace("schedule: {", "schedule: {start_time: 2090-01-01T06:00:00, ")
+
+    def about(text=yearly):
+        found = backend(tmp_path, text).examine()
+        return [(one.verdict, one.message, one.remedy) for one in found if "the schedule" in one.message]
+
+    off = ("note", "the schedule 'churn' is not enabled", "invoke schedule")
+    assert about() == [off]
+    schedule(tmp_path, yearly)
+    assert about() == [("good", "the schedule 'churn' is enabled, next on Mon 2090-01-02 06:00 CET", "")]
+    assert about(yearly.replace("schedule: {", "schedule: {enabled: false, ")) == [
+        ("note", "the schedule 'churn' is enabled, but the file has `enabled: false`", "invoke schedule")
+    ]
+    backend(tmp_path, yearly).schedules.pause("", dry=False)
+    assert about() == [off]
+    assert about(PUBLISHED) == []
+
+
 def test_dry_changes_nothing(azure_v2, tmp_path):
     stocked(azure_v2)
 

@@ -86,6 +86,7 @@ def test_the_other_kinds():
         "3.99": None,
         "x": None,
     }
+    assert {one.successor for version in ("3.10", "3.11") if (one := of_python(version, on_v2=True))} == {"3.14"}
     images = {
         "mcr.microsoft.com/azureml/openmpi3.1.2-ubuntu18.04": "2023-05-31",
         "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu20.04:20240101.v1": "2025-05-31",

@@ -12,7 +12,7 @@ from tests.service.call import Call, missing, page
 from tests.service.contract import RUN_HISTORY, check
 from tests.service.identifiers import now, stable_id
 from tests.service.message import Refusal
-from tests.service.routing import REGION, routes
+from tests.service.routing import ARM, REGION, routes
 from tests.service.state import Dataset, DatasetVersion, Document, SavedDataset, Workspace
 
 BASE = "/dataset/v1.0{ws}"
@@ -22,6 +22,12 @@ BASE = "/dataset/v1.0{ws}"
 def list_datasets(call: Call) -> Any:
     found = [_document(dataset, dataset.latest) for dataset in call.workspace.datasets.values()]
     return page(call, found)
+
+
+@routes.on("GET", ARM, "{ws}/data/{name}")
+def get_data_asset(call: Call, name: str) -> Any:
+    """Return a data asset of v2; the service of v1 alone has none."""
+    raise missing(f"data container with name: {name}")
 
 
 @routes.on("POST", REGION, BASE + "/datasets")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.service.call import Call
+from tests.service.call import Call, missing
 from tests.service.message import Answer, Refusal, reply
 from tests.service.routes.workspaces import workspace_document
 from tests.service.state import Datastore, Document, Workspace, storage_document
@@ -19,6 +19,27 @@ def get_workspace(call: Call) -> Any:
     document = workspace_document(call.workspace)
     document["properties"]["mlFlowTrackingUri"] = f"azureml://{REGION}/mlflow/v1.0{call.workspace.scope}"
     return document
+
+
+@routes.on("GET", REGION, "/registrymanagement/v1.0/registries/{registry}/discovery")
+def discover_registry(call: Call, registry: str) -> Any:
+    place = {"subscriptionId": "00000000-0000-4000-8000-00000000aaaa", "resourceGroup": "registries"}
+    return {"registryName": registry, "primaryRegionResourceProviderUri": f"https://{REGION}/", **place}
+
+
+REGISTRY = (
+    "/mferp/managementfrontend/subscriptions/{subscription}/resourceGroups/{group}"
+    "/providers/Microsoft.MachineLearningServices/registries/{registry}/environments"
+)
+
+
+@routes.on("GET", REGION, REGISTRY + "/{name}")
+@routes.on("GET", REGION, REGISTRY + "/{name}/versions/{version}")
+def get_curated(call: Call, name: str, version: str = "", **place: str) -> Any:
+    """Return an environment of Microsoft's registry, which has every name that is not said to be gone."""
+    if {name, f"{name}@{version}"} & call.service.gone:
+        raise missing(f"environment {name}")
+    return {"id": f"azureml://registries/azureml/environments/{name}", "name": name, "properties": {}}
 
 
 @routes.on("GET", ARM, "{ws}/datastores")

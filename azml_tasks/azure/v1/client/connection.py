@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from azml_tasks.azure.auth import Tokens, login
 from azml_tasks.azure.errors import MissingError, is_missing, translating_errors
@@ -40,6 +40,8 @@ def service_calls(doing: str, secrets: Iterable[str] = ()) -> Iterator[None]:
 # Where the original wrapper created a workspace whose resource group was missing.
 _LOCATION = "eastus"
 _RESOURCE = "https://management.azure.com"
+# What the SDK requests its tokens for, which are kept.
+_OF_THE_SDK = "https://management.core.windows.net/"
 # How long the server of MLflow may take to connect and to answer.
 _SECONDS = (20, 60)
 _SUBSCRIPTIONS = "https://management.azure.com/subscriptions?api-version=2022-12-01"
@@ -116,6 +118,20 @@ def login_of(ws: Workspace) -> Tokens:
         if opened is ws:
             return tokens
     raise LoginError(f"the workspace '{ws.name}' was not opened by azml_tasks, so its login cannot be used for this")
+
+
+def has_data_asset(ws: Workspace, name: str) -> bool:
+    """Return whether v2 has a data asset of this name; False if the login may not know."""
+    import requests
+
+    scope = f"subscriptions/{ws.subscription_id}/resourceGroups/{ws.resource_group}/providers"
+    response = requests.get(
+        f"{_RESOURCE}/{scope}/Microsoft.MachineLearningServices/workspaces/{ws.name}/data/{quote(name)}",
+        {"api-version": "2023-10-01"},
+        headers={"Authorization": f"Bearer {login_of(ws)(_OF_THE_SDK)}"},
+        timeout=_SECONDS,
+    )
+    return response.status_code == requests.codes.ok
 
 
 def mlflow_run(ws: Workspace, identifier: str) -> Mapping[str, Any]:

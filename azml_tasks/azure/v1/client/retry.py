@@ -4,7 +4,7 @@ Every request of the SDK goes through `requests`. While `steady()` is active, ea
 ours, which
 
 - repeats a request that met a 408, 429, 500, 502, 503, 504 or 530, a dropped connection, a timeout, or a 2xx whose body
-  is not what the service sends (`answers.py`), and waits as `Retry-After` says or twice as long each time;
+  is not what the service sends (`azure/answers.py`), and waits as `Retry-After` says or twice as long each time;
 - repeats a POST, by which alone things are made twice, only after it has looked whether the first one took effect
   (`lookups.py` knows how, route by route); one that cannot be looked up is repeated when it cannot have taken effect
   (429, 503, no connection), and else fails and says so;
@@ -31,9 +31,9 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from urllib3.exceptions import ProxyError as UnreachableProxy
 from urllib3.util import Retry
 
+from azml_tasks.azure.answers import is_doubtful, unreadable
 from azml_tasks.azure.auth import renewed
-from azml_tasks.azure.errors import from_elsewhere, service_message
-from azml_tasks.azure.v1.client.answers import is_doubtful, unreadable
+from azml_tasks.azure.errors import from_elsewhere, service_message, unconnected
 from azml_tasks.azure.v1.client.lookups import Exchange, Repeat, repeat_of
 from azml_tasks.azure.v1.client.sdk import RefCountedContext
 from azml_tasks.errors import LoginError, ServiceError
@@ -177,7 +177,7 @@ class _RetryingSession:
                 return response
             refused = response
         raise LoginError(
-            f"{self._named} was rejected with {_describe(refused)}, even with a new token; log in again, "
+            f"{self._named} was rejected {_describe(refused)}, even with a new token; log in again, "
             "with `az login` or new credentials"
         )
 
@@ -200,15 +200,13 @@ class _RetryingSession:
         Raises ServiceError after the last one.
         """
         if self.waits.total == 0:
-            raise ServiceError(f"{self._named} failed {self.tries} times, the last time with {_describe(fault)}")
+            raise ServiceError(f"{self._named} failed {self.tries} times, the last time {_describe(fault)}")
         raw = fault.raw if isinstance(fault, requests.Response) else None
         if isinstance(fault, Unreadable):
             fault.response.close()
         asked = self.waits.get_retry_after(raw) if raw is not None else None
         if asked is not None and asked > self.patience.longest_wait:
-            raise ServiceError(
-                f"{self._named} failed with {_describe(fault)}; Azure requests a wait of {asked:.0f} seconds"
-            )
+            raise ServiceError(f"{self._named} failed {_describe(fault)}; Azure requests a wait of {asked:.0f} seconds")
         self.waits = self.waits.increment(self.request.method, self.request.url, response=raw)
         if isinstance(fault, requests.Response):
             fault.close()
@@ -227,7 +225,7 @@ class _RetryingSession:
         if isinstance(fault, requests.Response) and fault.status_code == 503:
             return None
         raise ServiceError(
-            f"{self._named} failed with {_describe(fault)}; it may have taken effect, so check before you try again"
+            f"{self._named} failed {_describe(fault)}; it may have taken effect, so check before you try again"
         )
 
     @property
@@ -239,10 +237,13 @@ class _RetryingSession:
 def _describe(fault: Fault) -> str:
     if isinstance(fault, Unreadable):
         status = f"{fault.response.status_code} {fault.response.reason}".rstrip()
-        return from_elsewhere(status, fault.what)
+        return f"with {from_elsewhere(status, fault.what)}"
     if isinstance(fault, requests.Response):
-        return f"{fault.status_code} {fault.reason}: {service_message(fault.content)}".rstrip(": ")
-    return "no response in time" if isinstance(fault, Timeout) else "a dropped connection"
+        return f"with {fault.status_code} {fault.reason}: {service_message(fault.content)}".rstrip(": ")
+    why = unconnected(fault) if _never_arrived(fault) else ""
+    if why:
+        return f"because {why}"
+    return "with no response in time" if isinstance(fault, Timeout) else "with a dropped connection"
 
 
 def _never_arrived(fault: Fault) -> bool:

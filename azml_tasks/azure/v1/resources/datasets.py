@@ -15,7 +15,7 @@ import yaml
 from azml_tasks import model
 from azml_tasks.azure.errors import MissingError, is_missing
 from azml_tasks.azure.uploads import counted_files, files_to_upload
-from azml_tasks.azure.v1.client.connection import service_calls
+from azml_tasks.azure.v1.client.connection import has_data_asset, service_calls
 from azml_tasks.azure.v1.resources.datastores import (
     find_datastore,
     opened_by_identity,
@@ -67,6 +67,13 @@ def register_dataset(
         files = files_to_upload(name, wanted, directory) if upload_first else []
         registered = registered_dataset(ws, name)
         existed = registered is not None
+        # The SDK returns a data asset that it can read as a dataset without a name (abstract_dataset.py, _get_by_name).
+        if has_data_asset(ws, name) if registered is None else not registered.name:
+            raise ServiceError(
+                f"the dataset '{name}' is not registered: v2 has a data asset of this name in the workspace, v1 and v2 "
+                "share their names, and one of both would break what reads the other and could not be removed. Rename "
+                f"the dataset, for example to '{name}-v1'"
+            )
         datastore = registered_datastore(ws, str(wanted.datastore_name))
         if dry and (files or datastore is None):  # the data are not there to be read yet
             reason = (

@@ -12,7 +12,7 @@ from azml_tasks.azure.v1.client.connection import login_of, service_calls
 from azml_tasks.azure.v1.resources.datastores import STORAGE, opened_by_identity
 from azml_tasks.azure.v1.runs.runs import run_children
 from azml_tasks.errors import ServiceError
-from azml_tasks.runs.results.download import StoredFile, without_folders
+from azml_tasks.runs.results.download import StoredFile, downloading, without_folders
 
 if TYPE_CHECKING:
     from azureml.core import Run
@@ -50,7 +50,7 @@ def _producer(child: Run, record: AzureStepRecord) -> Run:
 def _artifacts(run: Run, key: str) -> list[StoredFile]:
     def saving(name: str) -> Callable[[Path], None]:
         def save(target: Path) -> None:
-            with service_calls(_DOING):
+            with service_calls(downloading(key, name)):
                 run.download_file(name, str(target))
 
         return save
@@ -91,7 +91,8 @@ def _blobs(ws: Any, datastore: Any, path: str, key: str, output: str) -> list[St
 
     def saving(name: str) -> Callable[[Path], None]:
         def save(target: Path) -> None:
-            with service_calls(_DOING), open(target, "wb") as file:
+            doing = downloading(key, f"{output}/{name[len(folder) + 1 :]}")
+            with service_calls(doing), open(target, "wb") as file:
                 container.get_blob_client(name).download_blob().readinto(file)
 
         return save

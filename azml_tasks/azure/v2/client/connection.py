@@ -22,12 +22,12 @@ from importlib import metadata, util
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from azml_tasks.azure.answers import list_of, object_with, unexpected
 from azml_tasks.azure.auth import Tokens, login
 from azml_tasks.azure.errors import (
     MissingError,
     from_elsewhere,
     is_missing,
-    not_an_object,
     status_of,
     translating_errors,
 )
@@ -234,16 +234,35 @@ class Client:
         raise LoginError(f"{doing} failed: Azure rejects every token; log in again, with `az login` or new credentials")
 
 
+# What the client reads of the answers of Azure Resource Manager, whose every resource has an id and properties. A step
+# of a pipeline is a job without properties.
+_RESOURCE = object_with("id", properties=object_with())
+_RESOURCES = object_with(value=list_of(_RESOURCE))
+_ANSWERS = (
+    (r"GET .*/jobs/[^/]+", object_with("id")),
+    (r"GET .*/\w+Operations?Status/.*", object_with("status")),
+    (r"GET .*/workspaces(/[^/]+/[^/]+(/[^/]+/[^/]+)?)?", _RESOURCES),
+    (r"(GET|PUT) .*/workspaces/[^/]+(/[^/]+/[^/]+(/[^/]+/[^/]+)?)?", _RESOURCE),
+    (r"POST .*/startPendingUpload", object_with("blobReferenceForConsumption")),
+    (r"POST .*/listSecrets", object_with("secretsType")),
+    (r"(GET|PUT) .*", object_with()),
+)
+
+
 def _check_answer(answer: Any) -> None:
     """Raise DecodeError if it is not Azure Resource Manager that accepted a request, but a proxy or a login page."""
     from azure.core.exceptions import DecodeError
 
     request, response = answer.http_request, answer.http_response
-    host = urlsplit(request.url).hostname or ""
-    if response.status_code not in (200, 201) or not host.startswith("management."):
+    address = urlsplit(request.url)
+    if response.status_code not in (200, 201) or not (address.hostname or "").startswith("management."):
         return
+    route = f"{request.method} {address.path.rstrip('/')}"
+    check = next((check for pattern, check in _ANSWERS if re.fullmatch(pattern, route, re.IGNORECASE)), None)
+    if request.method == "PUT" and "Azure-AsyncOperation" in response.headers:
+        check = object_with()  # what it made is asked for when the operation has ended
     body = response.read() if hasattr(response, "read") else response.body()
-    what = not_an_object(body) if body or request.method in ("GET", "PUT") else ""
+    what = unexpected(body, check or object_with()) if body or check else ""
     if what:
         raise DecodeError(message=from_elsewhere(f"{response.status_code} {response.reason or ''}".rstrip(), what))
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
+from azml_tasks.azure.answers import Check, object_with, page_of, unexpected
 from azml_tasks.azure.auth import Tokens, renewed
-from azml_tasks.azure.errors import from_elsewhere, is_missing, is_page, not_an_object
+from azml_tasks.azure.errors import from_elsewhere, is_missing, is_page
 from azml_tasks.azure.following import as_logged, last_values, metric_of
 from azml_tasks.errors import ServiceError
 from azml_tasks.launcher.values import DESCRIBED, valid_name
@@ -36,6 +37,11 @@ _AT_ONCE = 8
 _DATA_TYPES = ("uri_folder", "uri_file", "mltable")
 
 Document = dict[str, Any]
+_RUN = object_with("runId")
+# Where Microsoft's registry is, and what the answer says about it (azure-ai-ml, _registry_utils.py).
+_REGISTRY = "https://eastus.api.azureml.ms/registrymanagement/v1.0/registries/azureml/discovery"
+_PLACE = ("primaryRegionResourceProviderUri", "subscriptionId", "resourceGroup")
+_SECONDS_OF_REGISTRY = (5, 20)
 
 
 def region_of(address: str) -> str:
@@ -64,17 +70,15 @@ class History:
     def run(self, identifier: str) -> Document | None:
         """Return a run, or None if there is none."""
         try:
-            found: Document = _document(self._get(f"{self._base}/runs/{quote(identifier)}"))
+            return self._get(f"{self._base}/runs/{quote(identifier)}", _RUN)
         except Exception as error:
             if not is_missing(error):
                 raise
             return None
-        return found
 
     def details(self, identifier: str) -> Document:
         """Return the details of a run, with the addresses of its logs."""
-        found: Document = _document(self._get(f"{self._base}/runs/{quote(identifier)}/details"))
-        return found
+        return self._get(f"{self._base}/runs/{quote(identifier)}/details", _RUN)
 
     def children(self, identifier: str) -> list[Document]:
         """Return the runs of the steps of a run."""
@@ -82,8 +86,8 @@ class History:
         token: str | None = None
         while True:
             parameters = {"$continuationtoken": token} if token else {}
-            page = _document(self._get(f"{self._base}/runs/{quote(identifier)}/children", parameters))
-            found += page.get("value") or []
+            page = self._get(f"{self._base}/runs/{quote(identifier)}/children", page_of("runId"), parameters)
+            found += page["value"]
             token = page.get("continuationToken")
             if not token:
                 return found
@@ -93,12 +97,12 @@ class History:
         body: Document = {"filter": _PIPELINES, "orderby": _NEWEST_FIRST, "top": _PAGE}
         while True:
             try:
-                page = _document(self._post(f"{self._base}/experiments/{quote(experiment)}/runs:query", body))
+                page = self._post(f"{self._base}/experiments/{quote(experiment)}/runs:query", page_of("runId"), body)
             except Exception as error:
                 if not is_missing(error):
                     raise
                 return
-            yield from page.get("value") or []
+            yield from page["value"]
             if not page.get("continuationToken"):
                 return
             body = {**body, "continuationToken": page["continuationToken"]}
@@ -120,18 +124,17 @@ class History:
 
     def mlflow_run(self, identifier: str) -> Document:
         """Return a run as the server of MLflow has it, with the last value of each metric."""
-        found: Document = _document(self._get(f"{self._mlflow}/runs/get", {"run_id": identifier}))
-        return found
+        return self._get(f"{self._mlflow}/runs/get", object_with(run=object_with()), {"run_id": identifier})
 
     def _values(self, identifier: str, key: str) -> list[Any]:
         parameters = {"run_id": identifier, "metric_key": key}
-        found = _document(self._get(f"{self._mlflow}/metrics/get-history", parameters)).get("metrics") or []
+        found = self._get(f"{self._mlflow}/metrics/get-history", object_with(), parameters).get("metrics") or []
         return [one["value"] for one in sorted(found, key=lambda one: int(one.get("step") or 0))]
 
     def has_v1_dataset(self, name: str) -> bool:
         """Return whether SDK v1 has a dataset of this name, by the service that the SDK itself asks."""
         try:
-            _document(self._get(f"{self._datasets}/query/name={quote(name)}"))
+            self._get(f"{self._datasets}/query/name={quote(name)}", object_with("datasetId"))
         except Exception as error:
             # A page that is not found is not an answer of the service.
             if not is_missing(error) or is_page(getattr(getattr(error, "response", None), "content", b"")):
@@ -139,10 +142,36 @@ class History:
             return False
         return True
 
+    def registry_lacks(self, name: str, version: str) -> bool:
+        """Return whether Microsoft's registry says that it does not have an environment, or an empty `version` of it.
+
+        These are the requests of Microsoft's client. False if the registry cannot be asked: it is for Azure to refuse.
+        """
+        import requests
+
+        headers = {"Authorization": f"Bearer {self._tokens(_RESOURCE)}"}
+        try:
+            found = requests.get(_REGISTRY, headers=headers, timeout=_SECONDS_OF_REGISTRY)
+            found.raise_for_status()
+            what = unexpected(found.content, object_with(*_PLACE))
+            if what:
+                return False
+            host, subscription, group = (found.json()[key] for key in _PLACE)
+            address = (
+                f"{host.rstrip('/')}/mferp/managementfrontend/subscriptions/{subscription}/resourceGroups/{group}/providers"
+                f"/Microsoft.MachineLearningServices/registries/azureml/environments/{quote(name)}"
+            )
+            address += f"/versions/{quote(version)}" if version else ""
+            parameters = {"api-version": "2021-10-01-dataplanepreview"}
+            answer = requests.get(address, parameters, headers=headers, timeout=_SECONDS_OF_REGISTRY)
+        except requests.RequestException:
+            return False
+        return answer.status_code == 404 and not unexpected(answer.content, object_with("error"))
+
     def outputs(self, identifier: str) -> dict[str, str]:
         """Return the addresses of the output folders of a step's run by their names, as the client looks them up."""
         body = {"runId": identifier, "selectRunMetadata": True}
-        run = _document(self._post(f"{self._base}/rundata", body)).get("runMetadata") or {}
+        run = self._post(f"{self._base}/rundata", object_with(runMetadata=object_with()), body)["runMetadata"]
         names = {
             str(asset["assetId"]): name
             for name, asset in (run.get("outputs") or {}).items()
@@ -150,7 +179,8 @@ class History:
         }
         if not names:
             return {}
-        found = _document(self._post(f"{self._data}/batchGetResolvedUris", {"values": [*names]})).get("values") or {}
+        wanted = {"values": [*names]}
+        found = self._post(f"{self._data}/batchGetResolvedUris", object_with(values=object_with()), wanted)["values"]
         return {names[asset]: str(place["uri"]) for asset, place in found.items() if asset in names}
 
     def files(self, identifier: str) -> list[str]:
@@ -159,8 +189,9 @@ class History:
         token: str | None = None
         while True:
             parameters = {"continuationToken": token} if token else {}
-            page = _document(self._get(f"{self._artifacts}/ExperimentRun/dcid.{quote(identifier)}", parameters))
-            found += [str(item["path"]) for item in page.get("value") or []]
+            place = f"{self._artifacts}/ExperimentRun/dcid.{quote(identifier)}"
+            page = self._get(place, page_of("path"), parameters)
+            found += [str(item["path"]) for item in page["value"]]
             token = page.get("continuationToken")
             if not token:
                 return sorted(found)
@@ -182,7 +213,7 @@ class History:
     def _address(self, identifier: str, name: str) -> str:
         """Return the signed address of a file, which needs no login."""
         place = f"{self._artifacts}/contentinfo/ExperimentRun/dcid.{quote(identifier)}/{quote(name)}"
-        return str(_document(self._get(place))["contentUri"])
+        return str(self._get(place, object_with("contentUri"))["contentUri"])
 
     @property
     def _session(self) -> Session:
@@ -205,13 +236,16 @@ class History:
             self._opened.mount("https://", adapter)
         return self._opened
 
-    def _get(self, address: str, parameters: Mapping[str, str] | None = None) -> Response:
-        return self._ask("GET", address, params=parameters)
+    def _get(self, address: str, expected: Check, parameters: Mapping[str, str] | None = None) -> Document:
+        return self._ask("GET", address, expected, params=parameters)
 
-    def _post(self, address: str, body: Mapping[str, Any]) -> Response:
-        return self._ask("POST", address, json=body)
+    def _post(self, address: str, expected: Check, body: Mapping[str, Any]) -> Document:
+        return self._ask("POST", address, expected, json=body)
 
-    def _ask(self, method: str, address: str, **content: Any) -> Response:
+    def _ask(self, method: str, address: str, expected: Check, **content: Any) -> Document:
+        """Return the object in an answer. Raises InvalidJSONError if it is of something else than Azure."""
+        from requests.exceptions import InvalidJSONError
+
         token = self._tokens(_RESOURCE)
         for wait in (*PAUSES, None):
             response = self._send(method, address, token, content)
@@ -219,26 +253,18 @@ class History:
                 token = renewed(token) or token
                 response = self._send(method, address, token, content)
             response.raise_for_status()
+            what = unexpected(response.content, expected)
+            if not what:
+                found: Document = response.json()
+                return found
             # The page of a proxy may be gone the next time.
-            if wait is None or not not_an_object(response.content):
-                break
-            time.sleep(wait)
-        return response
+            if wait is not None:
+                time.sleep(wait)
+        raise InvalidJSONError(from_elsewhere(f"{response.status_code} {response.reason}".rstrip(), what))
 
     def _send(self, method: str, address: str, token: str, content: Mapping[str, Any]) -> Response:
         headers = {"Authorization": f"Bearer {token}"}
         return self._session.request(method, address, headers=headers, timeout=_SECONDS, **content)
-
-
-def _document(response: Response) -> Document:
-    """Return the object in an answer. Raises InvalidJSONError if it is of something else than Azure."""
-    from requests.exceptions import InvalidJSONError
-
-    what = not_an_object(response.content)
-    if what:
-        raise InvalidJSONError(from_elsewhere(f"{response.status_code} {response.reason}".rstrip(), what))
-    found: Document = response.json()
-    return found
 
 
 def described_metrics(tags: Mapping[str, str]) -> Mapping[str, list[str] | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from functools import partial
 
 from azml_tasks.azure.errors import MissingError
@@ -10,9 +11,9 @@ from azml_tasks.azure.v2.assets import find_environment, missing_packages
 from azml_tasks.azure.v2.client.connection import Client, connect
 from azml_tasks.azure.v2.documents import Documents, documents
 from azml_tasks.azure.v2.register import check_compute, check_datastore, has_identity, register
-from azml_tasks.azure.v2.schedules import replaced_target
+from azml_tasks.azure.v2.schedules import own_schedule, schedule_name
 from azml_tasks.backend import KINDS
-from azml_tasks.checks.doctor import Finding, unfinished_move
+from azml_tasks.checks.doctor import Finding, schedule_finding, unfinished_move
 from azml_tasks.errors import AzmlError, LoginError, NotInstalledError, ProjectError
 from azml_tasks.export.assets import is_curated
 from azml_tasks.plan import DatasetInput
@@ -59,7 +60,7 @@ def examine_names(project: Project, client: Client) -> Iterator[Finding]:
         ("datastores", stores, pipeline.datastores, check_datastore),
     ):
         for name in dict.fromkeys(filter(None, names)):
-            if name not in declared and not name.lower().startswith("azureml-"):
+            if name not in declared:
                 yield from _missing(partial(check, client, name), section)
 
 
@@ -115,15 +116,22 @@ def _needed(found: Documents, client: Client) -> Iterator[Finding]:
 
 
 def _schedule(project: Project, client: Client) -> Iterator[Finding]:
-    if project.pipeline.schedule is None or project.target is None:
+    asked = project.pipeline.schedule
+    if asked is None:
         return
     try:
-        replaced = replaced_target(client, project)
+        name = schedule_name(project)
+        row, replaced = own_schedule(client, project, datetime.now(timezone.utc))
+    except ProjectError:
+        return  # without a name it is not published
     except AzmlError as error:
         yield Finding("bad", str(error))
         return
-    if replaced:
+    if replaced and project.target is not None:
         yield unfinished_move(replaced, project.target)
+    times = [row.next] if row and row.state == "enabled" else []
+    finding = schedule_finding(name, is_asked=asked.enabled, times=times, command=_command(project, "schedule"))
+    yield from [finding] if finding else []
 
 
 def _command(project: Project, task: str) -> str:
