@@ -55,6 +55,9 @@ def _describe_path(kind: str, subject: str, old: str, new: str) -> Difference:
     for pattern, sentence in _OF_THE_WORKSPACE.items():
         if re.match(pattern, subject):
             return stated_difference(sentence, OF_RUNS if pattern.startswith(r"\.azml/runs") else "read", subject)
+    if kind == "module":
+        change = "changed" if old and new else "removed" if old else "added"
+        return stated_difference(f"module {subject} was {change}".replace("was changed", "changed"), "read", subject)
     if bool(old) != bool(new):
         return Difference("read", subject, UNKNOWN if old else ABSENT, ABSENT if old else UNKNOWN)
     if kind in ("list", "sizes", "times", "each"):
@@ -74,6 +77,6 @@ def is_answerable(question: Any) -> bool:
 _KINDS = frozenset(
     (
         *("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time", "env", "environment"),
-        *("fact", "secret", "run", "there", "after", "parent"),
+        *("module", "fact", "secret", "run", "there", "after", "parent"),
     )
 )

@@ -253,7 +253,9 @@ FILES = [
         "through a hard link that it makes",
         "os.path.exists('x') or os.link(f'{BESIDE}/x.txt', 'x')\nprint(open('x').read())\nos.remove('x')",
     ),
-    reads("by a variable in a shell's command", "os.environ['B'] = BESIDE\nos.system('cat $B/x.txt')"),
+    reads(
+        "by a variable in a shell's command", "os.environ['B'] = BESIDE\nos.system('cat $B/x.txt')", "BESIDE changed"
+    ),
     reads(
         "by a pattern in a shell's command",
         "os.system(f'cat {BESIDE}/*.txt')",
@@ -341,14 +343,14 @@ MODULES = [
         "a module that hides another of the path that is extended",
         "sys.path[:0] = [f'{BESIDE}/one', f'{BESIDE}/two']\nimport om\nprint(om.X)",
         write("one/om.py", "X = 2\n"),
-        "BESIDE/one/om.py added",
+        "module BESIDE/one/om was added",
         {"two/om.py": "X = 1\n", "one/z": ""},
     ),
     Change(
         "a module that is not in the path that is extended",
         "import importlib.util\nsys.path.append(BESIDE)\nprint(importlib.util.find_spec('om'))",
         write("om.py", ""),
-        "BESIDE/om.py added",
+        "module BESIDE/om was added",
         {"z": ""},
     ),
     Change(
@@ -394,7 +396,7 @@ MODULES = [
         "a module of a package that was not there",
         "import pk\ntry:\n    import pk.om\nexcept ImportError:\n    print('none')",
         write("pk/om.py", "X = 2\n"),
-        "BESIDE/pk/om.py added",
+        "module BESIDE/pk/om was added",
         {"pk/__init__.py": ""},
         {"PYTHONPATH": "BESIDE"},
     ),

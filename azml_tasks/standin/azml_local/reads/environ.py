@@ -36,7 +36,8 @@ class NotedEnviron(ENVIRON_CLASS):
         ENVIRON_CLASS.__setitem__(self, key, value)
 
     def __delitem__(self, key: Any) -> None:
-        if key in self._quiet():
+        if key not in state.env:
+            _variable(key)  # A script may handle the error for a variable that is not set.
             state.env.add(key)
         ENVIRON_CLASS.__delitem__(self, key)
 
