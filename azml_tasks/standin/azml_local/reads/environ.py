@@ -112,7 +112,11 @@ def _whole(environ: object) -> None:
         frame: Frame = sys._getframe(2)
         while frame is not None and os.path.basename(frame.f_code.co_filename) in _PASSING:
             frame = frame.f_back
-        if (is_project(frame) or _reads_settings(frame)) and ALL_VARIABLES not in state.env:
+        if frame is not None and frame.f_code.co_name == "getproxies_environment":  # of urllib
+            for name in _PROXIES - state.env:
+                state.env.add(name)
+                emit("env", name)
+        elif (is_project(frame) or _reads_settings(frame)) and ALL_VARIABLES not in state.env:
             state.env.add(ALL_VARIABLES)
             emit("env", None)
         if frame is not None:
@@ -120,6 +124,10 @@ def _whole(environ: object) -> None:
     except Exception as error:
         if is_foreign(error):
             raise
+
+
+_PROXIES = frozenset(f"{name}_proxy" for name in ("http", "https", "ftp", "no", "all"))
+_PROXIES |= {name.upper() for name in _PROXIES}
 
 
 def _reads_settings(frame: Frame) -> bool:
