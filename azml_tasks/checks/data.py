@@ -24,7 +24,7 @@ from azml_tasks.standin.azml_local.formats.files import (
     local_paths,
 )
 from azml_tasks.standin.azml_local.formats.table import Rows, Table, transposed
-from azml_tasks.text import MOST_SUGGESTIONS, closest, did_you_mean, listed
+from azml_tasks.text import MOST_SUGGESTIONS, closest, did_you_mean, listed, some_listed
 
 if TYPE_CHECKING:
     from azml_tasks.model import Dataset, Pipeline
@@ -264,14 +264,17 @@ class _Inspection:
             kinds = table.kinds(sample)
         finally:
             self.columns = table.header or None
-        self.rows = 0
-        width = len(table.header)
+        self.rows = widest = 0
         for part in sample:
-            width = max(width, self._add(table, part, kinds))
+            widest = max(widest, self._add(table, part, kinds))
         for part in blocks:
             self.advance(part.block.length)
-            width = max(width, self._add(table, part, kinds))
-        self.columns = tuple(map(table.name, range(width))) or None
+            widest = max(widest, self._add(table, part, kinds))
+        self.columns = tuple(map(table.name, range(max(widest, len(table.header))))) or None
+        if most_rows is None and self.rows and widest < len(table.header):
+            unread = some_listed(table.header[widest:])
+            sentence = f"{self.named(self.files[0])}: no row reaches {unread}, which steps and Azure ML leave out"
+            self._remark("unread", "local_path", sentence)
         self._check_header(table, kinds)
         for column, unread in self._unread.items():
             more = unread.count - 1
@@ -309,7 +312,7 @@ class _Inspection:
         ]
         if twice:
             names = [name for name in table.header if name not in {field.strip(delimited.SPACES) for field in row}]
-            sentence = f"{place}: duplicate {listed(twice)}; the others are read as {listed(names)}"
+            sentence = f"{place}: duplicate {listed(twice)}; the others are read as {some_listed(names)}"
             self._remark("twice", "local_path", sentence)
         if self.rows and _looks_like_data(row, [table.kind(kinds, place) for place in range(len(row))]):
             shown = listed(row[:3]) + (" and so on" if len(row) > 3 else "")
