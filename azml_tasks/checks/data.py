@@ -272,8 +272,8 @@ class _Inspection:
             widest = max(widest, self._add(table, part, kinds))
         self.columns = tuple(map(table.name, range(max(widest, len(table.header))))) or None
         if most_rows is None and self.rows and widest < len(table.header):
-            unread = some_listed(table.header[widest:])
-            sentence = f"{self.named(self.files[0])}: no row reaches {unread}, which steps and Azure ML leave out"
+            missing = some_listed(table.header[widest:])
+            sentence = f"{self.named(self.files[0])}: no row reaches {missing}, which steps and Azure ML leave out"
             self._remark("unread", "local_path", sentence)
         self._check_header(table, kinds)
         for column, unread in self._unread.items():

@@ -211,7 +211,14 @@ class Answers:
         return "" if value is None else keyed(value)
 
     def _environment(self, _: str) -> str:
-        found = {name: value for name, value in self.environment.items() if not is_of_session(name)}
+        return self._prefix("")
+
+    def _prefix(self, prefix: str) -> str:
+        found = {
+            name: value
+            for name, value in self.environment.items()
+            if name.startswith(prefix) and not is_of_session(name)
+        }
         return keyed(json.dumps(found, sort_keys=True))
 
     def _fact(self, name: str) -> str:

@@ -172,6 +172,7 @@ class Recorded:
         for name in sorted(trace.variables):
             if name not in ("AZML_RUN_CONTEXT", "AZML_RUN_PROCESS"):  # which differ in each run
                 yield f"env:{name}"
+        yield from (f"prefix:{prefix}" for prefix in sorted(trace.prefixes))
         yield from (f"module:{self._answers.subject_of(path)}" for path in sorted(trace.searched) if self._counts(path))
         yield from (f"fact:{name}" for name in sorted(trace.facts))
         yield from (f"secret:{name}" for name in sorted(trace.secrets))

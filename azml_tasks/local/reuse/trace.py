@@ -35,6 +35,7 @@ class Trace:
     written: set[str] = field(default_factory=set)
     searched: set[str] = field(default_factory=set)
     variables: set[str] = field(default_factory=set)
+    prefixes: set[str] = field(default_factory=set)
     all_variables: bool = False
     modules: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
@@ -130,6 +131,7 @@ _SETS = {
     "written": ("written",),
     "module": ("searched",),
     "env": ("variables",),
+    "prefix": ("prefixes",),
     "import": ("modules",),
     "absent": ("absent",),
     "installed": ("installed",),

@@ -38,6 +38,7 @@ def describe_change(question: str, old: str, new: str) -> Difference:
     first, _, rest = subject.partition("/")
     sentences = {
         "environment": "environment variables changed (it reads all of them)",
+        "prefix": f"variables {subject}... changed",
         "fact": f"{first.replace('_', ' ').removesuffix('s')} {rest} changed"
         if rest
         else _FACTS.get(subject, f"{subject} changed"),
@@ -77,6 +78,6 @@ def is_answerable(question: Any) -> bool:
 _KINDS = frozenset(
     (
         *("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time", "env", "environment"),
-        *("module", "fact", "secret", "run", "there", "after", "parent"),
+        *("module", "prefix", "fact", "secret", "run", "there", "after", "parent"),
     )
 )

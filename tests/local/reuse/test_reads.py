@@ -663,6 +663,14 @@ VARIABLES = [
         changed_variables={"ALPHA": "2"},
     ),
     Change(
+        "a variable of a library's own, which it finds among all",
+        "import progress\nprint(progress.FOUND)",
+        reason="variables PROGRESS_... changed",
+        files={"site-packages/progress.py": ITERATES},
+        variables={"PYTHONPATH": "BESIDE/site-packages"},
+        changed_variables={"PROGRESS_COLOR": "2"},
+    ),
+    Change(
         "another library that goes through all",
         "import progress\nprint(progress.FOUND)",
         files={"site-packages/progress.py": ITERATES},

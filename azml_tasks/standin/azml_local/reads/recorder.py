@@ -56,6 +56,7 @@ def ahead() -> Json:
         "files": sorted(files),
         "names": sorted(names),
         "env": sorted({line[1] for line in lines if line[0] == "env" and line[1]}),
+        "prefixes": sorted({line[1] for line in lines if line[0] == "prefix"}),
         "absent": sorted({line[1] for line in lines if line[0] == "absent"} - set(sys.modules)),
     }
 
