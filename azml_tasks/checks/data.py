@@ -292,14 +292,17 @@ class _Inspection:
         finally:
             self.columns = table.header or None
         self._check_decimal_commas(table, sample, kinds)
-        self.rows = 0
-        width = len(table.header)
+        self.rows = widest = 0
         for part in sample:
-            width = max(width, self._add(table, part, kinds))
+            widest = max(widest, self._add(table, part, kinds))
         for part in blocks:
             self.advance(part.block.length)
-            width = max(width, self._add(table, part, kinds))
-        self.columns = tuple(map(table.name, range(width))) or None
+            widest = max(widest, self._add(table, part, kinds))
+        self.columns = tuple(map(table.name, range(max(widest, len(table.header))))) or None
+        if most_rows is None and self.rows and widest < len(table.header):
+            missing = some_listed(table.header[widest:])
+            sentence = f"{self.named(self.files[0])}: no row reaches {missing}, which steps and Azure ML leave out"
+            self._remark("unread", "local_path", sentence)
         self._check_header(table, kinds)
         for column, unread in self._unread.items():
             more = unread.count - 1
@@ -337,7 +340,7 @@ class _Inspection:
         ]
         if twice:
             names = [name for name in table.header if name not in {field.strip(delimited.SPACES) for field in row}]
-            sentence = f"{place}: duplicate {listed(twice)}; the others are read as {listed(names)}"
+            sentence = f"{place}: duplicate {listed(twice)}; the others are read as {some_listed(names)}"
             self._remark("twice", "local_path", sentence)
         if self.rows and _looks_like_data(row, [table.kind(kinds, place) for place in range(len(row))]):
             shown = listed(row[:3]) + (" and so on" if len(row) > 3 else "")

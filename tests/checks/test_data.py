@@ -243,6 +243,14 @@ REMARKS = {
         ['a.csv:1: only one column; should the dataset have `separator: ";"`?'],
     ),
     "a short row": (b"a,b\n\n5,2\n6\n", {}, ["a.csv:4: 1 field for 2 columns; the rest are null"]),
+    "a column that no row reaches": (
+        b"a,b,c\n5,2\n6\n",
+        {},
+        [
+            "a.csv:2: 2 fields for 3 columns; the rest are null",
+            "a.csv: no row reaches c, which steps and Azure ML leave out",
+        ],
+    ),
     "a long row": (b"a,b\r\n5,2,3\r\n", {}, ["a.csv:2: 3 fields for 2 columns; the next is named 'Column3'"]),
     "a header alone": (b"a,b\n", {}, ["a.csv has no rows; Azure ML does not accept empty tables"]),
     "a field that goes on": (

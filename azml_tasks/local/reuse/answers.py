@@ -15,6 +15,7 @@ import secrets
 import stat
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,8 +168,17 @@ class Answers:
             with contextlib.suppress(OSError):
                 status = os.stat(os.path.join(path, name))
                 is_file = stat.S_ISREG(status.st_mode)
-                found.append((name, status.st_size if is_file else 0, status.st_mtime_ns if times and is_file else 0))
+                is_link = os.path.islink(os.path.join(path, name))
+                looked = [status.st_mode, status.st_size, status.st_mtime_ns if times else 0] if is_file else []
+                found.append((name, is_link, *looked))
         return _digest(found)
+
+    def _module(self, subject: str) -> str:
+        """Answer with the file that Python takes for a module at that place."""
+        path = self.path_of(subject)
+        suffixes = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)
+        names = (*(f"{os.sep}__init__{suffix}" for suffix in suffixes), *suffixes)
+        return next((name for name in names if os.path.isfile(f"{path}{name}")), _kind_of(path))
 
     def _kind(self, subject: str) -> str:
         return _kind_of(self.path_of(subject))
@@ -201,7 +211,14 @@ class Answers:
         return "" if value is None else keyed(value)
 
     def _environment(self, _: str) -> str:
-        found = {name: value for name, value in self.environment.items() if not is_of_session(name)}
+        return self._prefix("")
+
+    def _prefix(self, prefix: str) -> str:
+        found = {
+            name: value
+            for name, value in self.environment.items()
+            if name.startswith(prefix) and not is_of_session(name)
+        }
         return keyed(json.dumps(found, sort_keys=True))
 
     def _fact(self, name: str) -> str:

@@ -257,6 +257,7 @@ class Reuse:
             return
         if trace.is_forked:
             trace.variables |= {*ahead.get("env", ())}
+            trace.prefixes |= {*ahead.get("prefixes", ())}
         digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
         registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
         result = replace(

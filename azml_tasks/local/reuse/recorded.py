@@ -65,7 +65,8 @@ class Recorded:
             if (now and [now[0], now[1], now[3]]) != (seen and [seen[0], seen[1], seen[3]]):
                 return self._answers.subject_of(path)
         for (path, level, follows), answer in trace.stats.items():
-            if trace.is_own(path) or self._is_of_run(path):
+            # What is only named was perhaps written by code in C.
+            if trace.is_own(path) or self._is_of_run(path) or (answer is None and path in trace.named):
                 continue
             if _seen_of(_look(path, follows), level) != _seen_of(answer, level):
                 return self._answers.subject_of(path)
@@ -139,6 +140,8 @@ class Recorded:
                     continue
             if level:
                 yield f"{'time' if level == _TIME else 'size'}:{subject}"
+            elif follows and seen is None and path in self._trace.written and os.path.isfile(path):
+                yield f"file:{subject}"  # The step reads it when it is there, and writes it when it is not.
             elif follows:
                 yield f"kind:{subject}"
 
@@ -150,7 +153,9 @@ class Recorded:
         texts = [path.read_text("utf-8", "replace") for path in self._sources]
         named = {*trace.named, *self._arguments, *(path for text in texts for path in _named_paths(text))}
         for path in sorted(map(os.path.normpath, named)):
-            if path in _BROAD or path in (os.path.expanduser("~"), tempfile.gettempdir()) or not os.path.exists(path):
+            if path in _BROAD or path in (os.path.expanduser("~"), tempfile.gettempdir()):
+                continue
+            if path not in trace.named and not os.path.exists(path):
                 continue
             if is_of_system(path) or path.startswith(f"{self._site.layout.runs}{os.sep}") or self._holds_runs(path):
                 continue
@@ -167,6 +172,8 @@ class Recorded:
         for name in sorted(trace.variables):
             if name not in ("AZML_RUN_CONTEXT", "AZML_RUN_PROCESS"):  # which differ in each run
                 yield f"env:{name}"
+        yield from (f"prefix:{prefix}" for prefix in sorted(trace.prefixes))
+        yield from (f"module:{self._answers.subject_of(path)}" for path in sorted(trace.searched) if self._counts(path))
         yield from (f"fact:{name}" for name in sorted(trace.facts))
         yield from (f"secret:{name}" for name in sorted(trace.secrets))
 
@@ -184,6 +191,10 @@ class Recorded:
                 yield from _absolute([token, token.partition("=")[2]])
             elif isinstance(token, ConfigValue):
                 yield from _absolute(_texts(json.loads(token.text)))
+
+    def _counts(self, path: str) -> bool:
+        """Return whether a place of modules is neither an input nor one that the step made."""
+        return not (self._is_covered(path) or self._trace.is_made(path))
 
     def _holds_runs(self, path: str) -> bool:
         """Return whether it is the project's folder or another above the runs, where something changes with each

@@ -20,6 +20,7 @@ Signature = list[int] | None
 class Trace:
     """Everything that the processes of a step read, and what they changed.
 
+    `written` are the files that it wrote anew, `searched` where it looked for modules.
     `stats` maps a path, the level of what was asked of it and whether links were followed to what the answer was.
     `programs` are the names of those whose reads were not recorded, `has_searched_runs` whether it searched MLflow
     runs, with a result that changes with each run.
@@ -31,7 +32,10 @@ class Trace:
     stats: dict[tuple[str, int, bool], list[int] | None] = field(default_factory=dict)
     own: set[str] = field(default_factory=set)
     made: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)
+    searched: set[str] = field(default_factory=set)
     variables: set[str] = field(default_factory=set)
+    prefixes: set[str] = field(default_factory=set)
     all_variables: bool = False
     modules: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
@@ -124,7 +128,10 @@ _SETS = {
     "wrote": ("own",),
     "touched": ("own",),
     "made": ("own", "made"),
+    "written": ("written",),
+    "module": ("searched",),
     "env": ("variables",),
+    "prefix": ("prefixes",),
     "import": ("modules",),
     "absent": ("absent",),
     "installed": ("installed",),

@@ -38,6 +38,7 @@ def describe_change(question: str, old: str, new: str) -> Difference:
     first, _, rest = subject.partition("/")
     sentences = {
         "environment": "environment variables changed (it reads all of them)",
+        "prefix": f"variables {subject}... changed",
         "fact": f"{first.replace('_', ' ').removesuffix('s')} {rest} changed"
         if rest
         else _FACTS.get(subject, f"{subject} changed"),
@@ -55,6 +56,9 @@ def _describe_path(kind: str, subject: str, old: str, new: str) -> Difference:
     for pattern, sentence in _OF_THE_WORKSPACE.items():
         if re.match(pattern, subject):
             return stated_difference(sentence, OF_RUNS if pattern.startswith(r"\.azml/runs") else "read", subject)
+    if kind == "module":
+        change = "changed" if old and new else "removed" if old else "added"
+        return stated_difference(f"module {subject} was {change}".replace("was changed", "changed"), "read", subject)
     if bool(old) != bool(new):
         return Difference("read", subject, UNKNOWN if old else ABSENT, ABSENT if old else UNKNOWN)
     if kind in ("list", "sizes", "times", "each"):
@@ -74,6 +78,6 @@ def is_answerable(question: Any) -> bool:
 _KINDS = frozenset(
     (
         *("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time", "env", "environment"),
-        *("fact", "secret", "run", "there", "after", "parent"),
+        *("module", "prefix", "fact", "secret", "run", "there", "after", "parent"),
     )
 )

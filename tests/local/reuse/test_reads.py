@@ -253,7 +253,29 @@ FILES = [
         "through a hard link that it makes",
         "os.path.exists('x') or os.link(f'{BESIDE}/x.txt', 'x')\nprint(open('x').read())\nos.remove('x')",
     ),
-    reads("by a variable in a shell's command", "os.environ['B'] = BESIDE\nos.system('cat $B/x.txt')"),
+    reads(
+        "by a variable in a shell's command", "os.environ['B'] = BESIDE\nos.system('cat $B/x.txt')", "BESIDE changed"
+    ),
+    reads(
+        "by a variable for a program",
+        "import subprocess\nsubprocess.run('cat $P', shell=True, env={**os.environ, 'P': f'{BESIDE}/x.txt'})",
+    ),
+    reads(
+        "in the code of another Python",
+        "import subprocess\nsubprocess.run([sys.executable, '-I', '-c', f'open(\"{BESIDE}/x.txt\").read()'], check=True)",
+    ),
+    reads(
+        "a file that a program does not find",
+        "import subprocess\nsubprocess.run(['test', '-e', f'{BESIDE}/y.txt'])",
+        "BESIDE/y.txt added",
+        write("y.txt", ""),
+    ),
+    reads(
+        "by a pattern in the folder of a command",
+        "import subprocess\nsubprocess.run('ls *.txt', shell=True, cwd=BESIDE)",
+        "BESIDE changed",
+        write("y.txt", ""),
+    ),
     reads(
         "by a pattern in a shell's command",
         "os.system(f'cat {BESIDE}/*.txt')",
@@ -305,6 +327,34 @@ FOLDERS = [
         touch("x.txt"),
         files={"x.txt": "", "y.txt": ""},
     ),
+    reads(
+        "the mode by os.scandir",
+        "print([e.stat().st_mode for e in os.scandir(BESIDE)])",
+        "the files in BESIDE changed",
+        lambda folder: (folder / "x.txt").chmod(0o600),
+    ),
+    reads(
+        "a link by os.scandir",
+        "print([e.name for e in os.scandir(BESIDE) if e.is_symlink()])",
+        "the files in BESIDE changed",
+        lambda folder: (
+            (folder / "x.txt").rename(folder.parent / "x.txt")
+            and (folder / "x.txt").symlink_to(folder.parent / "x.txt")
+        ),
+    ),
+    reads("the names of files whose size changes", "print(os.listdir(BESIDE))", "", write("x.txt", "22")),
+    reads(
+        "a file that it writes if there is none",
+        "p = f'{BESIDE}/y.txt'\nprint(open(p).read() if os.path.exists(p) else open(p, 'w').write('1'))",
+        "BESIDE/y.txt changed",
+        write("y.txt", "2"),
+    ),
+    reads(
+        "a log that it begins if there is none",
+        "p = f'{BESIDE}/y.txt'\nprint(os.path.exists(p), file=open(p, 'a'))",
+        "",
+        write("y.txt", "another line"),
+    ),
     reads("os.path.exists", "print(os.path.exists(f'{BESIDE}/y.txt'))", "BESIDE/y.txt added", write("y.txt", "")),
     reads(
         "Path.is_file",
@@ -341,15 +391,50 @@ MODULES = [
         "a module that hides another of the path that is extended",
         "sys.path[:0] = [f'{BESIDE}/one', f'{BESIDE}/two']\nimport om\nprint(om.X)",
         write("one/om.py", "X = 2\n"),
-        "BESIDE/one/om.py added",
+        "module BESIDE/one/om was added",
         {"two/om.py": "X = 1\n", "one/z": ""},
     ),
     Change(
         "a module that is not in the path that is extended",
         "import importlib.util\nsys.path.append(BESIDE)\nprint(importlib.util.find_spec('om'))",
         write("om.py", ""),
-        "BESIDE/om.py added",
+        "module BESIDE/om was added",
         {"z": ""},
+    ),
+    Change(
+        "a module that is only looked for, and removed",
+        "import importlib.util\nsys.path.append(BESIDE)\nprint(importlib.util.find_spec('om'))",
+        lambda folder: (folder / "om.py").unlink(),
+        "module BESIDE/om was removed",
+        {"om.py": ""},
+    ),
+    Change(
+        "a package that hides a module beside it",
+        "sys.path.append(BESIDE)\nimport om\nprint(om.X)",
+        write("om/__init__.py", "X = 2\n"),
+        "module BESIDE/om changed",
+        {"om.py": "X = 1\n"},
+    ),
+    Change(
+        "a package that hides a module of another package",
+        "sys.path.append(BESIDE)\nimport pk.om\nprint(pk.om.X)",
+        write("pk/om/__init__.py", "X = 2\n"),
+        "module BESIDE/pk/om changed",
+        {"pk/__init__.py": "", "pk/om.py": "X = 1\n"},
+    ),
+    Change(
+        "a package that hides a module of PYTHONPATH",
+        "import om\nprint(om.X)",
+        write("om/__init__.py", "X = 2\n"),
+        "module BESIDE/om changed",
+        {"om.py": "X = 1\n"},
+        {"PYTHONPATH": "BESIDE"},
+    ),
+    Change(
+        "a module in a folder that it makes",
+        "import tempfile\nfolder = tempfile.mkdtemp()\nopen(f'{folder}/om.py', 'w').close()\n"
+        "sys.path.append(folder)\nimport om",
+        files=X,
     ),
     Change(
         "another module of the path that is extended",
@@ -394,7 +479,7 @@ MODULES = [
         "a module of a package that was not there",
         "import pk\ntry:\n    import pk.om\nexcept ImportError:\n    print('none')",
         write("pk/om.py", "X = 2\n"),
-        "BESIDE/pk/om.py added",
+        "module BESIDE/pk/om was added",
         {"pk/__init__.py": ""},
         {"PYTHONPATH": "BESIDE"},
     ),
@@ -405,6 +490,45 @@ MODULES = [
         "BESIDE/pk/om.py changed",
         {"pk/__init__.py": "", "pk/om.py": "X = 1\n"},
         {"PYTHONPATH": "BESIDE"},
+    ),
+    Change(
+        "whether a package has a file",
+        "import tool\nprint(os.path.exists(os.path.join(os.path.dirname(tool.__file__), 'data.txt')))",
+        write("site-packages/tool/data.txt", ""),
+        "package tool changed",
+        {"site-packages/tool/__init__.py": ""},
+        {"PYTHONPATH": "BESIDE/site-packages"},
+    ),
+    Change(
+        "a version that a package asks for",
+        "import tool",
+        write("site-packages/other-1.dist-info/METADATA", "Name: other\nVersion: 2\n"),
+        "BESIDE/site-packages/other-1.dist-info/METADATA changed",
+        {
+            "site-packages/tool/__init__.py": "import importlib.metadata\nX = importlib.metadata.version('other')\n",
+            "site-packages/other-1.dist-info/METADATA": "Name: other\nVersion: 1\n",
+        },
+        {"PYTHONPATH": "BESIDE/site-packages"},
+    ),
+    Change(
+        "a file that a package reads in C",
+        "import tool\ntool.read(os.path.join(BESIDE, 'x.txt'))",
+        write("x.txt", "2"),
+        "BESIDE/x.txt changed",
+        {"x.txt": "1", "site-packages/tool/__init__.py": "import os\nread = lambda path: os.path.expanduser(path)\n"},
+        {"PYTHONPATH": "BESIDE/site-packages"},
+    ),
+    Change(
+        "a file that a package writes in C",
+        "import tool\ntool.write(os.path.join(BESIDE, 'y.txt'))",
+        write("y.txt", "3"),
+        "BESIDE/y.txt changed",
+        {
+            "x.txt": "1",
+            "site-packages/tool/__init__.py": "import os, subprocess\ndef write(path):\n"
+            "    os.path.exists(os.path.expanduser(path))\n    subprocess.run(['sh', '-c', 'echo 1 > \"$0\"', path])\n",
+        },
+        {"PYTHONPATH": "BESIDE/site-packages"},
     ),
     Change(
         "a plugin of an installed package, which lists its own folder",
@@ -464,6 +588,8 @@ VARIABLES = [
     variable("a variable that appears", "print(os.environ.get('ALPHA'))", old=None),
     variable("os.path.expandvars", "print(os.path.expandvars('$ALPHA'))"),
     variable("string.Template", "import string\nprint(string.Template('$ALPHA').substitute(os.environ))"),
+    variable("del", "try:\n    del os.environ['ALPHA']\nexcept KeyError:\n    print('none')", old=None),
+    variable("the proxies of urllib", "import urllib.request\nprint(urllib.request.getproxies())", ""),
     variable("setdefault", "print(os.environ.setdefault('ALPHA', '3'))"),
     variable("pop", "print(os.environ.pop('ALPHA', None))"),
     variable(
@@ -535,6 +661,14 @@ VARIABLES = [
         files={"site-packages/pydantic_settings.py": ITERATES},
         variables={"PYTHONPATH": "BESIDE/site-packages"},
         changed_variables={"ALPHA": "2"},
+    ),
+    Change(
+        "a variable of a library's own, which it finds among all",
+        "import progress\nprint(progress.FOUND)",
+        reason="variables PROGRESS_... changed",
+        files={"site-packages/progress.py": ITERATES},
+        variables={"PYTHONPATH": "BESIDE/site-packages"},
+        changed_variables={"PROGRESS_COLOR": "2"},
     ),
     Change(
         "another library that goes through all",

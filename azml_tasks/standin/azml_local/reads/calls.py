@@ -6,13 +6,14 @@ import os
 import sys
 from _thread import get_ident as _thread_id
 
-from .files import is_made, note_opened
+from .files import is_made, note_opened, note_read
 from .notes import (
     fact,
     finish,
     pause,
     real_access,
     real_exit,
+    real_expanduser,
     real_fstat,
     real_lstat,
     real_open,
@@ -29,6 +30,7 @@ from .paths import (
     direct_caller,
     installed_part,
     is_cache,
+    is_directory,
     is_foreign,
     is_left_out,
     is_project,
@@ -36,6 +38,7 @@ from .paths import (
     minds_times,
     path_of,
 )
+from .programs import note_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +86,12 @@ def _note_stat(
         return
     if not level and (os.path.basename(path) in SITE or any(own.startswith(path + os.sep) for own in state.own)):
         return  # a folder above the step's own, or one of packages
-    if installed_part(path) is not None or (is_cache(path) and not is_project(frame)):
+    part = installed_part(path)
+    if part is not None:
+        if not is_directory(path):
+            note_read(path, frame)  # The files of a package are compared by content only.
+        return
+    if is_cache(path) and not is_project(frame):
         return
     known = state.seen.setdefault("stat", set())
     if (path, level, follows) not in known:
@@ -223,6 +231,21 @@ def _exit(self: object, status: int) -> None:
         real_exit(status)
 
 
+def _expanduser(path: Any) -> Any:
+    """Replace os.path.expanduser, which libraries call with the paths that their code in C then reads."""
+    try:
+        if state.is_on and kind_of(sys._getframe(1)) == "i" and not (state.paused and _thread_id() in state.paused):
+            text = os.fsdecode(path)
+            expanded = os.fsdecode(real_expanduser(path))
+            # Of those in the home folder, folders are the library's own settings.
+            if not text.startswith("~") or not is_directory(expanded):
+                note_named([expanded], os.getcwd())
+    except Exception as error:
+        if is_foreign(error):
+            raise
+    return real_expanduser(path)
+
+
 def _as_built_in(real: Callable[..., Any], function: Callable[..., Any]) -> Any:
     """Return a replacement for a built-in function: an object, which does not become a method in a class."""
     names = {"__call__": function, "__module__": "os", "__reduce__": lambda self: self.__name__}
@@ -241,6 +264,7 @@ _STAND_INS = [(real, _as_built_in(real, function)) for real, function in _PAIRS 
 
 
 def wrap_calls() -> None:
+    os.path.expanduser = _expanduser
     for real, ours in _STAND_INS:
         setattr(os, real.__name__, ours)
         for name in ("supports_dir_fd", "supports_effective_ids", "supports_follow_symlinks", "supports_fd"):

@@ -36,7 +36,8 @@ class NotedEnviron(ENVIRON_CLASS):
         ENVIRON_CLASS.__setitem__(self, key, value)
 
     def __delitem__(self, key: Any) -> None:
-        if key in self._quiet():
+        if key not in state.env:
+            _variable(key)  # A script may handle the error for a variable that is not set.
             state.env.add(key)
         ENVIRON_CLASS.__delitem__(self, key)
 
@@ -111,9 +112,7 @@ def _whole(environ: object) -> None:
         frame: Frame = sys._getframe(2)
         while frame is not None and os.path.basename(frame.f_code.co_filename) in _PASSING:
             frame = frame.f_back
-        if (is_project(frame) or _reads_settings(frame)) and ALL_VARIABLES not in state.env:
-            state.env.add(ALL_VARIABLES)
-            emit("env", None)
+        _note_all(frame)
         if frame is not None:
             _bulk = (id(frame), frame.f_lasti)
     except Exception as error:
@@ -121,13 +120,33 @@ def _whole(environ: object) -> None:
             raise
 
 
-def _reads_settings(frame: Frame) -> bool:
-    """Return whether it is a library that finds a project's settings among all variables."""
+def _note_all(frame: Frame) -> None:
+    """Note the variables that count for code that goes through all of them."""
+    if frame is not None and frame.f_code.co_name == "getproxies_environment":  # of urllib
+        for name in _PROXIES.difference(state.env):
+            state.env.add(name)
+            emit("env", name)
+    elif ALL_VARIABLES not in state.env:
+        library = _library(frame)
+        if is_project(frame) or library in _SETTINGS:
+            state.env.add(ALL_VARIABLES)
+            emit("env", None)
+        elif library and (prefix := f"{library.upper()}_") not in state.seen.get("prefix", ()):
+            emit("prefix", prefix)
+
+
+_PROXIES = frozenset(f"{name}_proxy" for name in ("http", "https", "ftp", "no", "all"))
+_PROXIES |= {name.upper() for name in _PROXIES}
+
+
+def _library(frame: Frame) -> str:
+    """Return the name of the library that reads; empty if it is none."""
     found = asker_of(frame)
     part = installed_part(found.f_code.co_filename) if found is not None else None
-    return part is not None and part.partition(os.sep)[0].partition(".")[0] in _SETTINGS
+    return "" if part is None else part.partition(os.sep)[0].partition(".")[0]
 
 
-# Others go through all variables for those of their own, or to hand them on to a process.
+# They find a project's settings among all variables. Others go through them for those with a prefix of their own, or to
+# hand them on to a process.
 _SETTINGS = frozenset(("confz", "configargparse", "dynaconf", "environ", "environs", "prettyconf", "pydantic"))
 _SETTINGS |= {"pydantic_settings", "starlette", "traitlets"}

@@ -39,9 +39,9 @@ def note_read(path: str, frame: Frame) -> None:
             emit("file", path, signature_of(path))
     elif part.partition(os.sep)[0].endswith((".dist-info", ".egg-info")):
         # All of them are read by code that looks for plugins.
-        if is_project(frame):
+        if is_project(frame) or part.endswith(("METADATA", "PKG-INFO")):  # which has the version
             emit("file", path, signature_of(path))
-            if part.endswith("entry_points.txt"):
+            if is_project(frame) and part.endswith("entry_points.txt"):
                 _note_distributions(path[: -len(part) - 1])
     elif path not in state.seen.get("installed", ()):
         emit("installed", path)
@@ -64,6 +64,16 @@ def _note_distributions(site: str) -> None:
         emit("distributions", site)
 
 
+def note_scanned(path: str, frame: FrameType) -> None:
+    """Note that a folder is listed by os.scandir, whose entries give sizes and times without a call that is seen."""
+    note_listed(path, frame)
+    asked = asker_of(frame)
+    if asked is None or asked is not direct_caller(frame) or path in state.seen.get("entries", ()):
+        return
+    if path in state.seen.get("list", ()):
+        emit("entries", path, 2 if minds_times(asked) else 1)
+
+
 def note_listed(path: str, frame: FrameType) -> None:
     if path in state.seen.get("list", ()) or is_left_out(path) or is_made(path):
         return
@@ -80,10 +90,6 @@ def note_listed(path: str, frame: FrameType) -> None:
     elif is_importing(frame):
         return  # which looks for a module: see "import"
     emit("list", path, signature_of(path))
-    asked = asker_of(frame)
-    if asked is not None and asked is direct_caller(frame):
-        # An entry of os.scandir gives sizes and times without a call that could be seen.
-        emit("entries", path, 2 if minds_times(asked) else 1)
 
 
 def is_made(path: str) -> bool:
@@ -108,6 +114,8 @@ def note_opened(path: str, flags: int, frame: Frame) -> None:
         return
     if flags & os.O_TRUNC or signature_of(path) is None:
         # Earlier reads of it remain.
+        if not flags & os.O_APPEND and path not in state.seen.get("written", ()):
+            emit("written", path)
         note_changed(path)
         return
     if flags & os.O_RDWR:

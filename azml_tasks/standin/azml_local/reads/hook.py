@@ -7,8 +7,7 @@ import sys
 from _thread import get_ident as _thread_id
 
 from .. import tracking
-from .files import note_changed, note_listed, note_opened, note_read
-from .modules import note_places
+from .files import note_changed, note_listed, note_opened, note_read, note_scanned
 from .notes import emit, fact, real_readlink, real_uname, save, state
 from .paths import exists, is_directory, is_foreign, is_project, path_of, signature_of
 from .programs import is_python, note_program
@@ -38,12 +37,17 @@ def _on_list(args: Args, frame: FrameType) -> None:
         note_listed(path, frame)
 
 
+def _on_scan(args: Args, frame: FrameType) -> None:
+    path = path_of("." if args[0] is None else args[0])
+    if path is not None:
+        note_scanned(path, frame)
+
+
 def _on_import(args: Args, frame: FrameType) -> None:
     name, file = args[0], args[1]
     top = str(name).partition(".")[0]
     if top not in state.seen.get("import", ()):
         emit("import", top)
-        note_places(top)
         if top == "mlflow":
             tracking.note_import()
     if file:
@@ -54,7 +58,7 @@ def _on_import(args: Args, frame: FrameType) -> None:
 
 def _on_program(args: Args, frame: FrameType) -> None:
     cwd = args[2] if len(args) == 4 else None
-    note_program(args[0], args[1], frame, None if cwd is None else os.fsdecode(cwd))
+    note_program(args[0], args[1], frame, None if cwd is None else os.fsdecode(cwd), args[-1])
 
 
 def _on_spawn(args: Args, frame: FrameType) -> None:
@@ -191,7 +195,7 @@ def _on_touched(args: Args, frame: FrameType) -> None:
 _HANDLERS = {
     "open": _on_open,
     "os.listdir": _on_list,
-    "os.scandir": _on_list,
+    "os.scandir": _on_scan,
     "import": _on_import,
     "subprocess.Popen": _on_program,
     "os.posix_spawn": _on_spawn,

@@ -37,6 +37,8 @@ class _State:
         self.paused: dict[int, int] = {}
         self.looked_up = ""
         self.seen: dict[str, set[Any]] = {}
+        self.folders: dict[str, bool] = {}
+        self.environment: dict[Any, Any] = {}
         self.env: set[object] = set()
 
 
@@ -96,7 +98,7 @@ def finish() -> None:
 
 
 real_stat, real_lstat, real_access, real_open = os.stat, os.lstat, os.access, os.open
-real_fstat, real_exit, real_umask = os.fstat, os._exit, os.umask
+real_fstat, real_exit, real_umask, real_expanduser = os.fstat, os._exit, os.umask, os.path.expanduser
 real_uname: Callable[[], os.uname_result] | None = getattr(os, "uname", None)
 real_readlink: Callable[..., Any] | None = getattr(os, "readlink", None)
 

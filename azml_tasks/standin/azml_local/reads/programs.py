@@ -12,13 +12,13 @@ from .paths import exists, is_left_out, is_project, path_of, signature_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from ..protocols import AnyPath, Frame
 
 
-def note_program(executable: AnyPath | None, argv: Any, frame: Frame, cwd: str | None = None) -> None:
+def note_program(executable: AnyPath | None, argv: Any, frame: Frame, cwd: str | None = None, env: Any = None) -> None:
     """Note a program, unless it is an installed package that starts it; without a frame it counts in any case."""
     if frame is not None and not is_project(frame):
         return
@@ -33,11 +33,10 @@ def note_program(executable: AnyPath | None, argv: Any, frame: Frame, cwd: str |
     emit("program", command_number(argv), _found(path), bool(argv) and is_python(argv[0]), name)
     for word in dict.fromkeys((path, *(words if words is not argv else ()))):
         _note_search(word)
-    for path in _named_paths(words[1:], os.path.join(os.getcwd(), cwd or "")):
-        if path not in state.seen.get("argument", ()):
-            emit("argument", path)
+    note_named((*words[1:], *_new_values(env)), os.path.join(os.getcwd(), cwd or ""))
 
 
+_LONGEST = 1000
 _SHELLS_OWN = frozenset("|&;<>()$`\\\"'*?[]#~={}%!\n")
 
 
@@ -51,12 +50,36 @@ def _words(argv: list[str]) -> list[str]:
     return argv
 
 
-def _named_paths(words: list[str], folder: str) -> Iterator[str]:
-    for word in map(_expanded, words):
-        for text in dict.fromkeys((word, word.partition("=")[2])):
-            path = path_of(os.path.join(folder, text)) if text and len(text) < 1000 else None
-            if path and path != os.path.normpath(folder) and not is_left_out(path) and exists(path):
-                yield path
+def note_named(words: Iterable[str], folder: str) -> None:
+    """Note the paths among words, which code that is not seen may read, also those where nothing is yet."""
+    for word in words:
+        for text in dict.fromkeys((word, word.partition("=")[2], *_paths_in_code(word))):
+            if not text or len(text) > _LONGEST:
+                continue
+            is_pattern = any(sign in text for sign in "*?[")
+            path = path_of(os.path.join(folder, _expanded(text)))
+            if path is None or is_left_out(path) or path in state.seen.get("argument", ()):
+                continue
+            if is_pattern or (path != os.path.normpath(folder) and (exists(path) or os.sep in text)):
+                emit("argument", path)
+
+
+def _paths_in_code(text: str) -> list[str]:
+    """Return the absolute paths in the code of another language."""
+    for mark in "\"'(),;":
+        text = text.replace(mark, " ")
+    return [word for word in text.split() if word.startswith("/")]
+
+
+def _new_values(env: Any) -> Iterator[str]:
+    """Yield the absolute paths in variables that the script sets for a program."""
+    before = state.environment
+    if os.name != "posix":
+        return
+    for name, value in dict(raw_environ() if env is None else env).items():
+        key, text = os.fsencode(name), os.fsencode(value)
+        if text.startswith(b"/") and before.get(key) != text:
+            yield os.fsdecode(text)
 
 
 def _expanded(word: str) -> str:

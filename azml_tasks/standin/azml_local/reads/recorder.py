@@ -8,7 +8,7 @@ import sys
 from .calls import wrap_calls
 from .environ import ENVIRON_CLASS, NotedEnviron
 from .hook import hook
-from .modules import LastFinder
+from .modules import FirstFinder, LastFinder
 from .notes import (
     emit,
     finish,
@@ -56,6 +56,7 @@ def ahead() -> Json:
         "files": sorted(files),
         "names": sorted(names),
         "env": sorted({line[1] for line in lines if line[0] == "env" and line[1]}),
+        "prefixes": sorted({line[1] for line in lines if line[0] == "prefix"}),
         "absent": sorted({line[1] for line in lines if line[0] == "absent"} - set(sys.modules)),
     }
 
@@ -71,6 +72,7 @@ def _swap() -> None:
             environ.__class__ = NotedEnviron
     if LastFinder not in sys.meta_path:
         sys.meta_path.append(LastFinder)
+        sys.meta_path.insert(0, FirstFinder)
 
 
 def _swap_back() -> None:
@@ -90,6 +92,7 @@ def begin() -> None:
     state.folder = step
     state.own = tuple({os.path.join(step, ""), os.path.join(os.path.realpath(step), "")})
     state.path = frozenset(sys.path)
+    state.environment = dict(raw_environ())
     state.is_main = _is_first_process()
     _name_file()
     if not state.is_main:
