@@ -223,7 +223,7 @@ def edited(text: str, chance: random.Random) -> str:
 
 
 def damage(file: Path, chance: random.Random) -> None:
-    content = bytearray(file.read_bytes())
+    content = bytearray(file.read_bytes() or b"{}")
     place = chance.randrange(len(content))
     match chance.randrange(4):
         case 0:
