@@ -173,4 +173,4 @@ def _variables(project: Project) -> Iterator[Finding]:
             if not project.variables.get(variable):
                 names[variable] = project.values.line(("datastores", name, key))
     for variable, line in sorted(names.items(), key=lambda item: item[1]):
-        yield Finding(verdict, f"{project.file.name}:{line}: set {variable} in the environment or .env")
+        yield Finding(verdict, f"{project.file.name}:{line}: set {variable} in the environment or in .env")

@@ -18,7 +18,7 @@ def _only_a_variable(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(_REFERENCE, value):
         # The value itself is not repeated: it may be the secret.
         raise ValueError(
-            "do not write secrets in this file; use ${SOME_VARIABLE} and set it in the environment or .env"
+            "do not write secrets in this file; use ${SOME_VARIABLE} and set it in the environment or in .env"
         )
     return value
 

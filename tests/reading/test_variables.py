@@ -250,7 +250,7 @@ def test_a_variable_holds_one_value_and_no_yaml(problems, load):
 
 # Secrets
 
-LITERAL = "do not write secrets in this file; use ${SOME_VARIABLE} and set it in the environment or .env"
+LITERAL = "do not write secrets in this file; use ${SOME_VARIABLE} and set it in the environment or in .env"
 
 
 @pytest.mark.parametrize("key", ["account_key", "sas_token"])

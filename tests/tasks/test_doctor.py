@@ -77,7 +77,7 @@ def test_a_variable_that_is_not_set_is_reported_once(churn: Invoke, backend: str
 
     lines = [line for line in answer.out.splitlines() if "SOME_" in line]
     assert lines == [
-        f"error pipeline.yaml:5: set SOME_{name} in the environment or .env" for name in ("WS", "RG", "ID")
+        f"error pipeline.yaml:5: set SOME_{name} in the environment or in .env" for name in ("WS", "RG", "ID")
     ]
 
 

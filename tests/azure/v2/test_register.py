@@ -225,7 +225,7 @@ def test_doctor_does_not_repeat_what_the_look_at_the_file_finds(azure_v2, tmp_pa
     assert list(AzureV2Backend(project).examine()) == []
     said = [one.message for one in examine(project, date(2026, 1, 1)) if "NOT_SET_HERE" in one.message]
     assert len(said) == 1
-    assert said[0].endswith(": set NOT_SET_HERE in the environment or .env")
+    assert said[0].endswith(": set NOT_SET_HERE in the environment or in .env")
 
 
 def test_names_that_differ_in_case_are_two_assets(azure_v2, tmp_path):
