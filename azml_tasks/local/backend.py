@@ -270,7 +270,20 @@ class LocalBackend(Backend):
             located=project.problem,
         )
         raise_for_status(record, project)
+        self._note_data(record, watch)
         return record
+
+    def _note_data(self, record: LocalRunRecord, watch: Watch) -> None:
+        """Report what `validate` notes on the data that steps of a completed run have read."""
+        ran = {step.key for step in record.steps if step.status == "completed"}
+        steps = [step.step for key, step in self._project.plan.by_key.items() if key in ran]
+        names = dict.fromkeys(name for step in steps for name in step.input_datasets.values() if isinstance(name, str))
+        if names:
+            from azml_tasks.checks.data import data_notes
+            from azml_tasks.runs.records import Remark
+
+            for note in data_notes(self._project, names):
+                watch.listener(Remark(str(note)))
 
     def register(
         self, kinds: Collection[Kind], *, upload: bool, dry: bool, say: Callable[[str], None]

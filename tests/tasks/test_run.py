@@ -715,6 +715,35 @@ def test_a_failed_step_is_followed_by_the_notes_on_its_data_alone(invoke: Invoke
     assert note in invoke("validate").out
 
 
+def test_a_completed_run_ends_with_the_notes_on_the_data_that_was_read(invoke: Invoke) -> None:
+    reads = "from azureml.core import Run\nprint(Run.get_context().input_datasets['{0}'].to_pandas_dataframe())\n"
+    invoke.write("first.py", reads.format("sales"))
+    invoke.write("other.py", reads.format("stores"))
+    invoke.write("sales.csv", "price;amount\n1;2\n")
+    invoke.write("stores.csv", "city,size\nLyon,2\n")
+    invoke.write(
+        "pipeline.yaml",
+        """\
+        backend: local
+        steps:
+          first: {script_name: first.py, input_datasets: {--sales: sales}}
+          other: {script_name: other.py, input_datasets: {--stores: stores}}
+        datasets:
+          sales: {local_path: sales.csv}
+          stores: {local_path: stores.csv}
+        """,
+    )
+
+    ran, again = invoke("run"), invoke("run")
+
+    assert (ran.status, again.status) == (0, 0)
+    assert ran.out.splitlines()[-1] == (
+        "note: pipeline.yaml:6: dataset 'sales': sales.csv:1: only one column; should the dataset have "
+        '`separator: ";"`?'
+    )
+    assert [ran.out.count("note:"), again.out.count("note:")] == [1, 0]
+
+
 def test_a_failed_step_is_followed_by_the_notes_on_what_its_script_reads(invoke: Invoke) -> None:
     script = "import argparse, json\nparser = argparse.ArgumentParser()\n"
     script += "parser.add_argument('--config', type=json.loads, default={})\n"
