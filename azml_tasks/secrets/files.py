@@ -203,7 +203,7 @@ _PRIVATE_KEY = re.compile(
 )
 
 
-def looks_secret(path: str, project: str) -> bool:
+def looks_secret(path: str, project: str, *, by_content: bool = True) -> bool:
     """Return whether a file looks like one in which secrets are kept: by its name and folder, or by its content.
 
     Folders count as far as they are in the project. Raises OSError.
@@ -216,7 +216,7 @@ def looks_secret(path: str, project: str) -> bool:
         return False
     if name.endswith((".pem", ".key")):
         return not _is_public(path)
-    return _is_secret_place(f"/{relative}") or _holds_login(path, name)
+    return _is_secret_place(f"/{relative}") or (by_content and _holds_login(path, name))
 
 
 def _is_secret_place(path: str) -> bool:

@@ -139,7 +139,7 @@ def _shapes() -> tuple[_Shape, ...]:
         after(
             "a token in a URL",
             "token= secret= key= signature=",
-            r"[?&](?:access_token|refresh_token|id_token|client_secret|api[_-]?key|subscription-key|(?:x-\w+-)?signature)="
+            r"[?&](?:(?:(?:access|refresh|id|private|auth|job|deploy|session|api|sas)[_-]?)?token|client_secret|api[_-]?key|subscription-key|(?:x-\w+-)?signature)="
             r"(?P<secret>[A-Z0-9%+/_=~.-]{16,})",
             lambda found: _has_digit(found["secret"]),
         ),
