@@ -8,6 +8,7 @@ import os
 from itertools import count
 from pathlib import Path
 
+from azml_tasks.local.store.files import open_file
 from azml_tasks.snapshot import Snapshot
 
 _CHUNK = 1 << 20
@@ -48,11 +49,11 @@ class ObjectStore:
             kept, target = self._path(digest), folder / place
             try:
                 _copy(kept, target, digest)
-            except (FileNotFoundError, FileChangedError):
+            except (OSError, FileChangedError):
                 # The folder of contents may be deleted at any time, and a power cut may leave empty files in it; the
                 # project's file serves unless it changed.
                 _copy(snapshot.files[place], target, digest)
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):
                     os.unlink(kept)
 
     def _path(self, digest: str) -> str:
@@ -80,7 +81,7 @@ def _copy(source: str | Path, target: str | Path, digest: str) -> None:
     Raises ChangedError, OSError.
     """
     total = hashlib.sha256()
-    with open(source, "rb") as reader, open(target, "wb") as writer:
+    with open_file(source) as reader, open(target, "wb") as writer:
         while chunk := reader.read(_CHUNK):
             total.update(chunk)
             writer.write(chunk)
