@@ -8,7 +8,6 @@ import os
 from itertools import count
 from pathlib import Path
 
-from azml_tasks.local.store.files import open_file
 from azml_tasks.snapshot import Snapshot
 
 _CHUNK = 1 << 20
@@ -75,13 +74,18 @@ class ObjectStore:
                 os.unlink(partial)
 
 
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe in its place is empty, and not waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _copy(source: str | Path, target: str | Path, digest: str) -> None:
     """Copy a file that must have that content.
 
     Raises ChangedError, OSError.
     """
     total = hashlib.sha256()
-    with open_file(source) as reader, open(target, "wb") as writer:
+    with open(source, "rb", opener=_open_without_waiting) as reader, open(target, "wb") as writer:
         while chunk := reader.read(_CHUNK):
             total.update(chunk)
             writer.write(chunk)
