@@ -237,6 +237,28 @@ def test_no_text_takes_long_to_look_through(piece):
 
 
 @pytest.mark.parametrize(
+    "piece",
+    [
+        "\n",
+        " ",
+        "kind: Secret\n",
+        "machine a login b ",
+        "//x:_auth",
+        "-----BEGIN PRIVATE KEY-----",
+        "password ",
+        "LS0tLS1CRUdJTi",
+    ],
+)
+def test_no_file_takes_long_to_look_through(tmp_path, piece):
+    (tmp_path / "file").write_text(piece * (64_000 // len(piece)))
+    begun = time.process_time()
+
+    looks_secret(str(tmp_path / "file"), str(tmp_path))
+
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "secret"),
     [("SRC", SAS, True), ("HTTPS_PROXY", f"http://h?t=ghp_{'aB1c' * 9}", True), ("SRC", SAS.partition("?")[0], False)],
 )

@@ -211,14 +211,17 @@ _KUBECONFIG = re.compile(
 _LOGIN_FILE = re.compile(r'"type"\s*:\s*"(service_account|authorized_user|external_account)"')
 # The state of Terraform has the keys of what it made.
 _TERRAFORM = re.compile(r'"terraform_version"\s*:')
-_OF_TOOLS = (
-    re.compile(r"^\s*machine\s+\S+\s+(?:login\s+\S+\s+)?password\s+\S", re.MULTILINE),
-    re.compile(
-        r"^\s*(?://\S+:)?_?(?:authToken|auth|password|npmAuthToken|npmAuthIdent)\s*[=:]\s*[\"']?[^\s$\"']{8}",
-        re.MULTILINE,
-    ),
-    re.compile(r"(?=.*^kind:[ \t]*[\"']?Secret\b).*^(data|stringData):", re.DOTALL | re.MULTILINE),
-    re.compile(r"# (?:Netscape )?HTTP Cookie File"),
+# Searched for from the start of the text alone, as others would be tried at each of its characters.
+_OF_TOOLS = re.compile(
+    r"# (?:Netscape )?HTTP Cookie File"
+    r"|(?:.*\n)?[ \t]*machine[ \t]+\S+\s+(?:login[ \t]+\S+\s+)?password[ \t]+\S"
+    r"|(?:.*\n)?[ \t]*(?://\S+:)?_?(?:authToken|auth|password|npmAuthToken|npmAuthIdent)"
+    r"[ \t]*[=:][ \t]*[\"']?[^\s$\"']{8}",
+    re.DOTALL,
+)
+_KUBERNETES_SECRET = (
+    re.compile(r"^kind:[ \t]*[\"']?Secret\b", re.MULTILINE),
+    re.compile(r"^(data|stringData):", re.MULTILINE),
 )
 # Of Docker: a name and a password in base64.
 _AUTH = re.compile(r'"(?:auth|identitytoken|registrytoken)"\s*:\s*"[A-Za-z0-9+/=_.-]{8,}"')
@@ -286,7 +289,8 @@ def _holds_login(path: str, name: str) -> bool:
 def _holds_key(text: str) -> bool:
     return (
         bool(_PRIVATE_KEY.match(text) or _KUBECONFIG.match(text) or _ACCOUNT_KEY.search(text))
-        or any(pattern.search(text) for pattern in _OF_TOOLS)
+        or bool(_OF_TOOLS.match(text))
+        or all(pattern.search(text) for pattern in _KUBERNETES_SECRET)
         or any(kind in _IN_FILES for kind, _, _ in secrets_found(text))
         or any(b"PRIVATE KEY" in _decoded(found[0]) for found in _IN_BASE64.finditer(text))
     )
