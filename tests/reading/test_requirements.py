@@ -175,7 +175,7 @@ def test_conda_reads_a_package(package):
         *(
             "python=abc",
             "python=310",
-            "python=3.99",
+            "python=3.100",
             "python=4.0",
             "python3.10",
             "python=",

@@ -57,8 +57,9 @@ _PYTHON_WITHOUT_EQUALS = re.compile(r"python-?(?P<version>\d+(\.\d+)*)", re.IGNO
 _PACKAGE_FILE = re.compile(r"\.(conda|tar\.bz2)(#\S*)?$", re.IGNORECASE)
 # Of conda's (conda, common/url.py).
 _TOKEN_IN_PATH = re.compile(r"://[^/\s]+/t/[a-zA-Z0-9_-]{8,}")
-_PYTHONS = (*(f"2.{minor}.{patch}" for minor in range(8) for patch in range(40)),)
-_PYTHONS += tuple(f"3.{minor}.{patch}" for minor in range(40) for patch in range(40))
+# Those that may exist, and the usual way to require one.
+_PYTHONS = tuple(f"{major}.{minor}.{patch}" for major in (2, 3) for minor in range(100) for patch in range(40))
+_USUAL_PYTHON = re.compile(r"python\s*[<>=]*\s*[23](\.\d{1,2}){0,2}(\.\*)?", re.IGNORECASE)
 # `--hash=ALGORITHM:DIGEST`, with the length of the digest.
 _HASH = re.compile(r"\s--hash[\s=]\s*(?P<value>\S*)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.IGNORECASE)
@@ -233,7 +234,7 @@ def _fault_of_spec(text: str) -> str:
     relations = re.split(r"[,|]", version.replace("(", "").replace(")", "")) if version else ()
     if spec is None or not all(map(_CONDA_RELATION.fullmatch, relations)):
         return f"conda cannot read '{text}'; write a name, or one with versions: `numpy=1.26`, `numpy>=1.26,<2`"
-    if spec["name"].lower() == "python" and not allows(text, _PYTHONS):
+    if spec["name"].lower() == "python" and not _USUAL_PYTHON.fullmatch(text) and not allows(text, _PYTHONS):
         return f"'{text}' allows no version of Python"
     return ""
 
