@@ -126,6 +126,12 @@ SAS = "https://a.blob.core.windows.net/raw/t.csv?sv=2022-11-02&sp=r&sig=uZ3bX2c9
         (f"ghp_{'aB1c' * 9}", "a GitHub token", "***"),
         (f"github_pat_{'aB1c' * 15}", "a GitHub token", "***"),
         ("glpat-abcdefghij0123456789", "a GitLab token", "***"),
+        ("gldt-abcdefghij0123456789", "a GitLab token", "***"),
+        (f"dose{'0a' * 16}", "a Databricks token", "***"),
+        ("https://h/x?private_token=abcdefghij0123456789", "a token in a URL", None),
+        (f"client_secret='{'aB3d' * 6}'", "a secret by its name", "client_secret='***'"),
+        (f'{{\\"apiKey\\": \\"{"aB3d" * 6}\\"}}', "a secret by its name", '{\\"apiKey\\": \\"***\\"}'),
+        (f"--password {'aB3d' * 6}", "a secret by its name", "--password ***"),
         ("AKIA2345ABCDEFGH6789", "an AWS key", "***"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4", "a JSON web token", "***"),
         ("xoxb-123456789012-abcdef", "a Slack token", "***"),
@@ -231,6 +237,28 @@ def test_no_text_takes_long_to_look_through(piece):
 
 
 @pytest.mark.parametrize(
+    "piece",
+    [
+        "\n",
+        " ",
+        "kind: Secret\n",
+        "machine a login b ",
+        "//x:_auth",
+        "-----BEGIN PRIVATE KEY-----",
+        "password ",
+        "LS0tLS1CRUdJTi",
+    ],
+)
+def test_no_file_takes_long_to_look_through(tmp_path, piece):
+    (tmp_path / "file").write_text(piece * (64_000 // len(piece)))
+    begun = time.process_time()
+
+    looks_secret(str(tmp_path / "file"), str(tmp_path))
+
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
     ("variable", "value", "secret"),
     [("SRC", SAS, True), ("HTTPS_PROXY", f"http://h?t=ghp_{'aB1c' * 9}", True), ("SRC", SAS.partition("?")[0], False)],
 )
@@ -321,6 +349,28 @@ _KUBE = "apiVersion: v1\nkind: Config\nusers:\n- name: u\n  user:\n    token: ab
         ("id_rsa.bak", "-----BEGIN RSA PRIVATE KEY-----\n", True),
         ("tokens.json", f'{{"access_token": "{"aB3d" * 9}"}}', True),
         *((name, "", True) for name in (".secrets.toml", ".credentials", "credentials.yml", ".msal_token_cache.json")),
+        ("netrc", "machine h\n  login u\n  password p\n", True),
+        ("registry.json", '{"auths": {"h": {"auth": "dTpwYXNzd29yZA=="}}}', True),
+        ("npmrc", "//registry.npmjs.org/:_authToken=0123456789\n", True),
+        (".yarnrc.yml", 'npmAuthToken: "abcdef1234567890"\n', True),
+        ("server.crt", f"-----BEGIN CERTIFICATE-----\nMI\n-----BEGIN PRIVATE KEY-----\n{'aB3d' * 9}\n", True),
+        ("values.yaml", f"tls: |\n  -----BEGIN RSA PRIVATE KEY-----\n  {'aB3d' * 9}\n", True),
+        ("kubernetes.yaml", "apiVersion: v1\nkind: Secret\ndata:\n  a: eA==\n", True),
+        ("key.b64", base64.b64encode(b"-----BEGIN RSA PRIVATE KEY-----\nMIIE").decode(), True),
+        ("infrastructure.json", '{"version": 4, "terraform_version": "1.5.0", "resources": []}', True),
+        ("env.prod", f"AZURE_CLIENT_SECRET={'aB3d' * 4}\n", True),
+        ("appsettings.Production.json", '{"db": "Server=s;User ID=u;Password=Hunter22;"}', True),
+        ("profiles.yml", "dev:\n  password: Hunter22\n", True),
+        ("cookies.txt", "# Netscape HTTP Cookie File\n", True),
+        ("accessKeys.csv", "", True),
+        ("profiles.yml", "dev:\n  password: \"{{ env_var('P') }}\"\n", False),
+        ("env.yml", "dependencies: [python]\n", False),
+        ("README", "A key starts with -----BEGIN RSA PRIVATE KEY----- and is not allowed here.\n", False),
+        ("deploy.yaml", "kind: Pod\nsecretKeyRef: {name: a, key: b}\ndata: x\n", False),
+        ("auth.json", '{"auths": {}}', False),
+        ("ca.crt", "-----BEGIN CERTIFICATE-----\nMI\n", False),
+        ("key.py", "KEY = 'customer_id'\n", False),
+        ("vocab.json", '{"private_key": 1, "access_token": 2}', False),
         ("config.json", '{"model_type": "bert", "pad_token": "[PAD]", "pad_token_id": 0}', False),
         ("openapi.json", '{"client_secret": "Client secret of the application"}', False),
         ("deployment.yaml", "kind: Deployment\ntoken: x\n", False),

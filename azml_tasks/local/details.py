@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from azml_tasks.local.store.files import read_lines
+from azml_tasks.local.store.files import open_file, read_lines
 from azml_tasks.local.store.paths import ProjectPaths, StepPaths
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.local.store.results import store_of
@@ -104,7 +104,7 @@ def _size(path: Path) -> int | None:
 def _reader(path: Path) -> Any:
     def read(most: int) -> bytes | None:
         try:
-            with open(path, "rb") as file:
+            with open_file(path) as file:
                 data = file.read(most + 1)
         except OSError:
             return None
@@ -128,7 +128,7 @@ def _registered(places: StepPaths, layout: ProjectPaths) -> tuple[tuple[Register
 
 def _log(path: Path) -> Log:
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL))
             data = file.read()

@@ -19,7 +19,7 @@ from typing import Any
 from azml_tasks.backend import Exported
 from azml_tasks.errors import ServiceError
 from azml_tasks.local.files import below
-from azml_tasks.local.store.files import read_lines
+from azml_tasks.local.store.files import open_file, read_lines
 from azml_tasks.local.store.paths import ProjectPaths, RunPaths
 from azml_tasks.local.store.process import held
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
@@ -302,7 +302,7 @@ def _files(folder: Path, project: Path) -> dict[str, Path]:
 
 def _end_of(log: Path) -> str:
     try:
-        with log.open("rb") as file:
+        with open_file(log) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LONGEST_LOG))
             return file.read().decode("utf-8", "replace")
     except OSError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from azml_tasks.local.runs import find_run
+from azml_tasks.local.store.files import open_file
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.runs.records import Event, RunFinished, StepOutput, end_of
 
@@ -19,7 +20,7 @@ def read_log(step: LocalStepRecord) -> Iterator[str]:
     """Yield the step's log in pieces, bytes that are not UTF-8 replaced; nothing when it has none."""
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     try:
-        with step.places.log.open("rb") as file:
+        with open_file(step.places.log) as file:
             while piece := file.read(_CHUNK):
                 yield decode(piece)
     except FileNotFoundError:
@@ -67,7 +68,7 @@ class _Reader:
 
     def new_text(self, step: LocalStepRecord) -> str:
         try:
-            with step.places.log.open("rb") as file:
+            with open_file(step.places.log) as file:
                 file.seek(self._read)
                 new = file.read()
         except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fnmatch
 import os
 import re
@@ -100,6 +101,7 @@ _SECRET_FILES = (
     "*.tfvars.json",
     "*_accesskeys.csv",
     "_netrc",
+    "accesskeys.csv",
     "accesstokens.json",
     "application_default_credentials.json",
     "azureauth.json",
@@ -155,6 +157,10 @@ _LOOKED_INTO = frozenset(
         ".ini",
         ".b64",
         ".asc",
+        ".cer",
+        ".crt",
+        ".prod",
+        ".local",
         ".gpg",
         ".p8",
         ".bak",
@@ -166,7 +172,12 @@ _LOOKED_INTO = frozenset(
 )
 _MOST_BYTES = 64_000
 # Of pip and conda, whose URLs may contain a password.
-_ADDRESS_FILES = frozenset(("pip.conf", "pip.ini", ".condarc", "condarc", ".yarnrc", ".yarnrc.yml"))
+_ADDRESS_FILES = re.compile(r"pip\.(conf|ini)|\.?condarc|\.yarnrc(\.yml)?|appsettings(\.[\w-]+)?\.json")
+# Of dbt, in which a password is often a variable of the environment.
+_PROFILES = re.compile(
+    r"^[ \t]*(?:password|pass|token|client_secret)[ \t]*:[ \t]*[\"']?([^\s\"'#{$][^\s\"'#]*)", re.MULTILINE
+)
+_ENV_FILE = re.compile(r".*\.env|env\.(?!(example|sample|template|dist|md)$)\w+")
 # A line of an .env file that sets something.
 _SETTING = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"']+)", re.MULTILINE)
 _LOGIN_IN_JSON = re.compile(
@@ -187,6 +198,7 @@ _IN_FILES = frozenset(
         "a Databricks token",
         "a Hugging Face token",
         "a PyPI token",
+        "an npm token",
     )
 )
 # As in the settings of blobfuse.
@@ -197,13 +209,31 @@ _KUBECONFIG = re.compile(
 )
 # Written by Google's tools: the key of a service account, the login of a user.
 _LOGIN_FILE = re.compile(r'"type"\s*:\s*"(service_account|authorized_user|external_account)"')
+# The state of Terraform has the keys of what it made.
+_TERRAFORM = re.compile(r'"terraform_version"\s*:')
+# Searched for from the start of the text alone, as others would be tried at each of its characters.
+_OF_TOOLS = re.compile(
+    r"# (?:Netscape )?HTTP Cookie File"
+    r"|(?:.*\n)?[ \t]*machine[ \t]+\S+\s+(?:login[ \t]+\S+\s+)?password[ \t]+\S"
+    r"|(?:.*\n)?[ \t]*(?://\S+:)?_?(?:authToken|auth|password|npmAuthToken|npmAuthIdent)"
+    r"[ \t]*[=:][ \t]*[\"']?[^\s$\"']{8}",
+    re.DOTALL,
+)
+_KUBERNETES_SECRET = (
+    re.compile(r"^kind:[ \t]*[\"']?Secret\b", re.MULTILINE),
+    re.compile(r"^(data|stringData):", re.MULTILINE),
+)
+# Of Docker: a name and a password in base64.
+_AUTH = re.compile(r'"(?:auth|identitytoken|registrytoken)"\s*:\s*"[A-Za-z0-9+/=_.-]{8,}"')
+_IN_BASE64 = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{18,42}")
 _PRIVATE_KEY = re.compile(
-    r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-)|.*^AGE-SECRET-KEY-1",
+    r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-)|.*^AGE-SECRET-KEY-1"
+    r"|.*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])+(?:Proc-Type:|[A-Za-z0-9+/]{32})",
     re.DOTALL | re.MULTILINE,
 )
 
 
-def looks_secret(path: str, project: str) -> bool:
+def looks_secret(path: str, project: str, *, by_content: bool = True) -> bool:
     """Return whether a file looks like one in which secrets are kept: by its name and folder, or by its content.
 
     Folders count as far as they are in the project. Raises OSError.
@@ -216,7 +246,7 @@ def looks_secret(path: str, project: str) -> bool:
         return False
     if name.endswith((".pem", ".key")):
         return not _is_public(path)
-    return _is_secret_place(f"/{relative}") or _holds_login(path, name)
+    return _is_secret_place(f"/{relative}") or (by_content and _holds_login(path, name))
 
 
 def _is_secret_place(path: str) -> bool:
@@ -238,27 +268,40 @@ def _secret_places() -> tuple[tuple[str, ...], re.Pattern[str]]:
 def _holds_login(path: str, name: str) -> bool:
     """Return whether a small file contains a private key, a login of a service, or a URL with a password."""
     suffix = os.path.splitext(name)[1]
-    if suffix not in _LOOKED_INTO and name not in _ADDRESS_FILES and suffix != ".env":
+    is_address, is_env = _ADDRESS_FILES.fullmatch(name), _ENV_FILE.fullmatch(name)
+    if suffix not in _LOOKED_INTO and not is_address and not is_env:
         return False
     if os.path.getsize(path) > _MOST_BYTES:
         return False
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read(_MOST_BYTES)
-    if suffix == ".env":
-        return any(is_secret(*pair) for pair in _SETTING.findall(text) if not PLACEHOLDER.fullmatch(pair[1]))
-    if name in _ADDRESS_FILES:
-        return secret_in(text) is not None
+    if is_env and any(is_secret(*pair) for pair in _SETTING.findall(text) if not PLACEHOLDER.fullmatch(pair[1])):
+        return True
+    if is_address and secret_in(text) is not None:
+        return True
+    if name in ("profiles.yml", "profiles.yaml") and any(
+        not PLACEHOLDER.fullmatch(one) for one in _PROFILES.findall(text)
+    ):
+        return True
     return _holds_key(text) or (suffix == ".json" and _holds_login_in_json(text))
 
 
 def _holds_key(text: str) -> bool:
-    return bool(_PRIVATE_KEY.match(text) or _KUBECONFIG.match(text) or _ACCOUNT_KEY.search(text)) or any(
-        kind in _IN_FILES for kind, _, _ in secrets_found(text)
+    return (
+        bool(_PRIVATE_KEY.match(text) or _KUBECONFIG.match(text) or _ACCOUNT_KEY.search(text))
+        or bool(_OF_TOOLS.match(text))
+        or all(pattern.search(text) for pattern in _KUBERNETES_SECRET)
+        or any(kind in _IN_FILES for kind, _, _ in secrets_found(text))
+        or any(b"PRIVATE KEY" in _decoded(found[0]) for found in _IN_BASE64.finditer(text))
     )
 
 
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text[: len(text) // 4 * 4])
+
+
 def _holds_login_in_json(text: str) -> bool:
-    return bool(_LOGIN_FILE.search(text)) or any(
+    return any(pattern.search(text) for pattern in (_LOGIN_FILE, _TERRAFORM, _AUTH)) or any(
         not PLACEHOLDER.fullmatch(found["secret"]) for found in _LOGIN_IN_JSON.finditer(text)
     )
 

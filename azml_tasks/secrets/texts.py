@@ -139,7 +139,7 @@ def _shapes() -> tuple[_Shape, ...]:
         after(
             "a token in a URL",
             "token= secret= key= signature=",
-            r"[?&](?:access_token|refresh_token|id_token|client_secret|api[_-]?key|subscription-key|(?:x-\w+-)?signature)="
+            r"[?&](?:(?:(?:access|refresh|id|private|auth|job|deploy|session|api|sas)[_-]?)?token|client_secret|api[_-]?key|subscription-key|aeg-sas-key|(?:x-\w+-)?signature)="
             r"(?P<secret>[A-Z0-9%+/_=~.-]{16,})",
             lambda found: _has_digit(found["secret"]),
         ),
@@ -159,10 +159,25 @@ def _shapes() -> tuple[_Shape, ...]:
             _has_mixed_run,
         ),
         after("a token in a URL", "/t/", r"://[\w.-]*conda[\w.-]*/t/(?P<secret>[A-Z0-9-]{16,})/"),
+        # As errors and settings show them: `client_secret='...'`, `"apiKey": "..."`, `--password ...`.
+        after(
+            "a secret by its name",
+            "secret password passwd pwd token key",
+            r"(?:(?:client|app|shared|consumer)_?secret|secret_?(?:key|access_?key)|passw(?:or)?d|pwd"
+            r"|(?:api|access|account|auth|storage|subscription|private|master|signing|encryption)_?key"
+            r"|(?:access|auth|api|refresh|session|private|security|bearer)_?token)"
+            r"\\?[\"']?(?:\s*[:=]\s*|\s+)\\?[\"']?(?P<secret>[A-Z0-9+/_=~.!-]{12,})",
+            lambda found: any(map(_is_made_up, re.split(r"[-_./~!]", found["secret"]))),
+        ),
         after("a token", "bearer", r"\bBearer\s+(?P<secret>[A-Z0-9._~+/=-]{20,})", _is_mixed),
         token("a JSON web token", "eyj", r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
         token("a GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"gh[pousr]_\w{30,}|github_pat_\w{40,}"),
-        token("a GitLab token", "glpat-", r"glpat-[\w-]{16,}"),
+        token(
+            "a GitLab token",
+            "glpat- gldt- glrt- glrtr- glcbt- glptt- glft- glimt- glagent- glsoat- glffct- gloas-",
+            r"gl(?:pat|dt|rtr?|cbt|ptt|ft|imt|agent|soat|ffct|oas)-[\w-]{16,}",
+            lambda found: found[0].startswith("glpat-") or _has_digit(found[0]),
+        ),
         token("an AWS key", "akia asia", r"A[KS]IA[A-Z0-9]{16}", lambda found: not found[0].endswith("EXAMPLE")),
         token(STORAGE_KEY, "==", r"(?<![+/])[A-Za-z0-9+/]{86}==(?!=)", _is_made_of_bytes),
         token("a client secret of Azure", "q~", r"[\w~.-]{3}\dQ~[\w~.-]{31,34}"),
@@ -206,7 +221,7 @@ def _shapes() -> tuple[_Shape, ...]:
         ),
         token("an npm token", "npm_", r"npm_[A-Za-z0-9]{36,}"),
         token("a PyPI token", "pypi-", r"pypi-A[\w-]{50,}"),
-        token("a Databricks token", "dapi", r"dapi[0-9a-f]{32}(?:-\d)?"),
+        token("a Databricks token", "dapi dose dkea", r"(?:dapi|dose|dkea)[0-9a-f]{32}(?:-\d)?"),
         token("a Docker token", "dckr_pat_ dckr_oat_", r"dckr_[po]at_[\w-]{20,}"),
         token("a DigitalOcean token", "_v1_", r"do[opr]_v1_[0-9a-f]{64}"),
         token("a Vault token", "hvs. hvb.", r"hv[sb]\.[\w-]{24,}"),

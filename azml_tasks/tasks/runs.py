@@ -223,8 +223,14 @@ def write_output(file: Path, text: str, kind: str, marks: Sequence[str]) -> None
 
     Raises UsageError.
     """
+    from azml_tasks.snapshot.files import leads_out
+
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        if file.is_symlink() and leads_out(file, file.parent):
+            raise UsageError(f"{os.path.relpath(file)} is a link to outside its folder; delete it, or use another name")
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise UsageError(f"{os.path.relpath(file)} is not a file; use another name")
         if file.is_file():
             there = file.read_text(encoding="utf-8", errors="replace")
             if not all(mark in there for mark in marks):

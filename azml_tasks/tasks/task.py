@@ -127,6 +127,8 @@ def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Bo
                 text = printable(with_target(str(error), kwargs.get("target", "")))
                 raise invoke.Exit(text, code=error.exit_status) from None
             except OSError as error:
+                if place := _place_of_record(error):
+                    raise invoke.Exit(f"{place}: {error.strerror}; delete it, or correct its mode", code=1) from None
                 if _can_print():
                     sys.excepthook = _show_without_secrets
                     raise
@@ -273,6 +275,12 @@ def _can_print() -> bool:
     except OSError:
         return False
     return True
+
+
+def _place_of_record(error: OSError) -> str:
+    """Return the path from .azml of the file or folder that could not be used; empty if it is elsewhere."""
+    parts = os.path.normpath(str(error.filename or "")).split(os.sep)
+    return printable("/".join(parts[parts.index(".azml") :])) if ".azml" in parts else ""
 
 
 def _say_no_more() -> None:

@@ -59,6 +59,10 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
     assert list(map(str, file_problems(found))) == ["c.yml:1: the file is not UTF-8; save it as UTF-8"]
 
 
+WRITE = "write a name, or one with versions: `numpy=1.26`, `numpy>=1.26,<2`"
+TOKEN = "the URL of a channel has a token, which would be stored with the environment; write it without /t/TOKEN"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -88,12 +92,12 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
             ":4: `pip`: there is a list on line 2, too, and conda uses only the last; merge them",
         ),
         (
-            "dependencies:\n- python=3.10\n- conda-forge::python=3.11.2\n",
-            ":3: python 3.11.2 and 3.10 (line 2) exclude each other; keep one",
+            "dependencies:\n- python=3.10\n- a::python=3.11.2\n",
+            ":3: environment 'e': no version fits both 'a::python=3.11.2' and 'python=3.10' (line 2); keep one",
         ),
         (
             "dependencies:\n- python=3.10\n- python=3.10.4\n- pip:\n  - Scikit_learn==1.5\n  - scikit-learn==1.4\n",
-            ":6: scikit-learn 1.4 and 1.5 (line 5) exclude each other; keep one",
+            ":6: environment 'e': no version fits both 'scikit-learn==1.4' and 'Scikit_learn==1.5' (line 5); keep one",
         ),
         (
             "name: x\ndependencies: pandas\n",
@@ -121,6 +125,27 @@ def test_a_conda_file_in_another_encoding_is_refused(tmp_path, encoding):
             ":1: `channels`: expected a list, as in `- conda-forge`, found 'conda-forge'",
         ),
         ("channels: [3]\ndependencies: [python]\n", ":1: `channels`: expected text, found 3"),
+        ("name: [x]\ndependencies: [python]\n", ":1: `name`: expected text, found a list"),
+        ("channels: ['']\ndependencies: [python]\n", ":1: `channels`: expected text, found ''"),
+        ("chanels: [a]\ndependencies: [python]\n", ":1: unknown key 'chanels'; did you mean 'channels'?"),
+        (
+            "variables: [A]\ndependencies: [a]\n",
+            ":1: `variables`: expected a mapping, as in `NAME: value`, found a list",
+        ),
+        ("variables: {A: [b]}\ndependencies: [a]\n", ":1: `variables`: expected text, found a list"),
+        ("dependencies:\n- pip:\n  - ''\n", ":3: `pip`: expected a requirement, as in `pandas==2.2`, found ''"),
+        ("dependencies:\n- py thon\n", f":2: `dependencies`: conda cannot read 'py thon'; {WRITE}"),
+        ("channels: ['https://h/t/abcd-12345/me']\ndependencies: [a]\n", f":1: {TOKEN}"),
+        ("dependencies:\n- https://h/t/abcd-12345/me::numpy\n", f":2: `dependencies`: {TOKEN}"),
+        (
+            "dependencies:\n- numpy>=2\n- numpy<1.5\n",
+            ":3: environment 'e': no version fits both 'numpy<1.5' and 'numpy>=2' (line 2); keep one",
+        ),
+        ("dependencies:\n- numpy>=2,<1.5\n", ":2: environment 'e': no version fits 'numpy>=2,<1.5'"),
+        (
+            "dependencies:\n- pip:\n  - pandas[x]~=2.2\n  - Pandas==1.5\n",
+            ":4: environment 'e': no version fits both 'Pandas==1.5' and 'pandas[x]~=2.2' (line 3); keep one",
+        ),
         (
             "dependencies:\n- pip:\n  - pandas=2\n",
             ":3: environment 'e': pip cannot read 'pandas=2'; did you mean 'pandas==2'?",
@@ -139,6 +164,10 @@ def test_what_is_wrong_with_a_conda_file_is_reported_with_its_line(tmp_path, tex
         "name: x\nchannels: [a]\nvariables: {A: b}\nprefix: /x\ndependencies: [python=3.10, pip, {pip: [pandas]}]",
         "dependencies: []",
         "channels:\ndependencies:\n- pip:\n",
+        "dependencies:\n- python>=3.10,<3.12\n- python<4\n- numpy>1.0\n- numpy<=1.1\n- scipy!=1\n- scipy!=2\n",
+        "dependencies:\n- pip:\n  - a~=1.4.2\n  - a<1.5\n  - b==1; python_version<'3.9'\n"
+        "  - b==2; python_version>'3.8'\n  - c>=1.0rc1,<1.0.1\n  - d==1.0.*\n  - d>1.0.5\n  - e==1.0+cu118\n"
+        "  - e==1.0\n  - f==2.*,!=2.0\n",
         "dependencies:\n- a::numpy=1.26.4=py310_0\n- pip:\n  - -i https://h/simple\n  - own @ https://${X}@h/own.whl\n",
     ],
 )
@@ -214,6 +243,7 @@ def test_a_path_starts_from_the_file_that_has_it(tmp_path):
         "envs/more/r.txt": "-c ../limits.txt\ntiny # why\n",
         "envs/limits.txt": "",
         "own.whl": "",
+        "pyproject.toml": "",
     }
     found = project(tmp_path, "{conda_file: envs/env.yml}", files=files)
 
@@ -310,7 +340,7 @@ def test_what_azure_does_not_see_is_reported_with_what_to_write_instead(tmp_path
 
 
 def test_this_machine_sees_its_own_files(tmp_path):
-    files = {"requirements.txt": "numpy\n", "own.whl": "", "Dockerfile": "FROM x\nCOPY own.whl /opt/\n"}
+    files = {"requirements.txt": "numpy\n", "own.whl": "", "Dockerfile": "FROM x\nCOPY own.whl /opt/\n", "setup.py": ""}
     environment = '{pip_packages: ["-r requirements.txt", ./own.whl, "-e ."], dockerfile: Dockerfile}'
 
     assert project_problems(project(tmp_path, environment, files=files)) == []
@@ -344,3 +374,30 @@ def test_a_python_that_no_local_run_can_use_is_remarked_upon(tmp_path, environme
 
     assert list(map(str, environment_notes(found))) == ([place.format(needs)] if place else [])
     assert environment_notes(project(tmp_path, environment, "azure", {"env.yml": conda} if conda else {})) == []
+
+
+def test_a_constraint_that_no_version_of_a_package_fits_is_reported_without_the_lines_of_files(tmp_path):
+    files = {"requirements.txt": "pandas==2\n-c limits.txt\n", "limits.txt": "pandas<2\n"}
+    found = project(tmp_path, '{pip_packages: ["-r requirements.txt"]}', files=files)
+
+    assert list(map(str, project_problems(found))) == [
+        "limits.txt:1: environment 'e': no version fits both this line and requirements.txt:1; keep one"
+    ]
+
+
+def test_a_folder_that_pip_cannot_install_is_reported(tmp_path):
+    found = project(tmp_path, '{pip_packages: ["-e .", ./lib]}', files={"lib/a.py": ""})
+
+    assert [problem.message for problem in project_problems(found)] == [
+        "environment 'e': '-e .': pip needs a pyproject.toml or setup.py in .",
+        "environment 'e': './lib': pip needs a pyproject.toml or setup.py in ./lib",
+    ]
+
+
+def test_conda_packages_of_pipeline_yaml_are_checked_too(tmp_path):
+    found = project(tmp_path, '{conda_packages: [pandas=>2, "git>=2", "git<1"]}', files={})
+
+    assert [problem.message for problem in project_problems(found)] == [
+        f"environment 'e': conda cannot read 'pandas=>2'; {WRITE}",
+        "environment 'e': no version fits both 'git<1' and 'git>=2' (line 7); keep one",
+    ]

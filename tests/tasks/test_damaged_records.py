@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -71,16 +73,21 @@ def test_nothing_is_reported_where_all_records_are_whole(invoke, runs):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this system have no names")
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 @pytest.mark.parametrize("words", [["run"], ["plan"], ["--dry", "run"], ["runs.prune"]])
-def test_a_pipe_in_place_of_the_file_of_results_is_refused_and_not_waited_for(invoke: Invoke, words: list[str]) -> None:
+def test_a_pipe_in_place_of_the_file_of_results_is_refused_and_not_waited_for(
+    invoke: Invoke, words: list[str], make: Callable[[Path], None]
+) -> None:
     invoke.write("a.py", "")
     invoke.write("pipeline.yaml", "backend: local\nsteps: {a: {script_name: a.py}}\n")
     (invoke.folder / ".azml").mkdir()
-    os.mkfifo(invoke.folder / ".azml/reuse.jsonl")
+    make(invoke.folder / ".azml/reuse.jsonl")
 
     answer = invoke(*words)
 
-    sentence = ".azml/reuse.jsonl must be a file (results are stored there), not a pipe or a device; delete it"
+    sentence = (
+        ".azml/reuse.jsonl must be a file (results are stored there), not a folder, a pipe or a device; delete it"
+    )
     assert sentence in " ".join((answer.out + answer.err).split())
     assert answer.status in (1, 2)
 
@@ -97,3 +104,33 @@ def test_pipes_in_place_of_records_are_skipped(invoke: Invoke) -> None:
 
     assert invoke("runs.list").status == 1
     assert invoke("run").status == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of this system have no names")
+@pytest.mark.processes
+def test_pipes_in_place_of_logs_and_contents_are_not_waited_for(invoke: Invoke) -> None:
+    invoke.write("a.py", "print(1)")
+    invoke.write("pipeline.yaml", "backend: local\nsteps: {a: {script_name: a.py}}\n")
+    invoke("run")
+    for file in (*invoke.folder.glob(".azml/runs/*/steps/a/log.txt"), *invoke.folder.glob(".azml/objects/*/*")):
+        file.unlink()
+        os.mkfifo(file)
+
+    assert invoke("runs.report", "--to", "page.html").status == 0
+    assert invoke("runs.logs", "--step", "a").status == 0
+    assert invoke("run", "--force").status == 0
+
+
+@pytest.mark.processes
+def test_a_record_that_cannot_be_read_is_one_line(invoke: Invoke) -> None:
+    invoke.write("a.py", "from azureml.core import Run\nRun.get_context().tag('k', 'v')\n")
+    invoke.write("pipeline.yaml", "backend: local\nsteps: {a: {script_name: a.py}}\n")
+    invoke("run")
+    (file,) = invoke.folder.glob(".azml/runs/*/steps/a/tags.jsonl")
+    file.unlink()
+    file.mkdir()
+
+    answer = invoke("runs.show")
+
+    place = file.relative_to(invoke.folder).as_posix()
+    assert (answer.status, answer.err) == (1, f"{place}: Is a directory; delete it, or correct its mode\n")

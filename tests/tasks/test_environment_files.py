@@ -95,3 +95,19 @@ def test_what_pip_prints_is_shown_as_it_comes(invoke: Invoke, monkeypatch):
     assert answer.out.startswith("environment e: installing into a new virtual environment\n  ")
     assert "  ERROR: No matching distribution found for no-such-package" in answer.out
     assert answer.err.startswith("pip could not install the packages of 'e':\nERROR: ")
+
+
+@pytest.mark.parametrize(("file", "line"), [("env.yml", 4), ("requirements.txt", 1)])
+def test_a_token_that_is_refused_in_any_file_is_reported_with_its_line(invoke: Invoke, file: str, line: int):
+    token = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+    address = f"git+https://{token}@github.com/o/r.git"
+    for name, text in (("requirements.txt", f"{address}\n"), ("a.py", "")):
+        invoke.write(name, text)
+    invoke.write("env.yml", f"dependencies:\n- python=3.11\n- pip:\n  - {address}\n")
+    invoke.write("pipeline.yaml", AZURE)
+
+    answer = invoke("validate")
+
+    assert answer.status == 2
+    assert f"{file}:{line}: this looks like a secret (a token in a URL) and would be stored with the" in answer.err
+    assert token not in answer.err

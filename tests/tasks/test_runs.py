@@ -397,6 +397,18 @@ def test_a_page_that_cannot_be_written_is_one_sentence(churn):
     assert re.fullmatch(r"cannot write .*page\.html: .+\n", answer.err)
 
 
+def test_a_page_is_not_written_through_a_link_or_to_a_pipe(churn):
+    churn("run")
+    (churn.folder / "page.html").symlink_to(churn.folder.parent / "elsewhere.html")
+    os.mkfifo(churn.folder / "pipe")
+
+    assert churn("runs.report", "--to", "page.html") == Answer(
+        "", "page.html is a link to outside its folder; delete it, or use another name\n", 2
+    )
+    assert churn("runs.report", "--to", "pipe") == Answer("", "pipe is not a file; use another name\n", 2)
+    assert not (churn.folder.parent / "elsewhere.html").exists()
+
+
 def test_a_page_replaces_an_earlier_one_and_no_other_file(churn):
     churn("run")
     churn.write("index.html", "<!DOCTYPE html><footer>mine</footer>")

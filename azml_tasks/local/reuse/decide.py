@@ -206,7 +206,7 @@ class Reuse:
         site = self._site
         if result.on_parent:
             replay(result.places, site.run.places)
-        register_again(result.places, result.registered, site.layout, site.contents)
+        register_again(result, site.layout, site.contents)
         site.results.of(self._plan.key).record_latest(result)
 
     def _add_tracking(self, trace: Trace) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from azml_tasks.local.store.contents import HashCache
-from azml_tasks.local.store.files import read_json, read_lines, write_json
+from azml_tasks.local.store.files import read_json, read_lines, remove_tree, write_json
 from azml_tasks.local.store.paths import ProjectPaths, RunPaths, StepPaths
+from azml_tasks.local.store.results import Result
 from azml_tasks.snapshot.files import leads_out
 from azml_tasks.standin.azml_local.formats.copies import copy_file
 
@@ -66,16 +67,23 @@ def replay(places: StepPaths, run: RunPaths) -> None:
             file.write(b"".join(json.dumps(record).encode() + b"\n" for record in found))
 
 
-def register_again(places: StepPaths, registered: Iterable[str], layout: ProjectPaths, contents: HashCache) -> None:
-    """Restore registered items that were removed or damaged since, unless they exist as another version.
+def register_again(result: Result | None, layout: ProjectPaths, contents: HashCache) -> None:
+    """Restore what a step registered and was removed or damaged since, unless it exists as another version.
 
     Raises OSError.
     """
-    for number, name in enumerate(registered):
-        target, kept = layout.root / name, places.root / _REGISTERED / str(number)
+    if result is None:
+        return
+    for number, name in enumerate(result.registered):
+        target, kept = layout.root / name, result.places.root / _REGISTERED / str(number)
         if leads_out(target, layout.root):
             continue
-        if kept.exists() and not _is_same(target, kept) and not _is_there(target.parent, kept, contents):
+        if not kept.exists():
+            continue
+        if _is_same(target, kept):
+            if not _has_same_content(target, kept, contents):
+                _put_back(kept, target)
+        elif not _is_there(target.parent, kept, contents):
             _copy(kept, _free(target))
 
 
@@ -103,6 +111,20 @@ def _is_same(path: Path, kept: Path) -> bool:
         keys = ("file", "created_time", "id", "definition")
         return _is_readable(path) and all(now.get(key) == then.get(key) for key in keys)
     return False
+
+
+def _has_same_content(path: Path, kept: Path, contents: HashCache) -> bool:
+    with contextlib.suppress(OSError):
+        return _content(path, contents) == _content(kept, contents)
+    return False
+
+
+def _put_back(kept: Path, target: Path) -> None:
+    """Replace a version whose files were edited or deleted by its copy."""
+    aside = target.with_name(f".{os.getpid()}.{target.name}.damaged")
+    os.rename(target, aside)
+    _copy(kept, target)
+    remove_tree(aside)
 
 
 def _is_readable(path: Path) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azml_tasks.errors import RunError
+from azml_tasks.local.store.files import open_file
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.runs.records import GOING_ON, skipped_text, step_failure
 from azml_tasks.text import listed
@@ -32,7 +33,7 @@ _FRAME = re.compile(r'^(\s*File ")([^"]+)(", line \d+)', re.MULTILINE)
 def log_tail(log: Path) -> str:
     """Return the end of a log, reading only a fixed part; empty if there is none."""
     try:
-        with open(log, "rb") as file:
+        with open_file(log) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _TAIL_BYTES))
             data = file.read()

@@ -15,7 +15,7 @@ from types import FrameType
 
 from azml_tasks.local.reuse.decide import Decision
 from azml_tasks.local.reuse.reads import InputMissingError
-from azml_tasks.local.reuse.replay import replay
+from azml_tasks.local.reuse.replay import register_again, replay
 from azml_tasks.local.run.outputs import DestinationError, sharing_of
 from azml_tasks.local.run.processes import Processes, ProcessExit
 from azml_tasks.local.run.step_run import StepRun, Stopped
@@ -96,8 +96,9 @@ class Scheduler:
     def _run(self, jobs: int, tick: float | None, grace: float) -> LocalRunRecord:
         self.grace = grace
         run = self.site.start(self.keys, self.records)
-        for record in self.records.values():
+        for key, record in self.records.items():
             replay(record.places, run.places)
+            register_again(self.site.results.of(key).latest, self.site.layout, self.site.contents)
         self.tell(RunStarted(run, tuple(self.waiting), tuple(self.records.values())))
         for remark in self.site.remarks:
             self._remark(remark)

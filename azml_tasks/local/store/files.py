@@ -4,6 +4,7 @@ file system."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -13,15 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from azml_tasks.standin.azml_local.formats.records import append_json, read_json, read_lines, write_json
+from azml_tasks.standin.azml_local.formats.records import append_json, is_special, read_json, read_lines, write_json
 
 __all__ = [
     "SETTLED_HERE",
     "FileSystem",
     "append_json",
     "merge_tree",
+    "open_file",
     "read_json",
     "read_lines",
     "remove_tree",
@@ -30,6 +32,18 @@ __all__ = [
 ]
 
 _serial = count()
+
+
+def open_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to read its bytes; a pipe, which would be waited for, and a folder count as missing.
+
+    Raises OSError.
+    """
+    if is_special(path) or os.path.isdir(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
+    return open(path, "rb")
+
+
 # A file written this short a time (seconds) ago may change again without a new time stamp: on any file system, and on
 # those whose times this kernel sets, at least every 10 ms.
 _SETTLED = 2.0

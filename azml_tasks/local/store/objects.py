@@ -48,11 +48,11 @@ class ObjectStore:
             kept, target = self._path(digest), folder / place
             try:
                 _copy(kept, target, digest)
-            except (FileNotFoundError, FileChangedError):
+            except (OSError, FileChangedError):
                 # The folder of contents may be deleted at any time, and a power cut may leave empty files in it; the
                 # project's file serves unless it changed.
                 _copy(snapshot.files[place], target, digest)
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(OSError):
                     os.unlink(kept)
 
     def _path(self, digest: str) -> str:
@@ -74,13 +74,18 @@ class ObjectStore:
                 os.unlink(partial)
 
 
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe in its place is empty, and not waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _copy(source: str | Path, target: str | Path, digest: str) -> None:
     """Copy a file that must have that content.
 
     Raises ChangedError, OSError.
     """
     total = hashlib.sha256()
-    with open(source, "rb") as reader, open(target, "wb") as writer:
+    with open(source, "rb", opener=_open_without_waiting) as reader, open(target, "wb") as writer:
         while chunk := reader.read(_CHUNK):
             total.update(chunk)
             writer.write(chunk)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
-from azml_tasks.local.store.files import append_json, read_json, read_lines, write_json
+from azml_tasks.local.store.files import append_json, open_file, read_json, read_lines, write_json
 from azml_tasks.local.store.paths import RunPaths, StepPaths, folder_name
 from azml_tasks.local.store.process import ProcessIdentity, is_held
 from azml_tasks.runs import records
@@ -143,7 +143,7 @@ class LocalStepRecord(records.StepRecord):
     def last_line(self) -> str:
         """Return the last line of its log so far; of a progress bar, its last state."""
         try:
-            with self.places.log.open("rb") as log:
+            with open_file(self.places.log) as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - _END_OF_LOG))
                 said = log.read(_END_OF_LOG).decode("utf-8", "replace")
         except OSError:

@@ -177,7 +177,15 @@ class Store:
             finally:
                 os.close(descriptor)
 
+    def _check(self) -> None:
+        if is_special(self._file) or self._file.is_dir():
+            place = f"{self._file.parent.name}/{self._file.name}"
+            raise RunError(
+                f"{place} must be a file (results are stored there), not a folder, a pipe or a device; delete it"
+            )
+
     def _open(self) -> int:
+        self._check()
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         try:
             return os.open(self._file, flags, 0o644)
@@ -186,9 +194,7 @@ class Store:
             return os.open(self._file, flags, 0o644)
 
     def _read(self) -> _Known:
-        if is_special(self._file):
-            place = f"{self._file.parent.name}/{self._file.name}"
-            raise RunError(f"{place} must be a file (results are stored there), not a pipe or a device; delete it")
+        self._check()
         try:
             text = self._file.read_bytes()
         except (FileNotFoundError, NotADirectoryError):

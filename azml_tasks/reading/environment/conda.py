@@ -13,11 +13,13 @@ from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Dataset, Environment, Pipeline
 from azml_tasks.packages import required_name
 from azml_tasks.plan import DatasetInput, Input, Plan, StepPlan, TableInput
+from azml_tasks.reading.environment.requirements import conda_fault, token_in_channel
 from azml_tasks.reading.messages import shown
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
 from azml_tasks.text import did_you_mean
 
 _PYTHON = re.compile(r"(?:\S*::)?python(?![\w.-])")
+_KEYS = frozenset(("name", "channels", "dependencies", "prefix", "variables", "platforms", "category"))
 _PIP_TOO_HIGH = "`pip` must be inside `dependencies`: write `- pip:` as the last item of `dependencies`"
 # A line of requirements.txt that is also valid YAML text.
 _REQUIREMENT = re.compile(r"(-[rce]|--)\S*|[\w.-]+(\[[\w,-]+\])?\s*([=<>!~]=|[<>])")
@@ -87,8 +89,30 @@ def _mapping_faults(root: Node) -> Iterator[tuple[int, str]]:
     elif channels is not None and channels.value is not None:
         assert isinstance(channels.value, list)
         for item in channels.value:
-            if not isinstance(item.value, str):
+            if not isinstance(item.value, str) or not item.value.strip():
                 yield item.line, f"`channels`: expected text, found {shown(_plain(item))}"
+            elif found := token_in_channel(item.value):
+                yield item.line, found
+    yield from _other_faults(root.value, root.key_lines)
+
+
+def _other_faults(content: Mapping[str, Node], lines: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+    """Yield the problems of the other keys of a conda file."""
+    name, variables = content.get("name"), content.get("variables")
+    if name is not None and isinstance(name.value, (list, dict)):
+        yield lines["name"], f"`name`: expected text, found {shown(_plain(name))}"
+    if variables is not None and not isinstance(variables.value, (dict, type(None))):
+        yield (
+            lines["variables"],
+            f"`variables`: expected a mapping, as in `NAME: value`, found {shown(_plain(variables))}",
+        )
+    elif variables is not None and isinstance(variables.value, dict):
+        for item in variables.value.values():
+            if isinstance(item.value, (list, dict)):
+                yield item.line, f"`variables`: expected text, found {shown(_plain(item))}"
+    for key in content if "dependencies" in content else ():
+        if key not in _KEYS and (close := did_you_mean(key, _KEYS - content.keys())):
+            yield lines[key], f"unknown key '{key}'{close}"
 
 
 def _meant_for_pip(text: str) -> str:
@@ -112,6 +136,8 @@ def _meant(key: str, root: Node) -> str:
 
 def _dependency_faults(item: Node) -> Iterator[tuple[int, str]]:
     if isinstance(item.value, str) and item.value.strip():
+        if fault := conda_fault(item.value.strip()):
+            yield item.line, f"`dependencies`: {fault}"
         return
     if not isinstance(item.value, dict) or not item.value:
         yield item.line, f"`dependencies`: expected a package, as in `python=3.10`, found {shown(_plain(item))}"
@@ -126,33 +152,19 @@ def _dependency_faults(item: Node) -> Iterator[tuple[int, str]]:
             yield line, f"`pip`: expected a list, as in `- pandas==2.2`, found {shown(_plain(value))}"
         else:
             for requirement in value.value or ():
-                if not isinstance(requirement.value, str):
+                if not isinstance(requirement.value, str) or not requirement.value.strip():
                     found = shown(_plain(requirement))
                     yield requirement.line, f"`pip`: expected a requirement, as in `pandas==2.2`, found {found}"
                 elif len(requirement.value.strip().splitlines()) > 1:
                     yield requirement.line, "`pip`: one requirement per item, without line breaks"
 
 
-_PINNED = re.compile(r"(?:\S*::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*={1,2}\s*(?P<version>\d[\w.]*)")
-
-
 def _repeated(items: list[Node]) -> Iterator[tuple[int, str]]:
-    """Yield a second list of pip packages, of which conda uses only the last, and versions that exclude each other."""
+    """Yield a second list of pip packages, of which conda uses only the last."""
     mappings = [(item.key_lines, item.value) for item in items if isinstance(item.value, dict)]
-    lists = [(lines["pip"], value["pip"]) for lines, value in mappings if "pip" in value and value["pip"].value]
-    for line, _ in lists[1:]:
-        yield line, f"`pip`: there is a list on line {lists[0][0]}, too, and conda uses only the last; merge them"
-    for packages in (items, *(found.value for _, found in lists)):
-        pinned: dict[str, tuple[str, int]] = {}
-        for item in packages if isinstance(packages, list) else ():
-            match = _PINNED.fullmatch(item.value.strip()) if isinstance(item.value, str) else None
-            if match is None:
-                continue
-            name, version = match["name"].lower().replace("_", "-"), match["version"]
-            other, line = pinned.setdefault(name, (version, item.line))
-            if f"{version}.".startswith(f"{other}.") or f"{other}.".startswith(f"{version}."):
-                continue
-            yield item.line, f"{match['name']} {version} and {other} (line {line}) exclude each other; keep one"
+    lists = [lines["pip"] for lines, value in mappings if "pip" in value and value["pip"].value]
+    for line in lists[1:]:
+        yield line, f"`pip`: there is a list on line {lists[0]}, too, and conda uses only the last; merge them"
 
 
 def _plain(node: Node) -> Any:

@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
-from azml_tasks.packages import OLDEST_PYTHON
+from azml_tasks.packages import OLDEST_PYTHON, required_name
 from azml_tasks.reading.environment.conda import _PYTHON, _conda_faults, environment_text
 from azml_tasks.reading.environment.dockerfile import Copied, copied_files
-from azml_tasks.reading.environment.requirements import Line, allows, lines_of
+from azml_tasks.reading.environment.requirements import (
+    Line,
+    allows,
+    conda_fault,
+    exclude_each_other,
+    lines_of,
+    pip_requirement,
+)
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
 from azml_tasks.reading.values import LOGIN_OF_AN_INDEX, Values
 from azml_tasks.secrets import holds_secret, looks_secret, secret_in
@@ -23,6 +30,7 @@ from azml_tasks.secrets import holds_secret, looks_secret, secret_in
 if TYPE_CHECKING:
     pass
 
+_IN_CONTENT = "contains a secret"
 _MOST_FILES = 100
 _QUOTES = "\"'"
 # Lines after which all packages are still known.
@@ -94,11 +102,7 @@ class EnvironmentFiles:
                 if file := getattr(environment, key):
                     yield from self._refused_file(("environments", name, key), file)
         for listed in self._lines():
-            problem = listed.line.file and _refusal(listed.line.file, Path(listed.base), self._directory)
-            if problem:
-                yield self._of(listed, f"'{listed.line.text}' names a file that {problem}")
-            elif listed.line.kind in ("requirements", "constraints"):
-                yield from self._secrets(self._relative(listed))
+            yield from self._refused_line(listed)
         for name, file, copied in self._copied():
             for source in copied.files:
                 problem = _refusal(source.lstrip("/") or ".", self._directory, self._directory)
@@ -106,12 +110,22 @@ class EnvironmentFiles:
                     message = f"environment '{name}': {copied.instruction} names '{source}', which {problem}"
                     yield Problem(file, copied.line, message)
 
+    def _refused_line(self, listed: _Listed) -> Iterator[Problem]:
+        problem = listed.line.file and _refusal(listed.line.file, Path(listed.base), self._directory)
+        is_list = listed.line.kind in ("requirements", "constraints")
+        found = (
+            list(self._secrets(self._relative(listed))) if problem == _IN_CONTENT or (is_list and not problem) else []
+        )
+        if problem and not found:
+            yield self._of(listed, f"'{listed.line.text}' names a file that {problem}")
+        yield from found
+
     def _refused_file(self, path: tuple[str, str, str], file: str) -> Iterator[Problem]:
         problem = _refusal(file, self._directory, self._directory)
-        if problem:
+        found = list(self._secrets(file)) if not problem or problem == _IN_CONTENT else []
+        if problem and not found:
             yield self._problem(path, f"environment '{path[1]}': its {path[2]} '{file}' {problem}")
-        else:
-            yield from self._secrets(file)
+        yield from found
 
     def faults(self) -> Iterator[Problem]:
         """Yield problems of conda files, requirements that pip cannot read, and missing requirements files."""
@@ -128,13 +142,58 @@ class EnvironmentFiles:
                 yield self._of(listed, "pip cannot read this line" if listed.again else listed.line.fault)
             elif listed.line.kind in ("requirements", "constraints") and not self._exists(listed):
                 yield self._of(listed, f"{listed.line.file} does not exist")
+        for name, environment in self._pipeline.environments.items():
+            for package, place in self._of_conda(name) if environment.conda_packages else ():
+                if fault := conda_fault(package):
+                    yield Problem(place.file, place.line, f"environment '{name}': {fault}")
+            yield from self._contradictions(name)
+
+    def _contradictions(self, name: str) -> Iterator[Problem]:
+        """Yield the requirements of one package that no version fits, among those of pip, and among those of conda."""
+        pip = [
+            ("" if one.again else f"'{one.line.text}'", one.line.requirement, self._of(one, ""))
+            for one in self._lines()
+            if one.environment == name and one.line.kind == "requirement" and not one.line.fault
+        ]
+        conda = [(f"'{text}'", pip_requirement(text) or "", problem) for text, problem in self._of_conda(name)]
+        for packages in (pip, conda):
+            earlier: dict[str | None, list[tuple[str, str, Problem]]] = {}
+            for shown, requirement, place in packages:
+                same = earlier.setdefault(required_name(requirement), [])
+                same.append((shown, requirement, place))
+                if len(same) == 1 and "," not in requirement:
+                    continue  # the most frequent, without a parser
+                other = next((one for one in same if exclude_each_other(requirement, one[1])), None)
+                if other is None:
+                    continue
+                where = f"line {other[2].line}" if other[2].file == place.file else other[2].place
+                second = f"{other[0]} ({where})" if other[0] else where
+                both = "" if other[1] == requirement else f"both {shown or 'this line'} and {second}; keep one"
+                message = f"environment '{name}': no version fits {both or shown or 'this line'}"
+                yield Problem(place.file, place.line, message)
+
+    def _of_conda(self, name: str) -> Iterator[tuple[str, Problem]]:
+        """Yield the conda packages of an environment, and their places."""
+        environment = self._pipeline.environments[name]
+        for place, package in enumerate(environment.conda_packages):
+            path = ("environments", name, "conda_packages", place)
+            if path not in self._unset:
+                yield package.strip(), self._problem(path, "")
+        for item in self._dependencies(environment.conda_file) if environment.conda_file else ():
+            if isinstance(item.value, str):
+                yield item.value.strip(), Problem(str(environment.conda_file), item.line, "")
 
     def missing(self) -> Iterator[Problem]:
-        """Yield the other missing files and folders in requirements."""
+        """Yield the other missing files and folders in requirements, and folders that pip cannot install."""
         for listed in self._lines():
             is_list = listed.line.kind in ("requirements", "constraints")
             if listed.line.file and not is_list and not self._exists(listed):
                 yield self._of(listed, f"{listed.line.file} does not exist")
+            elif listed.line.file and listed.line.kind in ("editable", "path"):
+                folder = os.path.join(listed.base, listed.line.file)
+                if os.path.isdir(folder) and not {"pyproject.toml", "setup.py"} & set(os.listdir(folder)):
+                    message = f"'{listed.line.text}': pip needs a pyproject.toml or setup.py in {listed.line.file}"
+                    yield self._of(listed, message)
 
     def unseen_by_azure(self) -> Iterator[Problem]:
         """Yield paths on this machine, which Azure ML cannot use, and what to write instead."""
@@ -180,12 +239,7 @@ class EnvironmentFiles:
         version = environment.python_version
         if version and is_too_old(version):
             yield f"Python {version}", self._problem(("environments", name, "python_version"), "")
-        for place, package in enumerate(environment.conda_packages):
-            if _is_old_python(package):
-                yield f"`{package}`", self._problem(("environments", name, "conda_packages", place), "")
-        for item in self._dependencies(environment.conda_file) if environment.conda_file else ():
-            if isinstance(item.value, str) and _is_old_python(item.value):
-                yield f"`{item.value}`", Problem(str(environment.conda_file), item.line, "")
+        yield from ((f"`{package}`", place) for package, place in self._of_conda(name) if _is_old_python(package))
 
     def _lines(self) -> Iterator[_Listed]:
         for name, environment in self._pipeline.environments.items():
@@ -237,7 +291,12 @@ class EnvironmentFiles:
                 yield from ((name, file, copied) for copied in copied_files(self._text(file) or ""))
 
     def _secrets(self, file: str) -> Iterator[Problem]:
-        for number, line in enumerate((self._text(file) or "").splitlines(), start=1):
+        """Yield the lines with secrets of a file, which is not outside the project."""
+        try:
+            text = self._text(file) or read_text(self._directory / file)
+        except TreeError:
+            return
+        for number, line in enumerate(text.splitlines(), start=1):
             kind = secret_in(line)
             if kind:
                 remedy = LOGIN_OF_AN_INDEX if "://" in line else "use the workspace's key vault"
@@ -340,15 +399,13 @@ def _refusal(file: str, base: Path, project: Path) -> str:
     inside = real_paths.inside(path)
     if inside is None:
         return "is outside the project (through a link)"
+    places = ((path, directory), (real_paths.of(path), real_paths.project))
     try:
-        is_secret = (
-            is_never_sent(inside)
-            or looks_secret(path, directory)
-            or looks_secret(real_paths.of(path), real_paths.project)
-        )
+        if is_never_sent(inside) or any(looks_secret(*place, by_content=False) for place in places):
+            return "looks like a secret or is never uploaded"
+        return _IN_CONTENT if any(looks_secret(*place) for place in places) else ""
     except OSError:
         return ""  # An unreadable file is reported where it is read.
-    return "looks like a secret or is never uploaded" if is_secret else ""
 
 
 def _remedy(line: Line, where: str) -> str:

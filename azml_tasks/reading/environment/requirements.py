@@ -28,6 +28,8 @@ _WITH_VALUE = (
     *("-i", "--index-url", "--pypi-url", "--extra-index-url", "--no-binary", "--only-binary", "--trusted-host"),
     "--use-feature",
 )
+_INDEXES = ("-i", "--index-url", "--pypi-url", "--extra-index-url")
+_INDEX = re.compile(r"https?://[^/\s]|file:|[A-Za-z]:[\\/]|[./]", re.IGNORECASE)
 _ALONE = ("--no-index", "--prefer-binary", "--require-hashes", "--pre")
 # Of one requirement, behind it.
 _OF_ONE = re.compile(r"\s(--hash|--global-option|--config-settings?|-C)[\s=].*$", re.DOTALL)
@@ -41,11 +43,26 @@ _ONE_EQUALS = re.compile(r"(?P<name>[\w.-]+(?:\[[^\]]*\])?)\s*=\s*(?P<version>[\
 _NO_OPERATOR = re.compile(r"(?P<name>[\w.-]+(?:\[[^\]]*\])?)\s+v?(?P<version>\d[\w.*+!-]*)")
 # Of conda's (conda, models/match_spec.py).
 _MATCH_SPEC = re.compile(
-    r"(?:\S*::)?(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<version>[^\[\]]*?)\s*(?:\[(?P<brackets>[^\]]*)\])?"
+    r"(?:\S*::)?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?P<version>[^\[\]]*?)\s*(?:\[(?P<brackets>[^\]]*)\])?"
 )
 _IN_BRACKETS = re.compile(r"version\s*=\s*[\"']?(?P<version>[^\"'\]]+)")
 _WITH_BUILD = re.compile(r"=(?P<version>[^=\s<>!~]+)=[^=\s]+|(?P<other>[^=\s<>!~]\S*)\s+\S+")
 _RELATION = re.compile(r"(?P<operator>[<>=!~]=|[<>=])?\s*(?P<version>[\w.+!*-]+)")
+
+_AROUND_OPERATORS = re.compile(r"\s*([<>=!~,|()]+)\s*")
+_BUILD = re.compile(r"(?P<version>.*[^<>=!~,|])[ =][\w.*+-]+")
+_CONDA_RELATION = re.compile(r"(?:[<>=!~]=|[<>=])?(?:\*|(?=[^\^$]*\d)(?!.*\.\.)[\w*][\w.+!*-]*)|\^.*\$")
+_FOR_PIP = re.compile(r"-|[\w.-]+\s*\[[^=\]]*\]|[^#]*;|(git|hg|svn|bzr)\+|[\w.-]+\s*@")
+_PYTHON_WITHOUT_EQUALS = re.compile(r"python-?(?P<version>\d+(\.\d+)*)", re.IGNORECASE)
+_PACKAGE_FILE = re.compile(r"\.(conda|tar\.bz2)(#\S*)?$", re.IGNORECASE)
+# Of conda's (conda, common/url.py).
+_TOKEN_IN_PATH = re.compile(r"://[^/\s]+/t/[a-zA-Z0-9_-]{8,}")
+# Those that may exist, and the usual way to require one.
+_PYTHONS = tuple(f"{major}.{minor}.{patch}" for major in (2, 3) for minor in range(100) for patch in range(40))
+_USUAL_PYTHON = re.compile(r"python\s*[<>=]*\s*[23](\.\d{1,2}){0,2}(\.\*)?", re.IGNORECASE)
+# `--hash=ALGORITHM:DIGEST`, with the length of the digest.
+_HASH = re.compile(r"\s--hash[\s=]\s*(?P<value>\S*)")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,10 +76,15 @@ class Line:
     wrong_option: str = ""
 
     @property
+    def requirement(self) -> str:
+        """The requirement without the options behind it."""
+        return _OF_ONE.sub("", self.text).strip()
+
+    @property
     def fault(self) -> str:
         """Why pip cannot read the line; empty if it can."""
         if self.kind == "requirement":
-            return _fault(_OF_ONE.sub("", self.text).strip())
+            return _fault(self.requirement) or _fault_of_hashes(self.text)
         return self.wrong_option
 
 
@@ -103,10 +125,16 @@ def _options(number: int, text: str) -> Iterator[Line]:
     for name, value in found:
         kind = _FILES.get(name, "links" if _is_file_url(value) else "option")
         alone = text if len(found) == 1 and not behind else shlex.join(filter(None, (name, value)))
-        yield Line(number, alone, kind, _local_path(value, kind) if kind != "option" else "")
+        file = _local_path(value, kind) if kind != "option" else ""
+        yield Line(number, alone, kind, file, _fault_of_index(name, value))
     for word in behind:
         message = f"pip does not read '{word}' after an option; write it as a separate item"
         yield Line(number, word, "option", wrong_option=message)
+
+
+def _fault_of_index(name: str, value: str) -> str:
+    is_right = name not in _INDEXES or "${" in value or _INDEX.match(value)
+    return "" if is_right else f"{name}: '{value}' is not a URL; did you mean 'https://...'?"
 
 
 class _OptionError(Exception):
@@ -166,9 +194,13 @@ def _path_in_url(value: str) -> str:
 
 def _fault(text: str) -> str:
     """Return why pip cannot read a requirement; empty if it can."""
+    if re.match(r"python\s*($|[<>=!~;])", text, re.IGNORECASE):
+        return f"'{text}': pip does not install Python; set python_version, or in a conda file write `- python=3.10`"
     # Most are plain names. pip inserts variables, and a URL is checked when it is downloaded.
-    if _PLAIN.fullmatch(text) or "${" in text or _URL.match(text):
+    if _PLAIN.fullmatch(text) or "${" in text:
         return ""
+    if _URL.match(text):
+        return "" if not re.match(r"https?:(?!//[^/\s])", text, re.IGNORECASE) else f"'{text}' is a URL without a host"
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -176,6 +208,71 @@ def _fault(text: str) -> str:
     except InvalidRequirement as error:
         return f"pip cannot read '{text}'{_hint(text) or f' ({_first_line(error)})'}"
     return ""
+
+
+def _fault_of_hashes(text: str) -> str:
+    wrong = next((found["value"] for found in _HASH.finditer(text) if not _DIGEST.fullmatch(found["value"])), None)
+    return "" if wrong is None else f"'--hash={wrong}' is not a digest that pip accepts; write --hash=sha256:DIGEST"
+
+
+def conda_fault(text: str) -> str:
+    """Return why conda cannot read a package; empty if it can."""
+    if "$" in text or _PACKAGE_FILE.search(text):  # conda inserts variables; an archive is installed as it is
+        return ""
+    if _FOR_PIP.match(text):
+        return f"'{text}' is for pip; write it in the list of pip packages"
+    if found := _PYTHON_WITHOUT_EQUALS.fullmatch(text):
+        return f"'{text}' is not a package; did you mean 'python={found['version']}'?"
+    return _fault_of_spec(text) or token_in_channel(text)
+
+
+def _fault_of_spec(text: str) -> str:
+    spec = _MATCH_SPEC.fullmatch(text)
+    version = _AROUND_OPERATORS.sub(r"\1", spec["version"]) if spec else ""
+    if build := _BUILD.fullmatch(version):
+        version = build["version"]
+    relations = re.split(r"[,|]", version.replace("(", "").replace(")", "")) if version else ()
+    if spec is None or not all(map(_CONDA_RELATION.fullmatch, relations)):
+        return f"conda cannot read '{text}'; write a name, or one with versions: `numpy=1.26`, `numpy>=1.26,<2`"
+    if spec["name"].lower() == "python" and not _USUAL_PYTHON.fullmatch(text) and not allows(text, _PYTHONS):
+        return f"'{text}' allows no version of Python"
+    return ""
+
+
+def token_in_channel(text: str) -> str:
+    """Return what is wrong with a conda channel whose URL has a token in its path; empty if it has none."""
+    if not _TOKEN_IN_PATH.search(text):
+        return ""
+    return "the URL of a channel has a token, which would be stored with the environment; write it without /t/TOKEN"
+
+
+def exclude_each_other(first: str, second: str) -> bool:
+    """Return whether no version fits two requirements of one package, which may be the same; if unknown, no."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        parsed = [Requirement(text) for text in (first, second)]
+    except InvalidRequirement:
+        return False
+    if any(one.marker or one.url for one in parsed):
+        return False
+    specifiers = parsed[0].specifier & parsed[1].specifier
+    versions = [version for one in specifiers for version in _near(one.version)]
+    return bool(versions) and not any(specifiers.contains(version, prereleases=True) for version in versions)
+
+
+def _near(text: str) -> Iterator[str]:
+    """Yield a version, one after it and one before it, with none between that another requirement could mean."""
+    from packaging.version import Version
+
+    version = Version(text.removesuffix(".*"))
+    release = version.release
+    yield str(version)
+    yield f"{version.epoch}!{'.'.join(map(str, release))}.0.0.0.1"
+    place = next((place for place in reversed(range(len(release))) if release[place]), None)
+    if place is not None:
+        before = ".".join(map(str, (*release[:place], release[place] - 1)))
+        yield f"{version.epoch}!{before}.999999.999999.999999"
 
 
 def is_requirement(text: str) -> bool:

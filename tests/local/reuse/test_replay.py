@@ -116,6 +116,34 @@ def test_a_model_with_a_damaged_record_is_registered_again_once(project: Project
     assert (project.folder / ".azml/models/mine/2/files/m").read_text() == "1"
 
 
+@pytest.mark.parametrize("content", ["edited", None])
+def test_a_model_whose_files_were_edited_or_deleted_is_put_back_under_its_number(project: Project, content: str | None):
+    project.line(a=REGISTERS)
+    project.run()
+    file = project.folder / ".azml/models/mine/1/files/m"
+    if content:
+        file.chmod(0o644)
+        file.write_text(content)
+    else:
+        shutil.rmtree(file.parent)
+
+    assert [project.run()["a"].status for _ in range(2)] == ["reused", "reused"]
+
+    assert versions(project) == ["1"]
+    assert file.read_text() == "1"
+
+
+@pytest.mark.parametrize("options", [{"only": "b"}, {"from_step": "b"}])
+def test_what_a_step_that_is_not_selected_registered_is_there_again(project: Project, options: dict[str, str]):
+    project.line(a=REGISTERS, b="")
+    project.run()
+    shutil.rmtree(project.folder / ".azml/models")
+
+    project.run(**options)
+
+    assert (project.folder / ".azml/models/mine/1/files/m").read_text() == "1"
+
+
 @pytest.mark.parametrize("content", ["", "[]", "null", '{"file": 1}'])
 def test_a_step_runs_again_if_the_copy_of_what_it_registered_is_damaged_and_needed(project: Project, content: str):
     project.line(a=REGISTERS)
