@@ -154,7 +154,7 @@ def list_models(context: Context, target: str = "", versions: bool = False, json
 
 @task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_datasets(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
-    """List the registered datasets: of local runs, or on Azure ML those of pipeline.yaml."""
+    """List the registered datasets; on Azure ML, those of pipeline.yaml."""
     _show_registered(context, target, "dataset", versions, json)
 
 
