@@ -40,6 +40,8 @@ _KINDS = {
     ".gitignore": "files for editors",
     "reuse.jsonl": "index of results",
     "hashes.json": "index of results",
+    "sources.json": "checked scripts",
+    "checks.json": "checked scripts",
 }
 # What stays of the steps of a run that is kept for the results of others: how they ended, and what they logged.
 _SHOWN = ("record.json", "metrics.jsonl", "params.jsonl", "tags.jsonl", "children")

@@ -43,6 +43,7 @@ def test_a_dry_run_shows_what_there_is_and_what_would_go(invoke: Invoke, runs: l
         ["snapshots"],
         ["files", "for", "editors"],
         ["index", "of", "results"],
+        ["checked", "scripts"],
     ]
     assert lines[-1] == f"would delete {runs[0]} (X)"
     assert re.search(r"would delete \S+ \(30\d kB\)", dry.out)
@@ -64,9 +65,9 @@ def test_the_size_is_reached_or_it_is_said_why_not(invoke: Invoke, runs: list[st
     assert most.status == 1
     (sentence,) = plain(most.err)
     assert sentence == (
-        ".azml still holds X, more than X: runs X, results in use X, files for editors X, index of results X; "
-        "running runs, the newest runs (--keep) and results in use are kept, and only runs and old versions of their "
-        "models are deleted"
+        ".azml still holds X, more than X: runs X, results in use X, files for editors X, index of results X, checked "
+        "scripts X; running runs, the newest runs (--keep) and results in use are kept, and only runs and old versions of "
+        "their models are deleted"
     )
 
 
