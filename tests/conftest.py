@@ -6,6 +6,7 @@ One, because the SDK's native reader of datasets keeps the address that it was f
 from __future__ import annotations
 
 import gc
+import os
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable
@@ -56,6 +57,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every", type=int, default=1, help="of the tests of the level, run one of every so many")
     parser.addoption("--thorough-every", type=int, default=1, help="the same, of those marked `thorough`")
     parser.addoption("--slow", dest="level", action="store_const", const=SLOW, help="the same as --level slow")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads its options
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run all tests by as many processes as there are processors, unless the command says something about it."""
+    given = config.option
+    is_whole = config.args_source != pytest.Config.ArgsSource.ARGS and not hasattr(config, "workerinput")
+    is_plain = not (given.collectonly or given.usepdb or given.capture == "no")
+    if is_whole and is_plain and given.numprocesses is None:
+        given.numprocesses, given.dist = os.cpu_count(), "worksteal"
 
 
 def level(config: pytest.Config) -> str:
