@@ -20,7 +20,7 @@ Signature = list[int] | None
 class Trace:
     """Everything that the processes of a step read, and what they changed.
 
-    `written` are the files that it wrote anew, `searched` where it looked for modules.
+    `written` are the files that it wrote from the start, `searched` where it looked for modules.
     `stats` maps a path, the level of what was asked of it and whether links were followed to what the answer was.
     `programs` are the names of those whose reads were not recorded, `has_searched_runs` whether it searched MLflow
     runs, with a result that changes with each run.
