@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -91,7 +91,12 @@ class Provenance:
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON has them."""
-        return asdict(self)
+        return {
+            **vars(self),
+            "code": self.code and vars(self.code),
+            "environments": {name: vars(one) for name, one in self.environments.items()},
+            "steps": {key: vars(one) for key, one in self.steps.items()},
+        }
 
     @classmethod
     def from_json(cls, values: Any) -> Provenance:

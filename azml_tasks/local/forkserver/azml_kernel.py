@@ -60,9 +60,10 @@ def by_mounts(paths: Paths) -> None:
         _enter_user_namespace(libc)
     # First, or the mounts would be visible on the whole machine.
     _check(libc.mount(None, b"/", None, _ALL_BELOW | _FOLLOW_OTHERS, None))
-    attributes: dict[str, int | None] = dict.fromkeys(map(os.path.realpath, paths["in_place"]))
-    read_only = [*map(os.path.realpath, [*paths["read_only"], *paths["linked"]])]
-    writable = [path for path in map(os.path.realpath, paths["writable"]) if _is_below(path, read_only)]
+    known: dict[str, str] = {}
+    attributes: dict[str, int | None] = {_real(path, known): None for path in paths["in_place"]}
+    read_only = [_real(path, known) for path in (*paths["read_only"], *paths["linked"])]
+    writable = [path for path in (_real(path, known) for path in paths["writable"]) if _is_below(path, read_only)]
     for path in writable:
         os.makedirs(path, exist_ok=True)
     attributes |= {**dict.fromkeys(read_only, 1), **dict.fromkeys(writable, 0)}
@@ -171,6 +172,17 @@ def _busy_folders() -> list[str]:
     """Return the folders in which programs create temporary files."""
     folders = ("/tmp", "/var/tmp", "/dev/shm", os.environ.get("TMPDIR"), os.path.expanduser("~"))  # noqa: S108
     return [os.path.realpath(folder) for folder in folders if folder and os.path.isabs(folder)]
+
+
+def _real(path: str, known: dict[str, str]) -> str:
+    """Return the real path of an absolute one; `known` has those of the folders that were looked at."""
+    above, name = os.path.split(path)
+    if not above.strip("/") or name in ("", ".", ".."):
+        return os.path.realpath(path)
+    if above not in known:
+        known[above] = _real(above, known)
+    place = os.path.join(known[above], name)
+    return os.path.realpath(place) if os.path.islink(place) else place
 
 
 def _is_below(path: str, folders: Iterable[str]) -> bool:

@@ -30,6 +30,8 @@ _NOT_FLUSHED = 120
 _BUILTINS = dict(vars(builtins))
 # The names of the modules that the server has imported: looking at each at a script's end would copy its pages.
 imported_ahead: set[str] = set()
+# The variables of the server, which a fork has at its start.
+inherited: dict[str, str] = {}
 _display = sys.__excepthook__
 
 
@@ -63,10 +65,10 @@ def run_script(argv: list[str], path: list[str], environment: dict[str, str]) ->
 
 def _set_environment(environment: dict[str, str]) -> None:
     # One by one, and only what differs: each change calls into the system's library.
-    for name in os.environ.keys() - environment.keys():
+    for name in inherited.keys() - environment.keys():
         del os.environ[name]
     for name, value in environment.items():
-        if os.environ.get(name) != value:
+        if inherited.get(name) != value:
             os.environ[name] = value
 
 

@@ -323,6 +323,7 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
     if reads is not None:
         with contextlib.suppress(ConnectionError):
             connection.sendall(json.dumps({"ahead": reads.ahead()}).encode() + b"\n")
+    azml_script.inherited.update(os.environ)  # Not before: it would be a read of all of them.
     # Existing objects are never garbage: collecting them in a child would only copy their pages.
     gc.collect()
     gc.freeze()

@@ -246,11 +246,13 @@ class Reuse:
         if self._snapshot.uses_mlflow:
             self._add_tracking(trace)
         recorded = Recorded(self._site, self._plan, self._snapshot, self._upstream, trace, self._answers)
+        questions = list(recorded.questions())
+        reads = {question: self._answers.answer(question) for question in questions}
+        # After the answers, which so are of what it read: the steps after it run already, and may write to it.
         changed = recorded.changed_meanwhile()
         if changed:
             results.put_unkept(result, f"{changed} changed while it last ran")
             return
-        questions = list(recorded.questions())
         reads_secrets = trace.secrets or any(question.endswith(".env") for question in questions)
         if reads_secrets and self._site.hold_secret(questions):
             results.put_unkept(result, "it read a path that contains a secret, which is never stored")
@@ -262,7 +264,7 @@ class Reuse:
         registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
         result = replace(
             result,
-            reads={question: self._answers.answer(question) for question in questions},
+            reads=reads,
             sets=(digest,),
             unchecked=tuple(recorded.unchecked()),
             registered=tuple(registered),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.local.store.runs import refuse_links
 from azml_tasks.runs.changes.differences import Reason
 from azml_tasks.runs.origin import Origin
-from azml_tasks.runs.records import Event, Listener, Remark, RunFinished
+from azml_tasks.runs.records import Event, Listener, Remark, RunFinished, StepRecord
 from azml_tasks.secrets import redact
 from azml_tasks.text import listed, some_listed
 
@@ -100,9 +100,13 @@ def _with_notes(listener: Listener, run: LocalRun) -> Listener:
     """
 
     def tell(event: Event) -> None:
+        if isinstance(event, RunFinished):
+            tell_notes(event.run.steps)
+        listener(event)
+
+    def tell_notes(steps: Sequence[StepRecord]) -> None:
         found: dict[str, dict[str, None]] = {}
-        ended = event.run.steps if isinstance(event, RunFinished) else ()
-        for step in ended:
+        for step in steps:
             if step.status != "reused":
                 for line in read_lines(run.run.places.step(step.key).root / "notes.jsonl"):
                     found.setdefault(redact(str(line.get("note")), run.known_secrets), {})[step.key] = None
@@ -111,7 +115,6 @@ def _with_notes(listener: Listener, run: LocalRun) -> Listener:
             texts[_MOST_NOTES - 1 :] = [f"{len(texts) - _MOST_NOTES + 1} more notes are in the logs of the steps"]
         for text in texts:
             listener(Remark(text))
-        listener(event)
 
     return tell
 

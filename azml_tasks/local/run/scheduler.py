@@ -74,6 +74,7 @@ class Scheduler:
                 self.following[above].append(key)
         self.ready = deque(key for key in selection.steps if not self.missing[key])
         self.running: dict[str, tuple[StepRun, LocalStepRecord]] = {}
+        self.ended: deque[tuple[StepRun, LocalStepRecord]] = deque()
         self.stopped: dict[str, Stopped] = {}
         self.deadlines: dict[str, float] = {}
         self.grace = 0.0
@@ -123,12 +124,13 @@ class Scheduler:
     # The loop
 
     def _loop(self, jobs: int, tick: float | None) -> None:
-        while self.waiting or self.running or self.work.is_busy:
+        while self.waiting or self.running or self.ended or self.work.is_busy:
             while self.ready and not self.halt and len(self.running) + self.work.pending < jobs:
                 self._begin(self.ready.popleft())
                 self._mind_interrupts()
             if self.halt:
                 self._skip_the_rest()
+            self._keep_results()
             if self.running or self.work.is_busy:
                 ended = self.processes.wait(self._patience(tick))
                 self._mind_the_scripts()
@@ -247,14 +249,19 @@ class Scheduler:
         for remark in attempt.remarks:
             self._remark(remark)
         self._settle(record)
-        if self.processes.debugs:
-            return
-        sharing = sharing_of(record, self.site) if record.outputs else None
-        # Without it the step only runs again.
-        with self.site.contents.pace.limited(self._may_read), contextlib.suppress(StoppedError):
-            attempt.keep(record, self.processes.ahead)
-        if sharing:
-            self.work.do_aside(sharing, lambda: not self.interrupts)
+        if not self.processes.debugs:
+            self.ended.append((attempt, record))
+
+    def _keep_results(self) -> None:
+        """Store the results of steps that have ended, while those after them run already."""
+        while self.ended:
+            attempt, record = self.ended.popleft()
+            sharing = sharing_of(record, self.site) if record.outputs else None
+            # Without it the step only runs again.
+            with self.site.contents.pace.limited(self._may_read), contextlib.suppress(StoppedError):
+                attempt.keep(record, self.processes.ahead)
+            if sharing:
+                self.work.do_aside(sharing, lambda: not self.interrupts)
 
     def _settle(self, record: LocalStepRecord) -> None:
         """Write a step's final record, and start or skip the steps after it."""

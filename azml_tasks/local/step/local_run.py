@@ -19,7 +19,14 @@ from azml_tasks.local.store.paths import ProjectPaths, folder_name
 from azml_tasks.local.store.process import ProcessIdentity, held
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.local.store.results import Result, Results
-from azml_tasks.local.store.runs import clear_unfinished, mark_finished, mark_unfinished, new_run, refuse_links
+from azml_tasks.local.store.runs import (
+    ReusedRecords,
+    clear_unfinished,
+    mark_finished,
+    mark_unfinished,
+    new_run,
+    refuse_links,
+)
 from azml_tasks.plan.plan import DatasetInput
 from azml_tasks.runs.origin import Origin, settings_of
 from azml_tasks.secrets import is_secret, known_secrets, made_up_secrets, secret_or_copy_in
@@ -100,8 +107,6 @@ class LocalRun:
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict, repr=False)
     given: Mapping[str, LocalStepRecord] = field(default_factory=dict, repr=False)
     remarks: Sequence[str] = ()
-    appended: list[LocalStepRecord] = field(default_factory=list, repr=False, compare=False)
-    """The records of reused steps in one file, until a step starts, whose script may look for each."""
 
     @classmethod
     def prepare(
@@ -159,6 +164,11 @@ class LocalRun:
         virtual, _ = virtual_environments(plan, layout)
         shared = (layout, plan, run, results, virtual, dict(os.environ))
         return cls(*shared, selection=selection, snapshots=snapshots, given=given)
+
+    @cached_property
+    def reused(self) -> ReusedRecords:
+        """The records of the reused steps."""
+        return ReusedRecords(self.run.places)
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -227,6 +237,7 @@ class LocalRun:
         """
         steps = (records.get(key) or LocalStepRecord(key, places=self.run.places.step(key)) for key in keys)
         run = replace(self.run, status=status, steps=tuple(steps), **values)
+        self.reused.write()
         run.save()
         return run
 
@@ -245,9 +256,8 @@ class LocalRun:
 
         Raises OSError.
         """
-        if record.status == "reused" and not self.memo.get("begun"):
-            record.append(self.run.places)
-            self.appended.append(record)
+        if record.status == "reused":
+            self.reused.add(record)
         else:
             record.save(self.run.places)
 
@@ -266,9 +276,7 @@ class LocalRun:
         Raises OSError.
         """
         mark_unfinished(self.run.places)
-        self.memo["begun"] = True
-        for record in self.appended:
-            record.save(self.run.places)
+        self.reused.give_files()
 
     def end(self) -> None:
         """Write what later runs need to be fast, once all steps are over."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
-from azml_tasks.local.store.files import append_json, open_file, read_json, read_lines, write_json
+from azml_tasks.local.store.files import open_file, read_json, read_lines, write_json
 from azml_tasks.local.store.paths import RunPaths, StepPaths, folder_name
 from azml_tasks.local.store.process import ProcessIdentity, is_held
 from azml_tasks.runs import records
@@ -156,16 +156,10 @@ class LocalStepRecord(records.StepRecord):
 
         Raises OSError.
         """
-        write_json(run.step(self.key).record, self._values())
+        write_json(run.step(self.key).record, self.values())
 
-    def append(self, run: RunPaths) -> None:
-        """Add the record of a reused step to those of the run, which is faster than a file of its own.
-
-        Raises OSError.
-        """
-        append_json(run.reused, self._values())
-
-    def _values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
+        """Return the record as JSON has it."""
         values: dict[str, Any] = {
             "version": VERSION,
             "key": self.key,

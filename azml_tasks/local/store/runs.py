@@ -1,4 +1,4 @@
-"""Create and mark the folders of runs, and check that they are inside the project."""
+"""Create and mark the folders of runs, check that they are inside the project, and collect what they reuse."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from azml_tasks.errors import AzmlError, RunError
-from azml_tasks.local.store.files import remove_tree
+from azml_tasks.local.store.files import append_json, remove_tree
 from azml_tasks.local.store.paths import ProjectPaths, RunPaths
-from azml_tasks.local.store.records import LocalRunRecord, read_run
+from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord, read_run
 
 _MOST_TRIES = 100
+# For how long (seconds) records of reused steps are collected before they are written.
+_TOGETHER = 0.1
 
 
 class LinkError(AzmlError):
@@ -122,3 +124,44 @@ def refuse_links(layout: ProjectPaths) -> None:
         raise LinkError(
             f"{place} is a link to outside the project; runs write and delete files there, so delete the link"
         )
+
+
+class ReusedRecords:
+    """The records of a run's reused steps, in one file, which is faster than one for each.
+
+    Once a script may look for them, each has its own file, too.
+    """
+
+    def __init__(self, run: RunPaths) -> None:
+        self._run = run
+        self._records: list[LocalStepRecord] = []
+        self._written = 0
+        self._due = 0.0
+        self._have_files = False
+
+    def add(self, record: LocalStepRecord) -> None:
+        """Write a record: at once, or together with those that follow it in a tenth of a second.
+
+        Raises OSError.
+        """
+        if self._have_files:
+            record.save(self._run)
+            return
+        self._records.append(record)
+        if time.monotonic() >= self._due:
+            self.write()
+
+    def write(self) -> None:
+        """Write the records that are not written yet; raises OSError."""
+        new = self._records[self._written :]
+        if new:
+            append_json(self._run.reused, *(record.values() for record in new))
+            self._written = len(self._records)
+            self._due = time.monotonic() + _TOGETHER
+
+    def give_files(self) -> None:
+        """Give each record its own file, and those that are added from now on; raises OSError."""
+        self.write()
+        self._have_files = True
+        for record in self._records:
+            record.save(self._run)

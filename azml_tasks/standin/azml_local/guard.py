@@ -27,6 +27,8 @@ _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 _TEMPORARY = getattr(os, "O_TMPFILE", 0)
 _MOST_LINKS = 40
 _MOST_KNOWN = 10_000
+# Levels of folders that are looked at one by one, each by a call of its own.
+_DEEP = 100
 # As they are before anything is put in their place.
 _readlink, _lstat, _getcwd = os.readlink, os.lstat, os.getcwd
 
@@ -46,7 +48,7 @@ def begin(step_dir: str) -> None:
             entries = file.read().split(b"\0")
     except OSError:
         return
-    _writable.update(_key(_resolve(os.fsdecode(entry[1:]))[0]) for entry in entries if entry[:1] == _WRITABLE)
+    _writable.update(_key(_folder(os.fsdecode(entry[1:]))[0]) for entry in entries if entry[:1] == _WRITABLE)
     protect(os.fsdecode(entry[1:]) for entry in entries if entry[:1] == _READ_ONLY)
 
 
@@ -61,7 +63,9 @@ def protect(paths: Iterable[str]) -> list[str]:
         above, name = os.path.split(path)
         if above not in folders:
             visited: list[str] = []
-            folders[above] = _resolve(above, visited)[0]
+            folders[above] = _folder(above)[0]
+            if folders[above] != above:
+                _resolve(above, visited)
             for place in (*visited, folders[above]):
                 _keep_in_place(place)
         place = os.path.join(folders[above], name)
@@ -207,13 +211,26 @@ def _resolve(path: str, visited: list[str] | None = None) -> tuple[str, bool]:
 
 
 def _folder(path: str) -> tuple[str, bool]:
-    """Resolve a folder; links are cached until this process changes one."""
+    """Resolve a folder; links are cached until this process changes one, also those of the folders above it."""
     known = _resolved.get(path)
     if known is None:
         if len(_resolved) >= _MOST_KNOWN:
             _resolved.clear()
-        known = _resolved[path] = _resolve(path)
+        known = _resolved[path] = _resolve_from_above(path)
     return known
+
+
+def _resolve_from_above(path: str) -> tuple[str, bool]:
+    above, name = os.path.split(path)
+    if os.name == "nt" or name in ("", ".", "..") or not above.strip("/") or above.count("/") > _DEEP:
+        return _resolve(path)
+    real, guarded = _folder(above)
+    place = os.path.join(real, name)
+    if _is_link(place):
+        real, through = _resolve(place)
+        return real, through or guarded
+    key = _key(place)
+    return place, key in _guarded or (guarded and key not in _writable)
 
 
 def _of_number(number: int) -> str:

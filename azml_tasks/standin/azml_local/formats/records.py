@@ -48,9 +48,9 @@ def write_json(path: str | os.PathLike[str], value: object) -> None:
     write_text(path, json.dumps(value, separators=(",", ":")))
 
 
-def append_json(path: str | os.PathLike[str], value: object) -> None:
-    """Add a value as a line of JSON to a file in a folder that exists; raises OSError."""
-    text = json.dumps(value, separators=(",", ":")).encode() + b"\n"
+def append_json(path: str | os.PathLike[str], *values: object) -> None:
+    """Add values, each as a line of JSON, to a file in a folder that exists; raises OSError."""
+    text = "".join(f"{json.dumps(value, separators=(',', ':'))}\n" for value in values).encode()
     number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
     try:
         while text:
