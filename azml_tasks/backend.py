@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 
 from azml_tasks.errors import AzmlError, ProjectError
 
@@ -44,8 +44,7 @@ class UnsupportedError(AzmlError):
     """The backend does not offer this; the text says what to do instead."""
 
 
-@dataclass(frozen=True)
-class RunRequest:
+class RunRequest(NamedTuple):
     """What the flags of a run say; `settings` are those of `--set`.
 
     `debugger` is `pdb` or `debugpy:PORT`, and empty for none.
@@ -60,8 +59,7 @@ class RunRequest:
     debugger: str = ""
 
 
-@dataclass(frozen=True)
-class StepForecast:
+class StepForecast(NamedTuple):
     """What a run would do with a step; `may run` depends on what the steps before it will write."""
 
     key: str
@@ -69,8 +67,7 @@ class StepForecast:
     reason: Reason
 
 
-@dataclass(frozen=True)
-class Forecast:
+class Forecast(NamedTuple):
     """What a run would do with its steps; `notes` say what that rests on, if it is not certain."""
 
     steps: tuple[StepForecast, ...]
@@ -139,8 +136,7 @@ class ScheduleChange(Change):
         return None
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(NamedTuple):
     """How often to look, in seconds: soon after something has changed, less and less often after that."""
 
     first: float = 1.0
@@ -155,21 +151,19 @@ class Pace:
             wait = min(self.longest, wait * self.growth)
 
 
-@dataclass(frozen=True)
-class Watch:
+class Watch(NamedTuple):
     """How a run is followed: by which listener, how often to look, and who decides on Ctrl-C whether to cancel the run.
 
     Between two looks the listener gets a Tick every `tick` seconds.
     """
 
     listener: Listener = lambda event: None
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace = Pace()
     asks_to_cancel: Callable[[], bool] | None = None
     tick: float | None = None
 
 
-@dataclass(frozen=True)
-class StepLog:
+class StepLog(NamedTuple):
     """The log of a step of a run, in pieces; without any, the step has no log, or `is_deleted` is set."""
 
     step: StepRecord
@@ -177,8 +171,7 @@ class StepLog:
     is_deleted: bool = False
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(NamedTuple):
     """A run on a tracking server of MLflow, at `url`; if it was sent now, with so many steps and files."""
 
     run_id: str
@@ -188,8 +181,7 @@ class Exported:
     files: int = 0
 
 
-@dataclass(frozen=True)
-class PublishedVersion:
+class PublishedVersion(NamedTuple):
     """A published version; `url` takes the POST that runs this version."""
 
     version: str
@@ -199,8 +191,7 @@ class PublishedVersion:
     url: str
 
 
-@dataclass(frozen=True)
-class PublishedPipeline:
+class PublishedPipeline(NamedTuple):
     """What is published as `name`, the default version first; `url` is that of the endpoint, empty without one.
 
     `place` says where the versions are, if they have no endpoint.
@@ -212,8 +203,7 @@ class PublishedPipeline:
     place: str = ""
 
 
-@dataclass(frozen=True)
-class PublishedRun:
+class PublishedRun(NamedTuple):
     """A run of a published version; `record` is None if it was not started."""
 
     name: str
@@ -237,16 +227,14 @@ class ScheduleRow:
     start: datetime | None
 
 
-@dataclass(frozen=True)
-class Replaced:
+class Replaced(NamedTuple):
     """The enabled schedule of another target that a new schedule replaces, and what its intervals are counted from."""
 
     target: str
     start: datetime | None
 
 
-@dataclass(frozen=True)
-class RedundantSchedule:
+class RedundantSchedule(NamedTuple):
     """An active schedule that should not be active, and why; of a duplicate, the id of the schedule that stays on."""
 
     row: ScheduleRow
@@ -254,8 +242,7 @@ class RedundantSchedule:
     kept: str = ""
 
 
-@dataclass(frozen=True)
-class DueRun:
+class DueRun(NamedTuple):
     """A run that is due.
 
     `at` has the schedule's time zone (UTC for a blob). `missed` is the first of the times that passed since the run
@@ -267,8 +254,7 @@ class DueRun:
     blob: str | None = None
 
 
-@dataclass(frozen=True)
-class FinishedRun:
+class FinishedRun(NamedTuple):
     """A run that was due, and its record; `failure` says why it did not complete, empty if it did."""
 
     due: DueRun
@@ -276,8 +262,7 @@ class FinishedRun:
     failure: str = ""
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """Something that the backend assumes of its service, and what was seen."""
 
     text: str

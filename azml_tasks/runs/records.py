@@ -6,7 +6,8 @@ import abc
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 from azml_tasks.runs.origin import Origin, Provenance
 from azml_tasks.text import listed
@@ -165,8 +166,7 @@ def _span(started: float | None, finished: float | None) -> float | None:
     return None if started is None else (finished or time.time()) - started
 
 
-@dataclass(frozen=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """A run has started; `steps` are the keys of its steps, in order, and `given` the steps with earlier results that
     it uses."""
 
@@ -175,58 +175,50 @@ class RunStarted:
     given: tuple[StepRecord, ...] = ()
 
 
-@dataclass(frozen=True)
-class Remark:
+class Remark(NamedTuple):
     """A note about the run."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class StepWaiting:
+class StepWaiting(NamedTuple):
     """A step waits for something new, `step.reason`."""
 
     step: StepRecord
 
 
-@dataclass(frozen=True)
-class StepStarted:
+class StepStarted(NamedTuple):
     """A step's script is being started."""
 
     step: StepRecord
 
 
-@dataclass(frozen=True)
-class StepOutput:
+class StepOutput(NamedTuple):
     """The log of a running step has grown by `text`, which may end within a line."""
 
     step: StepRecord
     text: str
 
 
-@dataclass(frozen=True)
-class StepReused:
+class StepReused(NamedTuple):
     """An earlier result of the step is reused."""
 
     step: StepRecord
 
 
-@dataclass(frozen=True)
-class StepFinished:
+class StepFinished(NamedTuple):
     """A step has ended, successfully or not."""
 
     step: StepRecord
 
 
-@dataclass(frozen=True)
-class StepSkipped:
+class StepSkipped(NamedTuple):
     """A step is skipped, because another failed or the run was stopped."""
 
     step: StepRecord
 
 
-@dataclass(frozen=True)
-class RunStopping:
+class RunStopping(NamedTuple):
     """The running steps are being stopped; `reason` is a sentence."""
 
     reason: str
@@ -237,8 +229,7 @@ class Tick:
     """Time has passed and nothing happened."""
 
 
-@dataclass(frozen=True)
-class RunFinished:
+class RunFinished(NamedTuple):
     """The run has ended; its record is complete."""
 
     run: RunRecord[StepRecord]
@@ -271,8 +262,7 @@ def skipped_text(run: RunRecord[StepRecord]) -> str:
     return f"skipped: {listed(skipped)}" if skipped else ""
 
 
-@dataclass(frozen=True)
-class Pruned:
+class Pruned(NamedTuple):
     """What was deleted, or would be: runs that are gone completely, and versions of models, with their sizes.
 
     `in_part` are the steps whose outputs and logs are gone, of runs that are kept for the results of other steps.
@@ -282,7 +272,7 @@ class Pruned:
 
     runs: Sequence[str] = ()
     models: Sequence[str] = ()
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    holds: Mapping[str, int] = field(default_factory=dict)
-    holds_now: Mapping[str, int] = field(default_factory=dict)
-    in_part: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sizes: Mapping[str, int] = MappingProxyType({})
+    holds: Mapping[str, int] = MappingProxyType({})
+    holds_now: Mapping[str, int] = MappingProxyType({})
+    in_part: Mapping[str, Sequence[str]] = MappingProxyType({})

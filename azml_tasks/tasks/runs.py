@@ -7,7 +7,6 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invoke import Context
@@ -302,7 +301,7 @@ def _follow_logs(runs: Runs, run: str, step: str, tail: int) -> None:
             shown = event
             if isinstance(event, StepOutput) and event.step.key not in started:
                 started.add(event.step.key)
-                shown = replace(event, text="".join(_last_lines([event.text], tail))) if tail else event
+                shown = event._replace(text="".join(_last_lines([event.text], tail))) if tail else event
             if not step and not isinstance(shown, RunFinished):
                 progress(shown)
             elif isinstance(shown, StepOutput):
