@@ -252,9 +252,10 @@ class LocalBackend(Backend):
 
             for note in self._without_effect(request):
                 watch.listener(Remark(note))
-        from azml_tasks.local.run.failure import raise_for_status
+        from azml_tasks.local.run.failure import NoteListener, raise_for_status
         from azml_tasks.local.run.runner import run_pipeline
 
+        listener = NoteListener(watch.listener)
         record = run_pipeline(
             project.plan,
             project.directory,
@@ -263,13 +264,13 @@ class LocalBackend(Backend):
             from_step=request.from_step,
             only=request.only,
             force=request.force,
-            on_event=watch.listener,
+            on_event=listener,
             tick=watch.tick,
             processes=processes,
             origin=self.origin(request),
             located=project.problem,
         )
-        raise_for_status(record, project)
+        raise_for_status(record, project, listener.texts)
         self._note_data(record, watch)
         return record
 
