@@ -252,10 +252,10 @@ class LocalBackend(Backend):
 
             for note in self._without_effect(request):
                 watch.listener(Remark(note))
-        from azml_tasks.local.run.failure import NoteListener, raise_for_status
+        from azml_tasks.local.run.failure import raise_for_status
         from azml_tasks.local.run.runner import run_pipeline
 
-        listener = NoteListener(watch.listener)
+        printed: set[str] = set()
         record = run_pipeline(
             project.plan,
             project.directory,
@@ -264,13 +264,14 @@ class LocalBackend(Backend):
             from_step=request.from_step,
             only=request.only,
             force=request.force,
-            on_event=listener,
+            on_event=watch.listener,
             tick=watch.tick,
             processes=processes,
             origin=self.origin(request),
             located=project.problem,
+            printed=printed,
         )
-        raise_for_status(record, project, listener.texts)
+        raise_for_status(record, project, printed)
         self._note_data(record, watch)
         return record
 

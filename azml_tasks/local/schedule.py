@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azml_tasks.backend import DueRun, FinishedRun
-from azml_tasks.local.run.failure import NoteListener, failure_text
+from azml_tasks.local.run.failure import failure_text
 from azml_tasks.local.run.runner import run_pipeline
 from azml_tasks.local.store.paths import ProjectPaths
 from azml_tasks.model.schedule import BlobChange, Schedule
@@ -114,17 +114,18 @@ def run_when_due(
         yield moment
         settings = _settings(schedule, moment)
         changed = project.with_settings(settings)
-        listener = NoteListener(on_event)
+        printed: set[str] = set()
         record = run_pipeline(
             changed.plan,
             project.directory,
             parameters=changed.pipeline.pipeline_parameters,
-            on_event=listener,
+            on_event=on_event,
             tick=tick,
             origin=Origin(project.target or "", ("invoke", "schedules.run"), shown_settings(settings)),
             located=project.problem,
+            printed=printed,
         )
-        failure = "" if record.status == "completed" else failure_text(record, changed, listener.texts)
+        failure = "" if record.status == "completed" else failure_text(record, changed, printed)
         yield FinishedRun(moment, record, failure)
         if record.status == "cancelled":
             return

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from azml_tasks.errors import RunError
 from azml_tasks.local.store.files import open_file
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
-from azml_tasks.runs.records import GOING_ON, Event, Listener, Remark, skipped_text, step_failure
+from azml_tasks.runs.records import GOING_ON, skipped_text, step_failure
 from azml_tasks.text import listed
 
 if TYPE_CHECKING:
@@ -121,19 +121,6 @@ def exit_message(exit_code: int) -> str:
     if name == "SIGKILL":
         return "killed (SIGKILL); possibly out of memory"
     return f"ended by {name}"
-
-
-class NoteListener:
-    """A listener that passes events on, and keeps the texts of the notes among them, which were printed."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-        self.texts: set[str] = set()
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Remark):
-            self.texts.add(event.text)
-        self._listener(event)
 
 
 def raise_for_status(run: LocalRunRecord, project: Project | None = None, printed: Container[str] = ()) -> None:
