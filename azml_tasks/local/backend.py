@@ -162,6 +162,7 @@ class LocalBackend(Backend):
     """Runs steps as processes of this machine."""
 
     name = "local"
+    publishes = False
 
     @classmethod
     def runs_in(cls, folder: Path) -> Runs:

@@ -50,7 +50,7 @@ def plan(
     backend.check_request(request)
     blocks: list[Block] = []
     # That there is nothing to publish or schedule is not worth a block where that cannot be done.
-    left_out = ("publish", "schedule") if project.pipeline.backend == "local" else ()
+    left_out = () if backend.publishes else ("publish", "schedule")
     if not json:
         print(backend.headline(), flush=True)
     for block in _blocks(project, backend, request):

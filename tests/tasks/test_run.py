@@ -352,6 +352,17 @@ def test_runs_show_prints_each_step_and_what_it_logged(sums: Invoke) -> None:
     ]
 
 
+def test_runs_show_and_the_page_name_the_run_that_a_result_is_from_without_repeating_reused(sums: Invoke) -> None:
+    sums("run")
+    sums("run")
+
+    assert "first  reused  from RUN" in rows_of(sums("runs.show").out)
+    assert sums("runs.report", "--to", "page.html").status == 0
+    page = comparable((sums.folder / "page.html").read_text(encoding="utf-8"))
+    assert "first: reused; from RUN" in page
+    assert "reused from" not in page
+
+
 def test_runs_show_prints_all_that_was_logged_and_whose_results_are_reused(sums: Invoke) -> None:
     sums("run")
     sums.write(
