@@ -478,6 +478,8 @@ class Backend(abc.ABC):
     """Its name in pipeline.yaml."""
     successor: ClassVar[str] = ""
     """The backend that `migrate` moves a schedule of this one to; empty if it cannot be moved."""
+    publishes: ClassVar[bool] = True
+    """Whether it publishes pipelines and stores schedules."""
     after_interrupt: ClassVar[str] = ""
     """What may have been done when `run` is interrupted, and how to go on; empty if `run` deals with it itself."""
 

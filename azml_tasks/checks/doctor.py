@@ -166,11 +166,13 @@ def _secrets(project: Project) -> Iterator[Finding]:
 
 def _variables(project: Project) -> Iterator[Finding]:
     """List the variables that Azure needs and that are not set."""
-    verdict: Literal["note", "bad"] = "note" if project.pipeline.backend == "local" else "bad"
+    is_local = project.pipeline.backend == "local"
+    verdict: Literal["note", "bad"] = "note" if is_local else "bad"
+    remedy = "to use Azure ML, set" if is_local else "set"
     names = {missing.variable: missing.line for missing in project.values.missing}
     for name, datastore in project.pipeline.datastores.items():
         for key, variable in datastore.secret_variables.items():
             if not project.variables.get(variable):
                 names[variable] = project.values.line(("datastores", name, key))
     for variable, line in sorted(names.items(), key=lambda item: item[1]):
-        yield Finding(verdict, f"{project.file.name}:{line}: set {variable} in the environment or in .env")
+        yield Finding(verdict, f"{project.file.name}:{line}: {remedy} {variable} in the environment or in .env")

@@ -71,14 +71,14 @@ def check_project(project: Project, *, remember: bool = False) -> ProjectReport:
 
 def step_notes(project: Project, keys: Iterable[str]) -> Iterator[Problem]:
     """Yield what `validate` notes on what steps pass to their scripts and on the data that they read."""
-    from azml_tasks.checks.contract import disagreements
     from azml_tasks.checks.data import data_notes, data_of_step
 
     keys = list(keys)
     builder = SnapshotBuilder(project.directory, hash_file=_readable)
     snapshots, _ = _snapshots(project, builder, (project.plan[key] for key in keys))
+    known = KnownDisagreements(builder, project.pipeline.pipeline_parameters)
     for key, snapshot in snapshots.items():
-        for found in disagreements(project.plan[key], snapshot, builder, project.pipeline.pipeline_parameters):
+        for found in known.of(project.plan[key], snapshot):
             yield project.problem(found.path, found.message)
     yield from data_notes(project, dict.fromkeys(name for key in keys for name in data_of_step(project, key)))
 

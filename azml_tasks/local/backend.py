@@ -162,6 +162,7 @@ class LocalBackend(Backend):
     """Runs steps as processes of this machine."""
 
     name = "local"
+    publishes = False
 
     @classmethod
     def runs_in(cls, folder: Path) -> Runs:
@@ -255,6 +256,7 @@ class LocalBackend(Backend):
         from azml_tasks.local.run.failure import raise_for_status
         from azml_tasks.local.run.runner import run_pipeline
 
+        printed: set[str] = set()
         record = run_pipeline(
             project.plan,
             project.directory,
@@ -268,8 +270,9 @@ class LocalBackend(Backend):
             processes=processes,
             origin=self.origin(request),
             located=project.problem,
+            printed=printed,
         )
-        raise_for_status(record, project)
+        raise_for_status(record, project, printed)
         self._note_data(record, watch)
         return record
 

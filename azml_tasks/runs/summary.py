@@ -124,7 +124,8 @@ def _step_table(steps: tuple[StepDetails, ...], width: int) -> Iterator[str]:
     rows = [("STEP", "STATUS", "TIME", "REASON")]
     for step in steps:
         record = step.record
-        rows.append((record.key, record.status, time_taken(record.seconds), record.message or record.reason))
+        reason = (record.message or record.reason).removeprefix("reused ")
+        rows.append((record.key, record.status, time_taken(record.seconds), reason))
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
     indent = sum(widths) + 6
     room = max(_NARROWEST, width - indent)

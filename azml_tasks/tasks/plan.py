@@ -49,10 +49,12 @@ def plan(
     request = RunRequest(tuple(set or ()), None, from_step or None, only or None, force)
     backend.check_request(request)
     blocks: list[Block] = []
+    # That there is nothing to publish or schedule is not worth a block where that cannot be done.
+    left_out = () if backend.publishes else ("publish", "schedule")
     if not json:
         print(backend.headline(), flush=True)
     for block in _blocks(project, backend, request):
-        if not json and block.is_offered:
+        if not json and block.is_offered and block.task not in left_out:
             print_block(block, blocks, target)
         blocks.append(block)
     would_change = any(block.would_change for block in blocks)

@@ -7,13 +7,13 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from azml_tasks.checks import contract
-from azml_tasks.checks.files import check_project
+from azml_tasks.checks.files import check_project, step_notes
 from azml_tasks.errors import ProjectError
 from azml_tasks.reading import load_project
 from azml_tasks.snapshot import imports
@@ -44,13 +44,13 @@ def said(project: Path, remember: bool = True) -> list[str]:
     )
 
 
-def looked(project: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Return whether the script is looked at again."""
+def looked(project: Path, monkeypatch: pytest.MonkeyPatch, check: Callable[[Path], object] = said) -> bool:
+    """Return whether a check looks at the script again."""
     steps = []
     find = contract.disagreements
     with monkeypatch.context() as patch:
         patch.setattr(contract, "disagreements", lambda step, *rest: [steps.append(step), *find(step, *rest)][1:])
-        said(project)
+        check(project)
     return bool(steps)
 
 
@@ -64,6 +64,18 @@ def test_what_was_found_is_used_again(project, monkeypatch):
     assert said(project) == [SAID]
     assert not looked(project, monkeypatch)
     assert said(project) == [SAID]
+
+
+def noted(project: Path) -> list[str]:
+    """Return the notes on the step that follow its failure."""
+    return list(map(str, step_notes(load_project(project / "pipeline.yaml", variables={}), ["s"])))
+
+
+def test_the_notes_on_a_failed_step_are_those_that_were_found_before_its_run(project, monkeypatch):
+    said(project)
+
+    assert not looked(project, monkeypatch, noted)
+    assert noted(project) == [SAID]
 
 
 def parsed(project: Path, monkeypatch: pytest.MonkeyPatch) -> int:

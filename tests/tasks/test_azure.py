@@ -392,7 +392,7 @@ def test_runs_are_listed_shown_and_cancelled(azure, registered):
         'parameter train_config = {"lr": 0.1}',
         "parameter alpha = 0.5",
         "STEP STATUS TIME REASON",
-        "prepare reused TIME reused from RUN",
+        "prepare reused TIME from RUN",
         "train running TIME",
         "",
         "train",

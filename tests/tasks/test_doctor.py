@@ -81,6 +81,14 @@ def test_a_variable_that_is_not_set_is_reported_once(churn: Invoke, backend: str
     ]
 
 
+def test_a_variable_that_only_azure_needs_is_a_note_that_says_so(churn: Invoke):
+    churn.write("pipeline.yaml", f"{PIPELINE}    ws_name: '${{SOME_WS}}'\n")
+
+    lines = [line for line in churn("doctor").out.splitlines() if "SOME_" in line]
+
+    assert lines == ["note  pipeline.yaml:4: to use Azure ML, set SOME_WS in the environment or in .env"]
+
+
 def test_try_is_for_azure_ml_v2(churn: Invoke):
     answer = churn("doctor", "--try", "--yes")
 

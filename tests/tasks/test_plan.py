@@ -36,21 +36,13 @@ steps:
 environments: {e: {pip_packages: [pandas]}}
 datasets: {customers: {datastore_name: s, path: c.csv, local_path: data/customers.csv}}
 """
-NOTHING = """\
-
-publish
-  nothing to publish: pipeline.yaml has neither `publish` nor `schedule`
-
-schedule
-  nothing to schedule: pipeline.yaml has no `schedule`
-"""
-HEAD = f"""\
+HEAD = """\
 pipeline.yaml on this machine (backend local)
 
 register
   environment e: would be created (Python VERSION)
   dataset customers: 1 row of a in data/customers.csv
-{NOTHING}
+
 run
 """
 TAIL = "  note: after `invoke register-env`, the steps in the environment e run again\n"
@@ -258,6 +250,16 @@ def test_a_wrong_flag_is_one_sentence(sums: Invoke, words: list[str], sentence: 
 
     assert answer.status == 2
     assert sentence in answer.err + answer.out
+
+
+def test_that_there_is_nothing_to_publish_and_schedule_here_is_in_the_json_alone(sums: Invoke) -> None:
+    nothing = [
+        "nothing to publish: pipeline.yaml has neither `publish` nor `schedule`",
+        "nothing to schedule: pipeline.yaml has no `schedule`",
+    ]
+
+    assert [block["sentence"] for block in json.loads(sums("plan", "--json").out)["blocks"]][1:3] == nothing
+    assert "publish" not in sums("plan").out
 
 
 def test_what_the_backend_does_not_offer_is_one_line_below_the_run(sums: Invoke) -> None:

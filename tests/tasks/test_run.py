@@ -352,6 +352,17 @@ def test_runs_show_prints_each_step_and_what_it_logged(sums: Invoke) -> None:
     ]
 
 
+def test_runs_show_and_the_page_name_the_run_that_a_result_is_from_without_repeating_reused(sums: Invoke) -> None:
+    sums("run")
+    sums("run")
+
+    assert "first  reused  from RUN" in rows_of(sums("runs.show").out)
+    assert sums("runs.report", "--to", "page.html").status == 0
+    page = comparable((sums.folder / "page.html").read_text(encoding="utf-8"))
+    assert "first: reused; from RUN" in page
+    assert "reused from" not in page
+
+
 def test_runs_show_prints_all_that_was_logged_and_whose_results_are_reused(sums: Invoke) -> None:
     sums("run")
     sums.write(
@@ -684,13 +695,21 @@ def test_the_name_of_an_experiment_may_not_be_a_secret(sums: Invoke) -> None:
     assert not list(sums.folder.glob(".azml/runs/*"))
 
 
-def test_a_failed_step_is_followed_by_the_notes_on_its_data_alone(invoke: Invoke) -> None:
-    reads = "from azureml.core import Run\n\nrun = Run.get_context()\ndata = run.input_datasets['{0}']\n"
-    reads += "print(data.to_pandas_dataframe()['{1}'])\n"
-    invoke.write("first.py", reads.format("sales", "price"))
-    invoke.write("other.py", reads.format("stores", "city;size"))
+def notes_in(text: str) -> list[str]:
+    """Return the lines with notes."""
+    return [line for line in text.splitlines() if "note: " in line]
+
+
+def note_on_sales(invoke: Invoke, stores: str, selected: str = "") -> str:
+    """Return the note on the data of the first of two steps, which prints what is `selected` of its table.
+
+    `stores` is the data of the other.
+    """
+    reads = "from azureml.core import Run\nprint(Run.get_context().input_datasets['{0}'].to_pandas_dataframe(){1})\n"
+    invoke.write("first.py", reads.format("sales", selected))
+    invoke.write("other.py", reads.format("stores", ""))
     invoke.write("sales.csv", "price;amount\n1;2\n")
-    invoke.write("stores.csv", "city;size\nLyon;2\n")
+    invoke.write("stores.csv", stores)
     invoke.write(
         "pipeline.yaml",
         """\
@@ -703,69 +722,105 @@ def test_a_failed_step_is_followed_by_the_notes_on_its_data_alone(invoke: Invoke
           stores: {local_path: stores.csv}
         """,
     )
-    note = (
-        "pipeline.yaml:6: note: dataset 'sales': sales.csv:1: only one column; should the dataset have "
-        '`separator: ";"`?'
-    )
+    return "dataset 'sales': sales.csv:1: only one column; should the dataset have `separator: \";\"`?"
+
+
+def test_a_failed_step_is_followed_by_the_notes_on_its_data_alone(invoke: Invoke) -> None:
+    note = "pipeline.yaml:6: note: " + note_on_sales(invoke, "city;size\nLyon;2\n", selected="['price']")
 
     failed = invoke("run")
 
     assert failed.status == 1
-    assert [line for line in failed.err.splitlines() if "note: " in line] == [note]
+    assert notes_in(failed.err) == [note]
     assert note in invoke("validate").out
 
 
 def test_a_completed_run_ends_with_the_notes_on_the_data_that_was_read(invoke: Invoke) -> None:
-    reads = "from azureml.core import Run\nprint(Run.get_context().input_datasets['{0}'].to_pandas_dataframe())\n"
-    invoke.write("first.py", reads.format("sales"))
-    invoke.write("other.py", reads.format("stores"))
-    invoke.write("sales.csv", "price;amount\n1;2\n")
-    invoke.write("stores.csv", "city,size\nLyon,2\n")
-    invoke.write(
-        "pipeline.yaml",
-        """\
-        backend: local
-        steps:
-          first: {script_name: first.py, input_datasets: {--sales: sales}}
-          other: {script_name: other.py, input_datasets: {--stores: stores}}
-        datasets:
-          sales: {local_path: sales.csv}
-          stores: {local_path: stores.csv}
-        """,
-    )
+    note = "note: pipeline.yaml:6: " + note_on_sales(invoke, "city,size\nLyon,2\n")
 
     ran, again = invoke("run"), invoke("run")
 
     assert (ran.status, again.status) == (0, 0)
-    assert ran.out.splitlines()[-1] == (
-        "note: pipeline.yaml:6: dataset 'sales': sales.csv:1: only one column; should the dataset have "
-        '`separator: ";"`?'
-    )
+    assert ran.out.splitlines()[-1] == note
     assert [ran.out.count("note:"), again.out.count("note:")] == [1, 0]
 
 
-def test_a_failed_step_is_followed_by_the_notes_on_what_its_script_reads(invoke: Invoke) -> None:
-    script = "import argparse, json\nparser = argparse.ArgumentParser()\n"
-    script += "parser.add_argument('--config', type=json.loads, default={})\n"
-    script += "args, _ = parser.parse_known_args()\nprint(range(args.config.get('epochs')))\n"
-    invoke.write("train.py", script)
-    invoke.write("later.py", script)
-    invoke.write(
-        "pipeline.yaml",
-        """\
-        backend: local
-        steps:
-          train: {script_name: train.py, step_config: {epoch: 3}}
-          later: {script_name: later.py, step_config: {epoch: 3}}
-        """,
+READS_EPOCHS = """\
+    import argparse, json, os
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", type=json.loads, default={})
+    args, _ = parser.parse_known_args()
+    print(args.config.get("epochs", 1) / int(os.environ["COUNT"]))
+"""
+SETS_EPOCH = """\
+    backend: local
+    experiment_name: tries
+    steps:
+      train: {script_name: train.py, step_config: {epoch: 3}}
+      later: {script_name: train.py, step_config: {epoch: 3}}
+"""
+
+
+def test_settings_that_scripts_do_not_read_are_noted_before_the_steps_start(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNT", "1")
+    invoke.write("train.py", READS_EPOCHS)
+    invoke.write("pipeline.yaml", SETS_EPOCH)
+    note = (
+        "note: pipeline.yaml:{}: step '{}' sets 'epoch' in step_config, but train.py reads 'epochs' (train.py:5); "
+        "did you mean 'epochs'?"
     )
-    notes = [line for line in invoke("validate").out.splitlines() if "note: " in line]
 
+    ran, again, changed = invoke("run"), invoke("run"), invoke("run", "--set", "later.epoch=4")
+
+    assert comparable(ran.out).splitlines()[:5] == [
+        "pipeline.yaml on this machine (backend local)",
+        "run RUN of experiment tries: 2 steps on this machine",
+        note.format(4, "train"),
+        note.format(5, "later"),
+        "train: started; no earlier result",
+    ]
+    assert (ran.status, ran.out.count("note: ")) == (0, 2)
+    assert notes_in(again.out) == []
+    assert notes_in(changed.out) == [note.format(5, "later")]
+    assert [line.replace("note: ", "", 1) for line in notes_in(ran.out)] == [
+        line.replace("note: ", "", 1) for line in notes_in(invoke("validate").out)
+    ]
+
+
+def test_a_run_shows_at_most_a_dozen_notes_on_settings(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNT", "1")
+    invoke.write("train.py", READS_EPOCHS)
+    steps = (f"  s{one}: {{script_name: train.py, step_config: {{epoch: 3}}}}" for one in range(13))
+    invoke.write("pipeline.yaml", "\n".join(["backend: local", "steps:", *steps]))
+
+    notes = notes_in(invoke("run").out)
+
+    assert len(notes) == 12
+    assert notes[10:] == [
+        "note: pipeline.yaml:13: step 's10' sets 'epoch' in step_config, but train.py reads 'epochs' (train.py:5); "
+        "did you mean 'epochs'?",
+        "note: 2 more notes like these: see `invoke validate`",
+    ]
+
+
+def test_a_failed_step_is_followed_by_the_notes_on_its_settings_unless_they_were_printed(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoke.write("train.py", READS_EPOCHS)
+    invoke.write("pipeline.yaml", SETS_EPOCH)
+    noted = notes_in(invoke("validate").out)
+
+    monkeypatch.setenv("COUNT", "0")
     failed = invoke("run")
+    monkeypatch.setenv("COUNT", "1")
+    completed = invoke("run")
+    monkeypatch.setenv("COUNT", "0")
+    failed_again = invoke("run")
 
-    assert len(notes) == 2
-    assert [line for line in failed.err.splitlines() if "note: " in line] == notes[:1]
-    assert notes[0].startswith("pipeline.yaml:3: note: step 'train' ")
+    assert [len(notes_in(ran.out)) for ran in (failed, completed, failed_again)] == [2, 2, 0]
+    assert [notes_in(ran.err) for ran in (failed, completed, failed_again)] == [[], [], noted[:1]]
 
 
 def test_what_a_local_run_allows_and_azure_does_not_is_noted_once_at_the_end(invoke: Invoke) -> None:

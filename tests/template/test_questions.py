@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from azml_tasks.stub import dataset_name_problem, step_name_problem
-from tests.template.conftest import ROOT, Copy
+from tests.template.conftest import ROOT, Copy, contents
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -87,6 +87,8 @@ REQUIREMENT_RULE = "use `azml-tasks==X.Y.Z`, the absolute path of a folder, or a
         ("description", "a\tb", "use one line of printable text"),
         ("steps", "", "enter at least one step"),
         ("steps", " , ", "enter at least one step"),
+        ("steps", "[]", "enter at least one step"),
+        ("steps", "[load, 2nd]", f"{STEP_RULE}: '2nd'"),
         ("steps", "../x", f"{STEP_RULE}: '../x'"),
         ("steps", "prepare train", f"{STEP_RULE}: 'prepare train'"),
         ("steps", "2nd", f"{STEP_RULE}: '2nd'"),
@@ -131,6 +133,18 @@ def test_a_wrong_answer_is_refused_with_the_reason(copy: Copy, question: str, an
     assert len(whole.partition(": '")[0]) <= 80 or question == "requirement"
     with pytest.raises(ValueError, match=rf"^{re.escape(whole)}$"):
         copy(**{question: answer})
+
+
+@pytest.mark.parametrize("steps", ["[load, train]", "['load', \"train\"]", ["load", "train"]])
+def test_names_may_be_a_list_of_yaml(copy: Copy, steps: str | list[str]):
+    project, same = (
+        copy(steps=steps, datasets="[sales]"),
+        copy("same", project_name="churn", steps="load, train", datasets="sales"),
+    )
+
+    for folder in (project, same):
+        (folder / ".copier-answers.yml").unlink()
+    assert contents(project) == contents(same)
 
 
 @pytest.mark.parametrize(("question", "answer"), [("ci", "jenkins"), ("azure_ml", "v3")])

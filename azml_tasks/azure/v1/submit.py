@@ -40,11 +40,7 @@ from azml_tasks.plan import Plan
 from azml_tasks.plan.plan import parameter_values, reuse_in_a_run
 from azml_tasks.reading import Project
 from azml_tasks.runs.origin import Origin
-from azml_tasks.runs.records import (
-    RunFinished,
-    RunStarted,
-    step_failure,
-)
+from azml_tasks.runs.records import Remark, RunFinished, RunStarted, step_failure
 from azml_tasks.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -73,7 +69,7 @@ def run(
     check_azure_needs(project)
     changed = project.with_settings(settings)
     parameters = parameter_values(project.plan, changed.plan)
-    snapshots = checked_snapshots(changed)
+    snapshots = checked_snapshots(changed, lambda note: watch.listener(Remark(note)))
     recording = RunRecording(project.directory, changed.plan, origin or Origin(), snapshots)
     with service_calls("running the pipeline"):
         resources = find_resources(ws, project.plan, project.directory)

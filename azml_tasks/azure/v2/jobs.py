@@ -43,7 +43,7 @@ from azml_tasks.reading.environment import conda
 from azml_tasks.runs.code import CodeReading
 from azml_tasks.runs.origin import Origin, Packages, settings_of, step_origins, who
 from azml_tasks.runs.properties import properties_of
-from azml_tasks.runs.records import RunFinished, RunStarted, step_failure
+from azml_tasks.runs.records import Remark, RunFinished, RunStarted, step_failure
 from azml_tasks.snapshot import Snapshot
 
 # How long (seconds) to wait for git before the job is sent.
@@ -71,7 +71,7 @@ def run(project: Project, client: Client, request: RunRequest, watch: Watch, ori
     """
     code = CodeReading(project.directory)
     changed = project.with_settings(request.settings)
-    snapshots = checked_snapshots(changed)
+    snapshots = checked_snapshots(changed, lambda note: watch.listener(Remark(note)))
     with documents(changed, snapshots=snapshots) as found:
         require_client()
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from azml_tasks.checks.contract.values import Namespace
 
 __all__ = ["Disagreement", "KnownDisagreements", "check_contracts", "checked_snapshots", "disagreements"]
+
+# How many mismatches are printed before a run that they do not stop.
+_MOST_NOTES = 12
 
 
 def disagreements(
@@ -122,34 +125,40 @@ def check_contracts(
     parameters: Mapping[str, Any] | None = None,
     *,
     remember: bool = False,
-) -> None:
+) -> list[str]:
     """Check the arguments of all steps before any of them runs; parameters as above.
 
-    With `remember`, what is found is stored in the project. Raises ProjectError with all mismatches.
+    Returns the mismatches that do not stop a run, each with its line, to be printed. With `remember`, what is found
+    is stored in the project. Raises ProjectError with all mismatches that do.
     """
     if located is None:
-        return
+        return []
     known = KnownDisagreements(builder, parameters)
-    problems = [
-        located(wrong.path, wrong.message)
+    found = [
+        (located(wrong.path, wrong.message), wrong.certain)
         for step in steps
         if step.key in snapshots
         for wrong in known.of(step, snapshots[step.key])
-        if wrong.certain
     ]
     if remember:
         known.save(complete=False)
+    problems = dict.fromkeys(problem for problem, certain in found if certain)
     if problems:
-        raise ProjectError(dict.fromkeys(problems))
+        raise ProjectError(problems)
+    notes = [str(problem) for problem in dict.fromkeys(problem for problem, _ in found)]
+    more = len(notes) - _MOST_NOTES + 1
+    return notes if more < 2 else [*notes[:-more], f"{more} more notes like these: see `invoke validate`"]
 
 
-def checked_snapshots(project: Project) -> dict[str, Snapshot]:
+def checked_snapshots(project: Project, say: Callable[[str], None] = lambda note: None) -> dict[str, Snapshot]:
     """Return the snapshots of all steps of a run that is about to start, whose scripts take what they are passed.
 
-    Raises ProjectError with all that is wrong.
+    `say` gets the mismatches that do not stop it. Raises ProjectError with all that is wrong.
     """
     builder = SnapshotBuilder(project.directory)
     steps = project.plan.steps
     snapshots = take_snapshots(builder, steps, project.problem)
-    check_contracts(steps, snapshots, builder, project.problem, project.pipeline.pipeline_parameters)
+    parameters = project.pipeline.pipeline_parameters
+    for note in check_contracts(steps, snapshots, builder, project.problem, parameters):
+        say(note)
     return snapshots

@@ -34,17 +34,20 @@ class Uses:
         self.suggested: set[str] = set()
 
     def disagreements(self) -> Iterator[Disagreement]:
-        """Yield the mismatches."""
-        needed: set[str] = set()
+        """Yield the mismatches, of a name that is read several times the one that stops the script, or the first."""
+        chosen: dict[tuple[str, int, str], Reading] = {}
         for reading in self.readings.found:
+            name = (reading.kind, id(reading.owner), reading.name)
+            if name not in chosen or (reading.sure and not chosen[name].sure):
+                chosen[name] = reading
+        for reading in chosen.values():
             if reading.kind == "argument":
                 yield from self._argument(reading)
             elif reading.kind == "setting":
                 yield from self._setting(reading)
             elif reading.kind == "dataset":
                 yield from self._dataset(reading)
-            elif reading.sure and reading.name not in needed:
-                needed.add(reading.name)
+            elif reading.sure:
                 yield self._nothing(reading)
         if self.is_complete:
             yield from self._unread()

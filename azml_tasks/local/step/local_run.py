@@ -130,7 +130,7 @@ class LocalRun:
         results = Results(layout, HashCache(layout.hashes))
         results.contents.pace.say = say
         given = existing_results(plan, selection, results)
-        snapshots = keep_snapshots(plan, selection.steps, layout, results, located)
+        snapshots, notes = keep_snapshots(plan, selection.steps, layout, results, located)
         virtual, remarks = virtual_environments(plan, layout)
         with contextlib.suppress(OSError):
             clear_unfinished(layout)
@@ -138,7 +138,7 @@ class LocalRun:
         run = replace(run, origin=origin, settings=settings_of(plan))
         warm = os.environ.get("AZML_LOCAL_PROCESS") != "spawn"
         shared = (layout, plan, run, results, virtual, dict(os.environ), warm)
-        return cls(*shared, selection=selection, snapshots=snapshots, given=given, remarks=remarks)
+        return cls(*shared, selection=selection, snapshots=snapshots, given=given, remarks=notes + remarks)
 
     @classmethod
     def imagine(
@@ -160,7 +160,7 @@ class LocalRun:
         run = LocalRunRecord("next", experiment, "running", 0.0, parameters=parameters, places=places, origin=origin)
         results = Results(layout, HashCache(layout.hashes))
         given = existing_results(plan, selection, results)
-        snapshots = build_snapshots(plan, selection.steps, layout, results, located)
+        snapshots, _ = build_snapshots(plan, selection.steps, layout, results, located)
         virtual, _ = virtual_environments(plan, layout)
         shared = (layout, plan, run, results, virtual, dict(os.environ))
         return cls(*shared, selection=selection, snapshots=snapshots, given=given)
@@ -336,20 +336,20 @@ def _remedy(key: str) -> str:
 
 def keep_snapshots(
     plan: Plan, steps: Sequence[str], layout: ProjectPaths, results: Results, located: Locate | None = None
-) -> dict[str, Snapshot]:
-    """Return the snapshots of the steps, their contents kept, so that later edits do not reach the run.
+) -> tuple[dict[str, Snapshot], list[str]]:
+    """Return what `build_snapshots` does, the contents of the snapshots kept, so that later edits do not reach the run.
 
     Raises ProjectError with everything that is wrong with any of them, RunError, OSError.
     """
     for _ in range(_MOST_TRIES):
-        snapshots = build_snapshots(plan, steps, layout, results, located, remember=True)
+        snapshots, notes = build_snapshots(plan, steps, layout, results, located, remember=True)
         try:
             for snapshot in snapshots.values():
                 ObjectStore(layout.objects).keep(snapshot)
         except FileChangedError as error:
             changed = str(error)
         else:
-            return snapshots
+            return snapshots, notes
     raise RunError(f"{changed} keeps changing; its files must not change while a run starts")
 
 
@@ -379,10 +379,11 @@ def build_snapshots(
     located: Locate | None = None,
     *,
     remember: bool = False,
-) -> dict[str, Snapshot]:
-    """Return the snapshots of the steps; `located` is as `take_snapshots` takes it.
+) -> tuple[dict[str, Snapshot], list[str]]:
+    """Return the snapshots of the steps, and notes on what new and changed steps pass to their scripts.
 
-    With `remember`, what is found in their files is stored in the project, and not looked for again.
+    `located` is as `take_snapshots` takes it. With `remember`, what is found in their files is stored in the project,
+    and not looked for again.
 
     Raises ProjectError with everything that is wrong with any of them.
     """
@@ -395,11 +396,11 @@ def build_snapshots(
         _check_data(plan, chosen, layout, located)
     parameters = plan.pipeline.pipeline_parameters
     unproven = [step for step in chosen if not _has_completed(step, snapshots.get(step.key), results, parameters)]
-    if unproven:
-        from azml_tasks.checks.contract import check_contracts
+    if not unproven:
+        return snapshots, []
+    from azml_tasks.checks.contract import check_contracts
 
-        check_contracts(unproven, snapshots, builder, located, parameters, remember=remember)
-    return snapshots
+    return snapshots, check_contracts(unproven, snapshots, builder, located, parameters, remember=remember)
 
 
 def _check_data(plan: Plan, steps: Iterable[StepPlan], layout: ProjectPaths, located: Locate) -> None:

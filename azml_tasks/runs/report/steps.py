@@ -95,7 +95,7 @@ class StepViews:
             anchor=f"step-{place + 1}",
             status=record.status,
             time=time_taken(record.seconds),
-            reason=self._hide.short(record.message or record.reason, 500),
+            reason=self._hide.short((record.message or record.reason).removeprefix("reused "), 500),
             bar=bar,
             url=web(step.url),
             error=self._hide.log(step.error, LOG_LINES, 20_000) if failed and step.error else None,

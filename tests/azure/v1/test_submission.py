@@ -15,7 +15,7 @@ from azml_tasks.backend import Pace, Watch
 from azml_tasks.checks.azure import RESERVED_PARAMETERS
 from azml_tasks.errors import ProjectError, RunError, ServiceError
 from azml_tasks.runs.progress import Progress
-from azml_tasks.runs.records import RunFinished, RunStarted, StepOutput, StepStarted, Tick
+from azml_tasks.runs.records import Remark, RunFinished, RunStarted, StepOutput, StepStarted, Tick
 from tests.azure.workspace import opened, stocked
 from tests.service.graphs import FromStep, ParameterOf, ToOutput
 
@@ -139,6 +139,23 @@ def test_settings_are_parameters_of_the_run_and_make_no_module(azure, tmp_path):
     assert [run.parameters for run in azure.submitted] == [{}, {"s2_config": '{"n": 5}', "alpha": "3"}]
     assert record.parameters == {"s2_config": '{"n": 5}', "alpha": 3}
     assert azure.steps()["s2"].parameters == {"s2_config": "s2_config", "alpha": "alpha"}
+
+
+def test_settings_that_a_script_does_not_read_are_noted_before_the_run_is_sent(azure, tmp_path):
+    script = "import argparse, json\nparser = argparse.ArgumentParser()\n"
+    script += "parser.add_argument('--config', type=json.loads)\nprint(parser.parse_args().config.get('rows', 1))\n"
+    pipeline = line_of_steps(1).replace("{n: 1}", "{row: 3}")
+    project = write_project(tmp_path, pipeline, {"steps/s1.py": script})
+    events: list[Any] = []
+
+    run_it(project, stocked(azure), events.append)
+
+    note = Remark(
+        "pipeline.yaml:4: step 's1' sets 'row' in step_config, but steps/s1.py reads 'rows' (steps/s1.py:4); "
+        "did you mean 'rows'?"
+    )
+    assert events[0] == note
+    assert [event for event in events if isinstance(event, Remark)] == [note]
 
 
 def test_force_runs_every_step_again(azure, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from azml_tasks.azure.v2.backend import AzureV2Backend
 from azml_tasks.backend import Watch
 from azml_tasks.errors import RunError
-from azml_tasks.runs.records import RunFinished, RunStarted, StepFinished, StepOutput, StepReused, StepStarted
-from tests.azure.v2.projects import AT_ONCE, run, stocked, v2_project
+from azml_tasks.runs.records import Remark, RunFinished, RunStarted, StepFinished, StepOutput, StepReused, StepStarted
+from tests.azure.v2.projects import AT_ONCE, SCRIPTS, TWO_STEPS, run, stocked, v2_project
 from tests.service.routes.mlflow import _log_metric
 
 
@@ -37,6 +37,22 @@ def test_events_tell_what_happens(azure_v2, tmp_path):
     assert events[0].steps == ("prepare", "train")
     assert [event.step.key for event in events if isinstance(event, StepFinished)] == ["prepare", "train"]
     assert isinstance(events[-1], RunFinished)
+
+
+def test_settings_that_a_script_does_not_read_are_noted_before_the_run_is_sent(azure_v2, tmp_path):
+    prepare = SCRIPTS["prepare.py"].replace('args.config["rows"]', 'args.config.get("rows", 1)')
+    pipeline = TWO_STEPS.replace("{rows: 3}", "{row: 3}")
+    events = []
+
+    stocked(azure_v2)
+    run(v2_project(tmp_path, pipeline, {**SCRIPTS, "prepare.py": prepare}), Watch(events.append, AT_ONCE))
+
+    note = Remark(
+        "pipeline.yaml:11: step 'prepare' sets 'row' in step_config, but prepare.py reads 'rows' (prepare.py:8); "
+        "did you mean 'rows'?"
+    )
+    assert events[0] == note
+    assert [event for event in events if isinstance(event, Remark)] == [note]
 
 
 def test_a_run_ends_with_the_last_values_of_its_metrics_for_one_request_a_step(azure_v2, tmp_path):

@@ -44,6 +44,22 @@ def about_config(folder: Path, config: str, code: str) -> list[str]:
             ],
         ),
         (
+            "{epoch: 1}",
+            'print(args.config.get("epochs", 3))\nprint(args.config.get("epochs", 3))',
+            [
+                "note: pipeline.yaml:5: step 's' sets 'epoch' in step_config, but s.py reads 'epochs' (s.py:6); did "
+                "you mean 'epochs'?"
+            ],
+        ),
+        (
+            "{epoch: 1}",
+            'print(args.config.get("epochs", 3))\nprint(args.config["epochs"])\nprint(args.config["epochs"])',
+            [
+                "pipeline.yaml:5: step 's' sets 'epoch' in step_config, but s.py reads 'epochs' (s.py:7); did "
+                "you mean 'epochs'?"
+            ],
+        ),
+        (
             "{model: {depth: 1}}",
             'print(args.config["model"]["depth"], args.config["model"]["trees"])',
             [

@@ -161,7 +161,7 @@ class Changing(HashCache):
 def test_a_file_that_changes_while_a_run_begins_is_looked_at_again(tmp_path, plan):
     layout = ProjectPaths.of(tmp_path)
 
-    snapshots = keep_snapshots(plan, ["load"], layout, Results(layout, Changing(tmp_path, 2)))
+    snapshots, _ = keep_snapshots(plan, ["load"], layout, Results(layout, Changing(tmp_path, 2)))
 
     assert list(snapshots) == ["load"]
     ObjectStore(layout.objects).stage(snapshots["load"], tmp_path / "work")
