@@ -30,11 +30,9 @@ from azml_tasks.runs.records import (
     RunStarted,
     RunStatus,
     RunStopping,
-    StepFinished,
-    StepReused,
-    StepSkipped,
     StepStarted,
     Tick,
+    end_of,
 )
 from azml_tasks.standin.azml_local.formats.copies import StoppedError
 
@@ -268,12 +266,7 @@ class Scheduler:
         self.waiting.pop(record.key, None)
         self.records[record.key] = record
         self.site.save_step(record)
-        if record.status == "skipped":
-            self.tell(StepSkipped(record))
-        elif record.status == "reused":
-            self.tell(StepReused(record))
-        else:
-            self.tell(StepFinished(record))
+        self.tell(end_of(record))
         if record.ok:
             for key in self.following[record.key]:
                 self.missing[key] -= 1
