@@ -480,6 +480,26 @@ def test_what_changed_while_the_step_read_it_is_not_kept(stage, text):
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, "conf.txt changed while it last ran")
 
 
+def test_what_the_next_step_writes_while_the_result_is_stored_is_not_taken_for_what_was_read(stage, monkeypatch):
+    file = stage.folder / "conf.txt"
+    file.write_text("1")
+    attempt = stage.attempt()
+    attempt.launch()
+    stage.record_reads(["file", str(file), signature(str(file))])
+    record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
+    hash_file = stage.contents.hash_file
+
+    def written_before(path: str) -> str:
+        if path == str(file):
+            file.write_text("of the next step")
+        return hash_file(path)
+
+    monkeypatch.setattr(stage.contents, "hash_file", written_before)
+    attempt.keep(record, {})
+
+    assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, "conf.txt changed while it last ran")
+
+
 def test_a_step_that_left_no_record_of_its_reads_is_not_kept(stage):
     attempt = stage.attempt()
     attempt.launch()

@@ -14,6 +14,7 @@ from azml_tasks.local.store.files import read_json, write_json
 from azml_tasks.local.store.paths import ProjectPaths
 from azml_tasks.local.store.process import ProcessIdentity
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord, read_run
+from azml_tasks.local.store.runs import ReusedRecords
 from azml_tasks.runs.origin import Origin
 
 
@@ -232,3 +233,22 @@ def test_lines_that_are_no_metrics_are_left_out(run):
     file.write_text("".join(f"{json.dumps(line)}\n" for line in [*damaged, *whole, 3, [1]]) + "x\n" + "[" * 50_000)
 
     assert run.steps[0].metrics() == whole
+
+
+def test_the_records_of_reused_steps_are_written_together_and_one_by_one_once_a_script_may_look_for_them(run):
+    reused = ReusedRecords(run.places)
+    steps = [replace(run.steps[1], key=key) for key in ("c", "e", "f", "g")]
+
+    def known() -> list[str]:
+        return [step.key for step in read_run(run.places).steps if step.status == "reused"]
+
+    replace(run, steps=tuple(steps)).save()
+    for step in steps[:3]:
+        reused.add(step)
+    assert known() == ["c"]
+    reused.write()
+    assert known() == ["c", "e", "f"]
+    reused.give_files()
+    reused.add(steps[3])
+    assert known() == ["c", "e", "f", "g"]
+    assert all(run.places.step(step.key).record.is_file() for step in steps)
