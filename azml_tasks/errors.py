@@ -15,8 +15,7 @@ Anything else that escapes is a bug of ours and keeps its traceback.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from azml_tasks.text import one_line, shortened
 
@@ -24,8 +23,7 @@ _LONGEST_MESSAGE = 1_000
 MOST_LINES = 200
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One problem at one place of a file.
 
     `line` counts from 1; 0 means the file as a whole.

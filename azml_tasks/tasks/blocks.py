@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.errors import AzmlError, ProjectError
-from azml_tasks.text import printable
+from azml_tasks.text import printable, time_text
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Backend, Change, Forecast, Kind, RunRequest, StepForecast
@@ -271,9 +271,3 @@ def preview_lines(project: Project, count: int) -> Iterator[str]:
         in_utc = "" if moment.tzname() == "UTC" else f"  {time_text(moment.astimezone(timezone.utc))}"
         yield f"  {time_text(moment)}{in_utc}{f'  ({remark})' if remark else ''}"
     yield from (f"note: {note}" for note in shown.notes)
-
-
-def time_text(moment: datetime) -> str:
-    """Return a time as it is printed, with its time zone."""
-    seconds = ":%S" if moment.second else ""
-    return moment.strftime(f"%a %Y-%m-%d %H:%M{seconds} %Z")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ def export_v2(context: Context, target: str = "") -> None:
     for line in lines(changes):
         print(line)
     for remark in exported.remarks:
-        print(replace(remark, message=f"note: {remark.message}"))
+        print(remark._replace(message=f"note: {remark.message}"))
 
 
 def lines(changes: list[FileChange]) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
@@ -144,7 +143,7 @@ def snapshot(context: Context, target: str = "", step: str = "") -> None:
         if shared.contents.sizes:
             print(printable("\n".join(snapshot_lines(shared, builder.project, bool(step)))))
     for remark in secrets_in_files(found, builder.project):
-        print(printable(str(replace(remark, message=f"note: {remark.message}"))))
+        print(printable(str(remark._replace(message=f"note: {remark.message}"))))
     problems = [
         problem
         for shared in found

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from invoke import Context, Exit
 
 from azml_tasks.tasks.project import backend_of, is_dry, load, project_file
 from azml_tasks.tasks.task import agreed, interruptible, task, with_target
-from azml_tasks.text import printable
+from azml_tasks.text import printable, time_text
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Backend, ScheduleRow
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 _STATES = {"created": "missing", "updated": "differs from the file"}
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(NamedTuple):
     """A target of the project, and its backend."""
 
     project: Project
@@ -196,8 +194,7 @@ def _rows(before: Block, after: Block) -> Iterator[tuple[str, str, str]]:
         yield what, here, there
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """The move of the schedule: what is enabled before it, of which target v2 notes that it replaces its schedule, and
     what `plan` prints for v2."""
 
@@ -288,7 +285,6 @@ class Move:
     def _next(self) -> str:
         """Return when the schedule runs next on v2."""
         from azml_tasks.schedule.recurrence import fire_times
-        from azml_tasks.tasks.blocks import time_text
 
         asked, start = self.dest.project.pipeline.schedule, self._start()
         assert asked

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
-from azml_tasks.tasks.blocks import preview_lines, schedule_times, time_text
 from azml_tasks.tasks.project import backend_of, is_dry, load
 from azml_tasks.tasks.task import TARGET, agreed, interruptible, task
-from azml_tasks.text import printable
+from azml_tasks.text import printable, time_text
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Backend, DueRun, ScheduleRow, Schedules
@@ -31,12 +30,11 @@ NAME = "Name of the schedule; default: the name in pipeline.yaml."
 def schedule(context: Context, target: str = "", run_now: bool = False) -> None:
     """Create or update the schedule, publishing the pipeline first if it changed."""
     from azml_tasks.backend import UnsupportedError
+    from azml_tasks.tasks.blocks import schedule_block, schedule_times
 
     project = load(context, target, with_files=True)
     backend = backend_of(project)
     if is_dry(context):
-        from azml_tasks.tasks.blocks import schedule_block
-
         schedule_block(project, backend, run_now).show()
         return
     try:
@@ -207,6 +205,8 @@ def _run_now(backend: Backend) -> None:
 
 
 def _print_preview(project: Project, count: int, heading: str = "") -> None:
+    from azml_tasks.tasks.blocks import preview_lines
+
     lines = [*preview_lines(project, count)]
     for line in (*([heading] if heading else ()), *lines):
         print(line)
