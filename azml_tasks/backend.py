@@ -68,7 +68,7 @@ class StepForecast(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What a run would do with its steps; `notes` say what that rests on, if it is not certain."""
+    """What a run would do with its steps; `notes` are those of the run, and say what is not certain."""
 
     steps: tuple[StepForecast, ...]
     notes: tuple[str, ...] = ()

@@ -201,7 +201,7 @@ class LocalBackend(Backend):
         from azml_tasks.local.run.runner import forecast
 
         project = self._project.with_settings(request.settings)
-        steps = forecast(
+        found = forecast(
             project.plan,
             project.directory,
             experiment=request.experiment,
@@ -213,7 +213,7 @@ class LocalBackend(Backend):
             located=project.problem,
             say=self.progress,
         )
-        return Forecast(tuple(steps), (*self._without_effect(request), *self._notes_on(pending)))
+        return found._replace(notes=(*found.notes, *self._without_effect(request), *self._notes_on(pending)))
 
     def _without_effect(self, request: RunRequest) -> Iterator[str]:
         """Yield a note on each setting of steps that --only and --from-step leave out."""

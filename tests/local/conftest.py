@@ -71,7 +71,8 @@ class Project:
         return run_pipeline(project.plan, self.folder, **{"on_event": self.events.append, **options})
 
     def forecast(self, **options) -> list[StepForecast]:
-        return forecast(load_project(self.folder / "pipeline.yaml", variables={}).plan, self.folder, **options)
+        plan = load_project(self.folder / "pipeline.yaml", variables={}).plan
+        return [*forecast(plan, self.folder, **options).steps]
 
     def log(self, run: LocalRunRecord, step: str) -> str:
         return run[step].places.log.read_text()

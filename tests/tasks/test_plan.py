@@ -17,6 +17,7 @@ parser.add_argument("--config", type=json.loads)
 parser.add_argument("--input-folder")
 parser.add_argument("--output-folder")
 args = parser.parse_args()
+print(args.input_folder)
 if args.output_folder:
     with open(os.path.join(args.output_folder, "value"), "w") as file:
         file.write(str(args.config))

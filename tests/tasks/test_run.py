@@ -772,8 +772,10 @@ def test_settings_that_scripts_do_not_read_are_noted_before_the_steps_start(
         "did you mean 'epochs'?"
     )
 
+    planned = invoke("plan")
     ran, again, changed = invoke("run"), invoke("run"), invoke("run", "--set", "later.epoch=4")
 
+    assert [" ".join(planned.out.split()).count(note.format(*one)) for one in ((4, "train"), (5, "later"))] == [1, 1]
     assert comparable(ran.out).splitlines()[:5] == [
         "pipeline.yaml on this machine (backend local)",
         "run RUN of experiment tries: 2 steps on this machine",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.backend import StepForecast
+from azml_tasks.backend import Forecast, StepForecast
 from azml_tasks.errors import RunError
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.run.processes import Processes, processes_for
@@ -151,8 +151,8 @@ def forecast(  # noqa: PLR0913 - as those of the run
     located: Locate | None = None,
     experiment: str | None = None,
     say: Callable[[str], None] = lambda text: None,
-) -> list[StepForecast]:
-    """Return what a run with the same options would do with each step.
+) -> Forecast:
+    """Return what a run with the same options would do with each step, and the notes that it would begin with.
 
     `say` is called now and then while large files are read. Raises ProjectError, UsageError, RunError like the run.
     """
@@ -161,7 +161,7 @@ def forecast(  # noqa: PLR0913 - as those of the run
         selection = select(plan, from_step, only, force)
         run = LocalRun.imagine(plan, layout, selection, experiment, dict(parameters or {}), origin or Origin(), located)
         run.contents.pace.say = say
-        return _forecasts(run)
+        return Forecast(tuple(_forecasts(run)), tuple(run.remarks))
     except OSError as error:
         raise RunError(f"cannot predict the run: {error.strerror}: {error.filename}") from error
 

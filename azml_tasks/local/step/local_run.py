@@ -160,10 +160,10 @@ class LocalRun:
         run = LocalRunRecord("next", experiment, "running", 0.0, parameters=parameters, places=places, origin=origin)
         results = Results(layout, HashCache(layout.hashes))
         given = existing_results(plan, selection, results)
-        snapshots, _ = build_snapshots(plan, selection.steps, layout, results, located)
-        virtual, _ = virtual_environments(plan, layout)
+        snapshots, notes = build_snapshots(plan, selection.steps, layout, results, located)
+        virtual, remarks = virtual_environments(plan, layout)
         shared = (layout, plan, run, results, virtual, dict(os.environ))
-        return cls(*shared, selection=selection, snapshots=snapshots, given=given)
+        return cls(*shared, selection=selection, snapshots=snapshots, given=given, remarks=notes + remarks)
 
     @cached_property
     def reused(self) -> ReusedRecords:

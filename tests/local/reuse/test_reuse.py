@@ -350,7 +350,7 @@ def test_a_variable_that_a_script_requests_counts_and_others_do_not(project, mon
     assert project.reasons(changed) == {"a": "variable THRESHOLD changed"}
     assert project.log(changed, "a") == "0.9\n"
     assert [
-        str(step.reason) for step in forecast(load_project(project.folder / "pipeline.yaml").plan, project.folder)
+        str(step.reason) for step in forecast(load_project(project.folder / "pipeline.yaml").plan, project.folder).steps
     ] == [f"reused from {changed.id}"]
 
 

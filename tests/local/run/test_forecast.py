@@ -42,7 +42,7 @@ def ahead(project):
     def say(**options) -> list[tuple[str, str, str]]:
         plan = load_project(project.folder / "pipeline.yaml", variables={}).plan
         before = sorted(path.name for path in (project.folder / ".azml").glob("*"))
-        found = forecast(plan, project.folder, **options)
+        found = [*forecast(plan, project.folder, **options).steps]
         assert sorted(path.name for path in (project.folder / ".azml").glob("*")) == before
         return [(step.key, step.verdict, str(step.reason)) for step in found]
 
