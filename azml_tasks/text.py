@@ -1,4 +1,4 @@
-"""Words: lists, suggestions, shortened and printable text, sizes, seconds, times."""
+"""Words: lists, suggestions, shortened and printable text, sizes, seconds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ import difflib
 import re
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 # Controls, line and paragraph ends, and the marks that turn the direction of writing: a problem must be one line, and
 # text from files must not control the terminal.
@@ -120,9 +116,3 @@ def seconds_text(seconds: float) -> str:
         return f"{rest} s"
     hours, minutes_left = divmod(minutes, 60)
     return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
-
-
-def time_text(moment: datetime) -> str:
-    """Return a time as it is printed, with its time zone."""
-    seconds = ":%S" if moment.second else ""
-    return moment.strftime(f"%a %Y-%m-%d %H:%M{seconds} %Z")

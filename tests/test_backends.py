@@ -12,7 +12,7 @@ import pytest
 from invoke import Program
 
 from azml_tasks import tasks
-from azml_tasks.azure.v1.backend import AzureBackend
+from azml_tasks.azure.v1.backend import AzureV1Backend
 from azml_tasks.backend import (
     KINDS,
     Backend,
@@ -511,7 +511,7 @@ def test_the_table_of_commands_has_every_task():
     assert set(tasks.namespace.task_names) - names == set()
 
 
-@pytest.mark.parametrize(("name", "kind"), [("azure", AzureBackend), ("local", LocalBackend)])
+@pytest.mark.parametrize(("name", "kind"), [("azure", AzureV1Backend), ("local", LocalBackend)])
 def test_a_backend_is_chosen_by_its_name_in_the_file(folder, name, kind):
     assert type(chooser.backend_of(load_project(write(folder, name)))) is kind
 

@@ -9,8 +9,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from azml_tasks.reading.schema import write_schema
-
+PACKAGED_SCHEMA = Path(__file__).with_name("pipeline.schema.json")
+# Where the first line of a generated pipeline.yaml points the editor to.
+SCHEMA_FILE = Path(".azml", "pipeline.schema.json")
 # Where the settings of a generated project point the editor to. Scripts that are started by hand find `azureml` there
 # with PYTHONPATH=.azml/python.
 PYTHON_FOLDER = Path(".azml", "python")
@@ -24,6 +25,25 @@ def write_editor_files(directory: Path) -> None:
     """Write what editors need to the project's `.azml`, unless it is up to date."""
     write_schema(directory)
     copy_standin(directory)
+
+
+def write_schema(directory: Path) -> None:
+    """Write the schema to the project's `.azml`, unless it is up to date."""
+    from azml_tasks.snapshot.files import leads_out
+
+    file = directory / SCHEMA_FILE
+    schema = PACKAGED_SCHEMA.read_bytes()
+    # The schema is optional: folders that are read-only or links are skipped.
+    with contextlib.suppress(OSError):
+        if leads_out(file.parent, directory) or (file.is_file() and file.read_bytes() == schema):
+            return
+        file.parent.mkdir(exist_ok=True)
+        # Atomically; this also replaces a link.
+        descriptor, partial = tempfile.mkstemp(".partial", dir=file.parent)
+        with open(descriptor, "wb") as opened:
+            opened.write(schema)
+        os.chmod(partial, 0o644)
+        os.replace(partial, file)
 
 
 def copy_standin(directory: Path) -> None:

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from azml_tasks.model import Pipeline
-
-PACKAGED = Path(__file__).with_name("pipeline.schema.json")
-# Where the first line of a generated pipeline.yaml points the editor to.
-SCHEMA_FILE = Path(".azml", "pipeline.schema.json")
-
-
-def write_schema(directory: Path) -> None:
-    """Write the schema to the project's `.azml`, unless it is up to date."""
-    from azml_tasks.snapshot.files import leads_out
-
-    file = directory / SCHEMA_FILE
-    schema = PACKAGED.read_bytes()
-    # The schema is optional: folders that are read-only or links are skipped.
-    with contextlib.suppress(OSError):
-        if leads_out(file.parent, directory) or (file.is_file() and file.read_bytes() == schema):
-            return
-        file.parent.mkdir(exist_ok=True)
-        # Atomically; this also replaces a link.
-        descriptor, partial = tempfile.mkstemp(".partial", dir=file.parent)
-        with open(descriptor, "wb") as opened:
-            opened.write(schema)
-        os.chmod(partial, 0o644)
-        os.replace(partial, file)
-
+from azml_tasks.reading.editor import PACKAGED_SCHEMA
 
 Schema = dict[str, Any]
 
@@ -124,4 +97,4 @@ def text_of(schema: Schema) -> str:
 
 
 if __name__ == "__main__":
-    PACKAGED.write_text(text_of(json_schema()), encoding="utf-8")
+    PACKAGED_SCHEMA.write_text(text_of(json_schema()), encoding="utf-8")

@@ -43,6 +43,12 @@ def describe(schedule: Schedule) -> str:
     return f"{' '.join(parts)}, {schedule.time_zone}"
 
 
+def time_text(moment: datetime) -> str:
+    """Return a time as it is printed, with its time zone."""
+    seconds = ":%S" if moment.second else ""
+    return moment.strftime(f"%a %Y-%m-%d %H:%M{seconds} %Z")
+
+
 def blob_limits(schedule: Schedule | None) -> list[str]:
     """Return the limits of blob schedules in Azure ML v1 (Schedule, azureml-pipeline-core)."""
     blob = schedule.on_blob_change if schedule else None

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from azml_tasks.errors import AzmlError, ProjectError
-from azml_tasks.text import printable, time_text
+from azml_tasks.text import printable
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Backend, Change, Forecast, Kind, RunRequest, StepForecast
@@ -252,7 +252,7 @@ def run_block(backend: Backend, request: RunRequest, pending: Collection[Change]
 def schedule_times(project: Project, following: datetime | None) -> Iterator[str]:
     """Yield a line on when the schedule of the file runs, unless it is disabled."""
     from azml_tasks.schedule.checks import declared_schedule
-    from azml_tasks.schedule.describe import describe
+    from azml_tasks.schedule.describe import describe, time_text
 
     asked = declared_schedule(project)
     if asked.enabled:
@@ -262,7 +262,7 @@ def schedule_times(project: Project, following: datetime | None) -> Iterator[str
 def preview_lines(project: Project, count: int) -> Iterator[str]:
     """Yield the next times of the schedule of the file, in its time zone and in UTC. Raises ProjectError."""
     from azml_tasks.schedule.checks import declared_schedule
-    from azml_tasks.schedule.describe import describe, preview
+    from azml_tasks.schedule.describe import describe, preview, time_text
 
     asked = declared_schedule(project)
     shown = preview(asked, datetime.now(timezone.utc), count)

@@ -15,7 +15,7 @@ from invoke import Context, Exit
 
 from azml_tasks.tasks.project import backend_of, is_dry, load, project_file
 from azml_tasks.tasks.task import agreed, interruptible, task, with_target
-from azml_tasks.text import printable, time_text
+from azml_tasks.text import printable
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Backend, ScheduleRow
@@ -284,6 +284,7 @@ class Move(NamedTuple):
 
     def _next(self) -> str:
         """Return when the schedule runs next on v2."""
+        from azml_tasks.schedule.describe import time_text
         from azml_tasks.schedule.recurrence import fire_times
 
         asked, start = self.dest.project.pipeline.schedule, self._start()

@@ -66,9 +66,9 @@ def _local() -> type[Backend]:
 
 
 def _azure() -> type[Backend]:
-    from azml_tasks.azure.v1.backend import AzureBackend
+    from azml_tasks.azure.v1.backend import AzureV1Backend
 
-    return AzureBackend
+    return AzureV1Backend
 
 
 def _azure_v2() -> type[Backend]:

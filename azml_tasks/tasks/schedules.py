@@ -10,7 +10,7 @@ from invoke import Context, Exit
 
 from azml_tasks.tasks.project import backend_of, is_dry, load
 from azml_tasks.tasks.task import TARGET, agreed, interruptible, task
-from azml_tasks.text import printable, time_text
+from azml_tasks.text import printable
 
 if TYPE_CHECKING:
     from azml_tasks.backend import Backend, DueRun, ScheduleRow, Schedules
@@ -184,12 +184,15 @@ def run_in_foreground(project: Project, clock: Clock, most: int | None) -> None:
 def _print_next(schedule: Schedule, clock: Clock) -> None:
     """Print the next time of the schedule; a blob schedule has none."""
     from azml_tasks.schedule.describe import preview as of_schedule
+    from azml_tasks.schedule.describe import time_text
 
     for moment, _ in of_schedule(schedule, clock.now(), 1).times:
         print(f"next run: {time_text(moment)}", flush=True)
 
 
 def _print_due(due: DueRun) -> None:
+    from azml_tasks.schedule.describe import time_text
+
     if due.missed:
         print(f"{time_text(due.missed)}: skipped, because another run was in progress or this machine was suspended")
     print(f"{time_text(due.at)}: starting a run" + (f" for {due.blob}" if due.blob else ""), flush=True)
@@ -213,6 +216,8 @@ def _print_preview(project: Project, count: int, heading: str = "") -> None:
 
 
 def _line(row: ScheduleRow) -> str:
+    from azml_tasks.schedule.describe import time_text
+
     following = f"; next {time_text(row.next)}" if row.next else ""
     return f"{row.state:<8}  {row.name}: {row.words}{following}; runs {row.runs} ({row.id})"
 

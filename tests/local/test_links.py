@@ -11,7 +11,7 @@ from azml_tasks.local.prune import prune
 from azml_tasks.local.register import register_environments
 from azml_tasks.local.store.paths import ProjectPaths
 from azml_tasks.reading import load_project
-from azml_tasks.reading.schema import write_schema
+from azml_tasks.reading.editor import write_schema
 
 PIPELINE = "environments: {e: {}}\nsteps: {a: {script_name: a.py}}"
 

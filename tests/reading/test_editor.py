@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.reading.editor import PYTHON_FOLDER, copy_standin, write_editor_files
-from azml_tasks.reading.schema import SCHEMA_FILE
+from azml_tasks.reading.editor import PYTHON_FOLDER, SCHEMA_FILE, copy_standin, write_editor_files
 from tests.imports import PACKAGE
 
 

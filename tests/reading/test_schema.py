@@ -11,7 +11,8 @@ import copier
 import pytest
 from jsonschema import Draft202012Validator
 
-from azml_tasks.reading.schema import PACKAGED, SCHEMA_FILE, json_schema, text_of, write_schema
+from azml_tasks.reading.editor import PACKAGED_SCHEMA, SCHEMA_FILE, write_schema
+from azml_tasks.reading.schema import json_schema, text_of
 from azml_tasks.reading.tree import Node, parse_tree
 from tests.reading.test_examples import CHURN
 from tests.template.conftest import checkout
@@ -175,7 +176,9 @@ def test_what_the_reader_refuses(problems, text):
 
 
 def test_the_package_carries_it():
-    assert PACKAGED.read_text(encoding="utf-8") == text_of(SCHEMA), "write it: python -m azml_tasks.reading.schema"
+    assert PACKAGED_SCHEMA.read_text(encoding="utf-8") == text_of(SCHEMA), (
+        "write it: python -m azml_tasks.reading.schema"
+    )
 
 
 def test_it_is_written_where_the_first_line_of_a_file_points(tmp_path):

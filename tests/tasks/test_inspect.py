@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from azml_tasks.reading.schema import SCHEMA_FILE
+from azml_tasks.reading.editor import SCHEMA_FILE
 from azml_tasks.tasks import namespace
 from azml_tasks.tasks.task import TARGET
 from tests.tasks.conftest import Answer, Invoke

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from azml_tasks.azure.backend import AzureBackend, AzureRuns
 from azml_tasks.backend import (
-    Backend,
     Change,
     Forecast,
     Kind,
@@ -24,7 +24,6 @@ from azml_tasks.backend import (
     ScheduleRow,
     Schedules,
     StepLog,
-    UnsupportedError,
     Watch,
 )
 from azml_tasks.errors import AzmlError, Problem
@@ -52,12 +51,8 @@ class Connection:
         return connect(self.project)
 
 
-class AzureRuns(Runs):
+class AzureV1Runs(AzureRuns[Connection]):
     """The runs of a project's experiment in the workspace."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.experiment = connection.project.pipeline.experiment
 
     def list(self, experiment: str = "", most: int | None = None) -> Sequence[Run]:
         from azml_tasks.azure.v1.runs.runs import list_runs
@@ -116,9 +111,6 @@ class AzureRuns(Runs):
         from azml_tasks.azure.v1.runs.runs import cancel_run
 
         return cancel_run(self._connection.workspace, self.experiment, wanted)
-
-    def cancelling(self, record: Run) -> str:
-        return f"Cancelling run {record.id} on Azure ML"
 
 
 class AzurePublished(Published):
@@ -195,55 +187,20 @@ class AzureSchedules(Schedules):
         return list_schedules(ws, datetime.now(timezone.utc), **only)
 
 
-class AzureBackend(Backend):
+class AzureV1Backend(AzureBackend):
     """Runs pipelines in a workspace of Azure ML, with its SDK v1."""
 
     name = "azure"
     successor = "azure-v2"
-    after_interrupt = (
-        "environments may have been registered; run `invoke runs.list` to see whether a run has started, or "
-        "`invoke run` to start one"
-    )
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
         self._connection = Connection(project)
 
-    def headline(self) -> str:
-        from azml_tasks.model.base import is_unresolved
-
-        project = self._project
-        target = f", target {project.target}" if project.target else ""
-        workspace = project.pipeline.ws_name
-        where = f"in the workspace {workspace}" if workspace and not is_unresolved(workspace) else "on Azure ML"
-        is_stated = "backend" in project.pipeline.model_fields_set
-        default = "" if is_stated else ", the default: set `backend: local` to run on this machine"
-        return f"{project.file.name} {where} (backend azure{target}{default})"
-
-    def problems(self) -> Sequence[Problem]:
-        from azml_tasks.checks.azure import azure_problems
-
-        return azure_problems(self._project)
-
     def notes(self) -> Sequence[Problem]:
         from azml_tasks.checks.azure import publishing_problems
 
         return publishing_problems(self._project)
-
-    def check(self) -> None:
-        from azml_tasks.checks.azure import check_workspace
-
-        super().check()
-        check_workspace(self._project)
-
-    def check_request(self, request: RunRequest) -> None:
-        super().check_request(request)
-        if request.debugger:
-            raise UnsupportedError("--pdb and --debugpy work only in local runs; select one with `--target`")
-        if request.from_step or request.only:
-            raise UnsupportedError(
-                "--from-step and --only work only in local runs; on Azure ML, unchanged steps are reused anyway"
-            )
 
     def examine(self) -> Iterator[Finding]:
         from azml_tasks.azure.v1.doctor import examine_workspace
@@ -327,4 +284,4 @@ class AzureBackend(Backend):
 
     @property
     def runs(self) -> Runs:
-        return AzureRuns(self._connection)
+        return AzureV1Runs(self._connection)

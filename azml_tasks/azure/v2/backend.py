@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from azml_tasks.azure.backend import AzureBackend, AzureRuns
 from azml_tasks.backend import (
-    Backend,
     Change,
     Forecast,
     Kind,
@@ -27,7 +27,6 @@ from azml_tasks.backend import (
     Schedules,
     StepLog,
     Trial,
-    UnsupportedError,
     Watch,
 )
 from azml_tasks.errors import AzmlError, Problem, ProjectError
@@ -58,14 +57,10 @@ class Connection:
         return connect(self.project)
 
 
-class AzureV2Runs(Runs):
+class AzureV2Runs(AzureRuns[Connection]):
     """The runs of a project's experiment in the workspace."""
 
     tracking_server = "ml_client.workspaces.get(NAME).mlflow_tracking_uri"
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.experiment = connection.project.pipeline.experiment
 
     def list(self, experiment: str = "", most: int | None = None) -> Sequence[Run]:
         from azml_tasks.azure.v2.runs import list_runs
@@ -123,9 +118,6 @@ class AzureV2Runs(Runs):
         from azml_tasks.azure.v2.runs import cancel_run
 
         return cancel_run(self._connection.client, self.experiment, wanted)
-
-    def cancelling(self, record: Run) -> str:
-        return f"Cancelling run {record.id} on Azure ML"
 
 
 class AzureV2Published(Published):
@@ -199,27 +191,14 @@ class AzureV2Schedules(Schedules):
         return disable(self._connection.client, found)
 
 
-class AzureV2Backend(Backend):
+class AzureV2Backend(AzureBackend):
     """Runs pipelines in a workspace of Azure ML, with v2."""
 
     name = "azure-v2"
-    after_interrupt = (
-        "environments may have been registered; run `invoke runs.list` to see whether a run has started, or "
-        "`invoke run` to start one"
-    )
 
     def __init__(self, project: Project) -> None:
         super().__init__(project)
         self._connection = Connection(project)
-
-    def headline(self) -> str:
-        from azml_tasks.model.base import is_unresolved
-
-        project = self._project
-        target = f", target {project.target}" if project.target else ""
-        workspace = project.pipeline.ws_name
-        where = f"in the workspace {workspace}" if workspace and not is_unresolved(workspace) else "on Azure ML"
-        return f"{project.file.name} {where} (backend azure-v2{target})"
 
     def problems(self) -> Sequence[Problem]:
         from azml_tasks.checks.azure import v2_problems
@@ -233,21 +212,6 @@ class AzureV2Backend(Backend):
 
         # Of a project that Azure can run: `validate` has made sure of it.
         return () if azure_problems(self._project) else run_remarks(self._project, checked_snapshots(self._project))
-
-    def check(self) -> None:
-        from azml_tasks.checks.azure import check_workspace
-
-        super().check()
-        check_workspace(self._project)
-
-    def check_request(self, request: RunRequest) -> None:
-        super().check_request(request)
-        if request.debugger:
-            raise UnsupportedError("--pdb and --debugpy work only in local runs; select one with `--target`")
-        if request.from_step or request.only:
-            raise UnsupportedError(
-                "--from-step and --only work only in local runs; on Azure ML, unchanged steps are reused anyway"
-            )
 
     def examine(self) -> Iterator[Finding]:
         from azml_tasks.azure.v2.doctor.workspace import examine_workspace

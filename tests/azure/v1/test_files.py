@@ -12,7 +12,7 @@ from tests.azure.projects import line_of_steps, write_project
 
 pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
-from azml_tasks.azure.v1.backend import AzureRuns, Connection
+from azml_tasks.azure.v1.backend import AzureV1Runs, Connection
 from azml_tasks.azure.v1.submit import run
 from azml_tasks.errors import ServiceError, UsageError
 from azml_tasks.runs.results.download import Download, StoredFile
@@ -39,7 +39,7 @@ WRITING = """
 
 
 @pytest.fixture
-def runs(azure: Any, tmp_path: Path) -> AzureRuns:
+def runs(azure: Any, tmp_path: Path) -> AzureV1Runs:
     ws = stocked(azure)
     azure.on_submit = "execute"
     (tmp_path / "project").mkdir()
@@ -47,10 +47,10 @@ def runs(azure: Any, tmp_path: Path) -> AzureRuns:
     run(project, ws, wait=False)
     azure.settle()
     forget_connections()
-    return AzureRuns(Connection(project))
+    return AzureV1Runs(Connection(project))
 
 
-def downloaded(runs: AzureRuns, folder: Path, step: str | None = None) -> tuple[Download, list[str]]:
+def downloaded(runs: AzureV1Runs, folder: Path, step: str | None = None) -> tuple[Download, list[str]]:
     done, said = Download(folder), []
     for file in runs.files(runs.find(), step, said.append):
         done.put(file)
@@ -148,7 +148,7 @@ def test_a_datastore_without_a_secret_is_read_with_the_login(azure, tmp_path):
     forget_connections()
     azure.requests.clear()
 
-    _, said = downloaded(AzureRuns(Connection(project)), tmp_path / "to", "s1")
+    _, said = downloaded(AzureV1Runs(Connection(project)), tmp_path / "to", "s1")
 
     assert (files_in(tmp_path / "to")["s1/s1_output_folder/deep/rows.txt"], said) == (b"5", [])
     asked = [record for record in azure.requests if record.host.startswith("minestore.")]

@@ -11,7 +11,7 @@ from tests.azure.projects import write_project
 
 pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
 
-from azml_tasks.azure.v1.backend import AzureRuns, Connection
+from azml_tasks.azure.v1.backend import AzureV1Runs, Connection
 from tests.azure.workspace import FILE, stocked
 
 PIPELINE = f"""\
@@ -30,7 +30,7 @@ datasets:
 
 
 @pytest.fixture
-def runs(azure: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AzureRuns:
+def runs(azure: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AzureV1Runs:
     monkeypatch.chdir(tmp_path)  # from where alone the SDK takes models
     ws = stocked(azure)
     project = write_project(tmp_path, PIPELINE)
@@ -45,7 +45,7 @@ def runs(azure: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AzureRun
     Dataset.File.from_files((store, "c"), validate=False).register(ws, "customers", tags={"owner": "me"})
     Dataset.File.from_files((store, "d"), validate=False).register(ws, "not-in-the-file")
     forget_connections()
-    return AzureRuns(Connection(project))
+    return AzureV1Runs(Connection(project))
 
 
 def test_the_models_of_a_workspace_are_listed_with_their_latest_or_every_version(azure, runs):

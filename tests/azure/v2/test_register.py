@@ -253,14 +253,14 @@ def test_a_run_needs_no_variables_of_what_it_does_not_send(azure_v2, tmp_path):
 @pytest.mark.parametrize("dry", [True, False])
 def test_v1_registers_no_dataset_under_the_name_of_a_data_asset(azure_v2, tmp_path, dry):
     pytest.importorskip("azureml.pipeline.steps", reason="the Azure SDK can be installed on Python 3.10 and 3.11 only")
-    from azml_tasks.azure.v1.backend import AzureBackend
+    from azml_tasks.azure.v1.backend import AzureV1Backend
     from tests.azure.connections import forget_connections
 
     forget_connections()
     add_data(azure_v2, "customers")
     azure_v2.state.storage.add_container("churnstore", "raw")
     text = WHERE.replace("azure-v2", "azure") + PROJECT
-    backend = AzureBackend(write_project(tmp_path, text, {"a.py": "print(1)\n"}, {**os.environ, "KEY": "a2V5"}))
+    backend = AzureV1Backend(write_project(tmp_path, text, {"a.py": "print(1)\n"}, {**os.environ, "KEY": "a2V5"}))
     made = []
 
     with pytest.raises(
