@@ -83,7 +83,7 @@ class LocalRuns(Runs):
         return run_details(record, with_logs=with_logs)
 
     def files(self, record: Run, step: str | None, say: Callable[[str], None]) -> Iterator[StoredFile]:
-        from azml_tasks.local.files import stored_files
+        from azml_tasks.local.details import stored_files
         from azml_tasks.local.store.records import LocalRunRecord
 
         assert isinstance(record, LocalRunRecord)

@@ -18,7 +18,7 @@ from typing import Any
 
 from azml_tasks.backend import Exported
 from azml_tasks.errors import ServiceError
-from azml_tasks.local.files import below
+from azml_tasks.local.details import below
 from azml_tasks.local.store.files import open_file, read_lines
 from azml_tasks.local.store.paths import ProjectPaths, RunPaths
 from azml_tasks.local.store.process import held
