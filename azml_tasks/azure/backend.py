@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from azml_tasks.backend import Backend, Run, RunRequest, Runs, UnsupportedError
 from azml_tasks.errors import Problem
-from azml_tasks.reading import Project
+
+if TYPE_CHECKING:
+    from azml_tasks.reading import Project
 
 
 class _ToWorkspace(Protocol):
