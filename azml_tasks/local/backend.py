@@ -256,7 +256,6 @@ class LocalBackend(Backend):
         from azml_tasks.local.run.failure import raise_for_status
         from azml_tasks.local.run.runner import run_pipeline
 
-        printed: set[str] = set()
         record = run_pipeline(
             project.plan,
             project.directory,
@@ -270,9 +269,8 @@ class LocalBackend(Backend):
             processes=processes,
             origin=self.origin(request),
             located=project.problem,
-            printed=printed,
         )
-        raise_for_status(record, project, printed)
+        raise_for_status(record, project)
         self._note_data(record, watch)
         return record
 

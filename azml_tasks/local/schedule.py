@@ -114,7 +114,6 @@ def run_when_due(
         yield moment
         settings = _settings(schedule, moment)
         changed = project.with_settings(settings)
-        printed: set[str] = set()
         record = run_pipeline(
             changed.plan,
             project.directory,
@@ -123,9 +122,8 @@ def run_when_due(
             tick=tick,
             origin=Origin(project.target or "", ("invoke", "schedules.run"), shown_settings(settings)),
             located=project.problem,
-            printed=printed,
         )
-        failure = "" if record.status == "completed" else failure_text(record, changed, printed)
+        failure = "" if record.status == "completed" else failure_text(record, changed)
         yield FinishedRun(moment, record, failure)
         if record.status == "cancelled":
             return

@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,16 +123,16 @@ def exit_message(exit_code: int) -> str:
     return f"ended by {name}"
 
 
-def raise_for_status(run: LocalRunRecord, project: Project | None = None, printed: Container[str] = ()) -> None:
-    """Raise RunError with all details, unless the run completed; the others as for `failure_text`."""
+def raise_for_status(run: LocalRunRecord, project: Project | None = None) -> None:
+    """Raise RunError with all details, unless the run completed; `project` as for `failure_text`."""
     if run.status != "completed":
-        raise RunError(failure_text(run, project, printed))
+        raise RunError(failure_text(run, project))
 
 
-def failure_text(run: LocalRunRecord, project: Project | None = None, printed: Container[str] = ()) -> str:
+def failure_text(run: LocalRunRecord, project: Project | None = None) -> str:
     """Return the message for a run that did not complete: failures, skipped steps, how to continue.
 
-    With the project, also what `validate` notes on the failed steps, without the notes that were `printed`.
+    With the project, also what `validate` notes on the failed steps.
     """
     failed = [step for step in run.steps if step.status == "failed"]
     parts = [_step_text(step) for step in failed]
@@ -141,8 +141,7 @@ def failure_text(run: LocalRunRecord, project: Project | None = None, printed: C
 
         # Files that can no longer be read are not why it failed.
         with contextlib.suppress(OSError):
-            notes = step_notes(project, [step.key for step in failed])
-            parts += [f"{note.place}: note: {note.text}" for note in notes if str(note) not in printed]
+            parts += [f"{note.place}: note: {note.text}" for note in step_notes(project, [step.key for step in failed])]
     cancelled = [step.key for step in run.steps if step.status in ("cancelled", "interrupted")]
     if run.status == "cancelled":
         while_running = f" while {_were('running', cancelled)}" if cancelled else ""

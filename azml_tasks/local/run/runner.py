@@ -58,7 +58,6 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
     processes: Processes | None = None,
     origin: Origin | None = None,
     located: Locate | None = None,
-    printed: set[str] | None = None,
 ) -> LocalRunRecord:
     """Run the pipeline and return its record, whether it completed or not (see `raise_for_status`).
 
@@ -66,8 +65,7 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
     there are processors. `on_event` gets every event, and a Tick every `tick` seconds in between. Ctrl-C and
     SIGTERM stop the steps, and kill them when they have not ended `grace` seconds later; the run is then `cancelled`.
     `processes` is where the steps run, by default what `processes_for` gives; it is closed at the end. `origin` is
-    what the run was started with, for its record. `located` is as `take_snapshots` takes it. `printed` gets the notes
-    that are printed before the first step starts.
+    what the run was started with, for its record. `located` is as `take_snapshots` takes it.
 
     Raises LinkError where .azml leads out of the project, ProjectError for files that cannot be run from, UsageError
     for a step that is not there, RunError for one that cannot be chosen or a disk that cannot be written.
@@ -90,8 +88,6 @@ def run_pipeline(  # noqa: PLR0913 - each is a flag of the task
                 )
                 run = with_their_settings(replace(run, given=with_differences(run, run.given)))
                 recording.of(run)
-                if printed is not None:
-                    printed.update(run.remarks)
                 return Scheduler(run, place, _with_notes(on_event, run)).run(jobs or _processors(), tick, grace)
     except OSError as error:
         raise RunError(f"the run stopped: {_reason(error, layout)}") from error
