@@ -12,6 +12,7 @@ import pytest
 
 from azml_tasks.local.run.failure import failure_text
 from azml_tasks.local.runs import find_run
+from azml_tasks.local.store.paths import ProjectPaths
 from azml_tasks.runs.records import StepFinished
 from tests.local.conftest import PASS_ALONG, Project, linux
 from tests.local.runners import RUNNER, children_of, ends, kill, text_of, wait_for
@@ -23,7 +24,10 @@ WAITS = "import os, sys, time\nopen({pid!r}, 'w').write(str(os.getpid()))\ntime.
 
 @pytest.fixture
 def waiting(project: Project, tmp_path: Path):
-    """A project whose second step waits for ever, and the process that runs it, when it has come that far."""
+    """A project whose second step waits for ever, and the process that runs it, when it has come that far.
+
+    The result of the first step is stored then, too.
+    """
     pid = tmp_path / "pid"
     project.line(one=PASS_ALONG, two=WAITS.format(pid=str(pid)), three=PASS_ALONG)
     process = subprocess.Popen(
@@ -34,7 +38,7 @@ def waiting(project: Project, tmp_path: Path):
         text=True,
         start_new_session=True,
     )
-    wait_for(lambda: text_of(pid))
+    wait_for(lambda: text_of(pid) and text_of(ProjectPaths.of(project.folder).results))
     yield project, process, pid.read_text()
     process.kill()
     process.communicate()

@@ -8,8 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import FrameType
 
@@ -126,8 +125,8 @@ class Scheduler:
             while self.ready and not self.halt and len(self.running) + self.work.pending < jobs:
                 self._begin(self.ready.popleft())
                 self._mind_interrupts()
-            if self.halt:
-                self._skip_the_rest()
+            for key in tuple(self.waiting) if self.halt else ():
+                self._skip(key, self.halt)
             self._keep_results()
             if self.running or self.work.is_busy:
                 ended = self.processes.wait(self._patience(tick))
@@ -186,12 +185,12 @@ class Scheduler:
             at_once=self.processes.debugs,
         )
 
-    def _launch(self, attempt: StepRun, decided: Future[Decision]) -> None:
+    def _launch(self, attempt: StepRun, decided: Callable[[], Decision]) -> None:
         plan, key = attempt.plan, attempt.plan.key
         if key not in self.waiting:
             return  # Skipped in the meantime.
         try:
-            decision = decided.result()
+            decision = decided()
             if decision.result is not None:
                 self._settle(attempt.reuse(decision.result, decision.reason))
                 return
@@ -236,9 +235,14 @@ class Scheduler:
             return
         record = replace(record, finished=time.time())
 
-        def finish(read: Future[object]) -> None:
-            unread = isinstance(read.exception(), StoppedError)
-            stopped = Stopped("cancelled", f"stopped by {self.interrupts[0]}") if unread else None
+        def finish(read: Callable[[], object]) -> None:
+            stopped = None
+            try:
+                read()
+            except StoppedError:
+                stopped = Stopped("cancelled", f"stopped by {self.interrupts[0]}")
+            except OSError:
+                pass  # It is raised again.
             self._finish(attempt, attempt.finish(record, process, stopped))
 
         self.work.do(lambda: attempt.outputs, finish, self._may_read, at_once=self.processes.debugs)
@@ -281,10 +285,6 @@ class Scheduler:
 
     def _skip(self, key: str, reason: str) -> None:
         self._settle(self.site.skipped(key, reason))
-
-    def _skip_the_rest(self) -> None:
-        for key in tuple(self.waiting):
-            self._skip(key, self.halt)
 
     # Stopping
 

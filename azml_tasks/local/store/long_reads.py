@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
-from functools import cached_property
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import Any, NoReturn, TypeVar
 
 from azml_tasks.standin.azml_local.formats.copies import StoppedError, progress_text
 
@@ -102,6 +102,14 @@ class Pace:
             self.say(report)
 
 
+def _returned(value: _T) -> _T:
+    return value
+
+
+def _raised(error: Exception) -> NoReturn:
+    raise error
+
+
 class LongWork:
     """Does one thing at once, or one after the other in a thread, which calls `wake` when it has done one; and what
     nothing waits for in another thread."""
@@ -109,7 +117,7 @@ class LongWork:
     def __init__(self, pace: Pace, wake: Callable[[], None]) -> None:
         self._pace = pace
         self._wake = wake
-        self._pending: dict[Future[Any], Callable[[Future[Any]], None]] = {}
+        self._pending: dict[Future[Any], Callable[[Callable[[], Any]], None]] = {}
         self._aside: list[Future[None]] = []
         self._is_closed = False
 
@@ -127,33 +135,31 @@ class LongWork:
     def do(
         self,
         work: Callable[[], _T],
-        then: Callable[[Future[_T]], None],
+        then: Callable[[Callable[[], _T]], None],
         is_wanted: Callable[[], bool],
         *,
         at_once: bool = False,
     ) -> None:
-        """Call `work`, and `then` with the outcome: now, or when `settle` is called after it was done in the thread.
+        """Call `work`, and `then` with what returns its result or raises its exception: now, or when `settle` is called
+        after it was done in the thread.
 
         What takes long is started again in the thread, unless it is to be done `at_once`: so `work` may have no effects
         that count twice. It raises StoppedError once it is not wanted.
         """
-        done: Future[_T] = Future()
+        outcome: Callable[[], _T]
         try:
             with self._pace.limited(is_wanted, float("inf") if at_once else _PATIENCE):
-                done.set_result(work())
+                outcome = partial(_returned, work())
         except TakesLongError:
-            self._send(work, then, is_wanted)
+            self._pending[self._submit(self._thread, work, is_wanted)] = then
             return
         except Exception as error:
-            done.set_exception(error)
-        then(done)
+            outcome = partial(_raised, error)
+        then(outcome)
 
     def do_aside(self, work: Callable[[], None], is_wanted: Callable[[], bool]) -> None:
         """Call `work` in another thread, whatever becomes of it. It raises StoppedError once it is not wanted."""
         self._aside.append(self._submit(self._other_thread, work, is_wanted))
-
-    def _send(self, work: Callable[[], _T], then: Callable[[Future[_T]], None], is_wanted: Callable[[], bool]) -> None:
-        self._pending[self._submit(self._thread, work, is_wanted)] = then
 
     def _submit(self, thread: ThreadPoolExecutor, work: Callable[[], _T], is_wanted: Callable[[], bool]) -> Future[_T]:
         def patiently() -> _T:
@@ -167,7 +173,7 @@ class LongWork:
     def settle(self) -> None:
         """Call what was to be called with the outcome of everything that is done."""
         for future in [future for future in self._pending if future.done()]:
-            self._pending.pop(future)(future)
+            self._pending.pop(future)(future.result)
 
     def close(self) -> None:
         """Stop the threads and wait for them."""
