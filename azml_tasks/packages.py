@@ -45,13 +45,15 @@ def required_name(requirement: str) -> str | None:
     return normal_name(found[1]) if found else None
 
 
-def install_command(extra: str = "azure") -> str:
-    """Return the command that installs the packages of an extra: with the project's own in the current folder if it has
-    one, else ours."""
+def install_command(*extras: str) -> str:
+    """Return the command that installs the packages of extras: with the project's own in the current folder if it has
+    them, else ours."""
     # Python 3.10 has no TOML parser.
-    stated = rf"^\[project\.optional-dependencies\]\s*$(?:\n(?!\[).*)*?\n{re.escape(extra)}\s*="
+    stated = r"^\[project\.optional-dependencies\]\s*$(?:\n(?!\[).*)*?\n%s\s*="
     try:
-        has_extra = re.search(stated, Path("pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+        text = Path("pyproject.toml").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        has_extra = None
-    return f'pip install -e ".[{extra}]"' if has_extra else f'pip install "azml-tasks[{extra}]"'
+        text = ""
+    has_extras = all(re.search(stated % re.escape(extra), text, re.MULTILINE) for extra in extras)
+    package = '-e ".[{}]"' if has_extras else '"azml-tasks[{}]"'
+    return f"pip install {package.format(','.join(extras))}"

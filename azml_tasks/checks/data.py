@@ -79,7 +79,8 @@ def inspect_dataset(
     paths = local_paths(place, dataset.paths)
     found = tuple(map(Path, files(paths)))
     if not found:
-        return DatasetReport((), problems=(("local_path", f"dataset '{name}': {dataset.local_path} does not exist"),))
+        wrong = "is a folder without files" if os.path.isdir(place) else "does not exist"
+        return DatasetReport((), problems=(("local_path", f"dataset '{name}': {dataset.local_path} {wrong}"),))
     if dataset.type == "file":
         return DatasetReport(found)
     inspection = _Inspection(dataset, found, Path(project_dir), advance)
@@ -209,7 +210,7 @@ def _meant(project: Path, local: str, others: Container[str]) -> str:
 
 
 def _sampled(project: Project, name: str) -> DatasetReport | None:
-    """Return a report on the first rows; None without local data, which is another problem."""
+    """Return a report on the first rows; None if the local data do not exist, which is another problem."""
     dataset = project.pipeline.datasets[name]
     if dataset.type == "file" or not dataset.local_path or is_no_place_of_data(project.directory, dataset):
         return None
@@ -217,7 +218,7 @@ def _sampled(project: Project, name: str) -> DatasetReport | None:
         report = inspect_dataset(name, dataset, project.directory, column_types.SAMPLE_ROWS)
     except OSError:
         return None
-    return report if report.files else None
+    return report if report.files or os.path.isdir(project.directory / dataset.local_path) else None
 
 
 @dataclass

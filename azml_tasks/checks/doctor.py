@@ -96,7 +96,7 @@ def _sdk(for_azure: bool) -> Iterator[Finding]:
         yield Finding(verdict, message, "use Python 3.11 for the tasks on Azure")
     elif missing:
         message = f"the Azure ML SDK is not installed ({listed(missing)}); {_NOT_LOCALLY}"
-        yield Finding(verdict, message, install_command())
+        yield Finding(verdict, message, install_command("azure"))
     else:
         yield Finding("good", f"Azure ML SDK: {', '.join(f'{name} {version}' for name, version in found.items())}")
         yield from _mismatches()

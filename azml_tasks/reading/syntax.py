@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 import yaml
 
@@ -63,6 +64,8 @@ def _number(text: str) -> Scalar:
 
 KeyPath = tuple[str | int, ...]
 
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 TABS = "YAML does not allow tabs for indentation; use spaces"
 
 # (the parser's problem, its context, our message); the first match counts.
@@ -105,7 +108,26 @@ def place_and_sentence(text: str, error: yaml.MarkedYAMLError) -> tuple[int, str
         line, column = mark.line, mark.column
     if "\t" in lines[line][: len(lines[line]) - len(lines[line].lstrip())]:
         return line + 1, TABS
+    opened = _quote_before(text, line, column)
+    if opened is not None:
+        return opened + 1, f"the quote that opens here is not closed until line {line + 1}"
     return line + 1, _sentence(lines, line, column, error)
+
+
+def _quote_before(text: str, line: int, column: int) -> int | None:
+    """Return the first line, counted from 0, of the quoted text over several lines that ends in this line, directly
+    before an error; None without one."""
+    if not re.search("['\"]", text.splitlines()[line][:column]):
+        return None
+    found = None
+    with suppress(yaml.YAMLError):
+        for token in yaml.scan(text, Loader=Loader):
+            if token.start_mark.line > line:
+                break
+            if isinstance(token, yaml.ScalarToken) and token.style in ("'", '"') and token.end_mark.line == line:
+                is_before = token.end_mark.column <= column and token.start_mark.line < line
+                found = token.start_mark.line if is_before else found
+    return found
 
 
 def _sentence(lines: Sequence[str], line: int, column: int, error: yaml.MarkedYAMLError) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path as File
 
 import yaml
 
-from azml_tasks.reading.syntax import KeyPath, place_and_sentence, plain_scalar, with_space
+from azml_tasks.reading.syntax import KeyPath, Loader, place_and_sentence, plain_scalar, with_space
 from azml_tasks.text import shortened
 
 MOST_DEPTH = 100
@@ -30,8 +30,6 @@ _STR_TAG = "tag:yaml.org,2002:str"
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 _VARIABLE = re.compile(r"\$\{\{[^}\n]*\}\}|\$\{[^}\n]*\}")
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class TreeError(ValueError):
@@ -137,7 +135,7 @@ def parse_tree(text: str) -> Node:
 class _Composer:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=_Loader)
+        self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=Loader)
         self.anchors: dict[str, Node] = {}
         self.depth = 0
         self.values = 0

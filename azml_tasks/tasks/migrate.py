@@ -41,11 +41,13 @@ class Side(NamedTuple):
     def errors(self) -> Iterator[None]:
         """Add the target to the commands in the errors of the block."""
         from azml_tasks.errors import AzmlError, NotInstalledError
+        from azml_tasks.packages import install_command
 
         try:
             yield
         except NotInstalledError as error:
-            both = 'on Python 3.10 or 3.11 they can be installed together: pip install "azml-tasks[azure,azure-v2]"'
+            install = install_command("azure", "azure-v2")
+            both = f"on Python 3.10 or 3.11 they can be installed together: {install}"
             raise NotInstalledError(f"{error}\n`invoke migrate` needs the packages of v1 and v2; {both}") from None
         except AzmlError as error:
             raise AzmlError(with_target(str(error), self.target)) from error

@@ -17,6 +17,7 @@ from azml_tasks.tasks.task import interruptible, task
 from azml_tasks.text import did_you_mean
 
 if TYPE_CHECKING:
+    from azml_tasks.errors import Problem
     from azml_tasks.reading import Project
 
 
@@ -61,13 +62,26 @@ def new_step(context: Context, name: str, after: str = "", dataset: Sequence[str
         return
     with interruptible(f"step '{name}' is added completely or not at all; to add it, run `invoke new-step {name}`"):
         _write_both(script, render_stub(name, dataset), file.resolve(), text)
-    print(f"added step '{name}' to {file.name} and created {path}; run it with `invoke run`")
+    problems = _problems_of_others(project, name)
+    then = "fix this before you run it:" if problems else "run it with `invoke run`"
+    print(f"added step '{name}' to {file.name} and created {path}; {then}", *problems, sep="\n")
     if read:
         print(f"note: step '{before}' has several outputs; '{name}' reads {read} (see its input_folders)")
     for item in dataset:
         if item not in pipeline.datasets:
             close = did_you_mean(item, pipeline.datasets)
             print(f"note: dataset '{item}' is not declared under datasets, which local runs need{close}")
+
+
+def _problems_of_others(before: Project, name: str) -> list[Problem]:
+    """Return what `validate` finds wrong with the other steps now and did not before the step `name` was added, such as
+    an output folder that the script of the former last step does not accept."""
+    from azml_tasks.checks.files import project_problems
+    from azml_tasks.reading import load_project
+
+    known = {problem.message for problem in project_problems(before)}
+    found = project_problems(load_project(before.file, variables=before.variables))
+    return [one for one in found if one.message not in known and not one.message.startswith(f"step '{name}'")]
 
 
 def _write_both(script: Path, source: str, file: Path, text: str) -> None:

@@ -346,7 +346,7 @@ def test_data_that_are_not_there(tmp_path):
     (tmp_path / "empty").mkdir()
 
     assert said(tmp_path, local_path="b.csv") == [["b.csv does not exist"], []]
-    assert said(tmp_path, local_path="empty") == [["empty does not exist"], []]
+    assert said(tmp_path, local_path="empty") == [["empty is a folder without files"], []]
     assert inspect_dataset("d", Dataset(), tmp_path).problems == (
         ("local_path", "dataset 'd' has no local_path, so it cannot be read on this machine"),
     )
@@ -487,6 +487,15 @@ def test_the_data_of_another_dataset_are_not_suggested(tmp_path):
     assert found() == ["dataset 'b': sales_b.csv does not exist; did you mean 'sales_c.csv'?"]
     (tmp_path / "sales_c.csv").unlink()
     assert found() == ["dataset 'b': sales_b.csv does not exist"]
+
+
+def test_a_folder_without_files_is_noted(tmp_path):
+    (tmp_path / "sales").mkdir()
+    (tmp_path / "pipeline.yaml").write_text("steps: {a: {script_name: a}}\ndatasets: {b: {local_path: sales}}\n")
+
+    project = load_project(tmp_path / "pipeline.yaml", variables={})
+
+    assert [*map(str, data_notes(project))] == ["pipeline.yaml:2: dataset 'b': sales is a folder without files"]
 
 
 def test_a_column_that_is_missing_because_of_the_separator(tmp_path):

@@ -105,6 +105,11 @@ def test_bytes_that_are_no_text(problems, raw, line):
         ("a: [${N}]\n", "pipeline.yaml:1: inside { } and [ ], ${VARIABLE} must be in quotes"),
         ("a: 1\nb: 'c\n\nd: 1\n", "pipeline.yaml:2: the quote that opens here is not closed"),
         ('a: 1\nb: "c\n\nd: 1\n', "pipeline.yaml:2: the quote that opens here is not closed"),
+        ('a: 1\nb: "c\nd: "e"\n', "pipeline.yaml:2: the quote that opens here is not closed until line 3"),
+        ("a: 1\nb: 'c\n\nd: ';'\n", "pipeline.yaml:2: the quote that opens here is not closed until line 4"),
+        ('a: {b: "c}\nd: "e"\n', "pipeline.yaml:1: the quote that opens here is not closed until line 2"),
+        ('a: "b\n  c"\nd: - e\n', "pipeline.yaml:3: a list cannot start here; put its first '- ' on a new line"),
+        ('a: "b\n  c"\nd: "e" f\n', f"pipeline.yaml:3: {BEHIND}"),
         ("a: 'it's'\n", f"pipeline.yaml:1: {BEHIND}"),
         ('a: "b" c\n', f"pipeline.yaml:1: {BEHIND}"),
         (

@@ -438,14 +438,19 @@ def test_a_file_without_a_target_for_v2(invoke: Invoke) -> None:
     )
 
 
-def test_a_missing_package_is_named_with_both(churn: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("has_extras", [False, True])
+def test_a_missing_package_is_named_with_both(churn: Invoke, monkeypatch: pytest.MonkeyPatch, has_extras: bool) -> None:
     monkeypatch.setattr("azml_tasks.azure.v2.client.connection._is_there", lambda name: False)
+    extras = "[project.optional-dependencies]\nazure = []\nazure-v2 = []\n"
+    (churn.folder / "pyproject.toml").write_text(extras if has_extras else "")
 
     answer = churn(*MIGRATE)
 
+    package = '-e ".[{}]"' if has_extras else '"azml-tasks[{}]"'
     assert answer.status == 2
     assert answer.err == (
-        'Microsoft\'s client for Azure ML v2 (azure-ai-ml) is not installed: run pip install "azml-tasks[azure-v2]"\n'
+        "Microsoft's client for Azure ML v2 (azure-ai-ml) is not installed: run pip install "
+        f"{package.format('azure-v2')}\n"
         "`invoke migrate` needs the packages of v1 and v2; on Python 3.10 or 3.11 they can be installed together: pip "
-        'install "azml-tasks[azure,azure-v2]"\n'
+        f"install {package.format('azure,azure-v2')}\n"
     )

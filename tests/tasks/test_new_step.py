@@ -65,6 +65,22 @@ def test_a_step_behind_another_with_datasets(churn: Invoke):
     assert (churn.folder / "steps" / "clean.py").read_text(encoding="utf-8") == render_stub("clean", ["new_data", "on"])
 
 
+def test_the_step_before_may_not_accept_the_folder_that_it_now_writes(churn: Invoke):
+    parser = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--input-folder')\n"
+    (churn.folder / "steps").mkdir()
+    (churn.folder / "steps" / "prepare.py").write_text("")
+    (churn.folder / "train.py").write_text(parser + "parser.parse_args()\n")
+
+    assert churn("new-step", "evaluate") == Answer(
+        "added step 'evaluate' to pipeline.yaml and created evaluate.py; fix this before you run it:\n"
+        "pipeline.yaml:8: step 'train' passes --output-folder, which train.py does not accept (its parser: "
+        "train.py:2); `output_folders: []` passes none\n",
+        "",
+        0,
+    )
+    assert churn("validate").status == 2
+
+
 def test_a_dataset_that_only_the_workspace_may_have(churn: Invoke):
     (churn.folder / "pipeline.yaml").write_text(CHURN.replace("local", "azure") + DATASETS)
 

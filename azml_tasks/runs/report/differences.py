@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from azml_tasks.runs.compare import Comparison, Row, Section, setting_values
 from azml_tasks.runs.details import RunDetails
-from azml_tasks.runs.listing import value_named, values_of
+from azml_tasks.runs.listing import values_of
 from azml_tasks.runs.metrics import Metrics, figure, is_number
 from azml_tasks.runs.report.texts import Budget, Hider
 
@@ -44,23 +44,18 @@ class Change:
     now: str
 
 
-def highlights(metrics: Sequence[Metrics], comparison: Comparison | None) -> Iterator[Highlight]:
-    """Yield the numbers that the run, the first of the metrics, and its last steps logged once."""
-    found: dict[str, float] = {}
-    own, *steps = metrics
-    for one in (own, *reversed(steps)):
+def highlights(metrics: Sequence[Metrics], steps: Iterable[str], comparison: Comparison | None) -> Iterator[Highlight]:
+    """Yield the numbers that the run, the first of the metrics, and its last steps, the others, logged once."""
+    found: dict[str, tuple[str, float]] = {}
+    own, *others = metrics
+    for key, one in (("", own), *reversed([*zip(steps, others, strict=True)])):
         for series in one.series:
             if len(series.values) == 1 and is_number(series.last):
-                found.setdefault(series.name, series.last)
-    before = {} if comparison is None else _before(comparison)
-    for name, value in list(found.items())[:_MOST_HIGHLIGHTS]:
-        yield Highlight(name, figure(value), _change(before.get(name), value))
-
-
-def _before(comparison: Comparison) -> dict[str, Any]:
-    values = values_of(comparison.runs[0].run)
-    names = {key.partition(".")[2] or key for key in values} | values.keys()
-    return {name: value_named(values, name) for name in names}
+                found.setdefault(series.name, (f"{key}.{series.name}" if key else series.name, series.last))
+    # Only with the same step: another one may mean something else by the name.
+    before = values_of(comparison.runs[0].run) if comparison else {}
+    for name, (place, value) in list(found.items())[:_MOST_HIGHLIGHTS]:
+        yield Highlight(name, figure(value), _change(before.get(place), value))
 
 
 def settings(details: RunDetails, comparison: Comparison | None, hide: Hider) -> Iterator[Setting]:

@@ -53,7 +53,7 @@ class View:
         # Of many steps, whose metrics are then not all shown at once.
         self.overview = overview(zip([step.key for step in self.steps], others, strict=True), _FEW, hide)
         self.graphs = list(self._graphs())
-        self.highlights = list(highlights(metrics, comparison))
+        self.highlights = list(highlights(metrics, [step.key for step in self.steps], comparison))
         self.settings = list(settings(details, comparison, hide))
         self.changes = list(changes(comparison, hide, left))
         self.environments = list(self._environments())

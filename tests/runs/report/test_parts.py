@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.runs.metrics import Series
+from azml_tasks.runs.compare import compare
+from azml_tasks.runs.metrics import Metrics, Series
 from azml_tasks.runs.records import ChildRun
 from azml_tasks.runs.report.charts import HEIGHT, WIDTH, chart_of
+from azml_tasks.runs.report.differences import highlights
 from azml_tasks.runs.report.graph import draw, is_tall
 from azml_tasks.runs.report.page import report_page
 from azml_tasks.runs.report.tables import children_table
@@ -179,3 +181,14 @@ def test_child_runs_and_parameters_of_a_step_are_on_the_page():
 
     assert "<td>fold 1</td><td>2.5</td>" in page
     assert "parameter depth = 4<br>parameter password = ***<br>" in page
+
+
+@pytest.mark.parametrize(("step", "change"), [("s0", "+2"), ("s1", "")])
+def test_a_number_is_compared_with_that_of_the_same_step_in_the_run_before(step, change):
+    """`change` is the difference from a run in which the step logged 3 rows."""
+    details = example.run(count=1, failed=False)
+    record = example.Step(step, "completed", logged=(scalar("rows", 3),))
+    before = replace(details, run=replace(details.run, steps=(record,)))
+    metrics = [Metrics.of([]), Metrics.of([scalar("rows", 5)])]
+
+    assert [one.change for one in highlights(metrics, ["s0"], compare([before, details]))] == [change]

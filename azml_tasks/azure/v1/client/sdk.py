@@ -98,7 +98,7 @@ _quiet_scope = RefCountedContext()
 def _check_installed() -> None:
     from azml_tasks.packages import OLDEST_SDK, SDK_PYTHON, install_command
 
-    install = install_command()
+    install = install_command("azure")
     if sys.version_info[:2] > SDK_PYTHON:
         have = ".".join(map(str, sys.version_info[:3]))
         raise NotInstalledError(
