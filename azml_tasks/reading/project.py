@@ -65,6 +65,10 @@ class Project:
         """Return a problem at the line of the keys `path`."""
         return Problem(self.file.name, self.values.root.line_of(path), message)
 
+    def secret_notes(self) -> list[Problem]:
+        """Return a note on each text under a key with the name of a secret: it is stored with each run."""
+        return [self.problem(found.path, f"{found.message}; {REMEDY}") for found in literal_secrets(self.pipeline)]
+
     def require(self, *sections: str) -> None:
         """Check that the variables of these top-level keys are set.
 

@@ -46,6 +46,11 @@ register
 
 run
 """
+SECRET = """\
+  note: pipeline.yaml:9: step 'train': step_config.password looks like a secret
+  and would be stored with each run; keep it in .env and in the workspace's key
+  vault, and read it in the script with run.get_secret("NAME")
+"""
 TAIL = "  note: after `invoke register-env`, the steps in the environment e run again\n"
 
 
@@ -72,6 +77,7 @@ def test_before_the_first_run_every_step_is_new(sums: Invoke) -> None:
         + "  prepare  RUN  no earlier result\n"
         + "  train    RUN  no earlier result\n"
         + "  report   RUN  allow_reuse is false\n"
+        + SECRET
         + TAIL,
         "",
         0,
@@ -100,14 +106,17 @@ def test_each_step_is_reused_or_runs_for_reasons_with_their_values_and_no_secret
         + "                  password changed\n"
         + "                  variable MODE fast -> slow\n"
         + "  report   RUN    allow_reuse is false\n"
+        + SECRET
         + TAIL
     )
-    # The same code prints the block of one command.
-    assert changed.out.endswith("".join(f"  {line}\n" for line in sums("--dry", "run").out.splitlines()[1:]) + TAIL)
+    # The same code prints the block of one command, which does not wrap notes.
+    *steps, note = sums("--dry", "run").out.splitlines()[1:]
+    assert changed.out.endswith("".join(f"  {line}\n" for line in steps) + SECRET + TAIL)
+    assert note == " ".join(SECRET.split())
 
     sums.write("steps/common.py", "X = 2\n")
     lines = comparable(sums("plan", "--set", "train.lr=0.5").out).splitlines()
-    assert lines[-7:-2] == [
+    assert lines[-10:-5] == [
         "  prepare  RUN  steps/common.py changed",
         "  train    RUN  steps/common.py changed",
         "                lr 0.1 -> 0.5",
@@ -131,12 +140,12 @@ def test_from_step_and_only_say_what_they_use(sums: Invoke) -> None:
     sums("run")
     sums.write("steps/common.py", "X = 2\n")
 
-    assert comparable(sums("plan", "--only", "train").out).splitlines()[-4:-1] == [
+    assert comparable(sums("plan", "--only", "train").out).splitlines()[-7:-4] == [
         "  prepare  REUSE  result of RUN; since then steps/common.py",
         "                  changed",
         "  train    RUN    --only was given",
     ]
-    assert comparable(sums("plan", "--from-step", "prepare").out).splitlines()[-3:-1] == [
+    assert comparable(sums("plan", "--from-step", "prepare").out).splitlines()[-6:-4] == [
         "  prepare  RUN  --from-step was given",
         "  train    RUN  --from-step was given",
     ]

@@ -791,6 +791,21 @@ def test_settings_that_scripts_do_not_read_are_noted_before_the_steps_start(
     ]
 
 
+def test_a_setting_with_the_name_of_a_secret_is_noted_before_it_is_stored(invoke: Invoke) -> None:
+    invoke.write("train.py", "import sys\nprint(sys.argv)\n")
+    invoke.write(
+        "pipeline.yaml", "backend: local\nsteps:\n  train: {script_name: train, step_config: {password: hush-1}}\n"
+    )
+
+    ran, again = invoke("run"), invoke("run")
+
+    assert notes_in(ran.out) == [
+        "note: pipeline.yaml:3: step 'train': step_config.password looks like a secret and would be stored with each "
+        'run; keep it in .env and in the workspace\'s key vault, and read it in the script with run.get_secret("NAME")'
+    ]
+    assert (ran.status, notes_in(again.out)) == (0, [])
+
+
 def test_a_run_shows_at_most_a_dozen_notes_on_settings(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNT", "1")
     invoke.write("train.py", READS_EPOCHS)

@@ -153,12 +153,14 @@ def check_contracts(
 def checked_snapshots(project: Project, say: Callable[[str], None] = lambda note: None) -> dict[str, Snapshot]:
     """Return the snapshots of all steps of a run that is about to start, whose scripts take what they are passed.
 
-    `say` gets the mismatches that do not stop it. Raises ProjectError with all that is wrong.
+    `say` gets the mismatches that do not stop it, and notes on what looks like a secret. Raises ProjectError with all
+    that is wrong.
     """
     builder = SnapshotBuilder(project.directory)
     steps = project.plan.steps
     snapshots = take_snapshots(builder, steps, project.problem)
     parameters = project.pipeline.pipeline_parameters
-    for note in check_contracts(steps, snapshots, builder, project.problem, parameters):
+    notes = check_contracts(steps, snapshots, builder, project.problem, parameters)
+    for note in (*map(str, project.secret_notes()), *notes):
         say(note)
     return snapshots

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -400,7 +400,19 @@ def build_snapshots(
         return snapshots, []
     from azml_tasks.checks.contract import check_contracts
 
-    return snapshots, check_contracts(unproven, snapshots, builder, located, parameters, remember=remember)
+    notes = check_contracts(unproven, snapshots, builder, located, parameters, remember=remember)
+    return snapshots, [*_secrets(plan, {step.key for step in unproven}, located), *notes]
+
+
+def _secrets(plan: Plan, steps: Collection[str], located: Locate | None) -> Iterator[str]:
+    """Yield notes on the values in these steps that look like secrets by their names; the run will store them."""
+    from azml_tasks.reading.values import REMEDY, literal_secrets
+
+    if located is None:
+        return
+    for found in literal_secrets(plan.pipeline):
+        if found.path[0] == "steps" and found.path[1] in steps:
+            yield str(located(found.path, f"{found.message}; {REMEDY}"))
 
 
 def _check_data(plan: Plan, steps: Iterable[StepPlan], layout: ProjectPaths, located: Locate) -> None:
