@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from types import FrameType
@@ -72,7 +72,7 @@ class Scheduler:
                 self.following[above].append(key)
         self.ready = deque(key for key in selection.steps if not self.missing[key])
         self.running: dict[str, tuple[StepRun, LocalStepRecord]] = {}
-        self.ended: deque[tuple[StepRun, LocalStepRecord]] = deque()
+        self.ended: deque[tuple[LocalStepRecord, Callable[[], None]]] = deque()
         self.stopped: dict[str, Stopped] = {}
         self.deadlines: dict[str, float] = {}
         self.grace = 0.0
@@ -234,7 +234,7 @@ class Scheduler:
         if stopped or process.exit_code != 0:
             self._finish(attempt, attempt.finish(record, process, stopped))
             return
-        record = replace(record, finished=time.time())
+        record = replace(record, finished=process.at)
 
         def finish(read: Future[object]) -> None:
             unread = isinstance(read.exception(), StoppedError)
@@ -248,18 +248,24 @@ class Scheduler:
             self._remark(remark)
         self._settle(record)
         if not self.processes.debugs:
-            self.ended.append((attempt, record))
+            with self._limited():
+                self.ended.append((record, attempt.prepare_result(record, self.processes.ahead)))
 
     def _keep_results(self) -> None:
         """Store the results of steps that have ended, while those after them run already."""
         while self.ended:
-            attempt, record = self.ended.popleft()
+            record, store = self.ended.popleft()
             sharing = sharing_of(record, self.site) if record.outputs else None
-            # Without it the step only runs again.
-            with self.site.contents.pace.limited(self._may_read), contextlib.suppress(StoppedError):
-                attempt.keep(record, self.processes.ahead)
+            with self._limited():
+                store()
             if sharing:
                 self.work.do_aside(sharing, lambda: not self.interrupts)
+
+    @contextlib.contextmanager
+    def _limited(self) -> Iterator[None]:
+        """Leave out the rest of the reading when it takes long after Ctrl-C: the step then only runs again."""
+        with self.site.contents.pace.limited(self._may_read), contextlib.suppress(StoppedError):
+            yield
 
     def _settle(self, record: LocalStepRecord) -> None:
         """Write a step's final record, and start or skip the steps after it."""

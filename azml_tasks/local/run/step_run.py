@@ -217,7 +217,7 @@ class StepRun:
 
         Raises OSError.
         """
-        record = replace(record, finished=record.finished or time.time(), exit_code=ended.exit_code)
+        record = replace(record, finished=record.finished or ended.at, exit_code=ended.exit_code)
         if self._snapshot.uses_mlflow:
             self.remarks += self._site.tracking.end(self._plan.key)
         self.clear()
@@ -271,14 +271,14 @@ class StepRun:
             return replace(record, status="failed", message=str(error))
         return replace(record, status="completed", outputs=self.outputs)
 
-    def keep(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> None:
-        """Store the result for later runs, if the step completed and nothing that it read changed in the meantime.
+    def prepare_result(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> Callable[[], None]:
+        """Look at what the step read, before the next steps may change it, and return what stores its result.
 
         `ahead` are additional dependencies of a forked step.
 
-        Raises OSError.
+        Raises OSError, as does what is returned.
         """
-        self._reuse.keep(record, ahead)
+        return self._reuse.prepare_result(record, ahead)
 
     def _failed(self, record: LocalStepRecord, exit_code: int) -> LocalStepRecord:
         project = self._site.layout.project
