@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from types import FrameType
@@ -72,7 +72,7 @@ class Scheduler:
                 self.following[above].append(key)
         self.ready = deque(key for key in selection.steps if not self.missing[key])
         self.running: dict[str, tuple[StepRun, LocalStepRecord]] = {}
-        self.ended: deque[tuple[LocalStepRecord, Callable[[], None]]] = deque()
+        self.ended: deque[tuple[StepRun, LocalStepRecord]] = deque()
         self.stopped: dict[str, Stopped] = {}
         self.deadlines: dict[str, float] = {}
         self.grace = 0.0
@@ -130,7 +130,7 @@ class Scheduler:
                 self._skip_the_rest()
             self._keep_results()
             if self.running or self.work.is_busy:
-                self.site.reused.write()
+                self.site.save_reused()
                 ended = self.processes.wait(self._patience(tick))
                 self._mind_the_scripts()
                 for process in ended:
@@ -235,7 +235,6 @@ class Scheduler:
         if stopped or process.exit_code != 0:
             self._finish(attempt, attempt.finish(record, process, stopped))
             return
-        record = replace(record, finished=process.at)
 
         def finish(read: Future[object]) -> None:
             unread = isinstance(read.exception(), StoppedError)
@@ -249,24 +248,19 @@ class Scheduler:
             self._remark(remark)
         self._settle(record)
         if not self.processes.debugs:
-            with self._limited():
-                self.ended.append((record, attempt.prepare_result(record, self.processes.ahead)))
+            with self.work.limited(self._may_read):
+                attempt.prepare_result(record, self.processes.ahead)
+                self.ended.append((attempt, record))
 
     def _keep_results(self) -> None:
         """Store the results of steps that have ended, while those after them run already."""
         while self.ended:
-            record, store = self.ended.popleft()
+            attempt, record = self.ended.popleft()
             sharing = sharing_of(record, self.site) if record.outputs else None
-            with self._limited():
-                store()
+            with self.work.limited(self._may_read):
+                attempt.store_result()
             if sharing:
                 self.work.do_aside(sharing, lambda: not self.interrupts)
-
-    @contextlib.contextmanager
-    def _limited(self) -> Iterator[None]:
-        """Leave out the rest of the reading when it takes long after Ctrl-C: the step then only runs again."""
-        with self.site.contents.pace.limited(self._may_read), contextlib.suppress(StoppedError):
-            yield
 
     def _settle(self, record: LocalStepRecord) -> None:
         """Write a step's final record, and start or skip the steps after it."""
@@ -282,16 +276,14 @@ class Scheduler:
         elif self.site.plan.pipeline.continue_on_step_failure:
             for key in self.following[record.key]:
                 if key in self.waiting:
-                    self._skip(key, f"it depends on '{record.key}', which did not complete")
+                    reason = f"it depends on '{record.key}', which did not complete"
+                    self._settle(self.site.skipped(key, reason))
         elif not self.halt:
             self.halt = f"'{record.key}' failed"
 
-    def _skip(self, key: str, reason: str) -> None:
-        self._settle(self.site.skipped(key, reason))
-
     def _skip_the_rest(self) -> None:
         for key in tuple(self.waiting):
-            self._skip(key, self.halt)
+            self._settle(self.site.skipped(key, self.halt))
 
     # Stopping
 
