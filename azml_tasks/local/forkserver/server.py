@@ -8,7 +8,7 @@ of it ends when the process at the other end of the socket is gone.
 The modules of its command line are imported at once. Over the socket go JSON objects, a line each. To here: once and
 first {"light": modules, "heavy": modules}, which are imported too, the heavy ones if a fork is safe after them; then
 {"start": id, ...}, {"kill": id, "signal": n}. From here: {"started": id, "pid": n},
-{"ended": id, "status": n, "cpu": s, "memory": kB} with the status as `waitpid` gives it,
+{"ended": id, "status": n, "at": time, "cpu": s, "memory": kB} with the status as `waitpid` gives it,
 {"refused": id, "reason": text}, and once {"ahead": {...}}: what all that are forked depend on (see
 azml_local/reads).
 """
@@ -203,7 +203,7 @@ class Server:
                 _kill_group(pid, signal.SIGKILL)
                 _, status, usage = os.wait4(pid, 0)
                 _wait_for_group(pid)
-                ended = {"ended": self.running.pop(pid), "status": status}
+                ended = {"ended": self.running.pop(pid), "status": status, "at": time.time()}
                 self._tell({**ended, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss})
             else:
                 os.waitpid(pid, 0)

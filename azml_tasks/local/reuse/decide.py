@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -217,60 +217,67 @@ class Reuse:
                 trace.files.setdefault(path, signature(path))
             trace.has_searched_runs = tracking.has_searched
 
-    def keep(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> None:
-        """Store the result for later runs, if the step completed and nothing that it read changed in the meantime.
+    def prepare_result(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> Callable[[], None]:
+        """Look at what the step read and did, and return what stores its result for later runs.
 
-        `ahead` are additional dependencies of a forked step.
+        That may be called when the steps after it run already: all that it still reads are files that the step only
+        read, if they still look as they did then. A result is not reused if something that the step read changed in the
+        meantime. `ahead` are additional dependencies of a forked step.
 
-        Raises OSError.
+        Raises OSError, as does what is returned.
         """
         if record.status != "completed":
             remove_trace(self._places.root)
-            return
+            return lambda: None
         results = self._site.results.of(self._plan.key)
-        result = Result(
+        trace = read_trace(self._places.root)
+        remove_trace(self._places.root)
+        why = "its inputs changed while it last ran" if self.inputs.were_written() else ""
+        if trace is None or why:
+            why = why or "its last run has no record of what it read"
+            return lambda: results.put_unkept(self._result(record), why)
+        if self._snapshot.uses_mlflow:
+            self._add_tracking(trace)
+        recorded = Recorded(self._site, self._plan, self._snapshot, self._upstream, trace, self._answers)
+        questions = recorded.questions()
+        later = recorded.checked_files()
+        reads = {question: "" if question in later else self._answers.answer(question) for question in questions}
+        changed = recorded.changed_meanwhile()
+        digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
+        registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
+
+        def store() -> None:
+            reads.update({question: self._answers.answer(question) for question in questions if question in later})
+            why = changed or recorded.changed_file()
+            why = f"{why} changed while it last ran" if why else ""
+            reads_secrets = trace.secrets or any(question.endswith(".env") for question in questions)
+            if not why and reads_secrets and self._site.hold_secret(questions):
+                why = "it read a path that contains a secret, which is never stored"
+            result = self._result(record)
+            if why:
+                results.put_unkept(result, why)
+                return
+            result = replace(
+                result,
+                reads=reads,
+                sets=(digest,),
+                unchecked=tuple(recorded.unchecked()),
+                registered=tuple(registered),
+                on_parent=(self._places.root / "on_parent.jsonl").exists(),
+            )
+            results.record_latest(result, {digest: shared})
+
+        return store
+
+    def _result(self, record: LocalStepRecord) -> Result:
+        """Return the result of the step without what it read."""
+        return Result(
             run_id=self._site.run.id,
             places=self._places,
             fingerprint=self.fingerprint,
             outputs=record.outputs,
             artifacts=self._site.results.digest(self._places.artifacts),
         )
-        trace = read_trace(self._places.root)
-        remove_trace(self._places.root)
-        if self.inputs.were_written():
-            results.put_unkept(result, "its inputs changed while it last ran")
-            return
-        if trace is None:
-            results.put_unkept(result, "its last run has no record of what it read")
-            return
-        if self._snapshot.uses_mlflow:
-            self._add_tracking(trace)
-        recorded = Recorded(self._site, self._plan, self._snapshot, self._upstream, trace, self._answers)
-        questions = list(recorded.questions())
-        reads = {question: self._answers.answer(question) for question in questions}
-        # After the answers, which so are of what it read: the steps after it run already, and may write to it.
-        changed = recorded.changed_meanwhile()
-        if changed:
-            results.put_unkept(result, f"{changed} changed while it last ran")
-            return
-        reads_secrets = trace.secrets or any(question.endswith(".env") for question in questions)
-        if reads_secrets and self._site.hold_secret(questions):
-            results.put_unkept(result, "it read a path that contains a secret, which is never stored")
-            return
-        if trace.is_forked:
-            trace.variables |= {*ahead.get("env", ())}
-            trace.prefixes |= {*ahead.get("prefixes", ())}
-        digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
-        registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
-        result = replace(
-            result,
-            reads=reads,
-            sets=(digest,),
-            unchecked=tuple(recorded.unchecked()),
-            registered=tuple(registered),
-            on_parent=(self._places.root / "on_parent.jsonl").exists(),
-        )
-        results.record_latest(result, {digest: shared})
 
 
 def _is_same_definition(one: Fingerprint, other: Fingerprint) -> bool:

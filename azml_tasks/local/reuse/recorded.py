@@ -55,9 +55,8 @@ class Recorded:
     def changed_meanwhile(self) -> str:
         """Return what changed while the step ran, except by itself; empty if nothing."""
         trace = self._trace
-        for path, seen in trace.files.items():
-            if not trace.is_own(path) and not self._is_of_run(path) and signature(path) != seen:
-                return self._answers.subject_of(path)
+        if changed := self.changed_file():
+            return changed
         for path, seen in trace.lists.items():
             if trace.has_changed_in(path) or self._is_of_run(path):
                 continue
@@ -71,6 +70,19 @@ class Recorded:
             if _seen_of(_look(path, follows), level) != _seen_of(answer, level):
                 return self._answers.subject_of(path)
         return ""
+
+    def changed_file(self) -> str:
+        """Return which of the files that the step only read changed since; empty if none."""
+        changed = (path for path in self._only_read if signature(path) != self._trace.files[path])
+        return next(map(self._answers.subject_of, changed), "")
+
+    def checked_files(self) -> set[str]:
+        """Return the questions about files for which `changed_file` shows whether the answer is of what was read."""
+        return {f"file:{self._answers.subject_of(path)}" for path in self._only_read}
+
+    @cached_property
+    def _only_read(self) -> list[str]:
+        return [path for path in self._trace.files if not self._trace.is_own(path) and not self._is_of_run(path)]
 
     def questions(self) -> list[str]:
         """Return the questions that decide whether the result can be reused."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,12 +60,13 @@ class ProcessSpec:
 class ProcessExit:
     """A process has ended; `exit_code` is negative when a signal ended it, None when it could not be started.
 
-    `message` says why it could not.
+    `message` says why it could not, `at` is when it ended.
     """
 
     id: str
     exit_code: int | None
     message: str = ""
+    at: float = field(default_factory=time.time, compare=False)
 
 
 class Processes(Protocol):
@@ -215,7 +217,7 @@ class ForkServer:
             self._ahead = message["ahead"]
         elif "ended" in message:
             self._pids.pop(message["ended"], None)
-            return ProcessExit(message["ended"], os.waitstatus_to_exitcode(message["status"]))
+            return ProcessExit(message["ended"], os.waitstatus_to_exitcode(message["status"]), at=message["at"])
         elif "refused" in message:
             return ProcessExit(message["refused"], None, message["reason"])
         return None

@@ -129,6 +129,7 @@ class Scheduler:
                 self._skip(key, self.halt)
             self._keep_results()
             if self.running or self.work.is_busy:
+                self.site.save_reused()
                 ended = self.processes.wait(self._patience(tick))
                 self._mind_the_scripts()
                 for process in ended:
@@ -233,16 +234,14 @@ class Scheduler:
         if stopped or process.exit_code != 0:
             self._finish(attempt, attempt.finish(record, process, stopped))
             return
-        record = replace(record, finished=time.time())
 
         def finish(read: Callable[[], object]) -> None:
             stopped = None
             try:
-                read()
+                with contextlib.suppress(OSError):  # It is raised again.
+                    read()
             except StoppedError:
                 stopped = Stopped("cancelled", f"stopped by {self.interrupts[0]}")
-            except OSError:
-                pass  # It is raised again.
             self._finish(attempt, attempt.finish(record, process, stopped))
 
         self.work.do(lambda: attempt.outputs, finish, self._may_read, at_once=self.processes.debugs)
@@ -252,16 +251,17 @@ class Scheduler:
             self._remark(remark)
         self._settle(record)
         if not self.processes.debugs:
-            self.ended.append((attempt, record))
+            with self.work.limited(self._may_read):
+                attempt.prepare_result(record, self.processes.ahead)
+                self.ended.append((attempt, record))
 
     def _keep_results(self) -> None:
         """Store the results of steps that have ended, while those after them run already."""
         while self.ended:
             attempt, record = self.ended.popleft()
             sharing = sharing_of(record, self.site) if record.outputs else None
-            # Without it the step only runs again.
-            with self.site.contents.pace.limited(self._may_read), contextlib.suppress(StoppedError):
-                attempt.keep(record, self.processes.ahead)
+            with self.work.limited(self._may_read):
+                attempt.store_result()
             if sharing:
                 self.work.do_aside(sharing, lambda: not self.interrupts)
 

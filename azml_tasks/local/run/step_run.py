@@ -67,6 +67,7 @@ class StepRun:
         self._upstream = {key: records[key] for key in plan.upstream if key in records}
         self._places = site.run.places.step(plan.key)
         self._reuse = Reuse(site, self._plan, snapshot, records, self._places)
+        self._store: Callable[[], None] = lambda: None
         self.remarks: list[str] = []
         """Sentences about how it ran, once it is finished."""
 
@@ -217,7 +218,7 @@ class StepRun:
 
         Raises OSError.
         """
-        record = replace(record, finished=record.finished or time.time(), exit_code=ended.exit_code)
+        record = replace(record, finished=record.finished or ended.at, exit_code=ended.exit_code)
         if self._snapshot.uses_mlflow:
             self.remarks += self._site.tracking.end(self._plan.key)
         self.clear()
@@ -271,14 +272,21 @@ class StepRun:
             return replace(record, status="failed", message=str(error))
         return replace(record, status="completed", outputs=self.outputs)
 
-    def keep(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> None:
-        """Store the result for later runs, if the step completed and nothing that it read changed in the meantime.
+    def prepare_result(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> None:
+        """Look at what the step read, before the next steps may change it, for `store_result`.
 
         `ahead` are additional dependencies of a forked step.
 
         Raises OSError.
         """
-        self._reuse.keep(record, ahead)
+        self._store = self._reuse.prepare_result(record, ahead)
+
+    def store_result(self) -> None:
+        """Store the result for later runs, if the step completed and nothing that it read changed in the meantime.
+
+        Raises OSError.
+        """
+        self._store()
 
     def _failed(self, record: LocalStepRecord, exit_code: int) -> LocalStepRecord:
         project = self._site.layout.project

@@ -157,6 +157,12 @@ class LongWork:
             outcome = partial(_raised, error)
         then(outcome)
 
+    @contextlib.contextmanager
+    def limited(self, is_wanted: Callable[[], bool]) -> Iterator[None]:
+        """Leave out the rest once it is not wanted."""
+        with self._pace.limited(is_wanted), contextlib.suppress(StoppedError):
+            yield
+
     def do_aside(self, work: Callable[[], None], is_wanted: Callable[[], bool]) -> None:
         """Call `work` in another thread, whatever becomes of it. It raises StoppedError once it is not wanted."""
         self._aside.append(self._submit(self._other_thread, work, is_wanted))

@@ -27,8 +27,6 @@ _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 _TEMPORARY = getattr(os, "O_TMPFILE", 0)
 _MOST_LINKS = 40
 _MOST_KNOWN = 10_000
-# Levels of folders that are looked at one by one, each by a call of its own.
-_DEEP = 100
 # As they are before anything is put in their place.
 _readlink, _lstat, _getcwd = os.readlink, os.lstat, os.getcwd
 
@@ -110,6 +108,8 @@ class _Hook:
             return None
         try:
             error = check(*args)
+        except RecursionError:
+            raise  # It could not be looked at.
         except Exception:
             # Another program may raise events of these names with other arguments.
             return None
@@ -213,24 +213,30 @@ def _resolve(path: str, visited: list[str] | None = None) -> tuple[str, bool]:
 def _folder(path: str) -> tuple[str, bool]:
     """Resolve a folder; links are cached until this process changes one, also those of the folders above it."""
     known = _resolved.get(path)
-    if known is None:
-        if len(_resolved) >= _MOST_KNOWN:
-            _resolved.clear()
-        known = _resolved[path] = _resolve_from_above(path)
+    if known is not None:
+        return known
+    if len(_resolved) >= _MOST_KNOWN:
+        _resolved.clear()
+    # Not recursive: a script that recurses deeply itself has few calls left.
+    below = []
+    while known is None:
+        above, name = os.path.split(path)
+        if os.name == "nt" or name in ("", ".", "..") or not above.strip("/"):
+            known = _resolved[path] = _resolve(path)
+        else:
+            below.append((path, name))
+            path = above
+            known = _resolved.get(path)
+    for path, name in reversed(below):
+        real, guarded = known
+        place = os.path.join(real, name)
+        if _is_link(place):
+            real, through = _resolve(place)
+            known = real, through or guarded
+        else:
+            known = place, _key(place) in _guarded or (guarded and _key(place) not in _writable)
+        _resolved[path] = known
     return known
-
-
-def _resolve_from_above(path: str) -> tuple[str, bool]:
-    above, name = os.path.split(path)
-    if os.name == "nt" or name in ("", ".", "..") or not above.strip("/") or above.count("/") > _DEEP:
-        return _resolve(path)
-    real, guarded = _folder(above)
-    place = os.path.join(real, name)
-    if _is_link(place):
-        real, through = _resolve(place)
-        return real, through or guarded
-    key = _key(place)
-    return place, key in _guarded or (guarded and key not in _writable)
 
 
 def _of_number(number: int) -> str:
@@ -329,6 +335,8 @@ def _numbers() -> list[int]:
 
 def _remove(path: PathOrNumber, folder: int = -1) -> OSError | None:
     place, guarded = _entry(path, folder)
+    if _is_link(place):
+        _resolved.clear()
     return _refusal(path) if guarded or _key(place) in _above else None
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 
 import pytest
 
 from azml_tasks.errors import RunError, UsageError
 from azml_tasks.local.prune import prune
 from azml_tasks.local.run.runner import forecast
+from azml_tasks.local.run.step_run import StepRun
 from azml_tasks.reading import load_project
 from azml_tasks.runs.records import StepStarted
 from tests.local.conftest import BEGINNING, PASS_ALONG, Project
@@ -683,3 +685,31 @@ def test_a_path_that_contains_a_secret_is_not_stored_and_the_step_runs_again(pro
     assert again["a"].reason == "it read a path that contains a secret, which is never stored"
     files = [file for file in (project.folder / ".azml").rglob("*") if file.is_file()]
     assert [file for file in files if secret.encode() in file.read_bytes()] == []
+
+
+def test_what_the_next_step_writes_to_while_a_result_is_stored_makes_the_step_run_again(project, monkeypatch):
+    counts = (
+        "import sqlite3\ndata = sqlite3.connect(PLACE + '/x.db')\ndata.execute('create table if not exists t (v)')\n"
+    )
+    counts = counts.replace("PLACE", repr(str(project.folder)))
+    project.line(
+        one=counts + "print(data.execute('select count(*) from t').fetchone()[0])\ndata.close()\n",
+        two=counts + "data.execute('insert into t values (1)')\ndata.commit()\ndata.close()\n",
+    )
+    store = StepRun.store_result
+
+    def store_late(attempt: StepRun) -> None:
+        two = attempt._site.run.places.step("two").root
+        deadline = time.monotonic() + 20
+        while attempt.plan.key == "one" and not list(two.glob("reads-*.jsonl")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        store(attempt)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StepRun, "store_result", store_late)
+        first = project.run()
+    again = project.run()
+
+    assert project.log(first, "one") == "0\n"
+    assert project.statuses(again) == {"one": "completed", "two": "reused"}
+    assert project.log(again, "one") == "1\n"

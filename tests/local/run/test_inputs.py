@@ -82,6 +82,7 @@ REFUSED = {
     "temporary": "tempfile.mkdtemp(dir=d)",
     "socket": "os.chdir(d); socket.socket(socket.AF_UNIX).bind('new')",
     "zip": "zipfile.ZipFile(d + '/new.zip', 'w')",
+    "in calls that go too deep": "deep(f)",
     "in a thread": "thread(open, f, 'w')",
     "in a fork": "forked('open(f, \"w\")')",
     "in a Python child": "child('open(sys.argv[1], \"w\")')",
@@ -135,6 +136,12 @@ def shell(command):
     assert done.returncode, done
     sys.exit("refused")
 
+def deep(path):
+    try:
+        deep(path)
+    except RecursionError:
+        open(path, "w")
+
 def write(path):
     try:
         open(path, "w")
@@ -175,7 +182,12 @@ shutil.copytree(data, out + "/copied")
 open(out + "/copied/1.jpg", "a").write("more")
 os.symlink(data, out + "/link")
 os.utime(out + "/link", follow_symlinks=False)
-os.remove(out + "/link")
+try:
+    os.mkdir(out + "/link/made")
+except OSError:
+    os.remove(out + "/link")
+os.makedirs(out + "/link/made")
+shutil.rmtree(out + "/link")
 with tempfile.TemporaryDirectory() as folder:
     open(folder + "/x", "w").close()
 home = os.getcwd()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 from azml_tasks.local.runs import find_run
+from azml_tasks.local.store import long_reads, runs
+from azml_tasks.runs.records import StepReused
 from tests.local.conftest import BEGINNING, PASS_ALONG
 
 _SIBLINGS = """\
@@ -26,6 +28,32 @@ def test_a_run_that_only_reuses_writes_no_folder_for_a_step(project):
     ]
     assert find_run(project.folder) == run
     assert project.log(find_run(project.folder), "three") == "read: one two \n"
+
+
+def test_the_record_of_each_reused_step_is_there_while_the_data_of_the_next_are_read(project, monkeypatch):
+    project.write({"data.csv": "a\n1\n"}).pipeline(
+        """
+        datasets: {data: {local_path: data.csv}}
+        steps:
+          one: {script_name: one.py}
+          two: {script_name: one.py}
+          three: {script_name: three.py, input_datasets: {--data: data}}
+        """,
+        one=PASS_ALONG,
+        three=PASS_ALONG,
+    )
+    project.run()
+    monkeypatch.setattr(long_reads, "_PATIENCE", -1)
+    monkeypatch.setattr(runs, "_TOGETHER", 60)
+    seen = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, StepReused) and event.step.key == "three":
+            seen.append([step.status for step in find_run(project.folder).steps])
+
+    project.run(on_event=listen, jobs=1)
+
+    assert seen == [["reused", "reused", "waiting"]]
 
 
 def test_a_run_that_was_killed_while_it_reused_is_readable(project):

@@ -110,7 +110,8 @@ class Stage:
         attempt.launch()
         self.record_reads(run_id=options.get("run_id", "run-2"))
         record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
-        attempt.keep(record, {})
+        attempt.prepare_result(record, {})
+        attempt.store_result()
         return attempt, record
 
     @property
@@ -420,7 +421,8 @@ def test_what_a_completed_step_left_is_kept_for_later_runs(stage):
     stage.record_reads(["file", str(stage.folder / "conf.txt"), signature(str(stage.folder / "conf.txt"))])
     record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
 
-    attempt.keep(record, {})
+    attempt.prepare_result(record, {})
+    attempt.store_result()
 
     later = stage.attempt(run_id="run-3")
     result = Result(
@@ -445,11 +447,13 @@ def test_what_did_not_complete_or_read_other_data_than_there_are_now_is_not_kept
     attempt.launch()
     stage.record_reads()
     record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
-    attempt.keep(replace(record, status="failed"), {})
+    attempt.prepare_result(replace(record, status="failed"), {})
+    attempt.store_result()
     assert not stage.layout.results.exists()
 
     (stage.folder / "data.csv").write_text("a\n2\n")
-    attempt.keep(record, {})
+    attempt.prepare_result(record, {})
+    attempt.store_result()
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, "its inputs changed while it last ran")
 
 
@@ -459,7 +463,8 @@ def test_what_read_data_that_are_gone_now_is_not_kept(stage):
     record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
     (stage.folder / "data.csv").unlink()
 
-    attempt.keep(record, {})
+    attempt.prepare_result(record, {})
+    attempt.store_result()
 
     assert [known["digest"] for known in store_of(stage.layout).results["train"]] == [""]
 
@@ -475,7 +480,8 @@ def test_what_changed_while_the_step_read_it_is_not_kept(stage, text):
     if text is not None:
         file.write_text(text)
 
-    attempt.keep(attempt.finish(attempt.started("new"), ProcessExit("train", 0)), {})
+    attempt.prepare_result(attempt.finish(attempt.started("new"), ProcessExit("train", 0)), {})
+    attempt.store_result()
 
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, "conf.txt changed while it last ran")
 
@@ -495,16 +501,60 @@ def test_what_the_next_step_writes_while_the_result_is_stored_is_not_taken_for_w
         return hash_file(path)
 
     monkeypatch.setattr(stage.contents, "hash_file", written_before)
-    attempt.keep(record, {})
+    attempt.prepare_result(record, {})
+    attempt.store_result()
 
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, "conf.txt changed while it last ran")
+
+
+@pytest.mark.parametrize("kind", ["own", "named", "sizes", "link", "mode"])
+def test_what_the_next_step_changes_before_the_result_is_stored_is_asked_for_when_the_step_ends(stage, kind):
+    folder = stage.folder / "read"
+    folder.mkdir()
+    file, link = folder / "conf.txt", folder / "link"
+    file.write_text("1")
+    link.symlink_to("conf.txt")
+    look = [file.stat().st_mode, 1, 0]
+    reads = {
+        "own": [["file", str(file), signature(str(file))], ["touched", str(file)]],
+        "named": [["argument", str(file)]],
+        "sizes": [["list", str(folder), signature(str(folder))], ["entries", str(folder), 1]],
+        "link": [["stat", str(link), 0, False, [link.lstat().st_mode, 0, 0]]],
+        "mode": [["stat", str(file), 1, True, look]],
+    }
+    attempt = stage.attempt()
+    attempt.launch()
+    stage.record_reads(*reads[kind])
+    record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
+    record.save(stage.layout.run("run-2"))
+    attempt.prepare_result(record, {})
+
+    if kind == "link":
+        link.unlink()
+        link.symlink_to("other.txt")
+    elif kind == "mode":
+        file.chmod(0o444)
+    else:
+        file.write_text("of the next step")
+    attempt.store_result()
+
+    changed = {"sizes": "the files in read", "link": "read/link"}.get(kind, "read/conf.txt")
+    assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, f"{changed} changed")
+
+
+def test_the_time_of_a_step_ends_with_its_process_and_not_when_that_is_seen(stage):
+    attempt = stage.attempt()
+    attempt.launch()
+
+    assert attempt.finish(attempt.started("new"), ProcessExit("train", 0, at=5.0)).finished == 5.0
 
 
 def test_a_step_that_left_no_record_of_its_reads_is_not_kept(stage):
     attempt = stage.attempt()
     attempt.launch()
 
-    attempt.keep(attempt.finish(attempt.started("new"), ProcessExit("train", 0)), {})
+    attempt.prepare_result(attempt.finish(attempt.started("new"), ProcessExit("train", 0)), {})
+    attempt.store_result()
 
     reason = "its last run has no record of what it read"
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, reason)
