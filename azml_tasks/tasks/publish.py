@@ -36,7 +36,7 @@ def publish(context: Context, target: str = "", prune: bool = False) -> None:
         print(f"run it with `invoke published.run`, or with a POST to {url}")
 
 
-@task(name="list", help={"target": TARGET})
+@task(name="list", default=True, help={"target": TARGET})
 def list_(context: Context, target: str = "") -> None:
     """List the published versions of the pipeline, the default first."""
     found = backend_of(load(context, target)).published.list()

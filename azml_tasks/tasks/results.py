@@ -146,13 +146,13 @@ _VERSIONS = "List every version, not only the latest of each."
 _JSON = "Print JSON."
 
 
-@task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
+@task(name="list", default=True, help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_models(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
     """List the registered models: of local runs, or those in the workspace."""
     _show_registered(context, target, "model", versions, json)
 
 
-@task(name="list", help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
+@task(name="list", default=True, help={"target": TARGET, "versions": _VERSIONS, "json": _JSON})
 def list_datasets(context: Context, target: str = "", versions: bool = False, json: bool = False) -> None:
     """List the registered datasets; on Azure ML, those of pipeline.yaml."""
     _show_registered(context, target, "dataset", versions, json)

@@ -33,6 +33,7 @@ RUN = "Run ID, or its first characters; default: the newest run."
 
 @task(
     name="list",
+    default=True,
     least={"most": 1},
     help={
         "target": TARGET,

@@ -61,7 +61,9 @@ def schedule(context: Context, target: str = "", run_now: bool = False) -> None:
 
 
 @task(
-    name="list", help={"target": TARGET, "all": "List all schedules of the workspace, not only those of this pipeline."}
+    name="list",
+    default=True,
+    help={"target": TARGET, "all": "List all schedules of the workspace, not only those of this pipeline."},
 )
 def list_(context: Context, target: str = "", all: bool = False) -> None:  # noqa: A002  (the flag is --all)
     """List the schedules, with what each runs and its next time."""

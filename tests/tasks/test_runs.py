@@ -70,6 +70,14 @@ def ids(churn: Invoke) -> list[str]:
     return [line.split()[0] for line in churn("runs.list").out.splitlines()[1:]]
 
 
+@pytest.mark.parametrize("group", ["runs", "models", "datasets"])
+def test_the_name_of_a_group_lists_it(churn, group):
+    churn("run")
+
+    assert churn(group) == churn(f"{group}.list")
+    assert churn(group).status == 0
+
+
 def test_runs_that_differ_are_shown_side_by_side(churn):
     churn("run")
     churn.write("data/c.csv", "id,age\n1,30\n2,40\n3,50\n")
