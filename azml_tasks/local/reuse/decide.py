@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.compare import Comparison
@@ -42,6 +42,16 @@ class Decision:
 
     result: Result | None
     reason: Reason
+
+
+class NewResult(NamedTuple):
+    """The result of a step that has ended: `read` may take long, and be called in a thread; `store` reads the rest.
+
+    Both raise OSError and StoppedError.
+    """
+
+    read: Callable[[], None] = lambda: None
+    store: Callable[[], None] = lambda: None
 
 
 class Reuse:
@@ -217,37 +227,43 @@ class Reuse:
                 trace.files.setdefault(path, signature(path))
             trace.has_searched_runs = tracking.has_searched
 
-    def prepare_result(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> Callable[[], None]:
-        """Look at what the step read and did, and return what stores its result for later runs.
+    def prepare_result(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> NewResult:
+        """Look at what the step read and did, and return its result, which is then read and stored.
 
-        That may be called when the steps after it run already: all that it still reads are files that the step only
-        read, if they still look as they did then. A result is not reused if something that the step read changed in the
+        That may be done when the steps after it run already: all that is still read are files that the step only read,
+        if they still look as they did then. A result is not reused if something that the step read changed in the
         meantime. `ahead` are additional dependencies of a forked step.
 
-        Raises OSError, as does what is returned.
+        Raises OSError.
         """
         if record.status != "completed":
             remove_trace(self._places.root)
-            return lambda: None
+            return NewResult()
         results = self._site.results.of(self._plan.key)
         trace = read_trace(self._places.root)
         remove_trace(self._places.root)
         why = "its inputs changed while it last ran" if self.inputs.were_written() else ""
         if trace is None or why:
             why = why or "its last run has no record of what it read"
-            return lambda: results.put_unkept(self._result(record), why)
+            return NewResult(store=lambda: results.put_unkept(self._result(record), why))
         if self._snapshot.uses_mlflow:
             self._add_tracking(trace)
         recorded = Recorded(self._site, self._plan, self._snapshot, self._upstream, trace, self._answers)
         questions = recorded.questions()
         later = recorded.checked_files()
         reads = {question: "" if question in later else self._answers.answer(question) for question in questions}
+        unread = [question for question in questions if question in later]
         changed = recorded.changed_meanwhile()
         digest, shared = self._shared.describe(trace, ahead if trace.is_forked else {})
         registered = keep_what_it_did(self._places, self._site.run.places, self._site.layout)
 
+        def read() -> None:
+            while unread:
+                reads[unread[-1]] = self._answers.answer(unread[-1])
+                unread.pop()
+
         def store() -> None:
-            reads.update({question: self._answers.answer(question) for question in questions if question in later})
+            read()
             why = changed or recorded.changed_file()
             why = f"{why} changed while it last ran" if why else ""
             reads_secrets = trace.secrets or any(question.endswith(".env") for question in questions)
@@ -267,7 +283,7 @@ class Reuse:
             )
             results.record_latest(result, {digest: shared})
 
-        return store
+        return NewResult(read, store)
 
     def _result(self, record: LocalStepRecord) -> Result:
         """Return the result of the step without what it read."""

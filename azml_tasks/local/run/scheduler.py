@@ -10,9 +10,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from types import FrameType
 
-from azml_tasks.local.reuse.decide import Decision
+from azml_tasks.local.reuse.decide import Decision, NewResult
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.reuse.replay import register_again, replay
 from azml_tasks.local.run.outputs import DestinationError, sharing_of
@@ -71,10 +72,9 @@ class Scheduler:
                 self.following[above].append(key)
         self.ready = deque(key for key in selection.steps if not self.missing[key])
         self.running: dict[str, tuple[StepRun, LocalStepRecord]] = {}
-        self.ended: deque[tuple[StepRun, LocalStepRecord]] = deque()
+        self.ended: deque[tuple[LocalStepRecord, NewResult]] = deque()
         self.stopped: dict[str, Stopped] = {}
         self.deadlines: dict[str, float] = {}
-        self.grace = 0.0
         self.halt = ""
         self.interrupts: list[str] = []
         self.stopping = False
@@ -211,7 +211,9 @@ class Scheduler:
         self.site.save_step(record)
         if not self.is_warm:
             self.is_warm = True
-            self.processes.warm_up([self.snapshots[key] for key in self.waiting], self._reads_data())
+            inputs = (item for key in self.waiting for item in self.site.plan[key].inputs)
+            reads_data = any(not isinstance(item, FolderInput) for item in inputs)
+            self.processes.warm_up([self.snapshots[key] for key in self.waiting], reads_data)
         self.processes.start(launch)
         del self.waiting[key]
         self.running[key] = (attempt, record)
@@ -221,11 +223,6 @@ class Scheduler:
 
     def _remark(self, text: str) -> None:
         self.tell(Remark(text))
-
-    def _reads_data(self) -> bool:
-        """Return whether a step that may still start has a dataset or a table among its inputs."""
-        inputs = (item for key in self.waiting for item in self.site.plan[key].inputs)
-        return any(not isinstance(item, FolderInput) for item in inputs)
 
     def _end(self, process: ProcessExit) -> None:
         attempt, record = self.running.pop(process.id)
@@ -252,18 +249,21 @@ class Scheduler:
         self._settle(record)
         if not self.processes.debugs:
             with self.work.limited(self._may_read):
-                attempt.prepare_result(record, self.processes.ahead)
-                self.ended.append((attempt, record))
+                self.ended.append((record, attempt.prepare_result(record, self.processes.ahead)))
 
     def _keep_results(self) -> None:
         """Store the results of steps that have ended, while those after them run already."""
         while self.ended:
-            attempt, record = self.ended.popleft()
-            sharing = sharing_of(record, self.site) if record.outputs else None
-            with self.work.limited(self._may_read):
-                attempt.store_result()
-            if sharing:
-                self.work.do_aside(sharing, lambda: not self.interrupts)
+            record, result = self.ended.popleft()
+            self.work.do(result.read, partial(self._keep, record, result), self._may_read)
+
+    def _keep(self, record: LocalStepRecord, result: NewResult, read: Callable[[], None]) -> None:
+        sharing = sharing_of(record, self.site) if record.outputs else None
+        with self.work.limited(self._may_read):
+            read()
+            result.store()
+        if sharing:
+            self.work.do_aside(sharing, lambda: not self.interrupts)
 
     def _settle(self, record: LocalStepRecord) -> None:
         """Write a step's final record, and start or skip the steps after it."""

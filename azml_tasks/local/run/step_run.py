@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from azml_tasks.local.reuse.decide import Decision, Reuse
+from azml_tasks.local.reuse.decide import Decision, NewResult, Reuse
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.run.failure import exit_message, log_tail, shown_part, traceback_hint, with_source_paths
 from azml_tasks.local.run.inputs import Download, Guard, deliver_inputs, guard_of, source_of, variables_for
@@ -67,7 +67,6 @@ class StepRun:
         self._upstream = {key: records[key] for key in plan.upstream if key in records}
         self._places = site.run.places.step(plan.key)
         self._reuse = Reuse(site, self._plan, snapshot, records, self._places)
-        self._store: Callable[[], None] = lambda: None
         self.remarks: list[str] = []
         """Sentences about how it ran, once it is finished."""
 
@@ -272,21 +271,14 @@ class StepRun:
             return replace(record, status="failed", message=str(error))
         return replace(record, status="completed", outputs=self.outputs)
 
-    def prepare_result(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> None:
-        """Look at what the step read, before the next steps may change it, for `store_result`.
+    def prepare_result(self, record: LocalStepRecord, ahead: Mapping[str, list[str]]) -> NewResult:
+        """Look at what the step read, before the next steps may change it, and return its result for later runs.
 
         `ahead` are additional dependencies of a forked step.
 
         Raises OSError.
         """
-        self._store = self._reuse.prepare_result(record, ahead)
-
-    def store_result(self) -> None:
-        """Store the result for later runs, if the step completed and nothing that it read changed in the meantime.
-
-        Raises OSError.
-        """
-        self._store()
+        return self._reuse.prepare_result(record, ahead)
 
     def _failed(self, record: LocalStepRecord, exit_code: int) -> LocalStepRecord:
         project = self._site.layout.project

@@ -11,6 +11,7 @@ import pytest
 
 from azml_tasks.errors import RunError, UsageError
 from azml_tasks.local.prune import prune
+from azml_tasks.local.reuse.decide import NewResult
 from azml_tasks.local.run.runner import forecast
 from azml_tasks.local.run.step_run import StepRun
 from azml_tasks.reading import load_project
@@ -696,17 +697,22 @@ def test_what_the_next_step_writes_to_while_a_result_is_stored_makes_the_step_ru
         one=counts + "print(data.execute('select count(*) from t').fetchone()[0])\ndata.close()\n",
         two=counts + "data.execute('insert into t values (1)')\ndata.commit()\ndata.close()\n",
     )
-    store = StepRun.store_result
+    prepare = StepRun.prepare_result
 
-    def store_late(attempt: StepRun) -> None:
+    def stored_late(attempt: StepRun, *options) -> NewResult:
+        result = prepare(attempt, *options)
         two = attempt._site.run.places.step("two").root
-        deadline = time.monotonic() + 20
-        while attempt.plan.key == "one" and not list(two.glob("reads-*.jsonl")) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        store(attempt)
+
+        def store() -> None:
+            deadline = time.monotonic() + 20
+            while attempt.plan.key == "one" and not list(two.glob("reads-*.jsonl")) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            result.store()
+
+        return NewResult(store=store)
 
     with monkeypatch.context() as patched:
-        patched.setattr(StepRun, "store_result", store_late)
+        patched.setattr(StepRun, "prepare_result", stored_late)
         first = project.run()
     again = project.run()
 

@@ -110,8 +110,7 @@ class Stage:
         attempt.launch()
         self.record_reads(run_id=options.get("run_id", "run-2"))
         record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
-        attempt.prepare_result(record, {})
-        attempt.store_result()
+        attempt.prepare_result(record, {}).store()
         return attempt, record
 
     @property
@@ -421,8 +420,7 @@ def test_what_a_completed_step_left_is_kept_for_later_runs(stage):
     stage.record_reads(["file", str(stage.folder / "conf.txt"), signature(str(stage.folder / "conf.txt"))])
     record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
 
-    attempt.prepare_result(record, {})
-    attempt.store_result()
+    attempt.prepare_result(record, {}).store()
 
     later = stage.attempt(run_id="run-3")
     result = Result(
@@ -447,13 +445,11 @@ def test_what_did_not_complete_or_read_other_data_than_there_are_now_is_not_kept
     attempt.launch()
     stage.record_reads()
     record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
-    attempt.prepare_result(replace(record, status="failed"), {})
-    attempt.store_result()
+    attempt.prepare_result(replace(record, status="failed"), {}).store()
     assert not stage.layout.results.exists()
 
     (stage.folder / "data.csv").write_text("a\n2\n")
-    attempt.prepare_result(record, {})
-    attempt.store_result()
+    attempt.prepare_result(record, {}).store()
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, "its inputs changed while it last ran")
 
 
@@ -463,8 +459,7 @@ def test_what_read_data_that_are_gone_now_is_not_kept(stage):
     record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
     (stage.folder / "data.csv").unlink()
 
-    attempt.prepare_result(record, {})
-    attempt.store_result()
+    attempt.prepare_result(record, {}).store()
 
     assert [known["digest"] for known in store_of(stage.layout).results["train"]] == [""]
 
@@ -480,8 +475,7 @@ def test_what_changed_while_the_step_read_it_is_not_kept(stage, text):
     if text is not None:
         file.write_text(text)
 
-    attempt.prepare_result(attempt.finish(attempt.started("new"), ProcessExit("train", 0)), {})
-    attempt.store_result()
+    attempt.prepare_result(attempt.finish(attempt.started("new"), ProcessExit("train", 0)), {}).store()
 
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, "conf.txt changed while it last ran")
 
@@ -501,8 +495,7 @@ def test_what_the_next_step_writes_while_the_result_is_stored_is_not_taken_for_w
         return hash_file(path)
 
     monkeypatch.setattr(stage.contents, "hash_file", written_before)
-    attempt.prepare_result(record, {})
-    attempt.store_result()
+    attempt.prepare_result(record, {}).store()
 
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, "conf.txt changed while it last ran")
 
@@ -527,7 +520,7 @@ def test_what_the_next_step_changes_before_the_result_is_stored_is_asked_for_whe
     stage.record_reads(*reads[kind])
     record = attempt.finish(attempt.started("new"), ProcessExit("train", 0))
     record.save(stage.layout.run("run-2"))
-    attempt.prepare_result(record, {})
+    result = attempt.prepare_result(record, {})
 
     if kind == "link":
         link.unlink()
@@ -536,7 +529,7 @@ def test_what_the_next_step_changes_before_the_result_is_stored_is_asked_for_whe
         file.chmod(0o444)
     else:
         file.write_text("of the next step")
-    attempt.store_result()
+    result.store()
 
     changed = {"sizes": "the files in read", "link": "read/link"}.get(kind, "read/conf.txt")
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, f"{changed} changed")
@@ -553,8 +546,7 @@ def test_a_step_that_left_no_record_of_its_reads_is_not_kept(stage):
     attempt = stage.attempt()
     attempt.launch()
 
-    attempt.prepare_result(attempt.finish(attempt.started("new"), ProcessExit("train", 0)), {})
-    attempt.store_result()
+    attempt.prepare_result(attempt.finish(attempt.started("new"), ProcessExit("train", 0)), {}).store()
 
     reason = "its last run has no record of what it read"
     assert decided(stage.attempt(run_id="run-3"), forced=False) == (None, reason)
