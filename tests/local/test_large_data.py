@@ -113,6 +113,23 @@ def test_a_large_output_is_hashed_beside_the_running_steps(project, slow_disk):
     assert isinstance(project.events[-1], RunFinished)
 
 
+@linux
+def test_the_time_limit_of_a_step_holds_while_a_large_file_that_the_step_before_it_read_is_hashed(project, slow_disk):
+    with (project.folder / "big.bin").open("wb") as file:
+        file.truncate(2 * SIZE)  # which takes about five seconds
+    steps = "steps:\n  one: {script_name: one.py}\n"
+    steps += "  two: {script_name: two.py, run_after: [one], max_run_duration_seconds: 1}\n"
+    one = f"open({str(project.folder / 'big.bin')!r}, 'rb').read(1)\n"
+    project.pipeline(steps, one=one, two="import time\ntime.sleep(60)\n")
+
+    run = project.run()
+
+    assert run["two"].message == "stopped after 1 s (max_run_duration_seconds)"
+    assert run["two"].finished - run["two"].started < 4
+    again = project.run()
+    assert project.statuses(again)["one"] == "reused"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_while_a_large_output_is_hashed_cancels_its_step(project, slow_disk, monkeypatch):
     monkeypatch.setattr("azml_tasks.local.run.scheduler._LAST_READS", 0.0)
