@@ -11,6 +11,7 @@ The raw system calls have the same numbers on all processors that Python runs on
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import struct
 
@@ -18,7 +19,7 @@ if False:  # typing takes longer to import than a step to start
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    # Absolute paths: `read_only` and, in these, `writable`; `in_place` are folders above that stay where they are.
+    # Real paths: `read_only` and, in these, `writable`; `in_place` are folders above that stay where they are.
     # `linked` are further read-only paths, which links in the others lead to; Landlock leaves these out.
     Paths = dict[str, list[str]]
     Way = Callable[[Paths], None]
@@ -35,8 +36,6 @@ _WRITE_FILE, _TRUNCATE = 1 << 1, 1 << 14
 _CHANGES = _WRITE_FILE | sum(1 << bit for bit in range(4, 14)) | _TRUNCATE
 # The first version that lets files be moved between folders at all.
 _OLDEST_LANDLOCK = 2
-# Levels of folders that are looked at one by one, each by a call of its own.
-_DEEP = 100
 # A rule costs 0.02 ms.
 _MOST_RULES = 2_000
 
@@ -44,6 +43,8 @@ _MOST_RULES = 2_000
 def best_way(paths: Paths) -> Way | None:
     """Return the first method that works, tested in a separate process; None if there is none."""
     asked = os.environ.get("AZML_LOCAL_GUARD")
+    with contextlib.suppress(ImportError, OSError):
+        _library()  # Here, for all that are forked later.
     for name, way in (("mounts", by_mounts), ("landlock", by_landlock)):
         if asked in (None, "", name) and _works(way, paths):
             return way
@@ -62,10 +63,9 @@ def by_mounts(paths: Paths) -> None:
         _enter_user_namespace(libc)
     # First, or the mounts would be visible on the whole machine.
     _check(libc.mount(None, b"/", None, _ALL_BELOW | _FOLLOW_OTHERS, None))
-    known: dict[str, str] = {}
-    attributes: dict[str, int | None] = {_real(path, known): None for path in paths["in_place"]}
-    read_only = [_real(path, known) for path in (*paths["read_only"], *paths["linked"])]
-    writable = [path for path in (_real(path, known) for path in paths["writable"]) if _is_below(path, read_only)]
+    attributes: dict[str, int | None] = dict.fromkeys(paths["in_place"])
+    read_only = [*paths["read_only"], *paths["linked"]]
+    writable = [path for path in paths["writable"] if _is_below(path, read_only)]
     for path in writable:
         os.makedirs(path, exist_ok=True)
     attributes |= {**dict.fromkeys(read_only, 1), **dict.fromkeys(writable, 0)}
@@ -87,13 +87,13 @@ def by_landlock(paths: Paths) -> None:
     if version < _OLDEST_LANDLOCK:
         raise OSError("this version of Landlock is too old")
     changes = _CHANGES if version > _OLDEST_LANDLOCK else _CHANGES & ~_TRUNCATE
-    guarded = set(map(os.path.realpath, paths["read_only"]))
+    guarded = set(paths["read_only"])
     above = {folder for path in guarded for folder in _parents(path)}
     if above & set(_busy_folders()):
         raise OSError("programs create files in a parent folder of an input")
     for folder in paths["writable"]:
         os.makedirs(folder, exist_ok=True)
-    allowed = [*map(os.path.realpath, paths["writable"]), *_beside(guarded, above)]
+    allowed = [*paths["writable"], *_beside(guarded, above)]
     if len(allowed) > _MOST_RULES:
         raise OSError("too many files next to the inputs")
     ruleset = _check(libc.syscall(_CREATE_RULESET, struct.pack("Q", changes), 8, 0))
@@ -118,6 +118,7 @@ def _works(way: Way, paths: Paths) -> bool:
     return os.waitpid(pid, 0)[1] == 0
 
 
+@functools.cache
 def _library() -> Any:
     import ctypes
 
@@ -174,17 +175,6 @@ def _busy_folders() -> list[str]:
     """Return the folders in which programs create temporary files."""
     folders = ("/tmp", "/var/tmp", "/dev/shm", os.environ.get("TMPDIR"), os.path.expanduser("~"))  # noqa: S108
     return [os.path.realpath(folder) for folder in folders if folder and os.path.isabs(folder)]
-
-
-def _real(path: str, known: dict[str, str]) -> str:
-    """Return the real path of an absolute one; `known` has those of the folders that were looked at."""
-    above, name = os.path.split(path)
-    if not above.strip("/") or name in ("", ".", "..") or above.count("/") > _DEEP:
-        return os.path.realpath(path)
-    if above not in known:
-        known[above] = _real(above, known)
-    place = os.path.join(known[above], name)
-    return os.path.realpath(place) if os.path.islink(place) else place
 
 
 def _is_below(path: str, folders: Iterable[str]) -> bool:

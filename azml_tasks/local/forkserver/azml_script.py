@@ -268,10 +268,11 @@ def _drop_modules(path: list[str]) -> None:
         del names[name]
     forgotten = _forget_modules(tuple(os.path.join(folder, "") for folder in path))
     gc.collect()
-    alive = {id(item): item for item in gc.get_objects() if id(item) in forgotten}
+    # The type first, because hooks are called for `id`.
+    alive = {id(item): item for item in gc.get_objects() if type(item) is dict and id(item) in forgotten}
     for key in reversed(forgotten):
         # What lives at the place of a module's names need not be they any more.
-        if type(alive.get(key)) is dict and alive[key].get("__name__") == forgotten[key]:
+        if key in alive and alive[key].get("__name__") == forgotten[key]:
             _clear(alive[key])
     if alive:
         del alive

@@ -309,7 +309,7 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
     if reads is not None:
         reads.prepare()
     _import(at_once)
-    sys.modules["argparse"].ArgumentParser().parse_args([])  # Its first use takes longer than its import.
+    _use()
     if not begun_again:
         asked = _first_request(connection)
         _import(asked["light"])
@@ -324,9 +324,20 @@ def warm_up(connection: socket.socket, at_once: list[str], begun_again: bool) ->
         with contextlib.suppress(ConnectionError):
             connection.sendall(json.dumps({"ahead": reads.ahead()}).encode() + b"\n")
     azml_script.inherited.update(os.environ)  # Not before: it would be a read of all of them.
+    start = sys.modules.get("azml_local.start")
+    if start is not None:
+        start.install()
     # Existing objects are never garbage: collecting them in a child would only copy their pages.
     gc.collect()
     gc.freeze()
+
+
+def _use() -> None:
+    """Use what nearly every script does: its first use takes longer than its import."""
+    compile("", "<string>", "exec")  # Makes the types of Python's syntax tree.
+    parser = sys.modules["argparse"].ArgumentParser()
+    parser.add_argument("--option")
+    parser.parse_args(["--option", "value"])
 
 
 def _import(modules: list[str]) -> None:

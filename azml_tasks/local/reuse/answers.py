@@ -107,22 +107,18 @@ class Answers:
 
     def subject_of(self, path: str) -> str:
         """Return the name of a path, independent of the project's location."""
-        for project in (str(self._site.layout.project), self._real_project):
+        for project in (str(self._site.layout.project), self._site.layout.real_project):
             if path == project:
                 return "."
             if path.startswith(project + os.sep):
                 return path[len(project) + 1 :]
         return path
 
-    @cached_property
-    def _real_project(self) -> str:
-        return os.path.realpath(self._site.layout.project)
-
     def _file(self, subject: str) -> str:
         path = self.path_of(subject)
         try:
             digest = self._site.contents.hash_file(path)
-            return keyed(digest) if looks_secret(path, self._real_project) else digest[:_LENGTH]
+            return keyed(digest) if looks_secret(path, self._site.layout.real_project) else digest[:_LENGTH]
         except OSError:
             return _kind_of(path)
 

@@ -24,8 +24,11 @@ from azml_tasks.text import size_text
 if TYPE_CHECKING:
     from azml_tasks.plan import StepPlan
 
-# The stand-in reads it (azml_local/guard.py): `-` and a path that is read-only, or `+` and one in it that is not.
+# The stand-in reads it (azml_local/guard.py): `-`, or `=` if no link is in it, and a path that is read-only, or `+` and
+# one in it that is not.
 _LIST = "read_only"
+# Levels of folders that are looked at one by one, each by a call of its own.
+_DEEP = 100
 # The kernel guards at most this many files of a pattern one by one.
 _MOST_MOUNTS = 200
 # Variables that programs and libraries look at, which an input of the same name must not replace.
@@ -40,10 +43,11 @@ _TAKEN = re.compile(
 class Guard:
     """Read-only paths of a step, writable folders in them, and parent folders that stay in place.
 
-    `linked` are those of the read-only paths that links in an input lead to.
+    `read_only` has their real paths, too, the others are real paths. `linked` are those of the read-only paths that
+    links in an input lead to.
     """
 
-    read_only: tuple[str, ...]
+    read_only: Mapping[str, str]
     writable: tuple[str, ...]
     in_place: tuple[str, ...]
     one_by_one: frozenset[str] = frozenset()
@@ -54,7 +58,8 @@ class Guard:
 
         Raises OSError.
         """
-        entries = [f"-{path}" for path in self.read_only] + [f"+{path}" for path in self.writable]
+        entries = [f"{'=' if path == real else '-'}{path}" for path, real in self.read_only.items()]
+        entries += [f"+{path}" for path in self.writable]
         (places.root / _LIST).write_bytes(b"\0".join(map(os.fsencode, entries)))
 
     def for_kernel(self) -> Mapping[str, Sequence[str]] | None:
@@ -67,7 +72,13 @@ class Guard:
             read_only = [path for path in read_only if path not in self.one_by_one]
         if not read_only:
             return None
-        return {"read_only": read_only, "linked": linked, "writable": self.writable, "in_place": self.in_place}
+        real = self.read_only
+        return {
+            "read_only": [real[path] for path in read_only],
+            "linked": [real[path] for path in linked],
+            "writable": self.writable,
+            "in_place": self.in_place,
+        }
 
 
 def guard_of(sources: Iterable[Source], mounted: Iterable[str], layout: ProjectPaths, places: StepPaths) -> Guard:
@@ -79,25 +90,40 @@ def guard_of(sources: Iterable[Source], mounted: Iterable[str], layout: ProjectP
     linked = frozenset(_linked(whole, layout.project)).difference(read_only)
     state = (layout.models, layout.datastores, layout.root / "datasets", layout.root / "mlruns")
     in_place = {above for path in read_only for above in _between(path, layout)}
+    known: dict[str, str] = {}
     return Guard(
-        read_only=(*read_only, *sorted(linked)),
-        writable=tuple(map(str, (places.root, places.of_run.parent, *state))),
-        in_place=tuple(sorted(in_place)),
+        read_only={path: _real(path, known) for path in (*read_only, *sorted(linked))},
+        writable=tuple(_real(str(path), known) for path in (places.root, places.of_run.parent, *state)),
+        in_place=tuple(_real(path, known) for path in sorted(in_place)),
         one_by_one=frozenset(singly),
         linked=linked,
     )
 
 
-def _linked(folders: Iterable[str], project: Path) -> Iterator[str]:
+def _real(path: str, known: dict[str, str]) -> str:
+    """Return the real path of an absolute one; `known` has those of the folders that were looked at."""
+    above, name = os.path.split(path)
+    if not above.strip(os.sep) or name in ("", ".", "..") or above.count(os.sep) > _DEEP or sys.platform == "win32":
+        return os.path.realpath(path)
+    if above not in known:
+        known[above] = _real(above, known)
+    place = os.path.join(known[above], name)
+    return os.path.realpath(place) if os.path.islink(place) else place
+
+
+def _linked(folders: Sequence[str], project: Path) -> Iterator[str]:
     """Yield where links below these folders lead to, except to what contains the project or where programs write."""
     waiting = [*folders]
-    known = {os.path.realpath(folder) for folder in waiting}
-    busy = [os.path.realpath(place) for place in (project, os.path.expanduser("~"), tempfile.gettempdir())]
+    known: set[str] = set()
+    busy: list[str] = []
     while waiting:
         for entry in _entries_of(waiting.pop()):
             if not entry.is_symlink():
                 waiting += [entry.path] if entry.is_dir() else []
                 continue
+            if not busy:  # Only now, because most inputs have no links.
+                busy = [os.path.realpath(place) for place in (project, os.path.expanduser("~"), tempfile.gettempdir())]
+                known.update(map(os.path.realpath, folders))
             target = os.path.realpath(entry.path)
             contains = any(f"{place}{os.sep}".startswith(os.path.join(target, "")) for place in busy)
             if target in known or contains or is_of_system(target) or not os.path.exists(target):

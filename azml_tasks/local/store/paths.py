@@ -49,6 +49,11 @@ class ProjectPaths:
         """The folder .azml."""
         return self.project / ".azml"
 
+    @cached_property
+    def real_project(self) -> str:
+        """The project's folder without links."""
+        return os.path.realpath(self.project)
+
     @property
     def runs(self) -> Path:
         """The folder of all runs."""
@@ -182,7 +187,7 @@ class StepPaths:
         """The step's record."""
         return self.root / "record.json"
 
-    @property
+    @cached_property
     def context(self) -> Path:
         """The description of the run for the step's process."""
         return self.root / "context.json"
@@ -192,17 +197,17 @@ class StepPaths:
         """All that the step's processes print, as bytes."""
         return self.root / "log.txt"
 
-    @property
+    @cached_property
     def work(self) -> Path:
         """The working directory, a staged copy of the snapshot."""
         return self.root / "work"
 
-    @property
+    @cached_property
     def artifacts(self) -> Path:
         """The files that belong to the step's run: uploads, `outputs/`, `logs/`."""
         return self.root / "artifacts"
 
-    @property
+    @cached_property
     def temporary(self) -> Path:
         """Downloads and mounts of the step without a given path; deleted when the step has ended."""
         return self.root / "temporary"

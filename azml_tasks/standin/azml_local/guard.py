@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from .protocols import PathOrNumber
 
-# Next to the context file: absolute paths, separated by zero bytes, `-` before one that is read-only for the step, `+`
-# before one in such a folder that is not.
+# Next to the context file: absolute paths, separated by zero bytes, `=` or, if there may be links in it, `-` before one
+# that is read-only for the step, `+` before one without links in such a folder that is not.
 NAME = "read_only"
-_READ_ONLY, _WRITABLE = b"-", b"+"
+_REAL, _READ_ONLY, _WRITABLE = b"=", b"-", b"+"
 _CHANGES = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 _TEMPORARY = getattr(os, "O_TMPFILE", 0)
 _MOST_LINKS = 40
@@ -46,8 +46,11 @@ def begin(step_dir: str) -> None:
             entries = file.read().split(b"\0")
     except OSError:
         return
-    _writable.update(_key(_folder(os.fsdecode(entry[1:]))[0]) for entry in entries if entry[:1] == _WRITABLE)
-    protect(os.fsdecode(entry[1:]) for entry in entries if entry[:1] == _READ_ONLY)
+    _writable.update(_key(os.fsdecode(entry[1:])) for entry in entries if entry[:1] == _WRITABLE)
+    for real in [os.fsdecode(entry[1:]) for entry in entries if entry[:1] == _REAL]:
+        _guarded.add(_key(real))
+        _keep_in_place(real)
+    protect([os.fsdecode(entry[1:]) for entry in entries if entry[:1] == _READ_ONLY])
 
 
 def protect(paths: Iterable[str]) -> list[str]:
@@ -75,7 +78,7 @@ def protect(paths: Iterable[str]) -> list[str]:
             _guarded.add(_key(real))
             added.append(real)
     _resolved.clear()
-    _install()
+    install()
     return added
 
 
@@ -103,7 +106,7 @@ class _Hook:
 
     def __new__(cls, event: str, args: tuple[Any, ...], own: _local = _own) -> _Hook | None:  # type: ignore[misc]
         # At the interpreter's exit, when the names of this module are gone, there is nothing to guard.
-        check = _CHECKS.get(event) if _CHECKS else None
+        check = _CHECKS.get(event) if _CHECKS and _guarded else None
         if check is None or getattr(own, "is_looking", False):
             return None
         try:
@@ -131,7 +134,8 @@ next(_finished, None)
 _throw = _finished.throw
 
 
-def _install() -> None:
+def install() -> None:
+    """Install what rejects changes; there is nothing to reject before `begin` and `protect`."""
     if not _installed:
         _installed.append(True)
         _wrap_makers()
@@ -431,7 +435,7 @@ def _wrap_makers() -> None:
 def _make_if_allowed(
     make: Callable[..., None], path: PathOrNumber, *arguments: Any, dir_fd: int | None = None, **options: Any
 ) -> None:
-    error = _make(path, 0, -1 if dir_fd is None else dir_fd)
+    error = _make(path, 0, -1 if dir_fd is None else dir_fd) if _guarded else None
     if error is not None:
         raise error
     return make(path, *arguments, dir_fd=dir_fd, **options)

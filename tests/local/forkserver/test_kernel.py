@@ -97,12 +97,6 @@ def test_with_mounts_an_input_cannot_be_changed_and_everything_else_can(project)
     (project / "data/imgs/2.jpg").write_text("2")
 
 
-def test_a_path_may_have_more_folders_than_python_allows_calls():
-    deep = "/none" + "/d" * 1500
-
-    assert azml_kernel._real(deep, {}) == deep
-
-
 def test_a_folder_in_what_is_read_only_can_be_writable_and_one_in_that_read_only_again(project):
     paths = {
         "read_only": [str(project), str(project / "deep/er")],

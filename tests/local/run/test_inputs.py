@@ -12,7 +12,7 @@ import pytest
 
 from azml_tasks.errors import UsageError
 from azml_tasks.local.prune import prune
-from azml_tasks.local.run.inputs import Download, Source, variables_for
+from azml_tasks.local.run.inputs import Download, Source, _real, variables_for
 from azml_tasks.runs.records import Remark, StepStarted
 from azml_tasks.standin.azml_local.formats.copies import StoppedError
 from tests.local.conftest import BEGINNING, Project, linux
@@ -284,6 +284,26 @@ def test_the_error_is_that_of_a_read_only_file_system_and_shows_the_script_alone
         "a step's inputs are read-only, as on Azure: write to one of its output folders, "
         "or set `mode: download` on the dataset, so that the step gets its own copy"
     )
+
+
+@linux
+def test_a_guarded_path_may_have_more_folders_than_python_allows_calls():
+    deep = "/none" + "/d" * 1500
+
+    assert _real(deep, {}) == deep
+
+
+@linux
+def test_links_are_followed_in_any_part_of_a_guarded_path(tmp_path):
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    (tmp_path / "up").symlink_to("a/b")
+    (tmp_path / "a/b/again").symlink_to(tmp_path / "up/c")
+    known: dict[str, str] = {}
+    paths = ("a/b/c", "up", "up/c/none", "up/again", "a/../up/./c", "up/again/")
+
+    found = [_real(f"{tmp_path}/{path}", known) for path in (*paths, *paths)]
+
+    assert found == [os.path.realpath(tmp_path / path) for path in (*paths, *paths)]
 
 
 @linux

@@ -22,6 +22,6 @@ one at once, since workers are killed. Nothing that goes wrong here reaches the 
 
 from .files import file
 from .notes import fact, pause, quietly, resume, secret
-from .recorder import ahead, begin, prepare
+from .recorder import ahead, begin, install, prepare
 
-__all__ = ["ahead", "begin", "fact", "file", "pause", "prepare", "quietly", "resume", "secret"]
+__all__ = ["ahead", "begin", "fact", "file", "install", "pause", "prepare", "quietly", "resume", "secret"]

@@ -32,7 +32,8 @@ _FILE = "reads-{}-{}.jsonl"
 # The process id of the step's first process, for those that it starts.
 _FIRST = "AZML_RUN_PROCESS"
 
-_is_hooked = False
+_is_installed = False
+_is_begun = False
 
 
 def prepare() -> None:
@@ -52,6 +53,7 @@ def ahead() -> Json:
     state.is_on = False
     _swap_back()
     lines = state.lines or []
+    state.clear()  # Not in each process that is forked.
     return {
         "files": sorted(files),
         "names": sorted(names),
@@ -81,12 +83,28 @@ def _swap_back() -> None:
             environ.__class__ = ENVIRON_CLASS
 
 
+def install() -> None:
+    """Install what records the reads of this process and of its forks, from `begin` on."""
+    global _is_installed  # noqa: PLW0603 - one a process
+    if _is_installed:
+        return
+    _is_installed = True
+    wrap_calls()
+    sys.addaudithook(hook)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forked)
+    import atexit
+
+    atexit.register(finish)
+
+
 def begin() -> None:
     """Start recording what this process of a step reads."""
-    global _is_hooked  # noqa: PLW0603 - one a process
+    global _is_begun  # noqa: PLW0603 - one a process
     context = raw_environ().get(b"AZML_RUN_CONTEXT" if os.name == "posix" else "AZML_RUN_CONTEXT")
-    if not context or _is_hooked:
+    if not context or _is_begun:
         return
+    _is_begun = True
     step = os.path.dirname(os.path.abspath(os.fsdecode(context)))
     state.clear()
     state.folder = step
@@ -98,15 +116,8 @@ def begin() -> None:
     if not state.is_main:
         state.lines = None
         state.has_links = real_readlink is not None  # Its parent may have created some.
-    _is_hooked = True
     _swap()
-    wrap_calls()
-    sys.addaudithook(hook)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_forked)
-    import atexit
-
-    atexit.register(finish)
+    install()
     platform = sys.modules.get("platform")
     if platform is not None:
         vars(platform)["_uname_cache"] = None
