@@ -143,10 +143,9 @@ def _entries_of(folder: str) -> list[os.DirEntry[str]]:
 
 def _between(path: str, layout: ProjectPaths) -> Iterator[str]:
     """Yield the parent folders of a path in the project, except those written by runs."""
-    for folder in Path(path).parents:
-        if layout.project not in folder.parents or folder == layout.root or layout.root in folder.parents:
-            return
-        yield str(folder)
+    project, runs = os.path.join(layout.project, ""), os.path.join(layout.root, "")
+    while (path := os.path.dirname(path)).startswith(project) and not f"{path}{os.sep}".startswith(runs):
+        yield path
 
 
 @dataclass(frozen=True)

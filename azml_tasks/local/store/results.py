@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ _OLD_VERSION = 1
 FINGERPRINT_VERSION = 3
 _FINGERPRINT = {"script": str, "files": dict, "argv": list, "inputs": dict, "environment": dict}
 _ENVIRONMENT = {"python": str, "definition": object, "variables": dict}
+_TEXT = frozenset((str,))
 _GONE = ""
 # The digest of the fingerprint of a result that is not reused: no fingerprint has it.
 _NOT_REUSED = ""
@@ -83,7 +84,11 @@ def is_fingerprint(values: Any) -> bool:
 
 def _has(values: Any, kinds: Mapping[str, type]) -> bool:
     whole = isinstance(values, dict) and values.keys() == kinds.keys()
-    return whole and all(isinstance(values[key], kind) for key, kind in kinds.items())
+    return whole and all(map(isinstance, map(values.__getitem__, kinds), kinds.values()))
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return _TEXT.issuperset(map(type, values))  # A third of the time of `isinstance` for each.
 
 
 @dataclass(frozen=True)
@@ -270,9 +275,9 @@ def _old_results(file: Path) -> list[dict[str, Any]]:
 
 def _is_whole(values: Mapping[str, Any]) -> bool:
     """Return whether it has the format of `_to_json`, and was not edited."""
-    whole = values.keys() == _KINDS.keys() and all(isinstance(values[key], kind) for key, kind in _KINDS.items())
-    lists = whole and all(isinstance(text, str) for key in ("sets", "unchecked", "registered") for text in values[key])
-    texts = lists and all(isinstance(text, str) for key in ("outputs", "reads") for text in values[key].values())
+    whole = _has(values, _KINDS)
+    lists = whole and all(_are_texts(values[key]) for key in ("sets", "unchecked", "registered"))
+    texts = lists and all(_are_texts(values[key].values()) for key in ("outputs", "reads"))
     return texts and is_fingerprint(values["fingerprint"]) and all(map(is_answerable, values["reads"]))
 
 
