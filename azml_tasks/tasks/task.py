@@ -16,12 +16,15 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import invoke
 
 from azml_tasks.errors import AzmlError, Interrupted, Terminated, UsageError
 from azml_tasks.text import printable, shortened
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 
@@ -44,7 +47,17 @@ def named_experiment(name: str) -> str | None:
     return name
 
 
-class Number(invoke.Argument):
+class Flag(invoke.Argument):
+    """A flag that is copied fast: Invoke copies the flags of all tasks for each command."""
+
+    def __deepcopy__(self, memo: object) -> Flag:
+        # Its values are replaced, never changed.
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
+
+class Number(Flag):
     """A flag whose value is a whole number, `least` or more."""
 
     least = 0
@@ -68,6 +81,19 @@ class Task(invoke.Task[Body]):
     """
 
     least: Mapping[str, int] = {}
+    _signature: Signature | None = None
+
+    def __deepcopy__(self, memo: object) -> Task[Body]:
+        # Invoke copies all tasks for each command, and takes from `help` what it has used.
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self), help=dict(self.help))
+        return copied
+
+    def argspec(self, body: Callable[..., Any]) -> Signature:
+        """Return the signature without the context; Invoke asks for it twice."""
+        if self._signature is None:
+            self._signature = super().argspec(body)
+        return self._signature
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[invoke.Argument]:
         """Return the flags that Invoke derives from the signature, with numbers and lists validated."""
@@ -76,18 +102,10 @@ class Task(invoke.Task[Body]):
             if argument.kind is list:
                 # The parser treats an empty list as a value.
                 argument.raw_value = None
-        return [self._number(argument) if argument.kind is int else argument for argument in arguments]
-
-    def _number(self, argument: invoke.Argument) -> Number:
-        number = Number(
-            names=argument.names,
-            kind=int,
-            default=argument.default,
-            help=argument.help,
-            attr_name=argument.attr_name,
-        )
-        number.least = self.least.get(argument.names[0], 0)
-        return number
+            argument.__class__ = Number if argument.kind is int else Flag
+            if isinstance(argument, Number):
+                argument.least = self.least.get(argument.names[0], 0)
+        return arguments
 
 
 _STDOUT, _STDERR = 1, 2
