@@ -6,9 +6,8 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, NamedTuple
 
 from azml_tasks.model import OutputFolder, Pipeline, Step, StepTable
 from azml_tasks.model.base import Scalar
@@ -37,8 +36,7 @@ _WITHOUT_DOLLAR = re.compile(r"(?<!\$)\{\{\s*parameters\.\w+\s*\}\}")
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True)
-class PlanProblem:
+class PlanProblem(NamedTuple):
     """A problem at a place of the pipeline; `path` is the list of keys to it."""
 
     path: Path

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from azml_tasks.model import Dataset, Destination, Pipeline, Step
 from azml_tasks.model.base import Scalar
@@ -32,8 +32,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"step_config: {type(value).__name__} is not a JSON value")
 
 
-@dataclass(frozen=True)
-class ConfigValue:
+class ConfigValue(NamedTuple):
     """The settings of a step, passed as one JSON object."""
 
     step: str
@@ -45,8 +44,7 @@ class ConfigValue:
         return config_text(self.value)
 
 
-@dataclass(frozen=True)
-class OptionValue:
+class OptionValue(NamedTuple):
     """An option and its value, which argparse would treat as another option if it were a separate word."""
 
     name: str
@@ -58,16 +56,14 @@ class OptionValue:
         return f"{self.name}{'' if _LETTER.fullmatch(self.name) else '='}{self.value}"
 
 
-@dataclass(frozen=True)
-class ParameterValue:
+class ParameterValue(NamedTuple):
     """A pipeline parameter as a whole argument."""
 
     name: str
     default: Scalar
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """A folder that a step writes; `name` is its name in Azure."""
 
     step: str
@@ -77,8 +73,7 @@ class Output:
     register_on_complete: str | None = None
 
 
-@dataclass(frozen=True)
-class FolderInput:
+class FolderInput(NamedTuple):
     """An argument that receives a folder which another step wrote."""
 
     argument: str
@@ -86,8 +81,7 @@ class FolderInput:
     name: str
 
 
-@dataclass(frozen=True)
-class TableInput:
+class TableInput(NamedTuple):
     """Another step's output, read as `run.input_datasets[name]`."""
 
     argument: str | None
@@ -96,8 +90,7 @@ class TableInput:
     format: Literal["parquet", "delimited"]
 
 
-@dataclass(frozen=True)
-class DatasetInput:
+class DatasetInput(NamedTuple):
     """A dataset, read as `run.input_datasets[name]`.
 
     Its argument's value is an id in direct mode, a path in the others.
@@ -113,8 +106,7 @@ Token = str | OptionValue | ConfigValue | ParameterValue | Output | FolderInput 
 Input = FolderInput | TableInput | DatasetInput
 
 
-@dataclass(frozen=True)
-class StepPlan:
+class StepPlan(NamedTuple):
     """A step with everything that the backends need.
 
     `upstream` holds the keys of the steps that must have completed before, by data or by `run_after`.

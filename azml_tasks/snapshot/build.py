@@ -337,7 +337,7 @@ def step_with_words(step: StepPlan, snapshot: Snapshot) -> StepPlan:
     Where a script reads `sys.argv` by itself, an option and its value are two words whatever the value is.
     """
     has_options = any(isinstance(token, OptionValue) for token in step.argv)
-    return replace(step, argv=tuple(_words(step, snapshot))) if has_options else step
+    return step._replace(argv=tuple(_words(step, snapshot))) if has_options else step
 
 
 def _words(step: StepPlan, snapshot: Snapshot) -> Iterator[Token]:

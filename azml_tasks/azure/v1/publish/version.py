@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from pydantic import BaseModel
 
 from azml_tasks.azure.v1.resources.environments import environment_definition, find_environment
 from azml_tasks.plan import DatasetInput, Plan, StepPlan
-from azml_tasks.plan.plan import reuse_when_published
+from azml_tasks.plan.plan import Output, reuse_when_published
 from azml_tasks.snapshot import Snapshot, with_words
 
 # Goes up when the same content is turned into another graph, so that it is published again.
@@ -95,7 +94,12 @@ def _step(plan: Plan, step: StepPlan, snapshot: Snapshot, reuse: bool) -> dict[s
 
 
 def _token(token: Any) -> Any:
-    return {type(token).__name__: asdict(token)} if is_dataclass(token) and not isinstance(token, type) else token
+    return token if isinstance(token, str) else {type(token).__name__: _fields(token)}
+
+
+def _fields(token: Any) -> dict[str, Any]:
+    # JSON would have a named tuple as a list.
+    return {name: _fields(value) if isinstance(value, Output) else value for name, value in token._asdict().items()}
 
 
 def _plain(value: Any) -> Any:
