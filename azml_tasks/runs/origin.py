@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from azml_tasks.plan import Input, Plan
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 MOST_CHANGED = 200
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """How a run was started: its target and command, without secrets.
 
     `changes` are what `--set` was given.
@@ -50,8 +49,7 @@ class Code:
     count: int = 0
 
 
-@dataclass(frozen=True)
-class Packages:
+class Packages(NamedTuple):
     """The Python and the distributions that steps had, by their names; of an environment on Azure, the declared ones.
 
     `name` is that of the environment, empty for the Python that runs Invoke.
@@ -59,11 +57,10 @@ class Packages:
 
     name: str = ""
     python: str = ""
-    packages: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True)
-class StepOrigin:
+class StepOrigin(NamedTuple):
     """A step as it was declared.
 
     `after` are the steps before it, `inputs` maps its arguments to what they read, `files` maps its snapshot to
@@ -72,13 +69,12 @@ class StepOrigin:
 
     label: str = ""
     after: tuple[str, ...] = ()
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = {}
+    files: Mapping[str, str] = {}
     environment: str = ""
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(NamedTuple):
     """Everything that a run was started from; `release` is that of azml-tasks, `system` the operating system."""
 
     release: str = ""
@@ -86,16 +82,16 @@ class Provenance:
     host: str = ""
     system: str = ""
     code: Code | None = None
-    environments: Mapping[str, Packages] = field(default_factory=dict)
-    steps: Mapping[str, StepOrigin] = field(default_factory=dict)
+    environments: Mapping[str, Packages] = {}
+    steps: Mapping[str, StepOrigin] = {}
 
     def to_json(self) -> dict[str, Any]:
         """Return the values as JSON has them."""
         return {
-            **vars(self),
+            **self._asdict(),
             "code": self.code and vars(self.code),
-            "environments": {name: vars(one) for name, one in self.environments.items()},
-            "steps": {key: vars(one) for key, one in self.steps.items()},
+            "environments": {name: one._asdict() for name, one in self.environments.items()},
+            "steps": {key: one._asdict() for key, one in self.steps.items()},
         }
 
     @classmethod

@@ -11,7 +11,6 @@ import binascii
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from azml_tasks.runs.origin import Origin, Provenance
@@ -39,15 +38,15 @@ def properties_of(origin: Origin, settings: Mapping[str, Any], provenance: Prove
         "uncommitted": code.dirty if code else "",
     }
     found = {f"{_PREFIX}{name}": text[:_LONGEST] for name, text in shown.items() if text}
-    without_files = {key: replace(step, files={}) for key, step in provenance.steps.items()}
+    without_files = {key: step._replace(files={}) for key, step in provenance.steps.items()}
     attempts: Iterable[tuple[Mapping[str, Any], Provenance]] = (
         (settings, provenance),
-        (settings, replace(provenance, steps=without_files)),
-        ({}, replace(provenance, steps=without_files, environments={})),
-        ({}, replace(provenance, steps={}, environments={})),
+        (settings, provenance._replace(steps=without_files)),
+        ({}, provenance._replace(steps=without_files, environments={})),
+        ({}, provenance._replace(steps={}, environments={})),
     )
     for kept, smaller in attempts:
-        pieces = _packed({"origin": vars(origin), "settings": kept, "provenance": smaller.to_json()})
+        pieces = _packed({"origin": origin._asdict(), "settings": kept, "provenance": smaller.to_json()})
         if len(pieces) <= _MOST_PIECES:
             return found | {f"{_PIECE}{place}": piece for place, piece in enumerate(pieces)}
     return found

@@ -42,8 +42,7 @@ def shown_pairs(pairs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: without_secrets(name, value) for name, value in pairs.items()}
 
 
-@dataclass(frozen=True)
-class ChildRun:
+class ChildRun(NamedTuple):
     """A run that a step's script started itself; `name` starts with the step: `train>fold 1`.
 
     `metrics` are in the order in which they were logged.
@@ -51,8 +50,8 @@ class ChildRun:
 
     name: str
     metrics: Sequence[dict[str, Any]] = ()
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str | None] = field(default_factory=dict)
+    parameters: Mapping[str, str] = MappingProxyType({})
+    tags: Mapping[str, str | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -224,7 +223,6 @@ class RunStopping(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True)
 class Tick:
     """Time has passed and nothing happened."""
 

@@ -186,8 +186,7 @@ def _properties(
     plan = found.project.plan
     names = {step.key: plan.pipeline.env_of(step.step) or "" for step in plan.steps}
     files = {key: snapshot.hashes for key, snapshot in snapshots.items()}
-    provenance = replace(
-        who(),
+    provenance = who()._replace(
         code=code.result(_PATIENCE),
         environments={name: _packages(found, name, version) for name, version in versions.items()},
         steps=step_origins(plan, files, names),

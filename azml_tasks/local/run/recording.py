@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import platform
 import sys
-from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -56,7 +55,7 @@ class Recording:
             _write(site, found)
             code = self._reading.result(_AT_MOST)
             if code is not None:
-                _write(site, replace(found, code=code))
+                _write(site, found._replace(code=code))
 
 
 def provenance_of(site: LocalRun) -> Provenance:
@@ -71,7 +70,7 @@ def provenance_of(site: LocalRun) -> Provenance:
         environments[""] = Packages("", platform.python_version(), distributions_in(sys.path))
     used = {key: name if name in virtual else "" for key, name in names.items()}
     files = {key: snapshot.hashes for key, snapshot in site.snapshots.items()}
-    return replace(who(), environments=environments, steps=step_origins(site.plan, files, used))
+    return who()._replace(environments=environments, steps=step_origins(site.plan, files, used))
 
 
 def _write(site: LocalRun, found: Provenance) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from azml_tasks.packages import normal_name
 from azml_tasks.runs.show import value_text
@@ -37,8 +36,7 @@ _MOST_IN_A_LINE = 3
 _NOUNS = {"variable": "variable ", "secret": "secret "}
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """One difference, by the kind and the name of what differs: `lr 0.1 -> 0.2`, `steps/common.py changed`.
 
     `before` and `now` are JSON values, ABSENT or UNKNOWN. `setting` is the name for `--set`, empty if there is none.
@@ -204,8 +202,7 @@ Cause = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a step runs or is reused: a sentence, or differences."""
 
     cause: Cause

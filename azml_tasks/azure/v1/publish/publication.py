@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -164,10 +164,8 @@ def _differences(wanted: PipelineToPublish, before: str | None, described: Mappi
         old, now, snapshot = known.steps[step.key], described[step.key], wanted.snapshots[step.key]
         for one in step_differences(step, snapshot, wanted.directory, old, now, {}):
             is_digest = one.kind == "environment" and one.name == now["environment"]
-            yield replace(
-                stated_difference(f"environment {one.name} changed", one.kind, one.name) if is_digest else one,
-                step=step.key,
-            )
+            found = stated_difference(f"environment {one.name} changed", one.kind, one.name) if is_digest else one
+            yield found._replace(step=step.key)
 
 
 def _published(

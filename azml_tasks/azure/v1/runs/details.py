@@ -57,7 +57,7 @@ def _with_graph(record: AzureRunRecord, plan: Plan | None) -> Provenance:
     if provenance.steps or plan is None or not {step.key for step in record.steps} <= plan.by_key.keys():
         return provenance
     names = {step.key: plan.pipeline.env_of(step.step) or "" for step in plan.steps}
-    return Provenance(**{**vars(provenance), "steps": step_origins(plan, {}, names)})
+    return provenance._replace(steps=step_origins(plan, {}, names))
 
 
 def _step(ws: Any, record: AzureStepRecord, origin: StepOrigin, run: Run | None, with_logs: bool) -> StepDetails:

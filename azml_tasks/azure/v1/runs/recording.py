@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +37,7 @@ class RunRecording:
         code = self._reading.result(_PATIENCE)
         names = {step.key: self._plan.pipeline.env_of(step.step) or "" for step in self._plan.steps}
         files = {key: snapshot.hashes for key, snapshot in self._snapshots.items()}
-        provenance = replace(
-            who(),
+        provenance = who()._replace(
             code=code,
             environments={name: packages_of(one) for name, one in environments.items()},
             steps=step_origins(self._plan, files, names),
