@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -273,8 +273,7 @@ class Reuse:
             if why:
                 results.put_unkept(result, why)
                 return
-            result = replace(
-                result,
+            result = result._replace(
                 reads=reads,
                 sets=(digest,),
                 unchecked=tuple(recorded.unchecked()),

@@ -8,9 +8,8 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from azml_tasks.local.reuse.reads import InputMissingError
 from azml_tasks.local.step.arguments import fixed_part, is_no_pattern
@@ -39,8 +38,7 @@ _TAKEN = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(NamedTuple):
     """Read-only paths of a step, writable folders in them, and parent folders that stay in place.
 
     `read_only` has their real paths, too, the others are real paths. `linked` are those of the read-only paths that
@@ -148,8 +146,7 @@ def _between(path: str, layout: ProjectPaths) -> Iterator[str]:
         yield path
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """The location of an input's data: `path` is a file, a folder, or a pattern that matches `files` in `base`."""
 
     path: str

@@ -7,9 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from azml_tasks.local.reuse.decide import Decision, NewResult, Reuse
 from azml_tasks.local.reuse.reads import InputMissingError
@@ -44,8 +44,7 @@ _COLLECTED = ("outputs", "logs")
 _READ_AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", *READ_AT_IMPORT)
 
 
-@dataclass(frozen=True)
-class Stopped:
+class Stopped(NamedTuple):
     """Why a step was stopped, and its final status."""
 
     status: Literal["failed", "cancelled"]

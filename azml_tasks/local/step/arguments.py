@@ -5,9 +5,9 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azml_tasks.model.written import argument_text
 from azml_tasks.plan.plan import (
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from azml_tasks.plan import StepPlan
 
 
-@dataclass(frozen=True)
-class StepArguments:
+class StepArguments(NamedTuple):
     """A step's arguments and data, as paths of this machine.
 
     `inputs` and `outputs` are as the context file has them; `paths` are those of inputs that are files or folders for
@@ -39,11 +38,10 @@ class StepArguments:
     argv: tuple[str, ...]
     inputs: Mapping[str, Mapping[str, Any]]
     outputs: Mapping[str, str]
-    paths: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class StepFolders:
+class StepFolders(NamedTuple):
     """The folders of a step in one run.
 
     `written` maps (step, output name) to outputs of earlier steps, `own` maps this step's outputs to their folders.

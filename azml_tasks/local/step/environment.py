@@ -7,9 +7,8 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azml_tasks.secrets import is_secret
 
@@ -156,8 +155,7 @@ def modules_at_once() -> tuple[str, ...]:
     return (*_PARSER, "azureml.core", *_of_standin(of_data=False))
 
 
-@dataclass(frozen=True)
-class Preload:
+class Preload(NamedTuple):
     """Modules to import before any step is started; the heavy ones only if a fork is safe after them."""
 
     light: tuple[str, ...] = ()

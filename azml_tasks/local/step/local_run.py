@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azml_tasks.errors import ProjectError, RunError, UsageError
 from azml_tasks.local.step.arguments import fixed_arguments
@@ -54,8 +54,7 @@ def _check_guard(guard: str) -> None:
 _MOST_TRIES = 3
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """The keys of the steps that may run, in order, and of those whose last result is used.
 
     `forced` are the steps that run even if they could be reused, because of the flag `by`.
@@ -103,7 +102,7 @@ class LocalRun:
     warm: bool = True
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
     """What is asked once a run, since no step changes it."""
-    selection: Selection = Selection(())
+    selection: Selection = field(default=Selection(()))
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict, repr=False)
     given: Mapping[str, LocalStepRecord] = field(default_factory=dict, repr=False)
     remarks: Sequence[str] = ()

@@ -9,9 +9,8 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from azml_tasks.local.store.files import SETTLED_HERE, FileSystem, read_json, write_json
 from azml_tasks.local.store.long_reads import Pace
@@ -36,8 +35,7 @@ OutputState = Literal["", "deleted", "changed"]
 Seen = dict[str, tuple[_Look, str | None]]
 
 
-@dataclass(frozen=True)
-class DataChange:
+class DataChange(NamedTuple):
     """A file that has changed since it was recorded."""
 
     path: str

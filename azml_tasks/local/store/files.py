@@ -11,10 +11,9 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from azml_tasks.standin.azml_local.formats.records import append_json, is_special, read_json, read_lines, write_json
 
@@ -150,8 +149,7 @@ def _flatten(root: Path) -> None:
                 folders.clear()
 
 
-@dataclass(frozen=True)
-class FileSystem:
+class FileSystem(NamedTuple):
     """A mounted file system, by a text that another one would hardly have.
 
     A file may be written again without a new time stamp until `settled` seconds after it was written.

@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from azml_tasks.snapshot.files import leads_out
 
@@ -130,8 +131,7 @@ def _inside(folder: Path) -> list[Path]:
         return []
 
 
-@dataclass(frozen=True)
-class RunPaths:
+class RunPaths(NamedTuple):
     """The places of one run."""
 
     root: Path

@@ -6,9 +6,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from azml_tasks.local.store.paths import RunPaths
 from azml_tasks.standin.azml_local.formats.locks import is_locked, lock
@@ -18,8 +17,7 @@ _ENDED = (b"Z", b"X")
 _LARGEST_PID = 2**31 - 1
 
 
-@dataclass(frozen=True)
-class ProcessIdentity:
+class ProcessIdentity(NamedTuple):
     """A process: its pid and start time, because pids are reused.
 
     `started` is empty if the system does not provide it.

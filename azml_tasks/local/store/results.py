@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from azml_tasks.local.store.contents import DataChange, HashCache, OutputState
 from azml_tasks.local.store.files import read_json
@@ -91,8 +91,7 @@ def _are_texts(values: Iterable[Any]) -> bool:
     return _TEXT.issuperset(map(type, values))  # A third of the time of `isinstance` for each.
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """The result of a step that completed in the run `run_id`.
 
     `outputs` maps its output folders to digests of their contents, `artifacts` is that of its own files. `reads` maps

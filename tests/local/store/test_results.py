@@ -52,8 +52,7 @@ def test_the_result_that_a_step_had_last_is_the_first_and_the_others_are_found_b
 
 
 def test_all_that_is_known_of_a_result_is_read_again(tmp_path, results):
-    result = replace(
-        made(tmp_path, "run-1"),
+    result = made(tmp_path, "run-1")._replace(
         outputs={"a_output_folder": "11", "more": "22"},
         artifacts="33",
         reads={"file:conf.txt": "44"},
@@ -78,8 +77,8 @@ def test_of_two_results_with_one_fingerprint_that_read_the_same_the_newer_stays(
 
 
 def test_of_two_results_with_one_fingerprint_that_read_something_else_both_stay(tmp_path, results):
-    first = replace(made(tmp_path, "run-1"), reads={"env:A": "1"})
-    second = replace(made(tmp_path, "run-2"), reads={"env:A": "2"})
+    first = made(tmp_path, "run-1")._replace(reads={"env:A": "1"})
+    second = made(tmp_path, "run-2")._replace(reads={"env:A": "2"})
 
     results.of("a").record_latest(first)
     results.of("a").record_latest(second)
