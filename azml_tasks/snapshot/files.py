@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from azml_tasks.errors import Problem
 from azml_tasks.snapshot.snapshot import SnapshotProblem
@@ -35,8 +35,7 @@ def hash_file(path: str) -> str:
     return total.hexdigest()
 
 
-@dataclass(frozen=True)
-class SnapshotFile:
+class SnapshotFile(NamedTuple):
     """A file or folder of the project; `place` is its posix path in the snapshot, empty for the root."""
 
     path: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from azml_tasks.errors import Problem
 from azml_tasks.plan import StepPlan
@@ -51,7 +51,7 @@ def collect_snapshots(builder: SnapshotBuilder, steps: Iterable[StepPlan]) -> li
             continue
         shared = groups[files]
         reasons = {**shared.contents.reasons, found.script: "the script"}
-        groups[files] = SharedSnapshot((*shared.steps, key), replace(shared.contents, reasons=reasons))
+        groups[files] = SharedSnapshot((*shared.steps, key), shared.contents._replace(reasons=reasons))
     return list(groups.values())
 
 

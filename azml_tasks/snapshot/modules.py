@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
+from typing import NamedTuple
 
 from azml_tasks.snapshot.files import LinkResolver, SnapshotFile, is_never_sent
 from azml_tasks.snapshot.imports import Import, SourceFile, SourceFiles
@@ -14,8 +14,7 @@ from azml_tasks.snapshot.imports import Import, SourceFile, SourceFiles
 _SUFFIXES = (*EXTENSION_SUFFIXES, ".py")
 
 
-@dataclass(frozen=True)
-class Module:
+class Module(NamedTuple):
     """A module of the project: its file (None for a namespace package), and the folders of its submodules."""
 
     name: str

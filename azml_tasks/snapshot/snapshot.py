@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.text import size_text
@@ -66,8 +67,7 @@ class Snapshot:
         return path if file.is_file() and not path.startswith("../") else name
 
 
-@dataclass(frozen=True)
-class SnapshotProblem:
+class SnapshotProblem(NamedTuple):
     """A problem of a snapshot, and the key of the step that causes it.
 
     `key` leads from the step, as in `("include", 0)`; it is empty when a file is wrong rather than the step.
@@ -77,8 +77,7 @@ class SnapshotProblem:
     problem: Problem
 
 
-@dataclass(frozen=True)
-class FileSet:
+class FileSet(NamedTuple):
     """The files of a snapshot before their contents are read, and what prevents it.
 
     `files` maps each path under the root to the file, `sizes` to its bytes, `reasons` to why it is there: `the script`,
