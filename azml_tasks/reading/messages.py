@@ -6,8 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -52,8 +51,7 @@ _NOUNS = {
 }
 
 
-@dataclass(frozen=True)
-class LocatedError:
+class LocatedError(NamedTuple):
     """A pydantic error, with the part of its location that exists in the data.
 
     `unions` are the places where pydantic tried the branches of a union. The error is about everything at `about`; for

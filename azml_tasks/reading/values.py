@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
@@ -37,8 +37,7 @@ class VariableError(ValueError):
     """A `${` that is not followed by a name and a closing brace."""
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(NamedTuple):
     """A text with its variables replaced; `missing` are those that were not set."""
 
     text: str
@@ -130,8 +129,7 @@ _PARAMETER = re.compile(r"(?<!\$)\$\{\{")
 _SECRET_KEYS = frozenset(("account_key", "sas_token"))
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(NamedTuple):
     """An unset variable in the file."""
 
     path: KeyPath

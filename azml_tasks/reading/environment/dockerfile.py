@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _HEREDOC = re.compile(r"<<-?\s*([\"']?)(\w+)\1")
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*`", re.IGNORECASE)
@@ -14,8 +14,7 @@ _REMOTE = re.compile(r"(https?://|git@|git://|ssh://)", re.IGNORECASE)
 _MOUNT = re.compile(r"--mount=(\S+)")
 
 
-@dataclass(frozen=True)
-class Copied:
+class Copied(NamedTuple):
     """Files that an instruction copies: its first line and its name, `RUN` for a mount."""
 
     line: int

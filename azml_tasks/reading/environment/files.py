@@ -6,9 +6,8 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from azml_tasks.errors import Problem, ProjectError
 from azml_tasks.model import Pipeline
@@ -38,8 +37,7 @@ _ON_AN_INDEX = ("requirement", "requirements", "constraints", "option")
 _MINORS, _PATCHES = 10, 30
 
 
-@dataclass(frozen=True)
-class DeclaredPackages:
+class DeclaredPackages(NamedTuple):
     """The requirements of an environment, as pip and as conda write them.
 
     They are not `complete` if some cannot be read, or name what is not on a package index: a path, a repository.
@@ -50,8 +48,7 @@ class DeclaredPackages:
     complete: bool
 
 
-@dataclass(frozen=True)
-class _Listed:
+class _Listed(NamedTuple):
     """A line of an environment's requirements: in pipeline.yaml at `path`, else in line `number` of `file`.
 
     Its paths are relative to the folder `base`; `again` is set if it was read from a file in another line.

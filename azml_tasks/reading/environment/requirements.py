@@ -6,8 +6,7 @@ import optparse
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 from urllib.parse import unquote, urlsplit
 
 Kind = Literal["requirement", "requirements", "constraints", "editable", "path", "links", "option"]
@@ -65,8 +64,7 @@ _HASH = re.compile(r"\s--hash[\s=]\s*(?P<value>\S*)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line; `file` is its path on this machine, if any."""
 
     number: int
