@@ -6,9 +6,9 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from typing import NamedTuple
 
 # In a variable every value counts, even `password`.
 LOGIN_IN_URL = r"\b[a-z][a-z0-9+.-]{0,30}://(?P<user>[^\s/?#:]*):(?P<secret>[^\s/?#]+)@"
@@ -29,8 +29,7 @@ _OF_A_CONNECTION = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class _Shape:
+class _Shape(NamedTuple):
     """The shape of one kind of secret: the group `secret` of `pattern`, in texts with one of `hints` in lower case."""
 
     kind: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from azml_tasks.checks.contract.declare import ENDS
 from azml_tasks.checks.contract.parsers import Argument, Parse, Refused, Twin
@@ -31,8 +30,7 @@ _A = {"int": "a whole number", "float": "a number", "json.loads": "JSON"}
 _MOST_TRIES = 50
 
 
-@dataclass(frozen=True)
-class _Outcome:
+class _Outcome(NamedTuple):
     """The result of argparse: the places of the arguments it found, and the remaining words."""
 
     seen: frozenset[int]

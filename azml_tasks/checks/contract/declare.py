@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from azml_tasks.checks.contract.parsers import Argument, Parser
 from azml_tasks.checks.contract.values import Container, Items, Literal, Reference, Value
@@ -24,8 +24,7 @@ _MOST_CHOICES = 100_000
 ENDS = "ends"
 
 
-@dataclass(frozen=True)
-class Declaration:
+class Declaration(NamedTuple):
     """The known arguments of a call, and its place."""
 
     names: list[Value]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +87,7 @@ class Parser:
             self.lost |= argument.positional
 
 
-@dataclass(frozen=True)
-class Parse:
+class Parse(NamedTuple):
     """A parser that a script certainly applies to its command line; `known` ignores undeclared arguments."""
 
     parser: Parser

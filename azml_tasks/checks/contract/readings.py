@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from typing import Literal as OneOf
 
 from azml_tasks.checks.contract.compare import TYPES, Comparison
@@ -38,8 +37,7 @@ Place = tuple[str, int, bool]
 Kind: TypeAlias = OneOf["argument", "setting", "dataset", "nothing"]
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """A name that is read, and where; the script fails without it if it is `sure`."""
 
     kind: Kind

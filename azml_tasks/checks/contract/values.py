@@ -29,8 +29,7 @@ class Literal:
     known: bool = True
 
 
-@dataclass(frozen=True)
-class Items:
+class Items(NamedTuple):
     """A list or tuple whose items are not all literals."""
 
     items: tuple[Value, ...]
@@ -48,15 +47,13 @@ class CommandLine:
     """`sys.argv[1:]`, unchanged."""
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(NamedTuple):
     """A parser, or one of its groups."""
 
     parser: Parser
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(NamedTuple):
     """The action that `add_argument` returns."""
 
     parser: Parser

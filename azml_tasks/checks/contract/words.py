@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from azml_tasks.model import StepTable
 from azml_tasks.model.written import argument_text
@@ -21,8 +20,7 @@ _FOLDER = re.compile(r"folder|dir|path", re.IGNORECASE)
 _ID = "00000000-0000-0000-0000-000000000000"
 
 
-@dataclass(frozen=True)
-class Disagreement:
+class Disagreement(NamedTuple):
     """A mismatch and its place in pipeline.yaml; one that is not `certain` does not stop a run."""
 
     path: Path
