@@ -174,16 +174,13 @@ _MOST_BYTES = 64_000
 # Of pip and conda, whose URLs may contain a password.
 _ADDRESS_FILES = re.compile(r"pip\.(conf|ini)|\.?condarc|\.yarnrc(\.yml)?|appsettings(\.[\w-]+)?\.json")
 # Of dbt, in which a password is often a variable of the environment.
-_PROFILES = re.compile(
-    r"^[ \t]*(?:password|pass|token|client_secret)[ \t]*:[ \t]*[\"']?([^\s\"'#{$][^\s\"'#]*)", re.MULTILINE
-)
+_PROFILES = r"(?m)^[ \t]*(?:password|pass|token|client_secret)[ \t]*:[ \t]*[\"']?([^\s\"'#{$][^\s\"'#]*)"
 _ENV_FILE = re.compile(r".*\.env|env\.(?!(example|sample|template|dist|md)$)\w+")
 # A line of an .env file that sets something.
-_SETTING = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"']+)", re.MULTILINE)
-_LOGIN_IN_JSON = re.compile(
-    r'"(?:private_?key|client_?secret|(?:access|refresh)_?token|(?:aws_?)?secret_?access_?key|account_?key)"\s*:\s*'
-    r'"(?P<secret>[^"\s]{16,}|-----BEGIN [^"]+)"',
-    re.IGNORECASE,
+_SETTING = r"(?m)^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*[\"']?([^\s\"']+)"
+_LOGIN_IN_JSON = (
+    r'(?i)"(?:private_?key|client_?secret|(?:access|refresh)_?token|(?:aws_?)?secret_?access_?key|account_?key)"\s*:\s*'
+    r'"(?P<secret>[^"\s]{16,}|-----BEGIN [^"]+)"'
 )
 # A password in a URL is often from an example or a test database; a key of Azure or GitHub is not.
 _IN_FILES = frozenset(
@@ -202,34 +199,31 @@ _IN_FILES = frozenset(
     )
 )
 # As in the settings of blobfuse.
-_ACCOUNT_KEY = re.compile(r"account[-_]?key[\"']?\s*[:=]?\s*[\"']?[A-Za-z0-9+/]{86}==", re.IGNORECASE)
-_KUBECONFIG = re.compile(
-    r"(?=.*^kind:[ \t]*[\"']?Config\b).*^[ \t{-]*(user:[ \t]*\{?[ \t]*)?(client-key-data|token|password):",
-    re.DOTALL | re.MULTILINE,
+_ACCOUNT_KEY = r"(?i)account[-_]?key[\"']?\s*[:=]?\s*[\"']?[A-Za-z0-9+/]{86}=="
+_KUBECONFIG = (
+    r"(?ms)(?=.*^kind:[ \t]*[\"']?Config\b).*^[ \t{-]*(user:[ \t]*\{?[ \t]*)?(client-key-data|token|password):"
 )
 # Written by Google's tools: the key of a service account, the login of a user.
-_LOGIN_FILE = re.compile(r'"type"\s*:\s*"(service_account|authorized_user|external_account)"')
+_LOGIN_FILE = r'"type"\s*:\s*"(service_account|authorized_user|external_account)"'
 # The state of Terraform has the keys of what it made.
-_TERRAFORM = re.compile(r'"terraform_version"\s*:')
+_TERRAFORM = r'"terraform_version"\s*:'
 # Searched for from the start of the text alone, as others would be tried at each of its characters.
-_OF_TOOLS = re.compile(
-    r"# (?:Netscape )?HTTP Cookie File"
+_OF_TOOLS = (
+    r"(?s)# (?:Netscape )?HTTP Cookie File"
     r"|(?:.*\n)?[ \t]*machine[ \t]+\S+\s+(?:login[ \t]+\S+\s+)?password[ \t]+\S"
     r"|(?:.*\n)?[ \t]*(?://\S+:)?_?(?:authToken|auth|password|npmAuthToken|npmAuthIdent)"
-    r"[ \t]*[=:][ \t]*[\"']?[^\s$\"']{8}",
-    re.DOTALL,
+    r"[ \t]*[=:][ \t]*[\"']?[^\s$\"']{8}"
 )
 _KUBERNETES_SECRET = (
-    re.compile(r"^kind:[ \t]*[\"']?Secret\b", re.MULTILINE),
-    re.compile(r"^(data|stringData):", re.MULTILINE),
+    r"(?m)^kind:[ \t]*[\"']?Secret\b",
+    r"(?m)^(data|stringData):",
 )
 # Of Docker: a name and a password in base64.
-_AUTH = re.compile(r'"(?:auth|identitytoken|registrytoken)"\s*:\s*"[A-Za-z0-9+/=_.-]{8,}"')
-_IN_BASE64 = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{18,42}")
-_PRIVATE_KEY = re.compile(
-    r"\s*(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-)|.*^AGE-SECRET-KEY-1"
-    r"|.*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])+(?:Proc-Type:|[A-Za-z0-9+/]{32})",
-    re.DOTALL | re.MULTILINE,
+_AUTH = r'"(?:auth|identitytoken|registrytoken)"\s*:\s*"[A-Za-z0-9+/=_.-]{8,}"'
+_IN_BASE64 = r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{18,42}"
+_PRIVATE_KEY = (
+    r"(?ms)\s*(-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-)|.*^AGE-SECRET-KEY-1"
+    r"|.*-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])+(?:Proc-Type:|[A-Za-z0-9+/]{32})"
 )
 
 
@@ -251,18 +245,18 @@ def looks_secret(path: str, project: str, *, by_content: bool = True) -> bool:
 
 def _is_secret_place(path: str) -> bool:
     """Return whether a path, starting with a slash, is that of such a file."""
-    ends, pattern = _secret_places()
-    in_folder = not _SECRET_FOLDERS.isdisjoint(path.split("/")[:-1])
-    return in_folder or path.endswith(ends) or bool(pattern.fullmatch(path))
+    ends, patterns = _secret_places()
+    if path.endswith(ends) or not _SECRET_FOLDERS.isdisjoint(path.split("/")[:-1]):
+        return True
+    return any(text in path and fnmatch.fnmatchcase(path, pattern) for text, pattern in patterns)
 
 
 @cache
-def _secret_places() -> tuple[tuple[str, ...], re.Pattern[str]]:
-    """Return the ends of the paths of such files, and a pattern for the others, which takes long to compile."""
-    places = [f"/{place}" for place in (*_SECRET_PATHS, *_SECRET_FILES)]
-    patterns = [place for place in places if set("*?[") & set(place)]
-    ends = tuple(place for place in places if place not in patterns)
-    return ends, re.compile("|".join(fnmatch.translate(f"*{pattern}") for pattern in patterns), re.DOTALL)
+def _secret_places() -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return the ends of the paths of such files, and patterns for the others, each after a text in what it matches."""
+    places = [place[1:] if place[0] == "*" else f"/{place}" for place in (*_SECRET_PATHS, *_SECRET_FILES)]
+    ends = tuple(place for place in places if "*" not in place)
+    return ends, tuple((max(place.split("*"), key=len), f"*{place}") for place in places if "*" in place)
 
 
 def _holds_login(path: str, name: str) -> bool:
@@ -275,12 +269,14 @@ def _holds_login(path: str, name: str) -> bool:
         return False
     with open(path, encoding="utf-8", errors="replace") as file:
         text = file.read(_MOST_BYTES)
-    if is_env and any(is_secret(*pair) for pair in _SETTING.findall(text) if not PLACEHOLDER.fullmatch(pair[1])):
+    if is_env and any(
+        is_secret(*pair) for pair in re.findall(_SETTING, text) if not re.fullmatch(PLACEHOLDER, pair[1])
+    ):
         return True
     if is_address and secret_in(text) is not None:
         return True
     if name in ("profiles.yml", "profiles.yaml") and any(
-        not PLACEHOLDER.fullmatch(one) for one in _PROFILES.findall(text)
+        not re.fullmatch(PLACEHOLDER, one) for one in re.findall(_PROFILES, text)
     ):
         return True
     return _holds_key(text) or (suffix == ".json" and _holds_login_in_json(text))
@@ -288,11 +284,11 @@ def _holds_login(path: str, name: str) -> bool:
 
 def _holds_key(text: str) -> bool:
     return (
-        bool(_PRIVATE_KEY.match(text) or _KUBECONFIG.match(text) or _ACCOUNT_KEY.search(text))
-        or bool(_OF_TOOLS.match(text))
-        or all(pattern.search(text) for pattern in _KUBERNETES_SECRET)
+        bool(re.match(_PRIVATE_KEY, text) or re.match(_KUBECONFIG, text) or re.search(_ACCOUNT_KEY, text))
+        or bool(re.match(_OF_TOOLS, text))
+        or all(re.search(pattern, text) for pattern in _KUBERNETES_SECRET)
         or any(kind in _IN_FILES for kind, _, _ in secrets_found(text))
-        or any(b"PRIVATE KEY" in _decoded(found[0]) for found in _IN_BASE64.finditer(text))
+        or any(b"PRIVATE KEY" in _decoded(found[0]) for found in re.finditer(_IN_BASE64, text))
     )
 
 
@@ -301,8 +297,8 @@ def _decoded(text: str) -> bytes:
 
 
 def _holds_login_in_json(text: str) -> bool:
-    return any(pattern.search(text) for pattern in (_LOGIN_FILE, _TERRAFORM, _AUTH)) or any(
-        not PLACEHOLDER.fullmatch(found["secret"]) for found in _LOGIN_IN_JSON.finditer(text)
+    return any(re.search(pattern, text) for pattern in (_LOGIN_FILE, _TERRAFORM, _AUTH)) or any(
+        not re.fullmatch(PLACEHOLDER, found["secret"]) for found in re.finditer(_LOGIN_IN_JSON, text)
     )
 
 

@@ -14,18 +14,15 @@ from typing import NamedTuple
 LOGIN_IN_URL = r"\b[a-z][a-z0-9+.-]{0,30}://(?P<user>[^\s/?#:]*):(?P<secret>[^\s/?#]+)@"
 HIDDEN = "***"
 # Placeholders for secrets in examples and templates.
-PLACEHOLDER = re.compile(
-    r"""<.*> | \{+\s*[\w.]+\s*\}+ | \[\w*\] | \$(\{.*|\(.*|[A-Za-z_]\w*) | %\(.*|%\w+% | .*\.\.\. | [x*.]{3,}
+PLACEHOLDER = r"""(?isx)
+    <.*> | \{+\s*[\w.]+\s*\}+ | \[\w*\] | \$(\{.*|\(.*|[A-Za-z_]\w*) | %\(.*|%\w+% | .*\.\.\. | [x*.]{3,}
     | your[-_ ].* | my[-_ ]?(password|secret|token|key)
-    | password | passwd | passphrase | pass | pwd | secret | token | key | changeme | change_me | redacted | hidden""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
-)
+    | password | passwd | passphrase | pass | pwd | secret | token | key | changeme | change_me | redacted | hidden"""
 # The documented key of the storage emulator Azurite.
 _PUBLIC_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-_OF_A_CONNECTION = re.compile(
-    r"(?:^|[;,?&\s])(server|data source|host(name)?|addr(ess)?|user( ?id|name)?|uid|driver|db(name)?|database|ssl"
-    r"|initial catalog|account(name)?|(shared)?access\w+|endpoint)\s*=|://",
-    re.IGNORECASE,
+_OF_A_CONNECTION = (
+    r"(?i)(?:^|[;,?&\s])(server|data source|host(name)?|addr(ess)?|user( ?id|name)?|uid|driver|db(name)?|database|ssl"
+    r"|initial catalog|account(name)?|(shared)?access\w+|endpoint)\s*=|://"
 )
 
 
@@ -44,13 +41,13 @@ class _Shape(NamedTuple):
 
 
 # Text next to the signature in an Azure URL.
-_BESIDE_A_SIGNATURE = re.compile(r"\b(sv|se|sr|skn|sp|st|spr|srt)(=|%3D)", re.IGNORECASE)
+_BESIDE_A_SIGNATURE = r"(?i)\b(sv|se|sr|skn|sp|st|spr|srt)(=|%3D)"
 # Names of columns, files and options, with separators between their words.
-_WORDS = re.compile(r"[a-z]+(?:[_.,:-][a-z0-9]+)*")
-_NO_PASSWORD = re.compile(r"none|null|true|false|yes|no|/.*", re.IGNORECASE)
+_WORDS = r"[a-z]+(?:[_.,:-][a-z0-9]+)*"
+_NO_LOGIN = r"(?i)none|null|true|false|yes|no|/.*"
 STORAGE_KEY = "a key of an Azure storage account"
 # A SHA-512 in base64 is as long as such a key.
-_KEY_OF_A_DIGEST = re.compile(r"hash|digest|checksum|sha|integrity|fingerprint", re.IGNORECASE)
+_KEY_OF_A_DIGEST = r"(?i)hash|digest|checksum|sha|integrity|fingerprint"
 
 
 def secret_in(text: str, key: str = "") -> str | None:
@@ -59,7 +56,7 @@ def secret_in(text: str, key: str = "") -> str | None:
     `key` is its key, if known. Keys and tokens with a recognisable form, passwords in URLs and connection strings,
     signatures, private keys. Neither hashes, ids and the like nor a reference such as `${TOKEN}` count.
     """
-    is_digest = bool(_KEY_OF_A_DIGEST.search(key))
+    is_digest = bool(key and re.search(_KEY_OF_A_DIGEST, key))
     return next((kind for kind, _, _ in secrets_found(text) if not (is_digest and kind == STORAGE_KEY)), None)
 
 
@@ -86,7 +83,7 @@ def secrets_found(text: str) -> Iterator[tuple[str, int, int]]:
             continue
         for match in islice(shape.compiled().finditer(text), _MOST_LOOKED_AT):
             secret = match["secret"]
-            is_one = not PLACEHOLDER.fullmatch(secret) and _PUBLIC_KEY not in secret
+            is_one = not re.fullmatch(PLACEHOLDER, secret) and _PUBLIC_KEY not in secret
             if is_one and (shape.fits is None or shape.fits(match)):
                 yield shape.kind, *match.span("secret")
 
@@ -111,14 +108,14 @@ def _shapes() -> tuple[_Shape, ...]:
             "a signature, sig=",
             "sig= sig%3d",
             r"(?:^|[?&;,\s\"']|\\u0026|%3F|%26)sig(?:=|%3D)(?P<secret>[A-Z0-9%+/_=~.-]{10,})",
-            lambda found: _is_mixed(found) or bool(_BESIDE_A_SIGNATURE.search(_around(found, 300))),
+            lambda found: _is_mixed(found) or bool(re.search(_BESIDE_A_SIGNATURE, _around(found, 300))),
         ),
         after(
             "a connection string with its key",
             "key= signature= secret= key%3d",
             r"(?:(?:Account|Shared_?Access|Shared_?Secret|Primary|Secondary|Access)_?(?:Key|Signature)|(?<=;)Secret)"
             r"\s*(?:=|%3D)\s*[\"']?(?P<secret>[A-Z0-9%+/_=~.?&:-]{16,})",
-            lambda found: not _WORDS.fullmatch(found["secret"]),
+            lambda found: not re.fullmatch(_WORDS, found["secret"]),
         ),
         after(
             "a connection string with its password",
@@ -126,7 +123,7 @@ def _shapes() -> tuple[_Shape, ...]:
             r"(?:^|[;,?&\s])(?:password|passwd|pwd)\s*=\s*"
             r"(?P<secret>\{[^}\n]{3,}\}|'[^'\n]{3,}'|\"[^\"\n]{3,}\"|[^;,&\s'\"]{3,})",
             lambda found: (
-                not _NO_PASSWORD.fullmatch(found["secret"]) and bool(_OF_A_CONNECTION.search(_around(found, 300)))
+                not re.fullmatch(_NO_LOGIN, found["secret"]) and bool(re.search(_OF_A_CONNECTION, _around(found, 300)))
             ),
         ),
         # As SQLAlchemy passes it on: `odbc_connect=Driver%3D...%3BPWD%3D...`.
