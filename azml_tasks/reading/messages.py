@@ -40,7 +40,7 @@ _EXAMPLES: dict[KeyPath, str] = {
     ("schedule",): "{frequency: Week, interval: 2}",
 }
 # Text that needs no quotes inside brackets.
-_BARE = re.compile(r"[\w./+-]+")
+_BARE = r"[\w./+-]+"
 _ONE_VALUE = frozenset(("text", "a whole number", "a number", "true or false"))
 _NOUNS = {
     "steps": "step",
@@ -201,7 +201,7 @@ def _as_words(line: str) -> str:
     except ValueError:
         words = [line]
     return ", ".join(
-        word if _BARE.fullmatch(word) and str(plain_scalar(word)) == word else json.dumps(word, ensure_ascii=False)
+        word if re.fullmatch(_BARE, word) and str(plain_scalar(word)) == word else json.dumps(word, ensure_ascii=False)
         for word in words
     )
 

@@ -14,11 +14,9 @@ from azml_tasks.text import shortened
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUE = frozenset(("true", "True", "TRUE"))
 _FALSE = frozenset(("false", "False", "FALSE"))
-_INT = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEX = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITY = re.compile(r"([-+]?)\.(inf|Inf|INF)")
+_INT = r"[-+]?[0-9]+"
+_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+_INFINITIES = frozenset((".inf", ".Inf", ".INF"))
 _NAN = frozenset((".nan", ".NaN", ".NAN"))
 # Python writes and reads no number of more than 4,300 digits, to bound the time that it takes; hex holds more in less.
 _LONGEST_NUMBER = 1000
@@ -33,7 +31,7 @@ def plain_scalar(text: str) -> Scalar:
     first = text[0]
     if first in "tTfF":
         return True if text in _TRUE else False if text in _FALSE else text
-    if first in "0123456789+-." and len(text) < _LONGEST_NUMBER:
+    if first in "0123456789+-." and not text.startswith("--") and len(text) < _LONGEST_NUMBER:
         return _number(text)
     return text
 
@@ -44,21 +42,21 @@ def written_scalar(text: str) -> Scalar:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or str(value) == text:
         return value
     if isinstance(value, int):
-        return WrittenInt(text) if _INT.fullmatch(text) else value
-    return WrittenFloat(text) if _FLOAT.fullmatch(text) else value
+        return WrittenInt(text) if re.fullmatch(_INT, text) else value
+    return WrittenFloat(text) if re.fullmatch(_FLOAT, text) else value
 
 
 def _number(text: str) -> Scalar:
-    if _INT.fullmatch(text):
+    if re.fullmatch(_INT, text):
         return int(text)
-    if _FLOAT.fullmatch(text):
+    if re.fullmatch(_FLOAT, text):
         return float(text)
-    if _OCTAL.fullmatch(text):
+    if text.startswith("0o") and re.fullmatch("0o[0-7]+", text):
         return int(text[2:], 8)
-    if _HEX.fullmatch(text):
+    if text.startswith("0x") and re.fullmatch("0x[0-9a-fA-F]+", text):
         return int(text[2:], 16)
-    if found := _INFINITY.fullmatch(text):
-        return float(f"{found[1]}inf")
+    if text.removeprefix("-" if text[0] == "-" else "+") in _INFINITIES:
+        return float(text.replace(".", ""))
     return float("nan") if text in _NAN else text
 
 
@@ -69,27 +67,23 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TABS = "YAML does not allow tabs for indentation; use spaces"
 
 # (the parser's problem, its context, our message); the first match counts.
-_SENTENCES = tuple(
-    (re.compile(problem), re.compile(context), sentence)
-    for problem, context, sentence in (
-        (
-            r"mapping values",
-            "",
-            "a key is not allowed here: check the indentation and the line above, "
-            "or put text that contains ': ' in quotes",
-        ),
-        (r"sequence entries", "", "a list cannot start here; put its first '- ' on a new line"),
-        (r"find expected ':'", "", "missing ':' after this key"),
-        (r"end of stream", "quoted", "the quote that opens here is not closed"),
-        (r"unknown escape", "", "invalid escape in double quotes; single quotes keep backslashes unchanged"),
-        (r"Unicode character escape", "", "invalid escape in double quotes: not a character"),
-        (r"cannot start any token", "", "'{character}' cannot start a value; put the text in quotes"),
-        (r"alphabetic or numeric", "", "text that starts with * or & must be in quotes"),
-        (r"comment or line break|chomping", "", "the text after '|' or '>' starts on the next line"),
-        (r"", r"\btag$|parsing a node", "text that starts with ! must be in quotes"),
-        (r"document start", "", "unexpected text after the end of the value above"),
-        (r"expected (key|'-'|<block end>)", "", "the indentation does not match the lines above"),
-    )
+_SENTENCES = (
+    (
+        r"mapping values",
+        "",
+        "a key is not allowed here: check the indentation and the line above, or put text that contains ': ' in quotes",
+    ),
+    (r"sequence entries", "", "a list cannot start here; put its first '- ' on a new line"),
+    (r"find expected ':'", "", "missing ':' after this key"),
+    (r"end of stream", "quoted", "the quote that opens here is not closed"),
+    (r"unknown escape", "", "invalid escape in double quotes; single quotes keep backslashes unchanged"),
+    (r"Unicode character escape", "", "invalid escape in double quotes: not a character"),
+    (r"cannot start any token", "", "'{character}' cannot start a value; put the text in quotes"),
+    (r"alphabetic or numeric", "", "text that starts with * or & must be in quotes"),
+    (r"comment or line break|chomping", "", "the text after '|' or '>' starts on the next line"),
+    (r"", r"\btag$|parsing a node", "text that starts with ! must be in quotes"),
+    (r"document start", "", "unexpected text after the end of the value above"),
+    (r"expected (key|'-'|<block end>)", "", "the indentation does not match the lines above"),
 )
 
 
@@ -140,7 +134,7 @@ def _sentence(lines: Sequence[str], line: int, column: int, error: yaml.MarkedYA
     if re.search(r"expected (key|<block end>)", problem) and lines[line][:column].strip():
         return "unexpected text after a quoted value; put the whole text in one pair of quotes"
     for wanted, about, sentence in _SENTENCES:
-        if wanted.search(problem) and about.search(context):
+        if re.search(wanted, problem) and re.search(about, context):
             return sentence.format(character=rest[:1])
     return f"invalid YAML: {problem} {context}".rstrip()
 
@@ -160,21 +154,21 @@ def _in_brackets(lines: Sequence[str], line: int, column: int, error: yaml.Marke
     return "missing value, or a '[' or '{' above is not closed"
 
 
-_NO_SPACE = re.compile(r"(?P<key>[^\s:{}\[\],]+):(?P<value>[^\s:/\\].*)", re.DOTALL)
+_NO_SPACE = r"(?s)(?P<key>[^\s:{}\[\],]+):(?P<value>[^\s:/\\].*)"
 
 
 def with_space(text: str) -> str:
     """Return `trees: 50` for `trees:50`, which YAML reads as a text, not as a key and its value; else an empty text."""
-    found = _NO_SPACE.fullmatch(text)
+    found = re.fullmatch(_NO_SPACE, text)
     return f"{found['key']}: {found['value'].split()[0]}" if found else ""
 
 
-_LAST_WORD = re.compile(r"[^\s:{}\[\],]*\Z")
+_LAST_WORD = r"[^\s:{}\[\],]*\Z"
 
 
 def _without_space(line: str, colon: int) -> str:
     """Return what is wrong with a colon that a bracket follows, or nothing, as in `{layers:[1]}` and `{a:}`."""
-    word = _LAST_WORD.search(line[:colon])
+    word = re.search(_LAST_WORD, line[:colon])
     key = word[0] if word else ""
     value = line[colon + 1 :]
     if value[:1] not in ("[", "{"):

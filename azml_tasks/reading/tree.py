@@ -27,9 +27,9 @@ _SEQ_TAG = "tag:yaml.org,2002:seq"
 _STR_TAG = "tag:yaml.org,2002:str"
 
 # Characters that YAML allows as escapes, but that arguments, paths and text files cannot contain.
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_NO_TEXT = "[\x00\ud800-\udfff]"
 
-_VARIABLE = re.compile(r"\$\{\{[^}\n]*\}\}|\$\{[^}\n]*\}")
+_VARIABLE = r"\$\{\{[^}\n]*\}\}|\$\{[^}\n]*\}"
 
 
 class TreeError(ValueError):
@@ -206,7 +206,7 @@ class _Composer:
             raise _tagged(event)
         self._count(event, 1)
         text: str = event.value
-        if event.style and (found := _NO_TEXT.search(text)):
+        if event.style and (found := re.search(_NO_TEXT, text)):
             raise TreeError(_line(event), f"the escape for {found[0]!r} is not a text character")
         return text
 
@@ -238,7 +238,7 @@ class _Composer:
             after = next(self.events)
             if start.flow_style and self._has_no_colon(event, after) and (meant := with_space(key)):
                 if meant.endswith("$") and event.end_mark:
-                    variable = _VARIABLE.match(self.text, event.end_mark.index - 1)
+                    variable = re.compile(_VARIABLE).match(self.text, event.end_mark.index - 1)
                     text = variable[0] if variable else "${VARIABLE}"
                     key, meant = key[:-1] + text, f'{meant[:-1]}"{text}"'
                 raise TreeError(_line(event), f"'{shortened(key)}': a space is missing after the colon: write {meant}")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from dotenv.parser import Original
 
 # `${{ ... }}` is Azure's own, for pipeline parameters, and stays as it is.
-_PATTERN = re.compile(r"\$\$|\$\{(?!\{)(?P<body>[^}]*)(?P<end>\}?)")
-_BODY = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?", re.DOTALL)
+_PATTERN = r"\$\$|\$\{(?!\{)(?P<body>[^}]*)(?P<end>\}?)"
+_BODY = r"(?s)(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?"
 
 _MOST = 1_000_000
 _LONGEST_LINE = 30_000
@@ -95,7 +95,7 @@ def resolve(text: str, variables: Mapping[str, str]) -> Resolved:
     def value(match: re.Match[str]) -> str:
         if match[0] == "$$":
             return "$"
-        body = _BODY.fullmatch(match["body"])
+        body = re.fullmatch(_BODY, match["body"])
         if not body or not match["end"] or "${" in match["body"]:
             raise VariableError(_no_variable(match[0]))
         name, default = body["name"], body["default"]
@@ -108,7 +108,7 @@ def resolve(text: str, variables: Mapping[str, str]) -> Resolved:
         missing.append(name)
         return match[0]
 
-    return Resolved(_PATTERN.sub(value, text), tuple(used), tuple(missing))
+    return Resolved(re.sub(_PATTERN, value, text), tuple(used), tuple(missing))
 
 
 def _no_variable(written: str) -> str:
@@ -125,7 +125,7 @@ LOGIN_OF_AN_INDEX = (
     "on this machine PIP_INDEX_URL or PIP_EXTRA_INDEX_URL in the environment, pip.conf or .netrc"
 )
 # Azure's syntax, unless `$$` makes it a dollar sign.
-_PARAMETER = re.compile(r"(?<!\$)\$\{\{")
+_PARAMETER = r"(?<!\$)\$\{\{"
 _SECRET_KEYS = frozenset(("account_key", "sas_token"))
 
 
@@ -185,7 +185,7 @@ class Values:
         return redact(value, self._secrets.values())
 
     def _text(self, node: Node, text: str, path: KeyPath) -> Any:
-        if _PARAMETER.search(text) and not _is_argument(path):
+        if re.search(_PARAMETER, text) and not _is_argument(path):
             self.findings.append((path, "${{ ... }} is a pipeline parameter, which is allowed only in arguments"))
             return text
         try:

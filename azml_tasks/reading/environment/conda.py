@@ -18,11 +18,11 @@ from azml_tasks.reading.messages import shown
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
 from azml_tasks.text import did_you_mean
 
-_PYTHON = re.compile(r"(?:\S*::)?python(?![\w.-])")
+_PYTHON = r"(?:\S*::)?python(?![\w.-])"
 _KEYS = frozenset(("name", "channels", "dependencies", "prefix", "variables", "platforms", "category"))
 _PIP_TOO_HIGH = "`pip` must be inside `dependencies`: write `- pip:` as the last item of `dependencies`"
 # A line of requirements.txt that is also valid YAML text.
-_REQUIREMENT = re.compile(r"(-[rce]|--)\S*|[\w.-]+(\[[\w,-]+\])?\s*([=<>!~]=|[<>])")
+_REQUIREMENT = r"(-[rce]|--)\S*|[\w.-]+(\[[\w,-]+\])?\s*([=<>!~]=|[<>])"
 
 
 def environment_text(directory: Path, name: str) -> str:
@@ -119,7 +119,7 @@ def _meant_for_pip(text: str) -> str:
     """Describe what to do with a file that looks like a list of requirements."""
     lines = (line.strip() for line in text.splitlines())
     first = next((line for line in lines if line and not line.startswith("#")), "")
-    return "; for a requirements file, list its lines in pip_packages" if _REQUIREMENT.match(first) else ""
+    return "; for a requirements file, list its lines in pip_packages" if re.match(_REQUIREMENT, first) else ""
 
 
 def _kind(value: object) -> str:

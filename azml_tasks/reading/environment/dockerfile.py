@@ -8,10 +8,10 @@ import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_HEREDOC = re.compile(r"<<-?\s*([\"']?)(\w+)\1")
-_ESCAPE = re.compile(r"#\s*escape\s*=\s*`", re.IGNORECASE)
-_REMOTE = re.compile(r"(https?://|git@|git://|ssh://)", re.IGNORECASE)
-_MOUNT = re.compile(r"--mount=(\S+)")
+_HEREDOC = r"<<-?\s*([\"']?)(\w+)\1"
+_ESCAPE = r"(?i)#\s*escape\s*=\s*`"
+_REMOTE = r"(?i)(https?://|git@|git://|ssh://)"
+_MOUNT = r"--mount=(\S+)"
 
 
 class Copied(NamedTuple):
@@ -38,7 +38,7 @@ def copied_files(text: str) -> Iterator[Copied]:
 def _instructions(text: str) -> Iterator[tuple[int, str, str]]:
     """Yield each instruction with its first line and its arguments; bodies of heredocs are left out."""
     lines = text.splitlines()
-    escape = "`" if lines and _ESCAPE.match(lines[0]) else "\\"
+    escape = "`" if lines and re.match(_ESCAPE, lines[0]) else "\\"
     place = 0
     while place < len(lines):
         first, joined = place, ""
@@ -50,7 +50,7 @@ def _instructions(text: str) -> Iterator[tuple[int, str, str]]:
             joined += line.removesuffix(escape) + " "
             if not line.endswith(escape):
                 break
-        for _, end in _HEREDOC.findall(joined):
+        for _, end in re.findall(_HEREDOC, joined):
             while place < len(lines) and lines[place].strip() != end:
                 place += 1
             place += 1
@@ -78,7 +78,7 @@ def _sources(instruction: str, arguments: str) -> Iterator[str]:
     for flag in flags:
         rest = rest.replace(flag, "", 1)
     for source in _words(rest.strip())[:-1]:
-        if not source.startswith("<<") and not (instruction == "ADD" and _REMOTE.match(source)):
+        if not source.startswith("<<") and not (instruction == "ADD" and re.match(_REMOTE, source)):
             yield source
 
 
@@ -97,7 +97,7 @@ def _words(text: str) -> list[str]:
 
 
 def _mounted(arguments: str) -> Iterator[str]:
-    for mount in _MOUNT.findall(arguments):
+    for mount in re.findall(_MOUNT, arguments):
         options = dict(part.partition("=")[::2] for part in mount.split(","))
         if options.get("type", "bind") == "bind" and "from" not in options:
             yield options.get("source") or options.get("src") or "."

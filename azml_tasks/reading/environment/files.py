@@ -339,7 +339,7 @@ def is_too_old(version: str) -> bool:
 
 def _is_old_python(package: str) -> bool:
     """Return whether a conda package is Python in versions that are all too old."""
-    if not _PYTHON.match(package):
+    if not re.match(_PYTHON, package):
         return False
     oldest = OLDEST_PYTHON[1]
     old = (f"{major}.{minor}.{patch}" for major in (2, 3) for minor in range(oldest) for patch in range(_PATCHES))

@@ -28,40 +28,38 @@ _WITH_VALUE = (
     "--use-feature",
 )
 _INDEXES = ("-i", "--index-url", "--pypi-url", "--extra-index-url")
-_INDEX = re.compile(r"https?://[^/\s]|file:|[A-Za-z]:[\\/]|[./]", re.IGNORECASE)
+_INDEX = r"(?i)https?://[^/\s]|file:|[A-Za-z]:[\\/]|[./]"
 _ALONE = ("--no-index", "--prefer-binary", "--require-hashes", "--pre")
 # Of one requirement, behind it.
-_OF_ONE = re.compile(r"\s(--hash|--global-option|--config-settings?|-C)[\s=].*$", re.DOTALL)
-_PLAIN = re.compile(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*(==\d+(\.\d+)*)?", re.ASCII)
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_ARCHIVE = re.compile(r"\.(whl|zip|tar|tar\.gz|tgz|tar\.bz2|tbz|tar\.xz|txz)$", re.IGNORECASE)
-_VERSION_CONTROL = re.compile(r"(git|hg|svn|bzr)\+", re.IGNORECASE)
-_URL = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
-_NAMED = re.compile(r"[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*(?P<address>\S+)")
-_ONE_EQUALS = re.compile(r"(?P<name>[\w.-]+(?:\[[^\]]*\])?)\s*=\s*(?P<version>[\w.*+!-]+)")
-_NO_OPERATOR = re.compile(r"(?P<name>[\w.-]+(?:\[[^\]]*\])?)\s+v?(?P<version>\d[\w.*+!-]*)")
+_OF_ONE = r"(?s)\s(--hash|--global-option|--config-settings?|-C)[\s=].*$"
+_PLAIN = r"(?a)[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*(==\d+(\.\d+)*)?"
+_COMMENT = r"(^|\s+)#.*$"
+_ARCHIVE = r"(?i)\.(whl|zip|tar|tar\.gz|tgz|tar\.bz2|tbz|tar\.xz|txz)$"
+_VERSION_CONTROL = r"(?i)(git|hg|svn|bzr)\+"
+_URL = r"(?i)[a-z][a-z0-9+.-]+:"
+_NAMED = r"[\w.-]+\s*(?:\[[^\]]*\])?\s*@\s*(?P<address>\S+)"
+_ONE_EQUALS = r"(?P<name>[\w.-]+(?:\[[^\]]*\])?)\s*=\s*(?P<version>[\w.*+!-]+)"
+_NO_OPERATOR = r"(?P<name>[\w.-]+(?:\[[^\]]*\])?)\s+v?(?P<version>\d[\w.*+!-]*)"
 # Of conda's (conda, models/match_spec.py).
-_MATCH_SPEC = re.compile(
-    r"(?:\S*::)?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?P<version>[^\[\]]*?)\s*(?:\[(?P<brackets>[^\]]*)\])?"
-)
-_IN_BRACKETS = re.compile(r"version\s*=\s*[\"']?(?P<version>[^\"'\]]+)")
-_WITH_BUILD = re.compile(r"=(?P<version>[^=\s<>!~]+)=[^=\s]+|(?P<other>[^=\s<>!~]\S*)\s+\S+")
-_RELATION = re.compile(r"(?P<operator>[<>=!~]=|[<>=])?\s*(?P<version>[\w.+!*-]+)")
+_MATCH_SPEC = r"(?:\S*::)?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?P<version>[^\[\]]*?)\s*(?:\[(?P<brackets>[^\]]*)\])?"
+_IN_BRACKETS = r"version\s*=\s*[\"']?(?P<version>[^\"'\]]+)"
+_WITH_BUILD = r"=(?P<version>[^=\s<>!~]+)=[^=\s]+|(?P<other>[^=\s<>!~]\S*)\s+\S+"
+_RELATION = r"(?P<operator>[<>=!~]=|[<>=])?\s*(?P<version>[\w.+!*-]+)"
 
-_AROUND_OPERATORS = re.compile(r"\s*([<>=!~,|()]+)\s*")
-_BUILD = re.compile(r"(?P<version>.*[^<>=!~,|])[ =][\w.*+-]+")
-_CONDA_RELATION = re.compile(r"(?:[<>=!~]=|[<>=])?(?:\*|(?=[^\^$]*\d)(?!.*\.\.)[\w*][\w.+!*-]*)|\^.*\$")
-_FOR_PIP = re.compile(r"-|[\w.-]+\s*\[[^=\]]*\]|[^#]*;|(git|hg|svn|bzr)\+|[\w.-]+\s*@")
-_PYTHON_WITHOUT_EQUALS = re.compile(r"python-?(?P<version>\d+(\.\d+)*)", re.IGNORECASE)
-_PACKAGE_FILE = re.compile(r"\.(conda|tar\.bz2)(#\S*)?$", re.IGNORECASE)
+_AROUND_OPERATORS = r"\s*([<>=!~,|()]+)\s*"
+_BUILD = r"(?P<version>.*[^<>=!~,|])[ =][\w.*+-]+"
+_CONDA_RELATION = r"(?:[<>=!~]=|[<>=])?(?:\*|(?=[^\^$]*\d)(?!.*\.\.)[\w*][\w.+!*-]*)|\^.*\$"
+_FOR_PIP = r"-|[\w.-]+\s*\[[^=\]]*\]|[^#]*;|(git|hg|svn|bzr)\+|[\w.-]+\s*@"
+_PYTHON_WITHOUT_EQUALS = r"(?i)python-?(?P<version>\d+(\.\d+)*)"
+_PACKAGE_FILE = r"(?i)\.(conda|tar\.bz2)(#\S*)?$"
 # Of conda's (conda, common/url.py).
-_TOKEN_IN_PATH = re.compile(r"://[^/\s]+/t/[a-zA-Z0-9_-]{8,}")
+_LOGIN_IN_PATH = r"://[^/\s]+/t/[a-zA-Z0-9_-]{8,}"
 # Those that may exist, and the usual way to require one.
 _PYTHONS = tuple(f"{major}.{minor}.{patch}" for major in (2, 3) for minor in range(100) for patch in range(40))
-_USUAL_PYTHON = re.compile(r"python\s*[<>=]*\s*[23](\.\d{1,2}){0,2}(\.\*)?", re.IGNORECASE)
+_USUAL_PYTHON = r"(?i)python\s*[<>=]*\s*[23](\.\d{1,2}){0,2}(\.\*)?"
 # `--hash=ALGORITHM:DIGEST`, with the length of the digest.
-_HASH = re.compile(r"\s--hash[\s=]\s*(?P<value>\S*)")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.IGNORECASE)
+_HASH = r"\s--hash[\s=]\s*(?P<value>\S*)"
+_DIGEST = r"(?i)sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
 
 
 class Line(NamedTuple):
@@ -76,7 +74,7 @@ class Line(NamedTuple):
     @property
     def requirement(self) -> str:
         """The requirement without the options behind it."""
-        return _OF_ONE.sub("", self.text).strip()
+        return re.sub(_OF_ONE, "", self.text).strip()
 
     @property
     def fault(self) -> str:
@@ -96,19 +94,19 @@ def lines_of(text: str) -> Iterator[Line]:
         if joined.endswith("\\") and not is_comment:
             joined = joined[:-1]
             continue
-        line = _COMMENT.sub("", joined).strip()
+        line = re.sub(_COMMENT, "", joined).strip()
         if line:
             yield from _line(first, line)
         joined, first = "", 0
     if joined.strip():
-        yield from _line(first, _COMMENT.sub("", joined).strip())
+        yield from _line(first, re.sub(_COMMENT, "", joined).strip())
 
 
 def _line(number: int, text: str) -> Iterator[Line]:
     if text.startswith("-"):
         yield from _options(number, text)
         return
-    file = _file_of_requirement(_OF_ONE.sub("", text))
+    file = _file_of_requirement(re.sub(_OF_ONE, "", text))
     yield Line(number, text, "path" if file else "requirement", file)
 
 
@@ -131,7 +129,7 @@ def _options(number: int, text: str) -> Iterator[Line]:
 
 
 def _fault_of_index(name: str, value: str) -> str:
-    is_right = name not in _INDEXES or "${" in value or _INDEX.match(value)
+    is_right = name not in _INDEXES or "${" in value or re.match(_INDEX, value)
     return "" if is_right else f"{name}: '{value}' is not a URL; did you mean 'https://...'?"
 
 
@@ -162,7 +160,7 @@ def _local_path(value: str, kind: Kind) -> str:
     """Return the value of an option if it is a path on this machine, else an empty text."""
     if _is_file_url(value):
         return _path_in_url(value)
-    if _VERSION_CONTROL.match(value) or (_URL.match(value) and not re.match(r"[A-Za-z]:[\\/]", value)):
+    if re.match(_VERSION_CONTROL, value) or (re.match(_URL, value) and not re.match(r"[A-Za-z]:[\\/]", value)):
         return ""
     return re.sub(r"\[[^\]]*\]$", "", value.partition("#")[0]) if kind == "editable" else value
 
@@ -170,14 +168,14 @@ def _local_path(value: str, kind: Kind) -> str:
 def _file_of_requirement(text: str) -> str:
     """Return the path on this machine in a requirement, empty if none."""
     text = re.split(r"\s+;", text)[0].strip()
-    named = _NAMED.fullmatch(text)
+    named = re.fullmatch(_NAMED, text)
     address = named["address"] if named else text
     if _is_file_url(address):
         return _path_in_url(address)
-    if _URL.match(address) and not re.match(r"[A-Za-z]:[\\/]", address):
+    if re.match(_URL, address) and not re.match(r"[A-Za-z]:[\\/]", address):
         return ""
     path = re.sub(r"\[[^\]]*\]$", "", address)
-    is_path = named or path.startswith(".") or "/" in path or "\\" in path or _ARCHIVE.search(path)
+    is_path = named or path.startswith(".") or "/" in path or "\\" in path or re.search(_ARCHIVE, path)
     return path if is_path and not re.search(r"[<>=!~;\s]", path) else ""
 
 
@@ -195,9 +193,9 @@ def _fault(text: str) -> str:
     if re.match(r"python\s*($|[<>=!~;])", text, re.IGNORECASE):
         return f"'{text}': pip does not install Python; set python_version, or in a conda file write `- python=3.10`"
     # Most are plain names. pip inserts variables, and a URL is checked when it is downloaded.
-    if _PLAIN.fullmatch(text) or "${" in text:
+    if re.fullmatch(_PLAIN, text) or "${" in text:
         return ""
-    if _URL.match(text):
+    if re.match(_URL, text):
         return "" if not re.match(r"https?:(?!//[^/\s])", text, re.IGNORECASE) else f"'{text}' is a URL without a host"
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -209,37 +207,39 @@ def _fault(text: str) -> str:
 
 
 def _fault_of_hashes(text: str) -> str:
-    wrong = next((found["value"] for found in _HASH.finditer(text) if not _DIGEST.fullmatch(found["value"])), None)
+    wrong = next(
+        (found["value"] for found in re.finditer(_HASH, text) if not re.fullmatch(_DIGEST, found["value"])), None
+    )
     return "" if wrong is None else f"'--hash={wrong}' is not a digest that pip accepts; write --hash=sha256:DIGEST"
 
 
 def conda_fault(text: str) -> str:
     """Return why conda cannot read a package; empty if it can."""
-    if "$" in text or _PACKAGE_FILE.search(text):  # conda inserts variables; an archive is installed as it is
+    if "$" in text or re.search(_PACKAGE_FILE, text):  # conda inserts variables; an archive is installed as it is
         return ""
-    if _FOR_PIP.match(text):
+    if re.match(_FOR_PIP, text):
         return f"'{text}' is for pip; write it in the list of pip packages"
-    if found := _PYTHON_WITHOUT_EQUALS.fullmatch(text):
+    if found := re.fullmatch(_PYTHON_WITHOUT_EQUALS, text):
         return f"'{text}' is not a package; did you mean 'python={found['version']}'?"
     return _fault_of_spec(text) or token_in_channel(text)
 
 
 def _fault_of_spec(text: str) -> str:
-    spec = _MATCH_SPEC.fullmatch(text)
-    version = _AROUND_OPERATORS.sub(r"\1", spec["version"]) if spec else ""
-    if build := _BUILD.fullmatch(version):
+    spec = re.fullmatch(_MATCH_SPEC, text)
+    version = re.sub(_AROUND_OPERATORS, r"\1", spec["version"]) if spec else ""
+    if build := re.fullmatch(_BUILD, version):
         version = build["version"]
     relations = re.split(r"[,|]", version.replace("(", "").replace(")", "")) if version else ()
-    if spec is None or not all(map(_CONDA_RELATION.fullmatch, relations)):
+    if spec is None or not all(re.fullmatch(_CONDA_RELATION, one) for one in relations):
         return f"conda cannot read '{text}'; write a name, or one with versions: `numpy=1.26`, `numpy>=1.26,<2`"
-    if spec["name"].lower() == "python" and not _USUAL_PYTHON.fullmatch(text) and not allows(text, _PYTHONS):
+    if spec["name"].lower() == "python" and not re.fullmatch(_USUAL_PYTHON, text) and not allows(text, _PYTHONS):
         return f"'{text}' allows no version of Python"
     return ""
 
 
 def token_in_channel(text: str) -> str:
     """Return what is wrong with a conda channel whose URL has a token in its path; empty if it has none."""
-    if not _TOKEN_IN_PATH.search(text):
+    if not re.search(_LOGIN_IN_PATH, text):
         return ""
     return "the URL of a channel has a token, which would be stored with the environment; write it without /t/TOKEN"
 
@@ -287,9 +287,9 @@ def is_requirement(text: str) -> bool:
 def _hint(text: str) -> str:
     if re.match(r"(python\d?\s+-m\s+)?pip\d?\s+install\s", text):
         return "; write only packages, one per line"
-    if found := _ONE_EQUALS.fullmatch(text):
+    if found := re.fullmatch(_ONE_EQUALS, text):
         return f"; did you mean '{found['name']}=={found['version']}'?"
-    if found := _NO_OPERATOR.fullmatch(text):
+    if found := re.fullmatch(_NO_OPERATOR, text):
         return f"; did you mean '{found['name']}=={found['version']}'?"
     return ""
 
@@ -305,13 +305,13 @@ def pip_requirement(package: str) -> str | None:
     As conda reads them, `numpy=1.26` is any 1.26, `numpy==1.26` and `numpy 1.26` are that alone; a build counts for
     conda only.
     """
-    found = _MATCH_SPEC.fullmatch(package.strip())
+    found = re.fullmatch(_MATCH_SPEC, package.strip())
     if not found:
         return None
     version = found["version"]
-    if found["brackets"] and (inside := _IN_BRACKETS.search(found["brackets"])):
+    if found["brackets"] and (inside := re.search(_IN_BRACKETS, found["brackets"])):
         version = inside["version"].strip()
-    if build := _WITH_BUILD.fullmatch(version):
+    if build := re.fullmatch(_WITH_BUILD, version):
         named = build["version"] or build["other"]
         version = "" if named == "*" else f"=={named}"
     relations = [_pip_relation(part.strip()) for part in version.split(",") if part.strip() not in ("", "*", "=*")]
@@ -322,7 +322,7 @@ def pip_requirement(package: str) -> str | None:
 
 
 def _pip_relation(text: str) -> str | None:
-    found = _RELATION.fullmatch(text)
+    found = re.fullmatch(_RELATION, text)
     if not found:
         return None
     operator, version = found["operator"] or "==", found["version"]
