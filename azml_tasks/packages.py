@@ -16,7 +16,7 @@ OLDEST_SDK = (1, 61)
 # The oldest release of Microsoft's client for Azure ML v2 that we support.
 OLDEST_CLIENT = (1, 35)
 # The name in a requirement, after conda's channel.
-_NAME = re.compile(r"(?:\S+::)?([A-Za-z0-9][A-Za-z0-9._-]*)(?=[\s\[<>=!~;@(]|$)")
+_NAME = r"(?:\S+::)?([A-Za-z0-9][A-Za-z0-9._-]*)(?=[\s\[<>=!~;@(]|$)"
 
 
 def distributions_in(folders: Iterable[str]) -> dict[str, str]:
@@ -41,7 +41,7 @@ def normal_name(name: str) -> str:
 
 def required_name(requirement: str) -> str | None:
     """Return the normalised name of the distribution that a requirement of pip or conda names, if it names one."""
-    found = _NAME.match(requirement.lstrip())
+    found = re.match(_NAME, requirement.lstrip())
     return normal_name(found[1]) if found else None
 
 

@@ -9,9 +9,9 @@ from itertools import islice
 
 # Controls, line and paragraph ends, and the marks that turn the direction of writing: a problem must be one line, and
 # text from files must not control the terminal.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 # Colour codes, which logs may contain.
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOUR = r"\x1b\[[0-9;]*m"
 _LONGEST_NAME = 100
 _MOST_NAMES = 1_000
 _MOST_LISTED = 10
@@ -19,14 +19,15 @@ _MOST_LISTED = 10
 
 def one_line(text: str) -> str:
     """Return a text without line breaks and control characters."""
-    return _UNPRINTABLE.sub(_escaped, text)
+    return text if text.isprintable() else re.sub(_UNPRINTABLE, _escaped, text)
 
 
 def printable(text: str) -> str:
     """Return a text of several lines without control characters and colours."""
-    return _UNPRINTABLE.sub(
-        lambda found: found[0] if found[0] in "\n\t" else _escaped(found), _COLOUR.sub("", text.replace("\r\n", "\n"))
-    )
+    if text.isprintable():
+        return text
+    plain = re.sub(_COLOUR, "", text.replace("\r\n", "\n"))
+    return re.sub(_UNPRINTABLE, lambda found: found[0] if found[0] in "\n\t" else _escaped(found), plain)
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -85,12 +86,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun.removesuffix('s') if number == 1 else noun}"
 
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b", re.IGNORECASE | re.ASCII)
+_SIZE = r"(?ai)(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b"
 
 
 def size_of(text: str) -> int | None:
     """Return the bytes of a size such as `500MB`, `1.5 GB` or `2GiB`; None if it is not one."""
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip())
     if not found or (found[3] and not found[2]):
         return None
     power = " kmgt".index(found[2].lower() or " ")

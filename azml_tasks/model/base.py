@@ -28,9 +28,9 @@ Sequence = Annotated[tuple[T, ...], Field(strict=False)]
 Config = Mapping[str, Any]
 
 # A variable with a default is always resolved.
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_REFERENCE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"
 # Allowed around a variable in any name: no characters of paths. `$${A}` looks like one, too.
-_AROUND_REFERENCES = re.compile(r"[\w. ()-]*")
+_AROUND_REFERENCES = r"[\w. ()-]*"
 
 
 class InvalidNameError(ValueError):
@@ -59,16 +59,15 @@ class Model(BaseModel):
 
 def is_unresolved(value: str) -> bool:
     """Return whether the text still contains a variable that was not set when the file was read."""
-    return bool(_REFERENCE.search(value))
+    return "${" in value and bool(re.search(_REFERENCE, value))
 
 
 def named(rule: str, pattern: str) -> AfterValidator:
     """Check a name against one of Azure's rules; `rule` is the end of the error message."""
-    compiled = re.compile(pattern)
 
     def check(value: str) -> str:
-        is_open = is_unresolved(value) and _AROUND_REFERENCES.fullmatch(_REFERENCE.sub("", value))
-        if not (is_open or compiled.fullmatch(value)):
+        is_open = is_unresolved(value) and re.fullmatch(_AROUND_REFERENCES, re.sub(_REFERENCE, "", value))
+        if not (is_open or re.fullmatch(pattern, value)):
             raise InvalidNameError(value, rule)
         return value
 

@@ -60,11 +60,11 @@ EnvironmentName = Annotated[
         r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}",
     ),
 ]
-_WITH_COLON = re.compile(r"(?:azureml:)?([A-Za-z0-9_.-]+):([A-Za-z0-9_.-]+)")
+_WITH_COLON = r"(?:azureml:)?([A-Za-z0-9_.-]+):([A-Za-z0-9_.-]+)"
 
 
 def _with_at(name: str) -> str:
-    match = _WITH_COLON.fullmatch(name)
+    match = re.fullmatch(_WITH_COLON, name)
     if match:
         raise ValueError(f"a version of an environment is written NAME@VERSION: '{match[1]}@{match[2]}', not '{name}'")
     return name

@@ -33,9 +33,9 @@ WEEK_DAYS: tuple[WeekDay, ...] = (
 )
 
 # Years 1900 to 8999, so that no arithmetic on a start can leave the calendar.
-_START_TIME = re.compile(r"(19|[2-8]\d)\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", re.ASCII)
-_OFFSET = re.compile(r".*\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|z|[-+]\d\d(:?\d\d)?)", re.ASCII)
-_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+_START_TIME = r"(?a)(19|[2-8]\d)\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?"
+_OFFSET = r"(?a).*\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|z|[-+]\d\d(:?\d\d)?)"
+_TIME_OF_DAY = r"(?a)([01]?\d|2[0-3]):([0-5]\d)"
 
 
 class BlobChange(Model):
@@ -168,7 +168,7 @@ class Schedule(Model):
     def _hours_and_minutes(cls, value: object, info: ValidationInfo) -> object:
         if value is None or (isinstance(value, str) and is_unresolved(value)):
             return value
-        if not isinstance(value, str) or not _TIME_OF_DAY.fullmatch(value):
+        if not isinstance(value, str) or not re.fullmatch(_TIME_OF_DAY, value):
             raise ValueError(f"time_of_day must be a time from 00:00 to 23:59, such as 18:30, not {_shown(value)}")
         if info.data.get("hours") or info.data.get("minutes"):
             raise ValueError("use either time_of_day, or hours and minutes")
@@ -217,9 +217,9 @@ class Schedule(Model):
 
 def _start(value: object) -> datetime:
     if isinstance(value, str):
-        if _OFFSET.fullmatch(value):
+        if re.fullmatch(_OFFSET, value):
             raise ValueError(f"start_time '{value}' has an offset; remove it and set time_zone")
-        if _START_TIME.fullmatch(value):
+        if re.fullmatch(_START_TIME, value):
             try:
                 return datetime.fromisoformat(value)
             except ValueError:

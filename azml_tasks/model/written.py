@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 # A negative number for argparse, before Python 3.14: no exponent, digits after a point.
-_NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+", re.ASCII)
+_NEGATIVE_NUMBER = r"(?a)-\d+|-\d*\.\d+"
 
 _Number = TypeVar("_Number", bound="_Written")
 
@@ -55,4 +55,4 @@ def number_text(value: float) -> str:
 
 def looks_like_option(word: str) -> bool:
     """Return whether argparse may treat the word as an option where a value is expected."""
-    return len(word) > 1 and word.startswith("-") and not _NEGATIVE_NUMBER.fullmatch(word)
+    return len(word) > 1 and word.startswith("-") and not re.fullmatch(_NEGATIVE_NUMBER, word)

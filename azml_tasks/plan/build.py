@@ -30,8 +30,8 @@ from azml_tasks.text import MOST_SUGGESTIONS, did_you_mean, listed, shortened
 
 INPUT_FOLDER = "--input-folder"
 OUTPUT_FOLDER = "--output-folder"
-_PARAMETER = re.compile(r"\$\{\{\s*parameters\.(\w+)\s*\}\}")
-_WITHOUT_DOLLAR = re.compile(r"(?<!\$)\{\{\s*parameters\.\w+\s*\}\}")
+_PARAMETER = r"\$\{\{\s*parameters\.(\w+)\s*\}\}"
+_WITHOUT_DOLLAR = r"(?<!\$)\{\{\s*parameters\.\w+\s*\}\}"
 
 Path = tuple[str | int, ...]
 
@@ -237,12 +237,12 @@ class _PlanBuilder:
 
     def _argument(self, path: Path, value: Scalar) -> Token:
         step = f"step '{path[1]}'"
-        if isinstance(value, str) and (bare := _WITHOUT_DOLLAR.search(value)):
+        if isinstance(value, str) and (bare := re.search(_WITHOUT_DOLLAR, value)):
             self._find(path, f"{step}: {bare[0]} is passed as text; write a pipeline parameter as ${bare[0]}")
         if not isinstance(value, str) or "${{" not in value:
             return argument_text(value)
         parameters = self.pipeline.pipeline_parameters
-        found = _PARAMETER.search(value)
+        found = re.search(_PARAMETER, value)
         if not found:
             self._find(
                 path, f"{step}: '{shortened(value)}' is not a pipeline parameter; write ${{{{ parameters.NAME }}}}"

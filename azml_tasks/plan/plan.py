@@ -15,7 +15,7 @@ from azml_tasks.model.base import Scalar
 from azml_tasks.model.names import identifier
 
 # Only argparse accepts `-n=VALUE`; `-nVALUE` works everywhere.
-_LETTER = re.compile(r"-[A-Za-z]")
+_LETTER = r"-[A-Za-z]"
 
 
 def config_text(config: Mapping[str, Any]) -> str:
@@ -53,7 +53,7 @@ class OptionValue(NamedTuple):
     @property
     def joined(self) -> str:
         """The option and its value as one word."""
-        return f"{self.name}{'' if _LETTER.fullmatch(self.name) else '='}{self.value}"
+        return f"{self.name}{'' if re.fullmatch(_LETTER, self.name) else '='}{self.value}"
 
 
 class ParameterValue(NamedTuple):

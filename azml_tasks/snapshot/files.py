@@ -163,7 +163,7 @@ def files_under(folder: str, ignore_files: tuple[IgnoreFile, ...] = ()) -> Itera
                 yield path
 
 
-_REPEATS = re.compile(r"(?<![^/])(?:\*\*/){2,}")
+_REPEATS = r"(?<![^/])(?:\*\*/){2,}"
 
 
 def is_inside(relative: str) -> bool:
@@ -174,7 +174,7 @@ def is_inside(relative: str) -> bool:
 
 def without_repeats(pattern: str) -> str:
     """Return an equivalent pattern with a single `**` instead of several in a row, which are very slow in glob."""
-    return _REPEATS.sub("**/", pattern)
+    return re.sub(_REPEATS, "**/", pattern)
 
 
 def included(pattern: str, folders: Sequence[str]) -> list[SnapshotFile]:

@@ -25,7 +25,7 @@ Lacking = Callable[[str, str | None], str | None]
 
 # The limit of files and folders to search for a module that is not on the import path.
 _MOST_ENTRIES = 100_000
-_FILE = re.compile(r"^FileNotFoundError: .*?'([^'\n]+)'", re.MULTILINE)
+_FILE = r"(?m)^FileNotFoundError: .*?'([^'\n]+)'"
 
 
 def missing_hint(
@@ -43,7 +43,7 @@ def missing_hint(
     """
     project = os.path.abspath(project_dir)
     module = missing_module(log_tail)
-    files = list(_FILE.finditer(log_tail))
+    files = list(re.finditer(_FILE, log_tail))
     if module and (not files or module.start() > files[-1].start()):
         return module_hint(module[1], snapshot, project, script_directory, lacking)
     if files:
@@ -164,7 +164,7 @@ def _quoted(pattern: str) -> str:
 # Where the step ran: in this Python, in a virtual environment made from the file, or on the cluster.
 Place = Literal["here", "virtual", "cluster"]
 
-_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]+)'", re.MULTILINE)
+_MODULE = r"(?m)^ModuleNotFoundError: No module named '([\w.]+)'"
 _NEITHER = {
     "here": "is neither in the project nor installed here",
     "virtual": "is neither in the project nor in the step's virtual environment",
@@ -176,7 +176,7 @@ PYTHONS_OWN = sys.stdlib_module_names | {"asyncore", "cgi", "distutils", "imp", 
 
 def missing_module(log_tail: str) -> re.Match[str] | None:
     """Return the last missing module in a log's tracebacks, its name as group 1."""
-    return next(reversed(list(_MODULE.finditer(log_tail))), None)
+    return next(reversed(list(re.finditer(_MODULE, log_tail))), None)
 
 
 def package_hint(module: str, pipeline: Pipeline, step: Step, place: Place, meant: str | None = None) -> str | None:

@@ -117,7 +117,7 @@ SET = (
     "parameter; can be repeated."
 )
 # A command in a message, unless it has no --target.
-_COMMAND = re.compile(r"`invoke (?!new-step|migrate)([a-z][\w.-]*)")
+_COMMAND = r"`invoke (?!new-step|migrate)([a-z][\w.-]*)"
 
 
 def task(least: Mapping[str, int] | None = None, **options: Any) -> Callable[[Body], invoke.Task[Body]]:
@@ -308,4 +308,4 @@ def _say_no_more() -> None:
 
 def with_target(text: str, target: str) -> str:
     """Return the text with `--target` added to the commands in it."""
-    return _COMMAND.sub(lambda found: f"{found[0]} --target {target}", text) if target else text
+    return re.sub(_COMMAND, lambda found: f"{found[0]} --target {target}", text) if target else text

@@ -16,7 +16,7 @@ from azml_tasks.text import closest
 Path = tuple[str | int, ...]
 _PATH = "/folder"  # no number, and among no choices
 # An option that takes a folder, by its name.
-_FOLDER = re.compile(r"folder|dir|path", re.IGNORECASE)
+_FOLDER = r"(?i)folder|dir|path"
 _ID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -148,7 +148,7 @@ def left_out(step: StepPlan, word: Word, others: Sequence[str] = ()) -> str:
         none = "`output_folders: []` passes none"
     else:
         return ""
-    named = [name for name in others if _FOLDER.search(name)]
+    named = [name for name in others if re.search(_FOLDER, name)]
     return f"`{renamed(step, word, named[0])}` passes it as {named[0]}, {none}" if len(named) == 1 else none
 
 

@@ -27,7 +27,7 @@ _LINES_WITHOUT_TRACEBACK = 10
 _LONGEST_LINE = 1_000
 _HEADER = "Traceback (most recent call last):"
 _CHAINED = ("another exception occurred:", "direct cause of the following exception:")
-_FRAME = re.compile(r'^(\s*File ")([^"]+)(", line \d+)', re.MULTILINE)
+_FRAME = r'(?m)^(\s*File ")([^"]+)(", line \d+)'
 
 
 def log_tail(log: Path) -> str:
@@ -107,7 +107,7 @@ def with_source_paths(text: str, work: Path, files: Mapping[str, Path], project:
             return match[0]
         return f"{match[1]}{os.path.relpath(files[path], project)}{match[3]}"
 
-    return _FRAME.sub(source, text)
+    return re.sub(_FRAME, source, text)
 
 
 def exit_message(exit_code: int) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from azml_tasks.snapshot import Snapshot
 
 STANDIN = Path(__file__).resolve().parents[2] / "standin"
-_DECLARATION = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
+_DECLARATION = r"(?m)^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*="
 _ORDINARY = frozenset(("HOME", "LANG", "PATH", "SHELL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER"))
 
 
@@ -61,7 +61,7 @@ def _names_in(file: Path) -> set[str]:
         text = file.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return set()
-    return set(_DECLARATION.findall(text)) - _ORDINARY
+    return set(re.findall(_DECLARATION, text)) - _ORDINARY
 
 
 def definition_of(

@@ -126,7 +126,7 @@ def changed_entries(kind: str, before: Mapping[str, Any], now: Mapping[str, Any]
     ]
 
 
-_DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_DISTRIBUTION = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 
 
 def changed_packages(what: str, before: Iterable[str], now: Iterable[str]) -> list[Difference]:
@@ -151,7 +151,7 @@ def _parts(requirement: str) -> tuple[str, str]:
     """Return the normalised name of a distribution and what a requirement says of it; secrets are left out."""
     text = redact(requirement.strip())
     channel, colons, rest = text.rpartition("::")
-    match = _DISTRIBUTION.match(rest)
+    match = re.match(_DISTRIBUTION, rest)
     return (
         (normal_name(match[0]), f"{rest[match.end() :].strip()}{f' from {channel}' if colons else ''}")
         if match

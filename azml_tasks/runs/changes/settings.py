@@ -14,7 +14,7 @@ from azml_tasks.secrets import holds_secret
 
 # The kinds of differences that pipeline.yaml and --set make in the arguments.
 SETTINGS = ("setting", "parameter", "argument")
-_OPTION = re.compile(r"--?[A-Za-z_]")
+_OPTION = r"--?[A-Za-z_]"
 _WITHOUT_OPTION = "arguments"
 
 
@@ -124,7 +124,7 @@ def _values_with_dashes(old: Sequence[Any], new: Sequence[Any]) -> frozenset[int
 
 
 def _is_option(word: Any) -> bool:
-    return isinstance(word, str) and bool(_OPTION.match(word))
+    return isinstance(word, str) and bool(re.match(_OPTION, word))
 
 
 def _changed_config(key: str, before: dict[str, Any] | None, now: dict[str, Any] | None) -> Iterator[Difference]:
