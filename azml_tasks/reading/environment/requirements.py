@@ -54,8 +54,7 @@ _PYTHON_WITHOUT_EQUALS = r"(?i)python-?(?P<version>\d+(\.\d+)*)"
 _PACKAGE_FILE = r"(?i)\.(conda|tar\.bz2)(#\S*)?$"
 # Of conda's (conda, common/url.py).
 _LOGIN_IN_PATH = r"://[^/\s]+/t/[a-zA-Z0-9_-]{8,}"
-# Those that may exist, and the usual way to require one.
-_PYTHONS = tuple(f"{major}.{minor}.{patch}" for major in (2, 3) for minor in range(100) for patch in range(40))
+# The usual way to require one.
 _USUAL_PYTHON = r"(?i)python\s*[<>=]*\s*[23](\.\d{1,2}){0,2}(\.\*)?"
 # `--hash=ALGORITHM:DIGEST`, with the length of the digest.
 _HASH = r"\s--hash[\s=]\s*(?P<value>\S*)"
@@ -232,7 +231,7 @@ def _fault_of_spec(text: str) -> str:
     relations = re.split(r"[,|]", version.replace("(", "").replace(")", "")) if version else ()
     if spec is None or not all(re.fullmatch(_CONDA_RELATION, one) for one in relations):
         return f"conda cannot read '{text}'; write a name, or one with versions: `numpy=1.26`, `numpy>=1.26,<2`"
-    if spec["name"].lower() == "python" and not re.fullmatch(_USUAL_PYTHON, text) and not allows(text, _PYTHONS):
+    if spec["name"].lower() == "python" and not re.fullmatch(_USUAL_PYTHON, text) and not allows(text, _pythons()):
         return f"'{text}' allows no version of Python"
     return ""
 
@@ -330,6 +329,11 @@ def _pip_relation(text: str) -> str | None:
     if operator == "=" or (operator in ("==", "!=") and version.endswith("*")):
         return f"{'!=' if operator == '!=' else '=='}{series}.*"
     return f"{operator}{series}"
+
+
+def _pythons() -> Iterator[str]:
+    """Yield the versions of Python that may exist."""
+    return (f"{major}.{minor}.{patch}" for major in (2, 3) for minor in range(100) for patch in range(40))
 
 
 def allows(package: str, versions: Iterable[str]) -> bool:
