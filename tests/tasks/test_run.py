@@ -248,6 +248,11 @@ def test_a_step_whose_earlier_result_is_used_is_recorded_with_its_settings(sums:
         (["--set", "second.add=x"], "'second.add' must be a whole number, not 'x'"),
         (["--only", "first", "--from-step", "first"], "use either --from-step or --only, not both"),
         (
+            ["--only", "third,second"],
+            "--only takes one step, not third and second; run once for each of them, or use --from-step second",
+        ),
+        (["--from-step", "second, third"], "--from-step takes one step, not second and third; use --from-step second"),
+        (
             ["--experiment", "bad name/é"],
             "--experiment: 'bad name/é' is not a valid name: an experiment name has 1 to 255 letters, digits, "
             "underscores "
