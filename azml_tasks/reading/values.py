@@ -279,6 +279,12 @@ def literal_secrets(pipeline: Pipeline) -> Iterator[PlanProblem]:
         yield from _in_value(("environments", name, "environment_variables"), environment.environment_variables)
 
 
+def secret_notes(pipeline: Pipeline) -> Iterator[PlanProblem]:
+    """Yield a note on each of them, with what to do."""
+    for found in literal_secrets(pipeline):
+        yield PlanProblem(found.path, f"{found.message}; {REMEDY}")
+
+
 def _in_value(path: KeyPath, value: Any, name: str = "") -> Iterator[PlanProblem]:
     """Check a value; items of a list are checked with the list's key."""
     if isinstance(value, Mapping):

@@ -444,13 +444,11 @@ def steps_in_this_python(plan: Plan, layout: ProjectPaths) -> frozenset[str]:
 
 def _secrets(plan: Plan, steps: Collection[str], located: Locate | None) -> Iterator[str]:
     """Yield notes on the values in these steps that look like secrets by their names; the run will store them."""
-    from azml_tasks.reading.values import REMEDY, literal_secrets
+    from azml_tasks.reading.values import secret_notes
 
-    if located is None:
-        return
-    for found in literal_secrets(plan.pipeline):
-        if found.path[0] == "steps" and found.path[1] in steps:
-            yield str(located(found.path, f"{found.message}; {REMEDY}"))
+    for note in secret_notes(plan.pipeline):
+        if located and note.path[0] == "steps" and note.path[1] in steps:
+            yield str(located(note.path, note.message))
 
 
 def _check_data(plan: Plan, steps: Iterable[StepPlan], layout: ProjectPaths, located: Locate) -> None:
