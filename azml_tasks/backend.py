@@ -509,6 +509,10 @@ class Backend(abc.ABC):
         """Return what of the file will not work in every use of this backend."""
         return ()
 
+    def steps_in_this_python(self) -> Collection[str]:
+        """Return the keys of the steps that a run starts in the Python of this command, as far as that is known."""
+        return ()
+
     def check(self) -> None:
         """Raise ProjectError if this backend cannot run the pipeline as the file is."""
         problems = self.problems()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import metadata
@@ -56,10 +56,10 @@ def schedule_finding(name: str, *, is_asked: bool, times: Sequence[datetime | No
     return Finding("good", f"the schedule '{name}' is enabled" + (f", next on {known}" if known else ""))
 
 
-def examine(project: Project, today: date) -> Iterator[Finding]:
-    """Check Python, the packages, the file and what it refers to, without Azure."""
+def examine(project: Project, today: date, in_this_python: Collection[str] = ()) -> Iterator[Finding]:
+    """Check Python, the packages, the file and what it refers to, without Azure; the steps as in `check_project`."""
     yield from examine_machine(project.pipeline.backend, stated_backends(project.file).values())
-    yield from _file(project)
+    yield from _file(project, in_this_python)
     for note in retirement_notes(project, today):
         yield Finding("note", str(note.problem))
     yield from _secrets(project)
@@ -147,8 +147,8 @@ def _mismatches() -> Iterator[Finding]:
                 yield Finding("bad", message, 'pip install --upgrade "azml-tasks[azure]"')
 
 
-def _file(project: Project) -> Iterator[Finding]:
-    report = check_project(project)
+def _file(project: Project, in_this_python: Collection[str]) -> Iterator[Finding]:
+    report = check_project(project, in_this_python=in_this_python)
     for problem in report.problems:
         yield Finding("bad", str(problem))
     notes = [*report.notes, *data_notes(project), *environment_notes(project), *report.remarks]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from azml_tasks.checks.azure import needs_of
@@ -33,13 +33,14 @@ class ProjectReport:
     remarks: list[Problem]
 
 
-def check_project(project: Project, *, remember: bool = False) -> ProjectReport:
+def check_project(project: Project, *, remember: bool = False, in_this_python: Collection[str] = ()) -> ProjectReport:
     """Check the files, the arguments and imports of the scripts, the schedule, and what the backend needs.
 
-    With `remember`, what is found about the arguments is stored in the project, and not looked for again.
+    `in_this_python` are the keys of the steps whose packages have to be installed here. With `remember`, what is found
+    about the arguments is stored in the project, and not looked for again.
     """
     from azml_tasks.checks.data import unread_datasets
-    from azml_tasks.checks.imports import import_notes
+    from azml_tasks.checks.imports import absent_notes, import_notes
     from azml_tasks.checks.mlflow import mlflow_notes
 
     builder = SnapshotBuilder(project.directory, hash_file=_readable)
@@ -55,6 +56,8 @@ def check_project(project: Project, *, remember: bool = False) -> ProjectReport:
         if remember:
             known.save(complete=not problems)
         imports, remarks = import_notes(project, snapshots, builder)
+        here = [step for step in project.plan.steps if step.key in in_this_python]
+        remarks += absent_notes(project.plan, here, snapshots, builder, project.problem)
         of_mlflow = list(mlflow_notes(project, snapshots, builder))
         del builder, known  # the syntax trees, before the next collection has to look at them
     problems += _other_files(project)

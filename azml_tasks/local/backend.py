@@ -189,6 +189,15 @@ class LocalBackend(Backend):
                 problems.append(self._project.problem(("datasets", name), message))
         return problems
 
+    def steps_in_this_python(self) -> Collection[str]:
+        from azml_tasks.local.step.local_run import steps_in_this_python
+        from azml_tasks.local.store.paths import ProjectPaths
+
+        # An unreadable conda file is reported with the file.
+        with suppress(ProjectError):
+            return steps_in_this_python(self._project.plan, ProjectPaths.of(self._project.directory))
+        return ()
+
     def examine(self) -> Iterator[Finding]:
         from azml_tasks.checks.doctor import Finding
         from azml_tasks.local.register import missing_pythons

@@ -81,6 +81,7 @@ class _Pruning:
         self._remains = list(self._find_remains())
         self._store = store_of(layout)
         self._fixed = {*self._next_results(), *self._registered()}
+        self._measured: dict[str, Mapping[str, int]] = {}
 
     def prune(self, keep: int, size: int | None, dry: bool) -> Pruned:
         chosen = self._choose(keep)
@@ -93,8 +94,8 @@ class _Pruning:
                 chosen = _Chosen([], chosen.needed, [])
         is_measured = dry or size is not None
         before = dict(self._holds) if is_measured else {}
-        sizes = {run_id: self._freed_of(run_id, chosen.needed) for run_id in chosen.old} if is_measured else {}
-        sizes |= {_model_name(path): self._model_sizes[path] for path in chosen.models} if is_measured else {}
+        sizes = {run_id: self._freed_of(run_id, chosen.needed) for run_id in chosen.old}
+        sizes |= {_model_name(path): self._model_sizes[path] for path in chosen.models}
         in_use = {run_id for run_id, _ in chosen.needed}
         cut = {run_id: self._cut(run_id, chosen.needed) for run_id in chosen.old if run_id in in_use}
         if not dry and (size is None or sum(before.values()) > size):
@@ -192,17 +193,19 @@ class _Pruning:
     def _holds(self) -> dict[str, int]:
         """How much .azml holds, by kind, in bytes."""
         root = self._layout.root
-        used = sum(self._sizes.get(run_id, {}).get(folder, 0) for run_id, folder in self._fixed)
-        holds = {"runs": sum(sum(sizes.values()) for sizes in self._sizes.values()) - used, "results in use": used}
+        sizes = {run_id: self._sizes(run_id) for run_id in run_ids(self._layout)}
+        used = sum(sizes.get(run_id, {}).get(folder, 0) for run_id, folder in self._fixed)
+        holds = {"runs": sum(sum(parts.values()) for parts in sizes.values()) - used, "results in use": used}
         for name, kind in _KINDS.items():
             holds[kind] = holds.get(kind, 0) + tree_size(root / name)
         holds["other"] = tree_size(root, without=("runs", *_KINDS))
         return holds
 
-    @cached_property
-    def _sizes(self) -> Mapping[str, Mapping[str, int]]:
-        """The sizes of the steps' folders of each run, and under the empty name of the rest of it, in bytes."""
-        return {run_id: _measure(self._layout.run(run_id)) for run_id in run_ids(self._layout)}
+    def _sizes(self, run_id: str) -> Mapping[str, int]:
+        """Return the sizes of the steps' folders of a run, and under the empty name of the rest of it, in bytes."""
+        if run_id not in self._measured:
+            self._measured[run_id] = _measure(self._layout.run(run_id))
+        return self._measured[run_id]
 
     @cached_property
     def _model_sizes(self) -> Mapping[Path, int]:
@@ -210,7 +213,7 @@ class _Pruning:
 
     def _freed_of(self, run_id: str, needed: set[_Place]) -> int:
         """Return how much the deletion of a run frees, less what of it is kept."""
-        sizes = self._sizes.get(run_id, {})
+        sizes = self._sizes(run_id)
         if any(needed_id == run_id for needed_id, _ in needed):
             return sum(size for folder, size in sizes.items() if folder and (run_id, folder) not in needed)
         return sum(sizes.values())

@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from azml_tasks.errors import RunError, UsageError
-from azml_tasks.local.store.paths import RUN_ID, ProjectPaths
+from azml_tasks.local.store.paths import RUN_ID, ProjectPaths, RunPaths
+from azml_tasks.local.store.process import is_held
 from azml_tasks.local.store.records import LocalRunRecord, read_run
 from azml_tasks.text import listed
 
@@ -40,11 +41,22 @@ def find_run(project_dir: str | Path, wanted: str | None = None, damaged: list[s
     record = next(_records(layout, found, damaged), None)
     if record is not None:
         return record
-    if wanted in ids:
-        raise RunError(f"the record of the run '{wanted}' is damaged or from another release")
+    if wanted and found:
+        raise RunError(_without_record(layout.run(found[0])))
     if wanted:
         raise UsageError(f"no run '{wanted}'; `invoke runs.list` lists the runs")
     raise RunError("no runs yet; start one with `invoke run`")
+
+
+def _without_record(run: RunPaths) -> str:
+    """Return why a run has no record that can be read."""
+    if os.path.lexists(run.record):
+        return f"the record of the run '{run.root.name}' is damaged or from another release"
+    if os.path.lexists(run.steps):
+        return f"the run '{run.root.name}' was deleted in part; `invoke runs.prune` deletes the rest"
+    if is_held(run):
+        return f"the run '{run.root.name}' is starting; no step has started yet"
+    return f"the run '{run.root.name}' was interrupted while it started, before its first step; it has no logs"
 
 
 def _records(layout: ProjectPaths, ids: Iterable[str], damaged: list[str] | None) -> Iterator[LocalRunRecord]:

@@ -100,8 +100,11 @@ def _zone(iana: str) -> ZoneInfo:
 def _refusal(name: str) -> str:
     iana = win_tz.get(name, name)
     if iana not in _WINDOWS_NAME_OF and iana not in available_timezones():
+        place = name.replace(" ", "_").lower()
+        cities = [zone for zone in _WINDOWS_NAME_OF if zone.rpartition("/")[2].lower() == place]
         known = (*sorted(WINDOWS_NAMES - _OBSOLETE.keys()), *_WINDOWS_NAME_OF)
-        return f"unknown time zone '{name}' (expected a Windows or IANA name){did_you_mean(name, known)}"
+        meant = f"; did you mean '{cities[0]}'?" if len(cities) == 1 else did_you_mean(name, known)
+        return f"unknown time zone '{name}' (expected a Windows or IANA name){meant}"
     same = _same_clock(iana)
     if not same:
         return f"Azure ML does not support the time zone '{name}' or one with the same time; use 'UTC'"

@@ -42,6 +42,8 @@ _EXAMPLES: dict[KeyPath, str] = {
 # Text that needs no quotes inside brackets.
 _BARE = r"[\w./+-]+"
 _ONE_VALUE = frozenset(("text", "a whole number", "a number", "true or false"))
+# What other tools call the key of a step.
+_AFTER = frozenset(("after", "dependencies", "depends", "depends_on", "dependsOn", "needs", "upstream"))
 _NOUNS = {
     "steps": "step",
     "environments": "environment",
@@ -105,7 +107,7 @@ def sentences(located: Iterable[LocatedError], model: type[BaseModel]) -> dict[K
     for item in located:
         groups.setdefault(item.path, []).append(item.error)
     unknown = [path for path, errors in groups.items() if _is(errors, "extra_forbidden")]
-    meant = {path: closest(str(path[-1]), _known_keys(path[:-1], model)) for path in unknown[:MOST_SUGGESTIONS]}
+    meant = {path: _meant(path, model) for path in unknown[:MOST_SUGGESTIONS]}
     # If a mistyped key is reported, the missing key that was meant is not.
     found = {(*path[:-1], key) for path, key in meant.items()}
     return {
@@ -113,6 +115,13 @@ def sentences(located: Iterable[LocatedError], model: type[BaseModel]) -> dict[K
         for path, errors in groups.items()
         if not (_is(errors, "missing") and path in found)
     }
+
+
+def _meant(path: KeyPath, model: type[BaseModel]) -> str | None:
+    """Return the key that an unknown one probably stands for."""
+    if len(path) == 3 and path[0] == "steps" and path[2] in _AFTER:
+        return "run_after"
+    return closest(str(path[-1]), _known_keys(path[:-1], model))
 
 
 def _is(errors: list[ErrorDetails], kind: str) -> bool:

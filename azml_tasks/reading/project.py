@@ -15,7 +15,7 @@ from azml_tasks.reading.environment.files import EnvironmentFiles
 from azml_tasks.reading.messages import shown
 from azml_tasks.reading.tree import Node, TreeError, parse_tree, read_text
 from azml_tasks.reading.validation import CheckedTree, notes_of, unset_variables
-from azml_tasks.reading.values import REMEDY, Missing, Values, literal_secrets, read_variables
+from azml_tasks.reading.values import Missing, Values, read_variables, secret_notes
 from azml_tasks.text import did_you_mean, listed
 
 FILE_NAME = "pipeline.yaml"
@@ -67,7 +67,7 @@ class Project:
 
     def secret_notes(self) -> list[Problem]:
         """Return a note on each text under a key with the name of a secret: it is stored with each run."""
-        return [self.problem(found.path, f"{found.message}; {REMEDY}") for found in literal_secrets(self.pipeline)]
+        return [self.problem(note.path, note.message) for note in secret_notes(self.pipeline)]
 
     def require(self, *sections: str) -> None:
         """Check that the variables of these top-level keys are set.
@@ -199,10 +199,9 @@ def load_project(
         if beside and usable:
             problems += beside(Project(file, target, usable, (), variables, chosen.values))
         raise ProjectError(dict.fromkeys(problems))
-    found = [(note.path, note.message) for note in notes_of(chosen.pipeline)]
-    found += ((secret.path, f"{secret.message}; {REMEDY}") for secret in literal_secrets(chosen.pipeline))
+    found = [*notes_of(chosen.pipeline), *secret_notes(chosen.pipeline)]
     notes = [Problem(file.name, line, message) for line, message in chosen.doubts]
-    notes += (Problem(file.name, chosen.root.line_of(path), message) for path, message in found)
+    notes += (Problem(file.name, chosen.root.line_of(note.path), note.message) for note in found)
     return Project(file, target, chosen.pipeline, tuple(notes), variables, chosen.values, chosen.plan)
 
 

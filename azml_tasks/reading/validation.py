@@ -119,11 +119,10 @@ Remark = tuple[int, str]
 class CheckedTree:
     """A validated tree.
 
-    `remarks` are the problems, each with its line. `doubts` are invalid values of variables that a local run does not
-    need. `pipeline` is the pipeline of the tree without invalid parts, None if nothing is left, and `plan` its
-    plan, if that is valid. With `like`, another
-    tree that was checked, only the sections that differ from it are. Without `needs_values`, unset variables are not
-    errors.
+    `remarks` are the problems, each with its line. `doubts` are notes: on invalid values of variables that a local run
+    does not need, and on `$NAME`. `pipeline` is the pipeline of the tree without invalid parts, None if nothing is
+    left, and `plan` its plan, if that is valid. With `like`, another tree that was checked, only the sections that
+    differ from it are. Without `needs_values`, unset variables are not errors.
     """
 
     def __init__(
@@ -138,7 +137,7 @@ class CheckedTree:
         self.values = Values(Node(sections, root.line, root.key_lines), variables)
         self.pipeline: Pipeline | None = None
         self.plan: Plan | None = None
-        self.doubts: list[Remark] = []
+        self.doubts: list[Remark] = [(self._line(path), message) for path, message in self.values.notes]
         self.remarks: list[Remark] = [(self._line(path), message) for path, message in self.values.findings]
         self._damaged = _Places()
         self._useless = {path for path, _ in self.values.findings} | {item.path for item in self.values.missing}

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _PATTERN = r"\$\$|\$\{(?!\{)(?P<body>[^}]*)(?P<end>\}?)"
 _BODY = r"(?s)(?P<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?P<default>.*))?"
 
+# A word like `$NAME` outside of what may be a regular expression or a command.
+_SHELL_STYLE = re.compile(r"(?<![^\s/:=,;@'\"])\$([A-Za-z_][A-Za-z0-9_]*)(?![^\s/:=,;@'\".-])")
+_OF_PATTERNS = re.compile(r"[\\^()\[\]|*?`]")
+
 _MOST = 1_000_000
 _LONGEST_LINE = 30_000
 _NOT_A_VARIABLE = "this line is not NAME=value; check for an unclosed quote or a space in the name"
@@ -141,13 +145,15 @@ class Missing(NamedTuple):
 class Values:
     """The data of a tree, with the problems found.
 
-    `findings` are the places with invalid text, which is kept. A value with variables is text if it is in quotes, else
-    of the type it looks like; `otherwise` has the alternative. `filled` are the variables of each value with some.
+    `findings` are the places with invalid text, which is kept, `notes` those with `$NAME`. A value with variables is
+    text if it is in quotes, else of the type it looks like; `otherwise` has the alternative. `filled` are the variables
+    of each value with some.
     """
 
     root: Node
     variables: Mapping[str, str]
     findings: list[tuple[KeyPath, str]] = field(default_factory=list)
+    notes: list[tuple[KeyPath, str]] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     otherwise: dict[KeyPath, Any] = field(default_factory=dict)
     filled: dict[KeyPath, tuple[str, ...]] = field(default_factory=dict)
@@ -193,6 +199,9 @@ class Values:
         except VariableError as error:
             self.findings.append((path, str(error)))
             return text
+        for name in () if _OF_PATTERNS.search(text) else dict.fromkeys(_SHELL_STYLE.findall(text)):
+            if name in self.variables:
+                self.notes.append((path, _shell_style_sentence(name, self.variables[name], path)))
         secrets = [variable for variable in resolved.used if is_secret(variable, self.variables.get(variable, ""))]
         if secrets:
             # Kept as written, so that no later message can show the secret.
@@ -207,11 +216,23 @@ class Values:
         return value
 
 
+def _shell_style_sentence(variable: str, value: str, path: KeyPath) -> str:
+    owner, key = described(path)
+    place = f"{owner}: {key}" if owner else key
+    meant = _read_in_script(variable) if is_secret(variable, value) else f"write ${{{variable}}}"
+    remedy = f"{meant}, or write $${variable} for this text"
+    return f"{place}: '${variable}' is not replaced by the value of {variable}; {remedy}"
+
+
 def _secret_sentence(variable: str, path: KeyPath) -> str:
     stored = f"${{{variable}}} looks like a secret and would be stored with the run"
     if _names_packages(path):
         return f"{stored}; {LOGIN_OF_AN_INDEX}"
-    return f"{stored}; read it in the script with run.get_secret('{variable}')"
+    return f"{stored}; {_read_in_script(variable)}"
+
+
+def _read_in_script(variable: str) -> str:
+    return f"read it in the script with run.get_secret('{variable}')"
 
 
 def _literal_sentence(path: KeyPath, kind: str) -> str:
@@ -254,6 +275,12 @@ def literal_secrets(pipeline: Pipeline) -> Iterator[PlanProblem]:
     yield from _in_value(("pipeline_parameters",), pipeline.pipeline_parameters)
     for name, environment in pipeline.environments.items():
         yield from _in_value(("environments", name, "environment_variables"), environment.environment_variables)
+
+
+def secret_notes(pipeline: Pipeline) -> Iterator[PlanProblem]:
+    """Yield a note on each of them, with what to do."""
+    for found in literal_secrets(pipeline):
+        yield PlanProblem(found.path, f"{found.message}; {REMEDY}")
 
 
 def _in_value(path: KeyPath, value: Any, name: str = "") -> Iterator[PlanProblem]:

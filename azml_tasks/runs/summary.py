@@ -14,7 +14,7 @@ from azml_tasks.runs.metrics import Metrics, Table, figure
 from azml_tasks.runs.origin import Code
 from azml_tasks.runs.records import ChildRun, Pruned, StepRecord
 from azml_tasks.runs.show import local_time, time_taken, value_text
-from azml_tasks.text import listed, one_line, shortened, size_text
+from azml_tasks.text import counted, listed, one_line, shortened, size_text
 
 if TYPE_CHECKING:
     from azml_tasks.runs.details import RunDetails, RunFile, StepDetails
@@ -272,12 +272,16 @@ def pruned_lines(pruned: Pruned, *, dry: bool) -> Iterator[str]:
     for kind, size in pruned.holds.items():
         if size:
             yield f"  {kind:<{width}}  {size_text(size):>7}"
-    names = [(run_id, run_id) for run_id in pruned.runs] + [(model, f"model {model}") for model in pruned.models]
-    for key, name in names:
-        size_of_it = f" ({size_text(pruned.sizes[key])})" if key in pruned.sizes else ""
-        yield f"{'would delete' if dry else 'deleted'} {name}{size_of_it}"
-    for run_id, steps in pruned.in_part.items():
-        yield f"{'would delete' if dry else 'deleted'} outputs and logs of {listed(steps)} in {run_id}"
+    names = {run_id: run_id for run_id in pruned.runs} | {model: f"model {model}" for model in pruned.models}
+    names |= {run_id: f"outputs and logs of {listed(steps)} in {run_id}" for run_id, steps in pruned.in_part.items()}
+    verb = "would delete" if dry else "deleted"
+    for key, name in names.items():
+        yield f"{verb} {name} ({size_text(pruned.sizes[key])})"
+    if len(names) > 1:
+        counts = [counted(len(pruned.runs), "runs"), counted(len(pruned.models), "model versions")]
+        gone = listed(text for text in counts if not text.startswith("0 "))
+        freed = f"{size_text(sum(map(pruned.sizes.__getitem__, names)))} {'would be ' if dry else ''}freed"
+        yield f"{verb} {gone}, {freed}" if gone else freed
 
 
 def what_is_left(pruned: Pruned, limit: int, *, dry: bool) -> str:

@@ -187,7 +187,7 @@ def package_hint(module: str, pipeline: Pipeline, step: Step, place: Place, mean
     if "." in module or module in PYTHONS_OWN:
         return None  # A part of an installed package, or not a package.
     package = (packages_of(module) or (module,))[0]
-    is_listed = _is_listed(package, pipeline, step)
+    is_listed = is_listed_package(package, pipeline, step)
     here = f"run `pip install {package}`" if place == "here" else ""
     if is_listed and place != "cluster":
         # Whether the package was added after it was created, or there is no virtual environment yet.
@@ -205,7 +205,7 @@ def package_hint(module: str, pipeline: Pipeline, step: Step, place: Place, mean
     return f"'{module}' {_NEITHER[place]}{or_else}{ways}"
 
 
-def _is_listed(package: str, pipeline: Pipeline, step: Step) -> bool:
+def is_listed_package(package: str, pipeline: Pipeline, step: Step) -> bool:
     """Return whether pip_packages of the step's environment contain the package."""
     environment = pipeline.environments.get(pipeline.env_of(step) or "")
     return environment is not None and _is_among(package, environment.pip_packages)

@@ -36,7 +36,7 @@ _PARSER = re.compile(rb"Arg(?:ument)?Parser")
 
 
 # What an import can be in.
-IN_FUNCTION, IN_TRY, UNDER_CONDITION = "in a function", "in a `try`", "under a condition"
+IN_FUNCTION, IN_TRY, IN_SUPPRESS, UNDER_CONDITION = "in a function", "in a `try`", "in `suppress`", "under a condition"
 FOR_TYPES, BY_TEXT = "for type checking alone", "by its name in a text"
 
 
@@ -284,9 +284,7 @@ def _imports(tree: ast.Module, may_be_for_types: bool) -> list[Import]:
                 names = tuple(alias.name for alias in statement.names)
                 found.append(Import(statement.module or "", names, statement.level, guard, statement.lineno))
             else:
-                inner = guard or _GUARDS.get(kind, "")
-                if may_be_for_types and not guard and isinstance(statement, ast.If) and _is_for_types(statement.test):
-                    inner = FOR_TYPES
+                inner = guard or _guard_of(statement, may_be_for_types)
                 for name in ("body", "orelse", "finalbody"):
                     if block := getattr(statement, name, None):
                         waiting.append((block, inner))
@@ -303,8 +301,17 @@ _GUARDS: dict[type, str] = {
 }
 
 
-def _is_for_types(test: ast.expr) -> bool:
-    return any("TYPE_CHECKING" in (getattr(node, "id", ""), getattr(node, "attr", "")) for node in ast.walk(test))
+def _guard_of(statement: ast.stmt, may_be_for_types: bool) -> str:
+    """Return what the statements inside this one are in; empty if they always run."""
+    if may_be_for_types and isinstance(statement, ast.If) and _names(statement.test, "TYPE_CHECKING"):
+        return FOR_TYPES
+    if isinstance(statement, (ast.With, ast.AsyncWith)):
+        return IN_SUPPRESS if any(_names(item.context_expr, "suppress") for item in statement.items) else ""
+    return _GUARDS.get(statement.__class__, "")
+
+
+def _names(expression: ast.expr, name: str) -> bool:
+    return any(name in (getattr(node, "id", ""), getattr(node, "attr", "")) for node in ast.walk(expression))
 
 
 def _dynamic(tree: ast.Module) -> Iterator[Import]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -53,6 +54,11 @@ class Snapshot:
         return self.names_mlflow or not self.outside.isdisjoint(_LOG_BY_THEMSELVES)
 
     @cached_property
+    def absent(self) -> frozenset[str]:
+        """Those of `outside` that neither this Python nor a local run, with its stand-in for azureml, provides."""
+        return frozenset(name for name in self.outside if name != "azureml" and not is_installed(name))
+
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of the paths and contents, independent of order, times and location in the project."""
         total = hashlib.sha256()
@@ -65,6 +71,14 @@ class Snapshot:
         file = self.files.get(name) or project / script_directory / name
         path = os.path.relpath(file, project).replace(os.sep, "/")
         return path if file.is_file() and not path.startswith("../") else name
+
+
+def is_installed(module: str) -> bool:
+    """Return whether this Python finds a module without a dot in its name; it is not imported."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # It is imported already, and says nothing on where from.
+        return True
 
 
 class SnapshotProblem(NamedTuple):

@@ -74,16 +74,12 @@ class Block:
     def indented(self) -> Iterator[str]:
         """Yield the lines as `plan` prints them: indented, and none longer than 80 characters if its words allow it."""
         for line in self.lines():
-            indent = " " * (len(line) - len(line.lstrip()) + 2)
-            if len(line) <= _INNER:
-                yield f"  {printable(line)}"
-            else:
-                yield from wrapped(line.lstrip(), indent, indent)
+            yield from _fitted(f"  {line}")
 
     def show(self) -> None:
-        """Print the lines. Raises the error, if there is one."""
+        """Print the lines, the notes in lines of 80 characters. Raises the error, if there is one."""
         for line in self.lines():
-            print(printable(line), flush=True)
+            print(*(_fitted(line) if line.startswith("note: ") else [printable(line)]), sep="\n", flush=True)
         if self.error:
             raise self.error
 
@@ -132,6 +128,13 @@ def _table(steps: Sequence[StepForecast]) -> Iterator[str]:
                 yield head.rstrip()
                 head = indent
             yield from wrapped(text, indent if place else head, indent, _INNER)
+
+
+def _fitted(line: str) -> list[str]:
+    """Return a line, in several with its indentation if it is too long."""
+    text = line.lstrip()
+    indent = line[: len(line) - len(text)]
+    return [printable(line)] if len(line) <= _WIDTH else wrapped(text, indent, indent)
 
 
 def wrapped(text: str, first: str = "", others: str = "  ", width: int = _WIDTH) -> list[str]:

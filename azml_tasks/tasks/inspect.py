@@ -64,11 +64,12 @@ def _validated(context: Context, target: str, strict: bool) -> Validation:
     project = load(context, target, with_files=True)
     if not is_dry(context):
         write_editor_files(project.directory)
-    report = check_project(project, remember=not is_dry(context))
+    backend = backend_of(project)
+    report = check_project(project, remember=not is_dry(context), in_this_python=backend.steps_in_this_python())
     if report.problems:
         raise ProjectError(report.problems)
     notes = [*project.notes, *report.notes, *data_notes(project), *environment_notes(project)]
-    notes += backend_of(project).notes()
+    notes += backend.notes()
     retirements = near_notes(project, SystemClock().now().date())
     notes += [note.problem for note in retirements if note.is_over]
     # No change of the file can fix the limits, and a file does not become wrong by an announcement, so `--strict` does
@@ -243,8 +244,8 @@ def _findings(context: Context, target: str) -> Iterator[Finding]:
         yield from examine_machine(kind.name if kind else None)
         yield from (Finding("bad", line) for line in str(error).splitlines())
         return
-    yield from examine(project, SystemClock().now().date())
     backend = backend_of(project)
+    yield from examine(project, SystemClock().now().date(), backend.steps_in_this_python())
     yield from backend.examine()
     yield from _successors(context, project, backend)
 

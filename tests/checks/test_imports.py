@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pandas
 import pytest
 
 from azml_tasks.checks.files import check_project
@@ -250,3 +251,136 @@ def test_a_module_of_ones_own_that_is_missing(tmp_path):
         f"{start} my_helpers` in steps/s.py:2; did you mean 'my_helper'? Otherwise add my_helpers.py, or "
         "`- my-helpers` to its pip_packages"
     ]
+
+
+@pytest.fixture(autouse=True)
+def without_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python find none of these, which may be installed."""
+    for name in ("google", "sklearn", "torch", "xgboost"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def absent(folder: Path, files: dict[str, str], pipeline: str = PIPELINE) -> list[str]:
+    """Return the notes on packages that are not installed here, with one listed in the environment."""
+    listed = "pip_packages: [pandas, scikit-learn, torch, xgboost, google-cloud-bigquery]"
+    report(folder, "", files, pipeline.replace("PACKAGES", listed))
+    project = load_project(folder / "pipeline.yaml", variables={})
+    found = check_project(project, in_this_python={*project.pipeline.steps})
+    assert found.problems == []
+    return [text for text in map(str, found.remarks) if "has no package" not in text]
+
+
+MADE = ", or `invoke register-env` to install it in a virtual environment"
+
+
+def test_a_package_that_is_not_installed_is_noted_once_for_an_environment(tmp_path):
+    code = "import json, numpy\nfrom azureml.core import Run\nimport google.cloud.bigquery\n\nimport sklearn.svm\n"
+    more = "  t: {script_name: t.py, script_directory: steps}\n  u: {script_name: steps/t.py, env_name: f}\n"
+    pipeline = PIPELINE.replace("environments:", f"{more}environments:")
+    files = {"steps/s.py": code, "steps/t.py": "import common\n", "steps/common.py": "import sklearn, numpy\n"}
+
+    assert absent(tmp_path, files, pipeline) == [
+        "pipeline.yaml:4: step 's' imports google.cloud.bigquery (steps/s.py:3), which is not installed here; run "
+        f"`pip install google-cloud-bigquery`{MADE}",
+        "pipeline.yaml:4: step 's' imports sklearn (steps/s.py:5), which is not installed here; run `pip install "
+        f"scikit-learn`{MADE}",
+        "pipeline.yaml:6: step 'u' imports sklearn (steps/common.py:1), which is not installed here; run `pip install "
+        "scikit-learn`",
+    ]
+
+
+def test_a_module_that_is_neither_in_the_project_nor_installed(tmp_path):
+    start = "pipeline.yaml:4: step 's' imports my_helpers (s.py:1), which is neither in the project nor installed here"
+    pipeline = "backend: local\n\nsteps:\n  s: {script_name: s.py}\n"
+    files = {"s.py": "import my_helpers.inner\n"}
+
+    assert absent(tmp_path, files, pipeline) == [
+        f"{start}: if it is yours, add my_helpers.py; if not, run `pip install my-helpers`"
+    ]
+    assert absent(tmp_path, {**files, "my_helper.py": ""}, pipeline) == [
+        f"{start}; did you mean 'my_helper'? Otherwise run `pip install my-helpers`"
+    ]
+    # The failure says what to do about it.
+    assert absent(tmp_path, {**files, "lib/my_helpers.py": ""}, pipeline) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try:\n    import sklearn\nexcept ImportError:\n    sklearn = None\n",
+        "def f():\n    import sklearn\n",
+        "import sys\nif sys.platform == 'win32':\n    import win32api\n",
+        "import contextlib\nwith contextlib.suppress(ImportError):\n    import sklearn\n",
+        "from importlib import import_module\ndef f():\n    return import_module('sklearn')\n",
+        "import sys\nsys.path.append('/opt/lib')\nimport of_the_machine\n",
+        "import os\nos.system('pip install xgboost')\nimport xgboost\n",
+        "import subprocess\nsubprocess.run(\n    [\n        'pip',\n        'install', 'torch'])\nimport torch\n",
+        "import azureml.core, azureml.train.sklearn\n",
+        "import distutils\n",
+        "def f():\n    import other\n",
+        "import inner\n",
+        "import azure.storage.blob, yaml, numpy.linalg\n",
+    ],
+)
+def test_what_a_script_may_do_without_or_find_by_itself_is_not_noted(tmp_path, code):
+    files = {"steps/s.py": code, "steps/other.py": "import sklearn\n", "steps/inner/deep.py": ""}
+
+    assert absent(tmp_path, files) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "files"),
+    [
+        ("environment_variables: {PYTHONPATH: lib}", {}),
+        ("include: [lib]", {"steps/lib/sklearn/__init__.py": ""}),
+    ],
+)
+def test_a_module_that_the_step_finds_elsewhere_is_not_noted(tmp_path, line, files):
+    pipeline = PIPELINE.replace("script_directory: steps", f"script_directory: steps, {line}")
+
+    assert absent(tmp_path, {"steps/s.py": "import sklearn\n", **files}, pipeline) == []
+
+
+PARQUET = """\
+backend: local
+steps:
+  a: {script_name: a.py}
+  b: {script_name: b.py, input_datasets: {x: {step: a}}}
+  c: {script_name: c.py, input_datasets: {x: old}}
+datasets:
+  old: {local_path: old.parquet, format: parquet}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "read", "notes"),
+    [
+        (
+            "import pandas as pd\npd.DataFrame().to_parquet('x')\n",
+            "",
+            ["pipeline.yaml:3: step 'a' writes 'x' as Parquet, which requires pyarrow; run `pip install pyarrow`"],
+        ),
+        (
+            "import polars as pl\npl.DataFrame().to_parquet('x')\n",
+            "run.input_datasets['x'].to_pandas_dataframe()\n",
+            [
+                "pipeline.yaml:4: step 'b' reads the Parquet table 'x', which requires pyarrow; run `pip install "
+                "pyarrow`"
+            ],
+        ),
+        ("", "run.input_datasets['x'].download()\n", []),
+    ],
+)
+def test_parquet_tables_without_pyarrow(tmp_path, monkeypatch, written, read, notes):
+    pandas.DataFrame({"x": [1]}).to_parquet(tmp_path / "old.parquet")
+    files = {"a.py": written, "b.py": read, "c.py": read}
+    start = "from azureml.core import Run\nrun = Run.get_context()\n"
+    files = {name: start + code for name, code in files.items()}
+
+    def found() -> list[str]:
+        return [text for text in absent(tmp_path, files, PARQUET) if "pyarrow" in text]
+
+    assert found() == []
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "fastparquet", None)
+    assert found() == notes

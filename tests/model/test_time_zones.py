@@ -86,6 +86,10 @@ def test_every_windows_name_maps_to_a_zone_and_back_but_for_two_obsolete_ones() 
             "Europe/Pariss",
             "unknown time zone 'Europe/Pariss' (expected a Windows or IANA name); did you mean 'Europe/Paris'?",
         ),
+        *(
+            (name, f"unknown time zone '{name}' (expected a Windows or IANA name); did you mean '{meant}'?")
+            for name, meant in {"Paris": "Europe/Paris", "new york": "America/New_York"}.items()
+        ),
         (
             "Romance Standart Time",
             "unknown time zone 'Romance Standart Time' (expected a Windows or IANA name); did you mean 'Romance "

@@ -143,6 +143,13 @@ def test_a_step_without_a_script(problems, step, line):
     assert problems(f"steps:\n  a:{step}\n") == [line]
 
 
+@pytest.mark.parametrize("key", ["depends_on", "needs", "after"])
+def test_what_other_tools_call_the_order_of_steps(problems, key):
+    steps = f"steps:\n  a: {{script_name: a.py}}\n  b:\n    script_name: b.py\n    {key}: [a]\n"
+
+    assert problems(steps) == [f"pipeline.yaml:5: step 'b': '{key}' is not a key here; did you mean 'run_after'?"]
+
+
 OTHER_KIND = "this file supports only PythonScriptSteps, so keep that step in a separate program"
 
 

@@ -67,6 +67,33 @@ def test_what_is_no_variable(text, message):
     assert str(caught.value) == message
 
 
+def test_a_variable_that_is_written_as_in_a_shell_is_noted(load):
+    text = """\
+experiment_name: churn
+tags: {by: $USER, cost: $5 in $UNKNOWN, literal: $$USER}
+steps:
+  a:
+    script_name: a.py
+    step_config: {data: $DATA_DIR/raw, list: ["x:$DATA_DIR", "a$DATA_DIR", "$DATA_DIRS"], pattern: "^x$DATA_DIR|$USER"}
+    arguments: [--key, $DB_PASSWORD, "--out=$DATA_DIR and $USER"]
+"""
+    variables = {"USER": "me", "DATA_DIR": "/data", "DB_PASSWORD": "hush-123"}
+    rest = "is not replaced by the value of"
+
+    assert [str(note) for note in load(text, **variables).notes] == [
+        f"pipeline.yaml:2: tags.by: '$USER' {rest} USER; write ${{USER}}, or write $$USER for this text",
+        f"pipeline.yaml:6: step 'a': step_config.data: '$DATA_DIR' {rest} DATA_DIR; write ${{DATA_DIR}}, or write "
+        "$$DATA_DIR for this text",
+        f"pipeline.yaml:6: step 'a': step_config.list[0]: '$DATA_DIR' {rest} DATA_DIR; write ${{DATA_DIR}}, or write "
+        "$$DATA_DIR for this text",
+        f"pipeline.yaml:7: step 'a': arguments[1]: '$DB_PASSWORD' {rest} DB_PASSWORD; read it in the script with "
+        "run.get_secret('DB_PASSWORD'), or write $$DB_PASSWORD for this text",
+        f"pipeline.yaml:7: step 'a': arguments[2]: '$DATA_DIR' {rest} DATA_DIR; write ${{DATA_DIR}}, or write "
+        "$$DATA_DIR for this text",
+        f"pipeline.yaml:7: step 'a': arguments[2]: '$USER' {rest} USER; write ${{USER}}, or write $$USER for this text",
+    ]
+
+
 def test_a_file_with_what_is_no_variable(problems):
     text = STEPS + "experiment_name: ${}\ndescription: ${A\nws_name: ${B:-${C}}\n"
 

@@ -262,7 +262,8 @@ def test_a_dry_run_says_what_is_not_known_before_the_first_run_and_asks_azure_no
         "prepare   MAY RUN  not sent from this folder yet",
         "train     MAY RUN  not sent from this folder yet",
         "evaluate  MAY RUN  not sent from this folder yet",
-        "note: no run has been sent from this folder yet; Azure ML reuses steps that were sent from elsewhere",
+        "note: no run has been sent from this folder yet; Azure ML reuses steps that were",
+        "sent from elsewhere",
     ]
     (registered.folder / "steps" / "train.py").unlink()
     assert registered("--dry", "run", *DEV) == Answer(

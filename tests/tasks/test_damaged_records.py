@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from azml_tasks.local.store.paths import ProjectPaths
+from azml_tasks.local.store.process import held
 from tests.tasks.conftest import Invoke
 
 
@@ -66,6 +68,26 @@ def test_a_damaged_record_that_is_requested_is_reported(invoke, runs):
     shown = invoke("runs.show", "--run", runs[0])
 
     assert (shown.status, shown.err) == (1, f"the record of the run '{runs[0]}' is damaged or from another release\n")
+
+
+def test_a_run_that_has_no_record_is_reported_with_what_is_known(invoke, runs):
+    folder = invoke.folder / ".azml/runs"
+    (folder / runs[0] / "run.json").unlink()
+    (folder / "20200101-000000-0000").mkdir()
+
+    def said(run: str) -> list[str]:
+        answers = [invoke(*words, "--run", run) for words in (["runs.logs"], ["runs.logs", "--follow"], ["runs.show"])]
+        assert {answer.status for answer in answers} == {1}
+        return sorted({answer.err for answer in answers})
+
+    assert said(runs[0]) == [f"the run '{runs[0]}' was deleted in part; `invoke runs.prune` deletes the rest\n"]
+    sentence = (
+        "the run '20200101-000000-0000' was interrupted while it started, before its first step; it has no logs\n"
+    )
+    assert said("20200101-000000-0000") == said("20200101") == [sentence]
+    places = ProjectPaths.of(invoke.folder).run("20200101-000000-0000")
+    with held(places):
+        assert said("20200101") == ["the run '20200101-000000-0000' is starting; no step has started yet\n"]
 
 
 def test_nothing_is_reported_where_all_records_are_whole(invoke, runs):

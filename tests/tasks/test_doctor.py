@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 
 import pytest
 
@@ -43,7 +44,8 @@ def test_a_file_that_is_fine(churn: Invoke):
     )
 
 
-def test_the_notes_of_validate(churn: Invoke):
+def test_the_notes_of_validate(churn: Invoke, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "joblib", None)
     churn.write("train.py", "import joblib\n")
     churn.write("a.csv", "id;age\n1;2\n")
     churn.write(
@@ -64,6 +66,8 @@ def test_the_notes_of_validate(churn: Invoke):
         "note  pipeline.yaml:6: environment 'e' has no package for `import joblib` in train.py:1; add `- joblib` to "
         "its pip_packages",
         "note  pipeline.yaml:8: dataset 'a': a.csv:1: only one column; should the dataset have `separator: \";\"`?",
+        "note  pipeline.yaml:3: step 'train' imports joblib (train.py:1), which is not installed here; run `pip "
+        "install joblib`",
         "ok    pipeline.yaml is valid (no target, backend local)",
     ]
 

@@ -109,10 +109,12 @@ def test_each_step_is_reused_or_runs_for_reasons_with_their_values_and_no_secret
         + SECRET
         + TAIL
     )
-    # The same code prints the block of one command, which does not wrap notes.
-    *steps, note = sums("--dry", "run").out.splitlines()[1:]
-    assert changed.out.endswith("".join(f"  {line}\n" for line in steps) + SECRET + TAIL)
-    assert note == " ".join(SECRET.split())
+    # The same code prints the block of one command.
+    alone = sums("--dry", "run").out.splitlines()[1:]
+    start = next(place for place, line in enumerate(alone) if line.startswith("note: "))
+    assert changed.out.endswith("".join(f"  {line}\n" for line in alone[:start]) + SECRET + TAIL)
+    assert " ".join(alone[start:]) == " ".join(SECRET.split())
+    assert max(map(len, alone)) <= 80
 
     sums.write("steps/common.py", "X = 2\n")
     lines = comparable(sums("plan", "--set", "train.lr=0.5").out).splitlines()

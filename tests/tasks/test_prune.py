@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from azml_tasks.runs.records import Pruned
+from azml_tasks.runs.summary import pruned_lines
 from tests.tasks.conftest import Invoke
 
 pytestmark = pytest.mark.processes
@@ -84,9 +86,9 @@ def test_a_run_that_is_kept_for_one_step_still_shows_how_the_others_ended(invoke
     foretold = churn("--dry", "runs.prune", "--keep", "1").out.splitlines()
     done = churn("runs.prune", "--keep", "1").out.splitlines()
 
-    assert f"would delete outputs and logs of b in {first}" in foretold
+    assert re.sub(r"[\d.]+ k?B", "X", foretold[-2]) == f"would delete outputs and logs of b in {first} (X)"
     assert done == [
-        f"deleted outputs and logs of b in {first}",
+        foretold[-2].replace("would delete", "deleted"),
         f"kept {first}: its results are in use, or the next run would reuse them",
     ]
     shown = churn("runs.show", "--run", first).out
@@ -96,3 +98,28 @@ def test_a_run_that_is_kept_for_one_step_still_shows_how_the_others_ended(invoke
     assert logs == "--- a\na\n--- b\n(deleted by runs.prune)\n"
     assert "0.1" in churn("runs.list", "--metrics", "acc").out
     assert churn("runs.prune", "--keep", "1").out.splitlines() == [done[1]]
+
+
+def test_what_several_runs_free_is_summed_up(invoke: Invoke, runs: list[str]) -> None:
+    would, done = invoke("--dry", "runs.prune", "--keep", "1"), invoke("runs.prune", "--keep", "1")
+
+    assert re.fullmatch(r"would delete 2 runs, 6\d\d kB would be freed", would.out.splitlines()[-1])
+    assert plain(done.out) == [f"deleted {runs[1]} (X)", f"deleted {runs[0]} (X)", "deleted 2 runs, X freed"]
+    assert done.out.splitlines() == [
+        line.replace("would delete", "deleted").replace("would be ", "") for line in would.out.splitlines()[-3:]
+    ]
+
+
+def test_what_is_freed_beside_runs() -> None:
+    sizes = {"1": 1_500_000, "churn:1": 20_000_000, "churn:2": 9_000, "2": 3_000_000_000, "3": 100}
+    some = Pruned(["1"], ["churn:1", "churn:2"], sizes, in_part={"2": ["a"]})
+
+    assert list(pruned_lines(some, dry=False)) == [
+        "deleted 1 (1.5 MB)",
+        "deleted model churn:1 (20 MB)",
+        "deleted model churn:2 (9.0 kB)",
+        "deleted outputs and logs of a in 2 (3.0 GB)",
+        "deleted 1 run and 2 model versions, 3.0 GB freed",
+    ]
+    in_part = Pruned(sizes=sizes, in_part={"2": ["a"], "1": ["a", "b"]})
+    assert list(pruned_lines(in_part, dry=True))[-1] == "3.0 GB would be freed"

@@ -142,7 +142,7 @@ def test_what_was_deleted_or_cannot_have_its_name_is_noted(churn, tmp_path_facto
     churn.write("train.py", TRAIN + "\n")
     churn("run")
 
-    assert f"deleted outputs and logs of my train in {first}\n" in churn("runs.prune", "--keep", "1").out
+    assert f"deleted outputs and logs of my train in {first} (" in churn("runs.prune", "--keep", "1").out
     found = churn("runs.download", "--run", first, "--to", "to")
     assert found.err == "note: step 'my train': its files were deleted by runs.prune\n"
 

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from azml_tasks.local.environments import environment_spec
+from azml_tasks.reading import load_project
 from tests.tasks.conftest import Answer, Invoke
 
 SCRIPT = """\
@@ -245,6 +247,11 @@ def test_a_step_whose_earlier_result_is_used_is_recorded_with_its_settings(sums:
         (["--set", "zzz.add=1"], "'zzz.add': the pipeline has no step 'zzz': it has first, second and third"),
         (["--set", "second.add=x"], "'second.add' must be a whole number, not 'x'"),
         (["--only", "first", "--from-step", "first"], "use either --from-step or --only, not both"),
+        (
+            ["--only", "third,second"],
+            "--only takes one step, not third and second; run once for each of them, or use --from-step second",
+        ),
+        (["--from-step", "second, third"], "--from-step takes one step, not second and third; use --from-step second"),
         (
             ["--experiment", "bad name/é"],
             "--experiment: 'bad name/é' is not a valid name: an experiment name has 1 to 255 letters, digits, "
@@ -877,3 +884,51 @@ def test_what_a_local_run_allows_and_azure_does_not_is_noted_once_at_the_end(inv
         "note: b: run.fail() does not make the step fail: the password is ***; end the script with an error, too",
     ]
     assert [line for line in invoke("run").out.splitlines() if line.startswith("note: ")] == []
+
+
+def test_packages_that_are_not_installed_are_noted_before_the_steps_start(invoke: Invoke) -> None:
+    invoke.write("load.py", "import json\n")
+    invoke.write("train.py", "from of_no_package import svm\n")
+    listed = "environments: {e: {pip_packages: [of-no-package]}}"
+    invoke.write(
+        "pipeline.yaml",
+        f"""\
+        backend: local
+        experiment_name: tries
+        env_name: e
+        {listed}
+        steps:
+          load: {{script_name: load.py}}
+          train: {{script_name: train.py}}
+          test: {{script_name: train.py}}
+        """,
+    )
+    note = (
+        "note: pipeline.yaml:7: step 'train' imports of_no_package (train.py:1), which is not installed here; run `pip "
+        "install of-no-package`, or `invoke register-env` to install it in a virtual environment"
+    )
+
+    planned, ran, checked = invoke("plan"), invoke("run"), invoke("validate", "--strict")
+
+    assert " ".join(planned.out.split()).count(note) == 1
+    assert comparable(ran.out).splitlines()[:4] == [
+        "pipeline.yaml on this machine (backend local)",
+        "run RUN of experiment tries: 3 steps on this machine",
+        note,
+        "load: started; no earlier result",
+    ]
+    assert (ran.status, notes_in(ran.out)) == (1, [note])
+    # Where a file is checked, its packages need not be installed.
+    noted = note.replace("note: pipeline.yaml:7:", "pipeline.yaml:7: note:")
+    assert (checked.status, notes_in(checked.out)) == (0, [noted])
+
+    make_environment(invoke, "e")
+    assert [notes_in(invoke(*words).out) for words in (["validate"], ["plan"])] == [[], []]
+
+
+def make_environment(invoke: Invoke, name: str) -> None:
+    """Make what a run takes for the virtual environment of an environment; nothing can run in it."""
+    plan = load_project(invoke.folder / "pipeline.yaml").plan
+    mark = {"version": 2, "digest": environment_spec(plan, name, invoke.folder).digest, "python": "3.99.1"}
+    invoke.write(f".azml/envs/{name}/azml-environment.json", json.dumps({**mark, "folder": "x"}))
+    invoke.write(f".azml/envs/{name}/x/bin/python", "")

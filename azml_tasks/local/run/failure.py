@@ -135,7 +135,11 @@ def failure_text(run: LocalRunRecord, project: Project | None = None) -> str:
     With the project, also what `validate` notes on the failed steps.
     """
     failed = [step for step in run.steps if step.status == "failed"]
-    parts = [_step_text(step) for step in failed]
+    parts, alike = [], dict[tuple[str, str], str]()
+    for step in failed:
+        # The paths in an error may be in the step's own folder.
+        error = (step.message, step.detail.replace(str(step.places.root), ""))
+        parts.append(_step_text(step, alike.setdefault(error, step.key)))
     if project and failed:
         from azml_tasks.checks.files import step_notes
 
@@ -152,10 +156,12 @@ def failure_text(run: LocalRunRecord, project: Project | None = None) -> str:
     return "\n".join(filter(None, [*parts, skipped_text(run), GOING_ON]))
 
 
-def _step_text(step: LocalStepRecord) -> str:
-    lines = [step_failure(step, step.message, step.detail)]
-    if step.hint:
-        lines.append(step.hint)
+def _step_text(step: LocalStepRecord, first: str) -> str:
+    """Describe a failed step; `first` is the key of the first one that failed in the same way, whose error is shown."""
+    if first != step.key and step.detail:
+        lines = [f"step '{step.key}' failed like '{first}'"]
+    else:
+        lines = [step_failure(step, step.message, step.detail), *filter(None, [step.hint])]
     if step.places.log.exists():
         lines.append(f"log: {_from_here(step.places.log)}")
     return "\n".join(lines)

@@ -27,10 +27,11 @@ from azml_tasks.local.store.runs import (
     new_run,
     refuse_links,
 )
-from azml_tasks.plan.plan import DatasetInput
+from azml_tasks.plan.plan import DatasetInput, FolderInput
 from azml_tasks.runs.origin import Origin, settings_of
 from azml_tasks.secrets import is_secret, known_secrets, made_up_secrets, secret_or_copy_in
 from azml_tasks.snapshot import Locate, Snapshot, SnapshotBuilder, take_snapshots
+from azml_tasks.snapshot.snapshot import is_installed
 from azml_tasks.text import did_you_mean, listed, shortened, what_there_is
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ def select(plan: Plan, from_step: str | None = None, only: str | None = None, fo
     if asked is None:
         return Selection(keys, forced=frozenset(keys if force else ()))
     if asked not in keys:
+        several = asked.replace(",", " ").split()
+        if len(several) > 1 and set(several) <= set(keys):
+            run_each = "run once for each of them, or use" if only else "use"
+            flag, first = "--only" if only else "--from-step", min(several, key=keys.index)
+            raise UsageError(f"{flag} takes one step, not {listed(several)}; {run_each} --from-step {first}")
         raise UsageError(f"the pipeline has no step '{asked}'{what_there_is(asked, keys)}")
     flag = "--only" if only else "--from-step"
     chosen = {asked} if only else {asked, *plan.downstream(asked)}
@@ -404,18 +410,44 @@ def build_snapshots(
     from azml_tasks.checks.contract import check_contracts
 
     notes = check_contracts(unproven, snapshots, builder, located, parameters, remember=remember)
-    return snapshots, [*_secrets(plan, {step.key for step in unproven}, located), *notes]
+    secrets = _secrets(plan, {step.key for step in unproven}, located)
+    return snapshots, [*secrets, *notes, *_absent(plan, unproven, snapshots, builder, layout, located)]
+
+
+def _absent(
+    plan: Plan,
+    steps: Iterable[StepPlan],
+    snapshots: Mapping[str, Snapshot],
+    builder: SnapshotBuilder,
+    layout: ProjectPaths,
+    located: Locate | None,
+) -> Iterable[str]:
+    """Return notes on packages that these steps need and that are not installed in the Python that they run in."""
+    reads_tables = any(not isinstance(item, FolderInput) for step in plan.steps for item in step.inputs)
+    if located is None or not (
+        any(snapshots[step.key].absent for step in steps) or (reads_tables and not is_installed("pyarrow"))
+    ):
+        return ()
+    from azml_tasks.checks.imports import absent_notes
+
+    here = steps_in_this_python(plan, layout)
+    found = absent_notes(plan, (step for step in steps if step.key in here), snapshots, builder, located)
+    return map(str, found)
+
+
+def steps_in_this_python(plan: Plan, layout: ProjectPaths) -> frozenset[str]:
+    """Return the keys of the steps that run in no virtual environment. Raises ProjectError for a wrong conda file."""
+    virtual, _ = virtual_environments(plan, layout)
+    return frozenset(step.key for step in plan.steps if plan.pipeline.env_of(step.step) not in virtual)
 
 
 def _secrets(plan: Plan, steps: Collection[str], located: Locate | None) -> Iterator[str]:
     """Yield notes on the values in these steps that look like secrets by their names; the run will store them."""
-    from azml_tasks.reading.values import REMEDY, literal_secrets
+    from azml_tasks.reading.values import secret_notes
 
-    if located is None:
-        return
-    for found in literal_secrets(plan.pipeline):
-        if found.path[0] == "steps" and found.path[1] in steps:
-            yield str(located(found.path, f"{found.message}; {REMEDY}"))
+    for note in secret_notes(plan.pipeline):
+        if located and note.path[0] == "steps" and note.path[1] in steps:
+            yield str(located(note.path, note.message))
 
 
 def _check_data(plan: Plan, steps: Iterable[StepPlan], layout: ProjectPaths, located: Locate) -> None:

@@ -49,6 +49,44 @@ def test_a_failing_step_shows_its_own_traceback_its_log_what_was_skipped_and_how
     assert "before\n" in project.log(run, "train")
 
 
+def test_an_error_of_several_steps_is_shown_once(project):
+    project.pipeline(
+        "continue_on_step_failure: true\nsteps:\n"
+        "  a: {script_name: a.py, arguments: [1], input_folders: {}, output_folders: []}\n"
+        "  b: {script_name: a.py, arguments: [1], input_folders: {}, output_folders: []}\n"
+        "  c: {script_name: a.py, arguments: [2], input_folders: {}, output_folders: []}\n"
+        "  d: {script_name: d.py, input_folders: {}, output_folders: []}\n"
+        "  e: {script_name: d.py, input_folders: {}, output_folders: []}",
+        a="import os, sys\nopen(os.path.abspath(sys.argv[1]))\n",
+        d="raise SystemExit(3)\n",
+    )
+
+    run = project.run()
+
+    text = re.sub(r"\n +[~^]+(?=\n)", "", failure_text(run).replace(str(project.folder), "."))
+    assert text.replace(run.id, "RUN") == (
+        "step 'a' failed: exit status 1\n"
+        "  Traceback (most recent call last):\n"
+        '    File "a.py", line 2, in <module>\n'
+        "      open(os.path.abspath(sys.argv[1]))\n"
+        "  FileNotFoundError: [Errno 2] No such file or directory: './.azml/runs/RUN/steps/a/work/1'\n"
+        "log: ./.azml/runs/RUN/steps/a/log.txt\n"
+        "step 'b' failed like 'a'\n"
+        "log: ./.azml/runs/RUN/steps/b/log.txt\n"
+        "step 'c' failed: exit status 1\n"
+        "  Traceback (most recent call last):\n"
+        '    File "a.py", line 2, in <module>\n'
+        "      open(os.path.abspath(sys.argv[1]))\n"
+        "  FileNotFoundError: [Errno 2] No such file or directory: './.azml/runs/RUN/steps/c/work/2'\n"
+        "log: ./.azml/runs/RUN/steps/c/log.txt\n"
+        "step 'd' failed: exit status 3\n"
+        "log: ./.azml/runs/RUN/steps/d/log.txt\n"
+        "step 'e' failed: exit status 3\n"
+        "log: ./.azml/runs/RUN/steps/e/log.txt\n"
+        f"{NEXT}"
+    )
+
+
 def test_what_an_error_arose_from_is_shown_too(project):
     run = project.line(
         a="try:\n    {}['x']\nexcept KeyError as error:\n    raise ValueError('no x') from error\n"
