@@ -128,12 +128,14 @@ def test_runs_are_found_by_the_beginning_of_an_id_where_it_is_enough(layout):
     for wanted, sentence in {
         "a": "several runs start with 'a': a-44, a-4 and a-3 ...",
         "a-": "several runs start with 'a-': a-44, a-4 and a-3 ...",
-        "c": "no run 'c'; `invoke runs.list` lists the runs",
         "d": "no run 'd'; `invoke runs.list` lists the runs",
     }.items():
         with pytest.raises(UsageError) as caught:
             find_run(layout.project, wanted)
         assert str(caught.value) == sentence
+    with pytest.raises(RunError) as failed:
+        find_run(layout.project, "c")
+    assert str(failed.value) == "the run 'c-1' was interrupted while it started, before its first step; it has no logs"
 
 
 def test_three_runs_that_begin_alike_are_all_named(layout):
