@@ -230,7 +230,9 @@ class Script:
     def file(self) -> SnapshotFile:
         """The script and its place in the snapshot."""
         path = os.path.normpath(os.path.join(self.directory, self.name))
-        return SnapshotFile(path, os.path.relpath(path, self.directory).replace(os.sep, "/"))
+        within = os.path.join(self.directory, "")
+        inside = path[len(within) :] if path.startswith(within) else os.path.relpath(path, self.directory)
+        return SnapshotFile(path, inside.replace(os.sep, "/"))
 
     @cached_property
     def import_path(self) -> tuple[SnapshotFile, ...]:

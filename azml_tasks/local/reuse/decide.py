@@ -55,7 +55,7 @@ class NewResult(NamedTuple):
 
 
 class Reuse:
-    """Reuse for one step of one run; `records` are those of the steps, `places` its own paths."""
+    """Reuse for one step of one run; `records` are those of the steps."""
 
     def __init__(
         self,
@@ -63,7 +63,6 @@ class Reuse:
         plan: StepPlan,
         snapshot: Snapshot,
         records: Mapping[str, LocalStepRecord],
-        places: StepPaths,
     ) -> None:
         self._site = site
         self._plan = plan
@@ -71,7 +70,10 @@ class Reuse:
         self._upstream = {key: records[key] for key in plan.upstream if key in records}
         self.inputs = Inputs(site, plan, self._upstream)
         self._answers = Answers(site, plan, snapshot, records)
-        self._places = places
+
+    @cached_property
+    def _places(self) -> StepPaths:
+        return self._site.run.places.step(self._plan.key)
 
     @property
     def virtual(self) -> VirtualEnvironment | None:

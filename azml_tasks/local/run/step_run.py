@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -64,10 +65,13 @@ class StepRun:
         self._plan = self.plan = step_with_words(plan, snapshot)
         self._snapshot = snapshot
         self._upstream = {key: records[key] for key in plan.upstream if key in records}
-        self._places = site.run.places.step(plan.key)
-        self._reuse = Reuse(site, self._plan, snapshot, records, self._places)
+        self._reuse = Reuse(site, self._plan, snapshot, records)
         self.remarks: list[str] = []
         """Sentences about how it ran, once it is finished."""
+
+    @cached_property
+    def _places(self) -> StepPaths:
+        return self._site.run.places.step(self._plan.key)  # Only of a step that runs.
 
     @property
     def _virtual(self) -> VirtualEnvironment | None:

@@ -352,9 +352,10 @@ def keep_snapshots(
     """
     for _ in range(_MOST_TRIES):
         snapshots, notes = build_snapshots(plan, steps, layout, results, located, remember=True)
+        objects = ObjectStore(layout.objects)
         try:
             for snapshot in snapshots.values():
-                ObjectStore(layout.objects).keep(snapshot)
+                objects.keep(snapshot)
         except FileChangedError as error:
             changed = str(error)
         else:
