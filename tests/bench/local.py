@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.pairs import Command, Timer
-from tests.bench.projects import PLAIN, WITH_PANDAS, WITH_RUN, fan, line
+from tests.bench.projects import PLAIN, WITH_PANDAS, WITH_RUN, WORKING, fan, line
 
 RUN = (sys.executable, "-m", "invoke", "run")
 
@@ -26,6 +26,8 @@ def figures(timer: Timer) -> Iterator[object]:
                 timer, "10 seed-style steps in a line", line(folder / "seed", 10, WITH_RUN), 0.05, runs=3
             )
             yield _against_loop(timer, "1 -> 8 -> 1 seed-style steps", fan(folder / "fan", 8, WITH_RUN), 0.05, runs=3)
+            working = line(folder / "working", 10, WORKING)
+            yield _against_loop(timer, "10 steps that compute for about 0.2 s", working, 0.3, runs=3)
             pandas = line(folder / "pandas", 10, WITH_PANDAS)
             yield _against_loop(timer, "10 steps that import pandas too", pandas, 1.0, runs=3)
             yield _unchanged(timer, "10 steps that import pandas, nothing changed", pandas)

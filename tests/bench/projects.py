@@ -18,6 +18,19 @@ shutil.copy(os.path.join(source, "rows.csv"), args.output_folder or "outputs")
 """
 # As the wrapper's own example has it: the Run's context first, `complete` last.
 WITH_RUN = "from azureml.core import Run\nrun = Run.get_context()\n" + PLAIN + "run.log('rows', 100)\nrun.complete()\n"
+# Steps that do something: about 0.2 s of plain Python.
+WORKING = WITH_RUN.replace(
+    "run.log(",
+    """\
+import csv
+with open(os.path.join(source, "rows.csv")) as file:
+    values = [int(row["value"]) for row in csv.DictReader(file)]
+total = 0
+for number in range(20_000):
+    total += sum(value * number % 7 for value in values)
+run.log(""",
+    1,
+)
 WITH_PANDAS = WITH_RUN.replace("import argparse", "import pandas\nimport argparse", 1)
 
 
