@@ -562,7 +562,7 @@ class Backend(abc.ABC):
 
     def trial(self, say: Callable[[str], None]) -> Trial:
         """Return a trial of what the backend assumes of its service; `say` gets lines on what is done."""
-        raise UnsupportedError("--try checks what is assumed of Azure ML v2; select a target with `backend: azure-v2`")
+        raise UnsupportedError("--try runs a small pipeline on Azure ML v2; select a target with `backend: azure-v2`")
 
     @abc.abstractmethod
     def register(

@@ -114,8 +114,9 @@ def _pipeline(exported: Exported) -> Iterator[_Remark]:
             yield ("datastores", name), remark
     if pipeline.publish:
         message = (
-            "v2 has no published pipelines: component.yml is the pipeline as a component, which az ml component create "
-            "--file component.yml --version 1 registers; a batch endpoint with a pipeline deployment provides a URL"
+            "v2 has no published pipelines: component.yml is the pipeline as a component; register it with "
+            f"`az ml component create --file {FOLDER}/component.yml --version 1`, and for a URL, deploy it to a batch "
+            "endpoint"
         )
         yield ("publish",), message
     if pipeline.schedule and pipeline.schedule.on_blob_change:

@@ -199,6 +199,8 @@ def _hint(path: KeyPath, expected: Iterable[str], value: Any) -> str:
     if not isinstance(value, str) or shortened(value) != value:
         return ""
     if "a list" in expected:
+        if path[-1] in ("pip_packages", "conda_packages") and re.fullmatch(r"[\w.-]+(\s+[\w.-]+)+", value):
+            value = ", ".join(value.split())
         return f"; write [{_as_words(value) if path[-1] == 'arguments' else value}]"
     return "; remove the quotes" if _EXPECTED_OF.get(type(plain_scalar(value)), "") in expected else ""
 

@@ -127,7 +127,7 @@ def _unknown(pipeline: Pipeline, name: str) -> str:
     if owners:
         return f"'{name}' is a setting of a step; name it: {listed([f'{key}.{name}' for key in owners], 'or')}"
     parameters = pipeline.pipeline_parameters
-    known = f"it has {some_listed(parameters)}" if parameters else "the file has no pipeline_parameters"
+    known = f"the file has {some_listed(parameters)}" if parameters else "the file has no pipeline_parameters"
     meant = did_you_mean(name, [*parameters, *pipeline.steps])
     return f"unknown pipeline parameter '{name}'{meant or f'; {known}'}"
 

@@ -142,7 +142,10 @@ def _sentence(lines: Sequence[str], line: int, column: int, error: yaml.MarkedYA
 def _in_brackets(lines: Sequence[str], line: int, column: int, error: yaml.MarkedYAMLError) -> str:
     rest = lines[line][column:]
     if lines[line][max(column - 1, 0) :].startswith("${"):
-        return "inside { } and [ ], ${VARIABLE} must be in quotes"
+        return (
+            "inside { } and [ ], ${VARIABLE} must be in quotes, and is text; for a number, write the key on a line of "
+            "its own"
+        )
     start = error.context_mark
     if start is not None and "node" not in (error.context or ""):
         opening = lines[start.line][start.column : start.column + 1]

@@ -14,7 +14,7 @@ from azml_tasks.errors import UsageError
 from azml_tasks.runs.metrics import Metrics, figures, is_number
 from azml_tasks.runs.records import RunRecord, StepRecord, shown_pairs
 from azml_tasks.runs.show import local_time, time_taken, value_text
-from azml_tasks.text import closest, did_you_mean, shortened, what_there_is
+from azml_tasks.text import closest, did_you_mean, shortened, some_listed
 
 JSON_VERSION = 1
 Run = RunRecord[StepRecord]
@@ -88,9 +88,10 @@ def _check(names: Iterable[str], found: Sequence[Mapping[str, Any]], runs: Seque
     for name in names:
         if any(value_named(values, name) is not MISSING for values in found):
             continue
-        known = dict.fromkeys(key for values in found for key in (*values, *(k.partition(".")[2] for k in values)))
-        hint = did_you_mean(name, filter(None, known)) or _of_a_setting(name, runs)
-        raise UsageError(f"no run has the metric '{name}'{hint or what_there_is(name, filter(None, known))}")
+        keys = (key for values in found for key in (*values, *(k.partition(".")[2] for k in values)))
+        known = [*filter(None, dict.fromkeys(keys))]
+        hint = did_you_mean(name, known) or _of_a_setting(name, runs) or f"; the metrics are {some_listed(known)}"
+        raise UsageError(f"no run has the metric '{name}'{hint if known else '; no metric was logged'}")
 
 
 def _of_a_setting(name: str, runs: Sequence[Run]) -> str:

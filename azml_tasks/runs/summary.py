@@ -291,8 +291,8 @@ def what_is_left(pruned: Pruned, limit: int, *, dry: bool) -> str:
         kinds = (f"{kind} {size_text(size)}" for kind, size in pruned.holds_now.items() if size)
         raise RunError(
             f".azml {'would still hold' if dry else 'still holds'} {size_text(after)}, more than {size_text(limit)}: "
-            f"{', '.join(kinds)}; running runs, the newest runs (--keep) and results in use are kept, and only runs "
-            "and old versions of their models are deleted"
+            f"{', '.join(kinds)}; runs in progress, the newest runs (--keep) and results in use are kept, and only "
+            "runs and old versions of their models are deleted"
         )
     if after == before:
         return f"nothing to delete: .azml is not larger than {size_text(limit)}"

@@ -138,11 +138,9 @@ def _sides(context: Context, from_: str, to: str) -> tuple[Side, Side]:
     source, dest = (Side(project, backend_of(project)) for project in loaded)
     first, second = source.backend, dest.backend
     if not first.successor:
-        raise UsageError(
-            f"--from: the backend of '{from_}' is {first.name}; schedules are moved from the backend azure"
-        )
+        raise UsageError(f"--from: the backend of '{from_}' is {first.name}; it must be azure")
     if second.name != first.successor:
-        raise UsageError(f"--to: the backend of '{to}' is {second.name}; schedules are moved to {first.successor}")
+        raise UsageError(f"--to: the backend of '{to}' is {second.name}; it must be {first.successor}")
     return source, dest
 
 

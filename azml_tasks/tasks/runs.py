@@ -331,7 +331,7 @@ def cancel(context: Context, target: str = "", run: str = "") -> None:
 @task(
     help={
         "target": TARGET,
-        "keep": "Number of newest runs to keep; default: 5, with --size 1. Results that the next run would "
+        "keep": "Number of newest runs to keep; default: 5, or 1 with --size. Results that the next run would "
         "reuse are also kept.",
         "size": "Delete only the oldest runs and their models, until .azml is below this size, such as 10GB.",
     }

@@ -169,9 +169,9 @@ def test_an_apostrophe_in_a_parameter(tmp_path):
         (
             "steps: {a: {script_name: a.py}}\npublish: {name: churn}\n",
             [
-                "pipeline.yaml:4: v2 has no published pipelines: component.yml is the pipeline as a component, which "
-                "az ml component create --file component.yml --version 1 registers; a batch endpoint with a pipeline "
-                "deployment provides a URL"
+                "pipeline.yaml:4: v2 has no published pipelines: component.yml is the pipeline as a component; "
+                "register it with `az ml component create --file azureml-v2/component.yml --version 1`, and for a URL, "
+                "deploy it to a batch endpoint"
             ],
         ),
         (

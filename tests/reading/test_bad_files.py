@@ -14,6 +14,9 @@ TABS = "YAML does not allow tabs for indentation; use spaces"
 NO_KEY = "a key is not allowed here: check the indentation and the line above, or put text that contains ': ' in quotes"
 INDENTATION = "the indentation does not match the lines above"
 BEHIND = "unexpected text after a quoted value; put the whole text in one pair of quotes"
+UNQUOTED = (
+    "inside { } and [ ], ${VARIABLE} must be in quotes, and is text; for a number, write the key on a line of its own"
+)
 STARRED = "text that starts with * or & must be in quotes"
 TOO_DEEP = "nested more than 100 levels deep"
 TOO_MANY = "the file contains more than 200,000 values, with each alias expanded"
@@ -101,8 +104,8 @@ def test_bytes_that_are_no_text(problems, raw, line):
         ("a: }}\n", "pipeline.yaml:1: unexpected '}'"),
         ("{a: 1}}\n", "pipeline.yaml:1: unexpected text after the end of the value above"),
         ("{a: 1}\nb: 2\n", "pipeline.yaml:2: unexpected text after the end of the value above"),
-        ("a: {b: ${N}}\n", "pipeline.yaml:1: inside { } and [ ], ${VARIABLE} must be in quotes"),
-        ("a: [${N}]\n", "pipeline.yaml:1: inside { } and [ ], ${VARIABLE} must be in quotes"),
+        ("a: {b: ${N}}\n", f"pipeline.yaml:1: {UNQUOTED}"),
+        ("a: [${N}]\n", f"pipeline.yaml:1: {UNQUOTED}"),
         ("a: 1\nb: 'c\n\nd: 1\n", "pipeline.yaml:2: the quote that opens here is not closed"),
         ('a: 1\nb: "c\n\nd: 1\n', "pipeline.yaml:2: the quote that opens here is not closed"),
         ('a: 1\nb: "c\nd: "e"\n', "pipeline.yaml:2: the quote that opens here is not closed until line 3"),

@@ -293,6 +293,10 @@ def test_keys_of_a_step(problems, keys, message):
             "environment 'e': pip_packages: expected a list, found 'pandas'; write [pandas]",
         ),
         (
+            "environments: {e: {pip_packages: pandas scikit-learn}}",
+            "environment 'e': pip_packages: expected a list, found 'pandas scikit-learn'; write [pandas, scikit-learn]",
+        ),
+        (
             "environments: {e: {conda_packages: [1]}}",
             "environment 'e': conda_packages[0]: expected text, found 1; put it in quotes",
         ),

@@ -171,7 +171,7 @@ def test_the_last_of_two_settings_of_one_name_counts_and_others_add_up():
             "alhpa=1",
             "unknown pipeline parameter 'alhpa'; did you mean 'alpha'?",
         ),
-        ("zzz=1", "unknown pipeline parameter 'zzz'; it has alpha, rounds, mode and dry"),
+        ("zzz=1", "unknown pipeline parameter 'zzz'; the file has alpha, rounds, mode and dry"),
         (
             "rounds=1.5",
             "the pipeline parameter 'rounds' must be a whole number, not '1.5'; write 3.0 in pipeline.yaml to allow "

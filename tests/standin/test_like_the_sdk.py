@@ -86,8 +86,14 @@ print([child.id for child in run.parent.get_children()])
             "for i in range(60): run.tag(f't{i}', i)",
             "the run has 51 tags, but Azure ML's limit is 50",
         ),
-        ("run.set_tags({'k' * 101: 'v', 'l' * 101: 'v'})", "the run's tags: Azure ML limits names to 100 characters"),
-        ("run.add_properties({'k': 'v' * 1001})", "the run's properties: 'k' is longer than Azure ML's limit of 1,000"),
+        (
+            "run.set_tags({'k' * 101: 'v', 'l' * 101: 'v'})",
+            "the run's tags: a name is longer than Azure ML's limit of 100 characters",
+        ),
+        (
+            "run.add_properties({'k': 'v' * 1001})",
+            "the run's properties: the value of 'k' is longer than Azure ML's limit of 1,000 characters",
+        ),
         (
             "run.add_properties({'k': 'a'}); run.add_properties({'k': 'b'})",
             "run.add_properties: 'k' already has another value, and Azure ML does not change properties",
@@ -100,7 +106,10 @@ print([child.id for child in run.parent.get_children()])
             "run.log_row('r', **{f'c{i}': i for i in range(16)})",
             "the metric 'r' has 16 columns, but Azure ML's limit is 15",
         ),
-        ("run.log('text', 'x' * 256)", "the metric 'text': Azure ML limits names and texts to 255 characters"),
+        (
+            "run.log('text', 'x' * 256)",
+            "the metric 'text': a name or text is longer than Azure ML's limit of 255 characters",
+        ),
     ],
 )
 def test_what_is_more_than_the_service_takes_is_recorded_and_said_once(step: Step, script: str, sentence: str) -> None:

@@ -96,7 +96,7 @@ def test_a_variable_that_only_azure_needs_is_a_note_that_says_so(churn: Invoke):
 def test_try_is_for_azure_ml_v2(churn: Invoke):
     answer = churn("doctor", "--try", "--yes")
 
-    refusal = "--try checks what is assumed of Azure ML v2; select a target with `backend: azure-v2`\n"
+    refusal = "--try runs a small pipeline on Azure ML v2; select a target with `backend: azure-v2`\n"
     assert (answer.out, answer.err, answer.status) == ("", refusal, 2)
     assert churn("doctor", "--yes").err == "--yes only has a meaning with --try\n"
 

@@ -416,8 +416,8 @@ TWO = "name two targets of pipeline.yaml: --from one with backend azure, --to on
     [
         ("--to v2", TWO),
         ("--from prod", TWO),
-        ("--from v2 --to v2", "--from: the backend of 'v2' is azure-v2; schedules are moved from the backend azure"),
-        ("--from prod --to prod", "--to: the backend of 'prod' is azure; schedules are moved to azure-v2"),
+        ("--from v2 --to v2", "--from: the backend of 'v2' is azure-v2; it must be azure"),
+        ("--from prod --to prod", "--to: the backend of 'prod' is azure; it must be azure-v2"),
     ],
 )
 def test_both_targets_are_required(churn: Invoke, words: str, sentence: str) -> None:

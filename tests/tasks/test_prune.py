@@ -68,8 +68,8 @@ def test_the_size_is_reached_or_it_is_said_why_not(invoke: Invoke, runs: list[st
     (sentence,) = plain(most.err)
     assert sentence == (
         ".azml still holds X, more than X: runs X, results in use X, files for editors X, index of results X, checked "
-        "scripts X; running runs, the newest runs (--keep) and results in use are kept, and only runs and old versions "
-        "of their models are deleted"
+        "scripts X; runs in progress, the newest runs (--keep) and results in use are kept, and only runs and old "
+        "versions of their models are deleted"
     )
 
 

@@ -251,6 +251,10 @@ def test_a_step_whose_earlier_result_is_used_is_recorded_with_its_settings(sums:
             ["--only", "third,second"],
             "--only takes one step, not third and second; run once for each of them, or use --from-step second",
         ),
+        (
+            ["--only", "second,thrid"],
+            "--only takes one step, not second and thrid; run once for each of them, or use --from-step second",
+        ),
         (["--from-step", "second, third"], "--from-step takes one step, not second and third; use --from-step second"),
         (
             ["--experiment", "bad name/é"],

@@ -185,6 +185,9 @@ def test_runs_are_listed_with_metrics_and_sorted_by_one(churn):
     assert churn("runs.list", "--metrics", "acuracy") == Answer(
         "", "no run has the metric 'acuracy'; did you mean 'accuracy'?\n", 2
     )
+    assert churn("runs.list", "--sort", "zzz").err.startswith(
+        "no run has the metric 'zzz'; the metrics are prepare.rows, train.accuracy, "
+    )
 
 
 def test_a_metric_that_some_runs_have_is_a_dash_in_the_others_and_a_name_that_none_has_is_explained(churn):

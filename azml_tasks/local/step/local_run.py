@@ -80,9 +80,10 @@ def select(plan: Plan, from_step: str | None = None, only: str | None = None, fo
         return Selection(keys, forced=frozenset(keys if force else ()))
     if asked not in keys:
         several = asked.replace(",", " ").split()
-        if len(several) > 1 and set(several) <= set(keys):
+        known = [step for step in several if step in keys]
+        if len(several) > 1 and known and (known == several or "," in asked):
             run_each = "run once for each of them, or use" if only else "use"
-            flag, first = "--only" if only else "--from-step", min(several, key=keys.index)
+            flag, first = "--only" if only else "--from-step", min(known, key=keys.index)
             raise UsageError(f"{flag} takes one step, not {listed(several)}; {run_each} --from-step {first}")
         raise UsageError(f"the pipeline has no step '{asked}'{what_there_is(asked, keys)}")
     flag = "--only" if only else "--from-step"

@@ -64,10 +64,14 @@ def check_pairs(noun: str, pairs: Mapping[str, object], run: str) -> None:
             )
         known[key] = text
         if len(str(key)) > _LONGEST_KEY:
-            say_once(f"key {noun}", f"the run's {noun}: Azure ML limits names to {_LONGEST_KEY} characters")
+            say_once(
+                f"key {noun}", f"the run's {noun}: a name is longer than Azure ML's limit of {_LONGEST_KEY} characters"
+            )
         if text is not None and len(text) > _LONGEST_VALUE:
             say_once(
-                f"value {noun}", f"the run's {noun}: {key!r} is longer than Azure ML's limit of {_LONGEST_VALUE:,}"
+                f"value {noun}",
+                f"the run's {noun}: the value of {key!r} is longer than Azure ML's limit of {_LONGEST_VALUE:,} "
+                "characters",
             )
     if len(known) > _MOST_PAIRS:
         say_once(f"many {noun}", f"the run has {len(known)} {noun}, but Azure ML's limit is {_MOST_PAIRS}")
@@ -86,4 +90,7 @@ def check_metric(run: str, metric: Json) -> None:
     for column, cells in columns.items():
         texts = [cell for cell in (cells if isinstance(cells, list) else [cells]) if isinstance(cell, str)]
         if max(map(len, (column, *texts))) > _LONGEST_CELL:
-            say_once("cells", f"the metric {name!r}: Azure ML limits names and texts to {_LONGEST_CELL} characters")
+            say_once(
+                "cells",
+                f"the metric {name!r}: a name or text is longer than Azure ML's limit of {_LONGEST_CELL} characters",
+            )
