@@ -14,7 +14,17 @@ from azml_tasks.local.store.files import open_file, read_lines
 from azml_tasks.local.store.paths import ProjectPaths, StepPaths
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.local.store.results import store_of
-from azml_tasks.runs.details import Log, Reading, Registered, RunDetails, RunFile, StepDetails
+from azml_tasks.runs.details import (
+    FILES_IN,
+    OF_PYTHON,
+    VARIABLE,
+    Log,
+    Reading,
+    Registered,
+    RunDetails,
+    RunFile,
+    StepDetails,
+)
 from azml_tasks.runs.origin import StepOrigin
 from azml_tasks.runs.results.download import StoredFile
 from azml_tasks.snapshot.files import leads_out
@@ -28,17 +38,14 @@ _MOST_FILES = 500
 # The words of questions that are answered by the content of something on the disk.
 _OF_PATHS = ("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time")
 _OF_FOLDERS = ("list", "sizes", "times")
-_FILES_IN = "files in "
-# Read by Python itself and by packages, not for the sake of the script: one read together.
-_OF_PYTHON = "files of Python and its packages"
-_PLACES_OF_PYTHON = re.compile(r"(^|/)(site-packages|dist-packages|lib(64)?/python3[\d.]*|\.azml/envs)(/| \(|$)")
+_PLACESOF_PYTHON = re.compile(r"(^|/)(site-packages|dist-packages|lib(64)?/python3[\d.]*|\.azml/envs)(/| \(|$)")
 _PREFIXES = tuple(
     f"{prefix.replace(os.sep, '/')}/" for prefix in {sys.prefix, sys.base_prefix} - {"/", "/usr", "/usr/local"}
 )
 _LINK = " (link)"
 # Where Azure ML has what a script printed.
 _LOG = "user_logs/std_log.txt"
-_WORDS = {"env": "variable", "secret": "secret", "fact": "setting", "run": "recorded by", "there": "recorded by"}
+_WORDS = {"env": VARIABLE, "secret": "secret", "fact": "setting", "run": "recorded by", "there": "recorded by"}
 
 
 def run_details(record: LocalRunRecord, *, with_logs: bool) -> RunDetails:
@@ -161,17 +168,17 @@ def _reading(result: Mapping[str, Any] | None, origin: StepOrigin) -> Reading:
         if "__pycache__" in subject:
             continue  # written by Python whenever it imports
         if _is_of_python(subject):
-            subject = _OF_PYTHON
+            subject = OF_PYTHON
         # The names, sizes and times of the files in a folder are one read.
-        is_more = subject in reads and subject.startswith((_FILES_IN, _OF_PYTHON))
+        is_more = subject in reads and subject.startswith((FILES_IN, OF_PYTHON))
         reads[subject] = _digest(reads[subject], str(answer)) if is_more else str(answer)
     return Reading(inputs, {name: str(digest)[:16] for name, digest in found["files"].items()}, reads)
 
 
 def _is_of_python(subject: str) -> bool:
     """Return whether a file or folder belongs to a Python or to installed packages, which are compared by version."""
-    path = subject.removeprefix(_FILES_IN)
-    if _PLACES_OF_PYTHON.search(path) or f"{path}/".startswith(_PREFIXES):
+    path = subject.removeprefix(FILES_IN)
+    if _PLACESOF_PYTHON.search(path) or f"{path}/".startswith(_PREFIXES):
         return True
     # Where the folders above it lead.
     return path.endswith(_LINK) and any(prefix.startswith(path.removesuffix(_LINK) + "/") for prefix in _PREFIXES)
@@ -187,7 +194,7 @@ def _subject(question: str) -> str:
     if kind in _OF_PATHS:
         path = subject.replace(os.sep, "/")
         if kind in _OF_FOLDERS:
-            return f"{_FILES_IN}{path}"
+            return f"{FILES_IN}{path}"
         return path if kind in ("file", "each", "tree", "kind") else f"{path} ({kind})"
     return f"{_WORDS.get(kind, kind)} {subject}".strip()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import textwrap
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from azml_tasks.runs.details import RunDetails
+from azml_tasks.runs.details import FILES_IN, OF_PYTHON, VARIABLE, RunDetails
 from azml_tasks.runs.listing import MISSING, cell, csv_text, flat, json_value, values_of
 from azml_tasks.runs.metrics import figures
 from azml_tasks.runs.show import local_time, time_taken, value_text
@@ -85,7 +86,9 @@ def compare(runs: Iterable[RunDetails]) -> Comparison:
         "packages": _packages,
         "reads": lambda details: _digests(details, "reads", _with_reads(runs)),
     }
-    sections = [_section(title, runs, [fact(details) for details in runs]) for title, fact in facts.items()]
+    columns = {title: [fact(details) for details in runs] for title, fact in facts.items()}
+    columns["reads"] = _own_or_common(columns["reads"])
+    sections = [_section(title, runs, found) for title, found in columns.items()]
     files = _section("files", runs, _files(runs))
     place = [*facts].index("packages")
     return Comparison(runs, (*sections[:place], files, *sections[place:]))
@@ -136,6 +139,22 @@ def setting_values(details: RunDetails) -> dict[str, Any]:
 def _with_reads(runs: Sequence[RunDetails]) -> set[str]:
     """Return the steps whose reads were recorded in all runs: not those that one run left out."""
     return set.intersection(*({step.key for step in details.steps if step.reading.reads} for details in runs))
+
+
+def _own_or_common(columns: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the reads without those outside the project that not all of the runs have.
+
+    Those may be what libraries read when they are imported: in some runs by the step, in others before it starts.
+    """
+    known = [column for column in columns if column]
+    common = set.intersection(*map(set, known)) if known else set()
+    return [{name: value for name, value in column.items() if name in common or _is_own(name)} for column in columns]
+
+
+def _is_own(name: str) -> bool:
+    """Return whether a read, as `step name`, is one of the project's."""
+    read = name.partition(" ")[2].removeprefix(FILES_IN)
+    return not (os.path.isabs(read) or read == OF_PYTHON or read.startswith((f"{VARIABLE} ", "prefix ")))
 
 
 def _completed(runs: Sequence[RunDetails]) -> set[str]:

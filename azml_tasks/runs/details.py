@@ -9,6 +9,12 @@ from typing import Any
 from azml_tasks.runs.origin import Packages, Provenance, StepOrigin
 from azml_tasks.runs.records import RunRecord, StepRecord
 
+# The names of what a step read, besides paths: the files in a folder; what Python itself and packages read, not for the
+# sake of the script, as one read; and variables.
+FILES_IN = "files in "
+OF_PYTHON = "files of Python and its packages"
+VARIABLE = "variable"
+
 
 @dataclass(frozen=True)
 class RunFile:

@@ -166,6 +166,22 @@ def test_reads_that_differ_are_named(churn):
     assert "files" not in found
 
 
+def test_what_only_one_run_read_outside_of_the_project_is_no_difference(churn, tmp_path):
+    """Such as what a library reads when it is imported: in some runs by the step, in others before it starts."""
+    outside = tmp_path / "outside.txt"
+    outside.write_text("x")
+    churn.write("mine.txt", "x")
+    more = f"import os\nprint(os.environ.get('ALWAYS'))\nif args.config['lr'] > 0.6: print(os.environ.get('MODE'), open({str(outside)!r}).read())\n"
+    more += f"if args.config['lr'] > 0.6: print(open({str(churn.folder / 'mine.txt')!r}).read())\n"
+    churn.write("train.py", TRAIN + more)
+    churn("run")
+    churn("run", "--set", "train.lr=0.9")
+
+    found = json.loads(churn("runs.compare", "--json").out)["different"]
+
+    assert [*found["reads"]] == ["train mine.txt"]
+
+
 def test_runs_are_listed_with_metrics_and_sorted_by_one(churn):
     for lr in ("0.6", "0.9", "0.3"):
         churn("run", "--set", f"train.lr={lr}")
