@@ -166,20 +166,26 @@ def test_reads_that_differ_are_named(churn):
     assert "files" not in found
 
 
-def test_what_only_one_run_read_outside_of_the_project_is_no_difference(churn, tmp_path):
+def test_what_only_one_run_read_outside_of_the_project_is_no_difference(churn, tmp_path_factory):
     """Such as what a library reads when it is imported: in some runs by the step, in others before it starts."""
-    outside = tmp_path / "outside.txt"
-    outside.write_text("x")
-    churn.write("mine.txt", "x")
-    more = f"import os\nprint(os.environ.get('ALWAYS'))\nif args.config['lr'] > 0.6: print(os.environ.get('MODE'), open({str(outside)!r}).read())\n"
-    more += f"if args.config['lr'] > 0.6: print(open({str(churn.folder / 'mine.txt')!r}).read())\n"
-    churn.write("train.py", TRAIN + more)
+    outside = tmp_path_factory.mktemp("outside")
+    for folder in (outside, churn.folder):
+        (folder / "mine.txt").write_text("x")
+    # Not the names of the files themselves, which would count as read.
+    folders = f"{str(outside)!r}, {str(churn.folder)!r}"
+    churn.write(
+        "train.py",
+        TRAIN + "import os\nprint(os.environ.get('ALWAYS'))\n"
+        "if args.config['lr'] > 0.6:\n    print(os.environ.get('MODE'))\n"
+        f"    for folder in ({folders}): print(open(folder + '/' + 'mine' + '.txt').read())\n",
+    )
     churn("run")
     churn("run", "--set", "train.lr=0.9")
 
-    found = json.loads(churn("runs.compare", "--json").out)["different"]
+    found = json.loads(churn("runs.compare", "--json").out)
 
-    assert [*found["reads"]] == ["train mine.txt"]
+    assert [*found["different"]["reads"]] == ["train mine.txt"]
+    assert "train variable ALWAYS" in found["same"]["reads"]
 
 
 def test_runs_are_listed_with_metrics_and_sorted_by_one(churn):
