@@ -35,11 +35,12 @@ def missing_hint(
     script_directory: str,
     working_directory: str | Path,
     lacking: Lacking = lambda module, meant: None,
+    data: Callable[[str], str | None] = lambda path: None,
 ) -> str | None:
     """Return a hint if the project has what the script did not find, else None.
 
     `log_tail` is the end of the step's log with its traceback; the last error counts. `lacking` returns the hint for a
-    module that is not in the project, possibly with a similar name.
+    module that is not in the project, possibly with a similar name, `data` that for the path of a dataset's data.
     """
     project = os.path.abspath(project_dir)
     module = missing_module(log_tail)
@@ -48,7 +49,7 @@ def missing_hint(
         return module_hint(module[1], snapshot, project, script_directory, lacking)
     if files:
         folders = _import_path(project, script_directory)
-        return _about_file(files[-1][1], snapshot, folders, project, os.path.abspath(working_directory))
+        return _about_file(files[-1][1], snapshot, folders, project, os.path.abspath(working_directory), data)
     return None
 
 
@@ -135,7 +136,12 @@ def _modules_in(folders: Iterable[str]) -> Iterator[str]:
 
 
 def _about_file(
-    name: str, snapshot: Snapshot, folders: tuple[str, ...], project: str, working_directory: str
+    name: str,
+    snapshot: Snapshot,
+    folders: tuple[str, ...],
+    project: str,
+    working_directory: str,
+    data: Callable[[str], str | None],
 ) -> str | None:
     relative = os.path.relpath(os.path.join(working_directory, name), working_directory)
     for folder in folders:
@@ -146,6 +152,8 @@ def _about_file(
         place = os.path.relpath(path, folder).replace(os.sep, "/")
         if place in snapshot.files:
             return None  # It was there: the script looked from another working directory.
+        if about := data(path):
+            return f"'{name}' {about}"
         # Relative to the folder in which it was found, or to the first one that holds it.
         base = next(base for base in (folders[0], folder, project) if path.startswith(os.path.join(base, "")))
         pattern = os.path.relpath(path, base).replace(os.sep, "/")
@@ -228,6 +236,23 @@ def _in_environment(package: str, pipeline: Pipeline, step: Step, place: Place) 
 
 def _is_among(package: str, requirements: tuple[str, ...]) -> bool:
     return normal_name(package) in map(required_name, requirements)
+
+
+def data_hint(path: str, plan: StepPlan, pipeline: Pipeline, project: str | Path) -> str | None:
+    """Return the end of a hint on a file or folder if it is data of a dataset: they are not copied with the code."""
+    for name, dataset in pipeline.datasets.items():
+        place = os.path.normpath(os.path.join(project, dataset.local_path or os.pardir))
+        if path != place and not path.startswith(os.path.join(place, "")):
+            continue
+        item = next((one for one in plan.inputs if isinstance(one, DatasetInput) and one.dataset == name), None)
+        if item is None:
+            read = f"add '{name}' to input_datasets of the step, and read it there"
+        elif item.mode == "direct":
+            read = f'read it with run.input_datasets["{item.name}"]'
+        else:
+            read = f"use the path that the script gets as {item.argument or item.name}"
+        return f"is data of the dataset '{name}', which is not where the script runs: {read}"
+    return None
 
 
 def id_hint(shown: str, plan: StepPlan, pipeline: Pipeline) -> str | None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -31,7 +31,8 @@ from azml_tasks.local.store.results import Fingerprint, Result
 from azml_tasks.plan.plan import DatasetInput
 from azml_tasks.runs.changes.differences import Difference
 from azml_tasks.secrets import redact
-from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, id_hint, missing_hint, package_hint, step_with_words
+from azml_tasks.snapshot import READ_AT_IMPORT, Snapshot, step_with_words
+from azml_tasks.snapshot.hints import data_hint, id_hint, missing_hint, package_hint
 from azml_tasks.text import listed
 
 if TYPE_CHECKING:
@@ -294,7 +295,8 @@ class StepRun:
             # The log may contain another error that was handled.
             return package_hint(module, pipeline, step, place, meant) if f"'{module}'" in shown else None
 
-        hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking)
+        data = partial(data_hint, plan=self._plan, pipeline=pipeline, project=project)
+        hint = missing_hint(tail, self._snapshot, project, step.script_directory, self._places.work, lacking, data)
         hint = hint or id_hint(shown, self._plan, pipeline) or traceback_hint(shown, self._plan.key)
         shown = redact(shown, self._site.known_secrets)
         return replace(record, status="failed", message=exit_message(exit_code), detail=shown, hint=hint)

@@ -165,6 +165,29 @@ def test_the_hint_names_the_include_for_a_missing_file(project):
 
 
 @pytest.mark.parametrize(
+    ("mode", "step", "hint"),
+    [
+        ("direct", "{--trips: trips}", 'read it with run.input_datasets["trips"]'),
+        ("mount", "{--trips: trips}", "use the path that the script gets as --trips"),
+        ("direct", "{}", "add 'trips' to input_datasets of the step, and read it there"),
+    ],
+)
+def test_data_of_a_dataset_are_read_through_it_and_not_copied_with_the_code(project, mode, step, hint):
+    project.write({"data/trips.csv": "a\n1\n"})
+    project.pipeline(
+        f"""
+        datasets: {{trips: {{type: file, mode: {mode}, local_path: data/trips.csv}}}}
+        steps: {{a: {{script_name: a.py, input_datasets: {step}}}}}
+        """,
+        a="open('data/trips.csv')",
+    )
+
+    hinted = project.run()["a"].hint
+
+    assert hinted == f"'data/trips.csv' is data of the dataset 'trips', which is not where the script runs: {hint}"
+
+
+@pytest.mark.parametrize(
     ("script", "hint"),
     [
         (
