@@ -29,6 +29,7 @@ Config = Mapping[str, Any]
 
 # A variable with a default is always resolved.
 _REFERENCE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+_SHELL_STYLE = r"\$[A-Za-z_][A-Za-z0-9_]*"
 # Allowed around a variable in any name: no characters of paths. `$${A}` looks like one, too.
 _AROUND_REFERENCES = r"[\w. ()-]*"
 
@@ -39,7 +40,8 @@ class InvalidNameError(ValueError):
     def __init__(self, name: str, rule: str) -> None:
         self.name = name
         self.rule = rule
-        super().__init__(f"{shortened(repr(name))} is not a valid name: {rule}")
+        meant = f"; write ${{{name[1:]}}} for the variable" if re.fullmatch(_SHELL_STYLE, name) else ""
+        super().__init__(f"{shortened(repr(name))} is not a valid name: {rule}{meant}")
 
 
 class MisfitError(ValueError):

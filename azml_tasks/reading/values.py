@@ -200,8 +200,9 @@ class Values:
             self.findings.append((path, str(error)))
             return text
         for name in () if _OF_PATTERNS.search(text) else dict.fromkeys(_SHELL_STYLE.findall(text)):
-            if name in self.variables:
-                self.notes.append((path, _shell_style_sentence(name, self.variables[name], path)))
+            # One that is not set is probably meant, too, if it is the whole value.
+            if name in self.variables or (text == f"${name}" and name.isupper()):
+                self.notes.append((path, _shell_style_sentence(name, self.variables.get(name, ""), path)))
         secrets = [variable for variable in resolved.used if is_secret(variable, self.variables.get(variable, ""))]
         if secrets:
             # Kept as written, so that no later message can show the secret.

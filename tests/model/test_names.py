@@ -180,7 +180,8 @@ def test_names_that_azure_refuses(rule, name, sentence):
     (error,) = caught.value.errors()
     assert isinstance(error["ctx"]["error"], InvalidNameError)
     assert (error["ctx"]["error"].name, error["ctx"]["error"].rule) == (name, sentence)
-    assert str(error["ctx"]["error"]) == f"{shortened(repr(name))} is not a valid name: {sentence}"
+    meant = f"; write ${{{name[1:]}}} for the variable" if name in ("$WS", "$other") else ""
+    assert str(error["ctx"]["error"]) == f"{shortened(repr(name))} is not a valid name: {sentence}{meant}"
 
 
 @pytest.mark.parametrize("name", ["customers", "_c", "C1", "pathology", "home_"])

@@ -86,11 +86,20 @@ steps:
         "$$DATA_DIR for this text",
         f"pipeline.yaml:6: step 'a': step_config.list[0]: '$DATA_DIR' {rest} DATA_DIR; write ${{DATA_DIR}}, or write "
         "$$DATA_DIR for this text",
+        f"pipeline.yaml:6: step 'a': step_config.list[2]: '$DATA_DIRS' {rest} DATA_DIRS; write ${{DATA_DIRS}}, or "
+        "write $$DATA_DIRS for this text",
         f"pipeline.yaml:7: step 'a': arguments[1]: '$DB_PASSWORD' {rest} DB_PASSWORD; read it in the script with "
         "run.get_secret('DB_PASSWORD'), or write $$DB_PASSWORD for this text",
         f"pipeline.yaml:7: step 'a': arguments[2]: '$DATA_DIR' {rest} DATA_DIR; write ${{DATA_DIR}}, or write "
         "$$DATA_DIR for this text",
         f"pipeline.yaml:7: step 'a': arguments[2]: '$USER' {rest} USER; write ${{USER}}, or write $$USER for this text",
+    ]
+
+
+def test_a_name_that_is_a_variable_as_in_a_shell_says_how_to_write_it(problems):
+    assert problems(STEPS + "ws_name: $WS\n") == [
+        "pipeline.yaml:2: ws_name: '$WS' is not a valid name: a workspace name has 3 to 33 letters, digits, "
+        "underscores and dashes, and starts with a letter or a digit; write ${WS} for the variable"
     ]
 
 
