@@ -142,7 +142,10 @@ def _entries_of(folder: str) -> list[os.DirEntry[str]]:
 def _between(path: str, layout: ProjectPaths) -> Iterator[str]:
     """Yield the parent folders of a path in the project, except those written by runs."""
     project, runs = os.path.join(layout.project, ""), os.path.join(layout.root, "")
-    while (path := os.path.dirname(path)).startswith(project) and not f"{path}{os.sep}".startswith(runs):
+    # The root folder ends with a separator, and is its own parent.
+    while (path := os.path.dirname(path)) != project and path.startswith(project):
+        if f"{path}{os.sep}".startswith(runs):
+            return
         yield path
 
 

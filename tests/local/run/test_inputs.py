@@ -6,13 +6,15 @@ import os
 import shutil
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from azml_tasks.errors import UsageError
 from azml_tasks.local.prune import prune
-from azml_tasks.local.run.inputs import Download, Source, _real, variables_for
+from azml_tasks.local.run.inputs import Download, Source, _between, _real, variables_for
+from azml_tasks.local.store.paths import ProjectPaths
 from azml_tasks.runs.records import Remark, StepStarted
 from azml_tasks.standin.azml_local.formats.copies import StoppedError
 from tests.local.conftest import BEGINNING, Project, linux
@@ -291,6 +293,16 @@ def test_a_guarded_path_may_have_more_folders_than_python_allows_calls():
     deep = "/none" + "/d" * 1500
 
     assert _real(deep, {}) == deep
+
+
+@linux
+@pytest.mark.parametrize(
+    ("project", "kept"), [("/p", ["/p/data/imgs", "/p/data"]), ("/", ["/p/data/imgs", "/p/data", "/p"])]
+)
+def test_the_folders_between_a_project_and_its_data_end_even_if_the_project_is_the_root_folder(project, kept):
+    found = islice(_between("/p/data/imgs/1.jpg", ProjectPaths(Path(project))), 10)
+
+    assert list(found) == kept
 
 
 @linux
