@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -228,6 +228,8 @@ class _Pruning:
             return holds
         holds["runs"] -= sum(self._freed_of(run_id, chosen.needed) for run_id in chosen.old)
         holds["models"] -= sum(self._model_sizes[path] for path in chosen.models)
+        deleted = set(chosen.old) - {run_id for run_id, _ in chosen.needed}
+        holds["reports"] -= sum(map(tree_size, _pages_of_deleted(self._layout, deleted)))
         if not self._goes_on:
             holds["snapshots"] = 0
         return holds
@@ -244,7 +246,8 @@ class _Pruning:
             _clear(layout.run(run_id), {folder for needed_id, folder in needed if needed_id == run_id})
         for path in chosen.models:
             _bury(path)
-        _clear_reports(layout)
+        for page in _pages_of_deleted(layout):
+            page.unlink(missing_ok=True)
         if not self._goes_on:
             _clear_leftovers(layout)
 
@@ -320,11 +323,11 @@ def _clear(run: RunPaths, needed: Iterable[str]) -> None:
             remove_tree(folder / "temporary")
 
 
-def _clear_reports(layout: ProjectPaths) -> None:
-    """Delete the pages about local runs that are gone; those about runs on Azure are kept."""
+def _pages_of_deleted(layout: ProjectPaths, runs: Collection[str] = ()) -> Iterator[Path]:
+    """Yield the pages about local runs that are gone, and about these; those about runs on Azure are kept."""
     for page in layout.reports.glob("*.html"):
-        if RUN_ID.fullmatch(page.stem) and not layout.run(page.stem).root.exists():
-            page.unlink(missing_ok=True)
+        if RUN_ID.fullmatch(page.stem) and (page.stem in runs or not layout.run(page.stem).root.exists()):
+            yield page
 
 
 def _clear_leftovers(layout: ProjectPaths) -> None:

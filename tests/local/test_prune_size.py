@@ -82,6 +82,22 @@ def test_what_is_said_to_go_is_what_goes(project):
     assert sum(done.holds_now.values()) == pytest.approx(tree_size(project.folder / ".azml"), abs=5 * _KB)
 
 
+def test_the_pages_about_deleted_runs_do_not_count(project):
+    runs = filled(project, 100, 100, 100)
+    reports = project.folder / ".azml/reports"
+    reports.mkdir()
+    for run in runs:
+        (reports / f"{run}.html").write_bytes(b"p" * 200 * _KB)
+    size = tree_size(project.folder / ".azml") - 250 * _KB
+
+    said = prune(project.folder, keep=1, size=size, dry=True)
+    done = prune(project.folder, keep=1, size=size)
+
+    assert said == done
+    assert (done.runs, done.holds_now["reports"]) == ([runs[0]], 400 * _KB)
+    assert sorted(page.stem for page in reports.iterdir()) == sorted(runs[1:])
+
+
 def test_nothing_goes_where_the_size_is_not_exceeded(project):
     runs = filled(project, 10, 10)
 
