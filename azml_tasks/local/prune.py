@@ -98,9 +98,9 @@ class _Pruning:
         sizes |= {_model_name(path): self._model_sizes[path] for path in chosen.models}
         in_use = {run_id for run_id, _ in chosen.needed}
         cut = {run_id: self._cut(run_id, chosen.needed) for run_id in chosen.old if run_id in in_use}
+        after = self._holds_after(chosen) if is_measured else {}
         if not dry and (size is None or sum(before.values()) > size):
             self._delete(chosen)
-        after = self._holds_after(chosen) if is_measured else {}
         gone = [run_id for run_id in chosen.old if run_id not in in_use]
         in_part = {run_id: steps for run_id, steps in cut.items() if steps}
         return Pruned(gone, list(map(_model_name, chosen.models)), sizes, before, after, in_part)
