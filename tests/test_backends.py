@@ -314,7 +314,6 @@ COMMANDS: list[tuple[str, list[str], str]] = [
     ("runs.logs --follow --step train", ["runs.follow_logs(None, 'train')"], "hello\n"),
     ("runs.logs --run r --step train", ["runs.logs('r', 'train')"], "hello world\n"),
     ("runs.cancel --run r", ["runs.cancel('r')"], "ending r1\n"),
-    ("--dry runs.cancel", ["runs.find(None)"], "would cancel r1, which is completed\n"),
     ("run", ["check_request()", "problems()", f"run({request()})"], "pipeline.yaml elsewhere\n"),
     (
         "run --set alpha=0.7 --only train --experiment x --force",

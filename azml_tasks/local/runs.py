@@ -84,9 +84,8 @@ def cancel_run(project_dir: str | Path, wanted: str | None = None) -> LocalRunRe
     Raises like find_run, and RunError if the run has ended, or its process cannot be reached.
     """
     record = find_run(project_dir, wanted)
-    if record.is_over or record.process is None:
-        raise RunError(f"cannot cancel the run {record.id}: it has already ended ({record.status})")
-    if not record.has_runner_here:
+    record.check_cancellable()
+    if record.process is None or not record.has_runner_here:
         raise RunError(f"the run {record.id} is running in another container or on another machine; cancel it there")
     os.kill(record.process.pid, signal.SIGTERM)
     return record

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
+from azml_tasks.errors import RunError
 from azml_tasks.runs.origin import Origin, Provenance
 from azml_tasks.text import listed
 
@@ -149,6 +150,11 @@ class RunRecord(Generic[Step_co]):
     def is_over(self) -> bool:
         """Whether the run has ended."""
         return self.status in _ENDINGS
+
+    def check_cancellable(self) -> None:
+        """Raise RunError if the run has ended."""
+        if self.is_over:
+            raise RunError(f"cannot cancel the run {self.id}: it has already ended ({self.status})")
 
     @property
     def shown_status(self) -> str:

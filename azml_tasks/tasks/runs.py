@@ -319,6 +319,7 @@ def cancel(context: Context, target: str = "", run: str = "") -> None:
     runs = runs_of(context, target)
     if is_dry(context):
         record = find(runs, run, debugged=True)
+        record.check_cancellable()
         print(f"would cancel {record.id}, which is {record.status}")
         return
     with interruptible(

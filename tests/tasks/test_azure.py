@@ -402,9 +402,8 @@ def test_runs_are_listed_shown_and_cancelled(azure, registered):
     assert registered("--dry", "runs.cancel", *DEV).out == f"would cancel {second}, which is running\n"
     assert registered("runs.cancel", *DEV).out == f"Cancelling run {second} on Azure ML\n"
     assert azure.runs[second].status == "Canceled"
-    assert registered("runs.cancel", *DEV) == Answer(
-        "", f"cannot cancel the run {second}: it has already ended (cancelled)\n", 1
-    )
+    ended = Answer("", f"cannot cancel the run {second}: it has already ended (cancelled)\n", 1)
+    assert registered("runs.cancel", *DEV) == registered("--dry", "runs.cancel", *DEV) == ended
     assert registered("runs.logs", *DEV, "--run", first[:8], "--step", "train").out == (
         "Step train ran on the stand-in.\n"
     )

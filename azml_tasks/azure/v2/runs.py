@@ -133,8 +133,7 @@ def cancel_run(client: Client, experiment: str, wanted: str | None) -> AzureRunR
     """
     with translating_errors("cancelling the run"):
         record = _find(client, experiment, wanted)
-    if record.is_over:
-        raise RunError(f"cannot cancel the run {record.id}: it has already ended ({record.status})")
+    record.check_cancellable()
     cancel_job(client, record.id)
     return record
 

@@ -176,8 +176,7 @@ def cancel_run(ws: Any, experiment: str, wanted: str | None = None) -> AzureRunR
 
         run = _find(ws, experiment, wanted)
         record = _record(run)
-        if record.is_over:
-            raise RunError(f"cannot cancel the run {record.id}: it has already ended ({record.status})")
+        record.check_cancellable()
         PipelineRun(run.experiment, run.id).cancel()
         return record
 
