@@ -69,6 +69,8 @@ _FINDS_BY_ITSELF = re.compile(
     r"\bsys\s*\.\s*(?:path|modules|meta_path)\b|\bfrom\s+sys\s+import\b|\baddsitedir\b|\bpyximport\b"
     r"|\b(?:pip|conda|uv)\b[\s\S]{0,60}\binstall"
 )
+# Not in a comment.
+_WRITES_PARQUET = re.compile(r"^[^#\n]*\.to_parquet\(", re.MULTILINE)
 # Packages that write Parquet tables without pyarrow, or have it.
 _WRITERS = frozenset(("cudf", "dask", "duckdb", "fastparquet", "polars", "pyspark"))
 
@@ -140,7 +142,12 @@ def _absent_for_tables(
         if read and read.format == "parquet":
             yield "pyarrow", "input_datasets", f"reads the Parquet table '{item.name}', which requires pyarrow; "
     outside = imports.snapshot.outside
-    if ".to_parquet(" in text and "pandas" in outside and not outside & _WRITERS and not is_installed("fastparquet"):
+    if (
+        _WRITES_PARQUET.search(text)
+        and "pandas" in outside
+        and not outside & _WRITERS
+        and not is_installed("fastparquet")
+    ):
         for output in filter(written.__contains__, step.outputs):
             yield "pyarrow", "script_name", f"writes '{written[output]}' as Parquet, which requires pyarrow; "
 

@@ -27,7 +27,8 @@ def packages_of(module: str) -> tuple[str, ...]:
     for end in range(len(parts), 0, -1):
         if found := modules.get(".".join(parts[:end])):
             return tuple(found)
-    return () if is_namespace(module) else (normal_name(parts[0]) if parts[0].islower() else parts[0],)
+    name = parts[0].strip("_") or parts[0]  # Else pip would take `-name` for an option.
+    return () if is_namespace(module) else (normal_name(name) if name.islower() else name,)
 
 
 def is_namespace(module: str) -> bool:

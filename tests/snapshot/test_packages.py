@@ -58,6 +58,8 @@ def test_names_are_as_the_index_compares_them():
         ("sklearn", "scikit-learn"),
         ("azure.storage.blob.aio", "azure-storage-blob"),
         ("my_module", "my-module"),
+        ("_compiled", "compiled"),
+        ("_", "_"),
         ("azure.unknown", None),
         ("google", None),
     ],

@@ -135,10 +135,10 @@ def failure_text(run: LocalRunRecord, project: Project | None = None) -> str:
     With the project, also what `validate` notes on the failed steps.
     """
     failed = [step for step in run.steps if step.status == "failed"]
-    parts, alike = [], dict[tuple[str, str], str]()
+    parts, alike = [], dict[tuple[str, ...], str]()
     for step in failed:
         # The paths in an error may be in the step's own folder.
-        error = (step.message, step.detail.replace(str(step.places.root), ""))
+        error = (step.message, step.detail.replace(str(step.places.root), ""), step.hint)
         parts.append(_step_text(step, alike.setdefault(error, step.key)))
     if project and failed:
         from azml_tasks.checks.files import step_notes

@@ -82,15 +82,20 @@ def select(plan: Plan, from_step: str | None = None, only: str | None = None, fo
         several = asked.replace(",", " ").split()
         known = [step for step in several if step in keys]
         if len(several) > 1 and known and (known == several or "," in asked):
-            run_each = "run once for each of them, or use" if only else "use"
             flag, first = "--only" if only else "--from-step", min(known, key=keys.index)
-            raise UsageError(f"{flag} takes one step, not {listed(several)}; {run_each} --from-step {first}")
+            ways = ["run once for each of them"] if only or not _runs_all(plan, first, known) else []
+            ways += [f"use --from-step {first}"] if _runs_all(plan, first, known) else []
+            raise UsageError(f"{flag} takes one step, not {listed(several)}; {', or '.join(ways)}")
         raise UsageError(f"the pipeline has no step '{asked}'{what_there_is(asked, keys)}")
     flag = "--only" if only else "--from-step"
     chosen = {asked} if only else {asked, *plan.downstream(asked)}
     steps = tuple(key for key in keys if key in chosen)
     needed = {above for key in steps for above in plan[key].upstream} - chosen
     return Selection(steps, tuple(key for key in keys if key in needed), frozenset(steps), flag)
+
+
+def _runs_all(plan: Plan, first: str, keys: Iterable[str]) -> bool:
+    return {first, *plan.downstream(first)}.issuperset(keys)
 
 
 @dataclass(frozen=True)

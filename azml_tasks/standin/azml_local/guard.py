@@ -79,6 +79,7 @@ def protect(paths: Iterable[str]) -> list[str]:
             added.append(real)
     _resolved.clear()
     install()
+    _wrap_makers()
     return added
 
 
@@ -138,7 +139,6 @@ def install() -> None:
     """Install what rejects changes; there is nothing to reject before `begin` and `protect`."""
     if not _installed:
         _installed.append(True)
-        _wrap_makers()
         sys.addaudithook(_Hook)
 
 
@@ -424,7 +424,7 @@ def _wrap_makers() -> None:
     """Guard the two calls of `os` that raise no event."""
     for name in ("mkfifo", "mknod"):
         make = getattr(os, name, None)
-        if make is not None:
+        if make is not None and not isinstance(make, partial):
             # Like the built-in function, and unlike one of Python, no method where a class holds it.
             guarded = partial(_make_if_allowed, make)
             setattr(os, name, guarded)

@@ -49,6 +49,23 @@ def test_a_failing_step_shows_its_own_traceback_its_log_what_was_skipped_and_how
     assert "before\n" in project.log(run, "train")
 
 
+def test_the_same_error_with_another_remedy_is_shown_again(project):
+    project.pipeline(
+        "continue_on_step_failure: true\nsteps:\n"
+        "  a: {script_name: a.py, env_name: one, input_folders: {}, output_folders: []}\n"
+        "  b: {script_name: a.py, env_name: two, input_folders: {}, output_folders: []}\n"
+        "environments:\n  one: {pip_packages: [gone-away]}\n  two: {pip_packages: []}",
+        a="import gone_away\n",
+    )
+
+    run = project.run()
+
+    text = failure_text(run)
+    assert "failed like" not in text
+    assert [step.hint in text for step in run.steps] == [True, True]
+    assert len({step.hint for step in run.steps}) == 2
+
+
 def test_an_error_of_several_steps_is_shown_once(project):
     project.pipeline(
         "continue_on_step_failure: true\nsteps:\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.errors import RunError
+from azml_tasks.errors import RunError, UsageError
 from azml_tasks.local.step.local_run import Selection, existing_results, keep_snapshots, select
 from azml_tasks.local.store.contents import HashCache
 from azml_tasks.local.store.files import remove_tree
@@ -64,6 +64,25 @@ def plan(tmp_path: Path) -> Plan:
 )
 def test_the_steps_that_run_and_those_whose_results_are_taken(plan, options, selection):
     assert select(plan, **options) == selection
+
+
+@pytest.mark.parametrize(
+    ("options", "ways"),
+    [
+        ({"only": "left,right"}, "--only takes one step, not left and right; run once for each of them"),
+        (
+            {"only": "join,left"},
+            "--only takes one step, not join and left; run once for each of them, or use --from-step left",
+        ),
+        ({"from_step": "left,right"}, "--from-step takes one step, not left and right; run once for each of them"),
+        ({"from_step": "left join"}, "--from-step takes one step, not left and join; use --from-step left"),
+    ],
+)
+def test_from_the_first_of_several_steps_is_a_way_only_if_it_runs_all_of_them(plan, options, ways):
+    with pytest.raises(UsageError) as caught:
+        select(plan, **options)
+
+    assert str(caught.value) == ways
 
 
 @pytest.fixture
