@@ -69,8 +69,7 @@ class Pipeline(Model):
     computes: Mapping[ComputeName, Compute] = Field({}, description="Compute clusters to create.")
     publish: Publish | None = Field(None, description="How `invoke publish` publishes the pipeline.")
     schedule: Schedule | None = Field(None, description="The schedule that `invoke schedule` creates.")
-    # Not checked, so that it needs no validator of its own.
-    auth: Auth = Field(Auth.model_construct(), description="How to log in to Azure.")
+    auth: Auth = Field(Auth(), description="How to log in to Azure.")
 
     @field_validator("auth", mode="before", json_schema_input_type=Auth | Method)
     @classmethod
