@@ -241,8 +241,8 @@ def _is_among(package: str, requirements: tuple[str, ...]) -> bool:
 def data_hint(path: str, plan: StepPlan, pipeline: Pipeline, project: str | Path) -> str | None:
     """Return the end of a hint on a file or folder if it is data of a dataset: they are not copied with the code."""
     for name, dataset in pipeline.datasets.items():
-        place = os.path.normpath(os.path.join(project, dataset.local_path or os.pardir))
-        if path != place and not path.startswith(os.path.join(place, "")):
+        place = os.path.normpath(os.path.join(project, dataset.local_path or ""))
+        if not dataset.local_path or (path != place and not path.startswith(os.path.join(place, ""))):
             continue
         item = next((one for one in plan.inputs if isinstance(one, DatasetInput) and one.dataset == name), None)
         if item is None:

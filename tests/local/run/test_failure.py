@@ -171,9 +171,11 @@ def test_a_long_log_and_a_deep_traceback_are_cut(project):
     assert lines[-1] == "ZeroDivisionError: division by zero"
 
 
-def test_the_hint_names_the_include_for_a_missing_file(project):
+@pytest.mark.parametrize("datasets", ["{}", "{raw: {type: file, datastore_name: lake, path: raw}}"])
+def test_the_hint_names_the_include_for_a_missing_file(project, datasets):
     project.write({"params.json": "{}"})
-    run = project.line(a="open('params.json')").run()
+    text = f"datastores: {{lake: {{container_name: raw, account_name: churnstore}}}}\ndatasets: {datasets}\n"
+    run = project.pipeline(f"{text}steps: {{a: {{script_name: a.py}}}}\n", a="open('params.json')").run()
 
     assert run["a"].hint == (
         "'params.json' is in the project, but not in the step's snapshot: add `include: [params.json]` to the step"
