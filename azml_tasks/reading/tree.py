@@ -7,10 +7,21 @@ in C, ends the process at some 40,000 nested brackets.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path as File
 
 import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from azml_tasks.reading.syntax import KeyPath, Loader, place_and_sentence, plain_scalar, with_space
 from azml_tasks.text import shortened
@@ -135,7 +146,7 @@ def parse_tree(text: str) -> Node:
 class _Composer:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=Loader)
+        self.next: Callable[[], Event | None] = Loader(text).get_event
         self.anchors: dict[str, Node] = {}
         self.depth = 0
         self.values = 0
@@ -144,32 +155,32 @@ class _Composer:
     def document(self) -> Node:
         root = Node(None, 1)
         documents = 0
-        for event in self.events:
-            if isinstance(event, yaml.DocumentStartEvent):
+        while event := self.next():
+            if isinstance(event, DocumentStartEvent):
                 documents += 1
                 if documents > 1:
                     raise TreeError(
                         _line(event), "the file contains a second YAML document (a line `---`); only one is allowed"
                     )
-                root = self._node(next(self.events))
+                root = self._node(self.next())
         return root
 
-    def _node(self, event: yaml.Event) -> Node:
-        if isinstance(event, yaml.ScalarEvent):
+    def _node(self, event: Event | None) -> Node:
+        if isinstance(event, ScalarEvent):
             node = self._scalar(event)
-        elif isinstance(event, yaml.AliasEvent):
+        elif isinstance(event, AliasEvent):
             return self._unfolded(event)
         else:
-            assert isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent))
+            assert isinstance(event, (MappingStartEvent, SequenceStartEvent))
             self.depth += 1
             self._check_depth(event, self.depth)
-            node = self._mapping(event) if isinstance(event, yaml.MappingStartEvent) else self._sequence(event)
+            node = self._mapping(event) if isinstance(event, MappingStartEvent) else self._sequence(event)
             self.depth -= 1
         if event.anchor:
             self.anchors[event.anchor] = node
         return node
 
-    def _unfolded(self, event: yaml.AliasEvent) -> Node:
+    def _unfolded(self, event: AliasEvent) -> Node:
         if event.anchor not in self.anchors:
             raise TreeError(
                 _line(event),
@@ -180,18 +191,18 @@ class _Composer:
         self._count(event, node.size, node.length)
         return node
 
-    def _check_depth(self, event: yaml.Event, depth: int) -> None:
+    def _check_depth(self, event: Event, depth: int) -> None:
         if depth > MOST_DEPTH:
             raise TreeError(_line(event), _TOO_DEEP)
 
-    def _count(self, event: yaml.Event, values: int, characters: int = 0) -> None:
+    def _count(self, event: Event, values: int, characters: int = 0) -> None:
         self.values += values
         self.characters += characters
         if self.values > MOST_NODES or self.characters > MOST_CHARACTERS:
             most = f"{MOST_NODES:,} values" if self.values > MOST_NODES else f"{MOST_CHARACTERS:,} characters"
             raise TreeError(_line(event), f"the file contains more than {most}, with each alias expanded")
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Node:
+    def _scalar(self, event: ScalarEvent) -> Node:
         text = self._text(event)
         # The C parser gives '' for the style of a plain scalar, the Python one None.
         if event.style or event.tag is not None:
@@ -201,8 +212,8 @@ class _Composer:
             node.text = text
         return node
 
-    def _text(self, event: yaml.ScalarEvent) -> str:
-        if event.tag not in (None, "!", _STR_TAG):
+    def _text(self, event: ScalarEvent) -> str:
+        if event.tag is not None and event.tag not in ("!", _STR_TAG):
             raise _tagged(event)
         self._count(event, 1)
         text: str = event.value
@@ -210,74 +221,77 @@ class _Composer:
             raise TreeError(_line(event), f"the escape for {found[0]!r} is not a text character")
         return text
 
-    def _sequence(self, start: yaml.SequenceStartEvent) -> Node:
+    def _sequence(self, start: SequenceStartEvent) -> Node:
         if start.tag not in (None, "!", _SEQ_TAG):
             raise _tagged(start)
         self._count(start, 1)
         items: list[Node] = []
         node = Node(items, _line(start))
-        for event in self.events:
-            if isinstance(event, yaml.SequenceEndEvent):
-                break
+        while not isinstance(event := self.next(), SequenceEndEvent):
             item = self._node(event)
             items.append(item)
             node.hold(item)
         return node
 
-    def _mapping(self, start: yaml.MappingStartEvent) -> Node:
+    def _mapping(self, start: MappingStartEvent) -> Node:
         if start.tag not in (None, "!", _MAP_TAG):
             raise _tagged(start)
         self._count(start, 1)
         items: dict[str, Node] = {}
         node = Node(items, _line(start), {})
         merged: list[Node] = []
-        for event in self.events:
-            if isinstance(event, yaml.MappingEndEvent):
-                break
-            key = self._key(event)
-            after = next(self.events)
-            if start.flow_style and self._has_no_colon(event, after) and (meant := with_space(key)):
-                if meant.endswith("$") and event.end_mark:
-                    variable = re.compile(_VARIABLE).match(self.text, event.end_mark.index - 1)
-                    text = variable[0] if variable else "${VARIABLE}"
-                    key, meant = key[:-1] + text, f'{meant[:-1]}"{text}"'
-                raise TreeError(_line(event), f"'{shortened(key)}': a space is missing after the colon: write {meant}")
+        while not isinstance(event := self.next(), MappingEndEvent):
+            scalar = self._key(event)
+            key, after = scalar.value, self.next()
+            if start.flow_style and isinstance(after, ScalarEvent) and self._has_no_colon(scalar, after):
+                self._refuse_as_meant(scalar)
             value = self._node(after)
             node.hold(value)
-            if key == "<<" and isinstance(event, yaml.ScalarEvent) and not event.style:
+            if key == "<<" and not scalar.style:
                 merged.append(value)
                 continue
             if key in items:
                 first = node.key_lines[key]
-                raise TreeError(_line(event), f"duplicate key '{key}' (first on line {first})")
+                raise TreeError(_line(scalar), f"duplicate key '{key}' (first on line {first})")
             items[key] = value
-            node.key_lines[key] = _line(event)
+            node.key_lines[key] = _line(scalar)
         for value in merged:
             _merge(node, value)
         return node
 
-    def _has_no_colon(self, key: yaml.Event, value: yaml.Event) -> bool:
+    def _has_no_colon(self, key: ScalarEvent, value: ScalarEvent) -> bool:
         """Return whether a key without quotes has neither a colon nor a value, as in `{a}`."""
-        if not (isinstance(key, yaml.ScalarEvent) and isinstance(value, yaml.ScalarEvent)):
-            return False
-        if key.style or value.style or value.value or not (key.end_mark and value.start_mark):
+        if value.value or key.style or value.style or not (key.end_mark and value.start_mark):
             return False
         return ":" not in self.text[key.end_mark.index : value.start_mark.index]
 
-    def _key(self, event: yaml.Event) -> str:
-        if isinstance(event, yaml.AliasEvent):
+    def _refuse_as_meant(self, event: ScalarEvent) -> None:
+        """Raise TreeError if a key without a colon seems to be a key and a value."""
+        key: str = event.value
+        meant = with_space(key)
+        if not meant:
+            return
+        if meant.endswith("$") and event.end_mark:
+            variable = re.compile(_VARIABLE).match(self.text, event.end_mark.index - 1)
+            text = variable[0] if variable else "${VARIABLE}"
+            key, meant = key[:-1] + text, f'{meant[:-1]}"{text}"'
+        raise TreeError(_line(event), f"'{shortened(key)}': a space is missing after the colon: write {meant}")
+
+    def _key(self, event: Event | None) -> ScalarEvent:
+        """Return the event of a key: a name, so that `no`, `on`, `null` and `1` are texts."""
+        assert event
+        if isinstance(event, AliasEvent):
             raise TreeError(_line(event), "an alias cannot be a key")
-        if not isinstance(event, yaml.ScalarEvent):
-            braces = isinstance(event, yaml.MappingStartEvent) and event.flow_style
+        if not isinstance(event, ScalarEvent):
+            braces = isinstance(event, MappingStartEvent) and event.flow_style
             remedy = "; write a pipeline parameter as '${{ parameters.NAME }}'" if braces else ""
             raise TreeError(_line(event), f"a key must be text, not a list or a mapping{remedy}")
-        # A key is a name: `no`, `on`, `null` and `1` are texts.
         key = self._text(event)
         if len(key) > LONGEST_KEY:
             raise TreeError(_line(event), f"this key has {len(key):,} characters; the limit is {LONGEST_KEY}")
         if event.anchor:
             self.anchors[event.anchor] = self._scalar(event)
-        return key
+        return event
 
 
 def _merge(node: Node, value: Node) -> None:
@@ -293,12 +307,13 @@ def _merge(node: Node, value: Node) -> None:
                 node.key_lines[key] = source.key_lines[key]
 
 
-def _tagged(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> TreeError:
+def _tagged(event: ScalarEvent | CollectionStartEvent) -> TreeError:
     tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
     return TreeError(
         _line(event), f"the tag {tag} is not supported; remove it, or put text that starts with ! in quotes"
     )
 
 
-def _line(event: yaml.Event) -> int:
-    return int(event.start_mark.line) + 1 if event.start_mark else 1
+def _line(event: Event) -> int:
+    mark = event.start_mark
+    return mark.line + 1 if mark else 1
