@@ -86,8 +86,10 @@ def made_up_secrets(variables: Mapping[str, str]) -> dict[str, str]:
 
 def secret_or_copy_in(text: str, secrets: Mapping[str, str], key: str = "") -> str | None:
     """Return the kind of secret in a text, by its shape or as it contains one of `secrets`; None if there is none."""
-    copied = (f"the value of {name}" for name, value in secrets.items() if value in text)
-    return secret_in(text, key) or next(copied, None)
+    kind = secret_in(text, key)
+    if kind or not secrets:
+        return kind
+    return next((f"the value of {name}" for name, value in secrets.items() if value in text), None)
 
 
 def holds_secret(key: str, text: str) -> bool:

@@ -56,6 +56,8 @@ def secret_in(text: str, key: str = "") -> str | None:
     `key` is its key, if known. Keys and tokens with a recognisable form, passwords in URLs and connection strings,
     signatures, private keys. Neither hashes, ids and the like nor a reference such as `${TOKEN}` count.
     """
+    if not _CANDIDATE.search(text):
+        return None
     is_digest = bool(key and re.search(_KEY_OF_A_DIGEST, key))
     return next((kind for kind, _, _ in secrets_found(text) if not (is_digest and kind == STORAGE_KEY)), None)
 
