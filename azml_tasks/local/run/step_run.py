@@ -195,6 +195,8 @@ class StepRun:
         Its outputs are delivered again, because the destination may have changed, or the copies were deleted. Raises
         DestinationError, OSError.
         """
+        if result.registered or any(output.destination or output.register_on_complete for output in self._plan.outputs):
+            self._site.look_again()
         deliver(self._plan, result.places, self._site.layout, f"{result.run_id}_{result.places.root.name}")
         self._reuse.stand_in(result)
         return self.record_of(result, reason)

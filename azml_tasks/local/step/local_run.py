@@ -98,11 +98,12 @@ def _runs_all(plan: Plan, first: str, keys: Iterable[str]) -> bool:
     return {first, *plan.downstream(first)}.issuperset(keys)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class LocalRun:
     """Everything that the steps of one run share; `outer` are the variables of the process that runs it.
 
-    `given` are the steps whose last results are used, `remarks` are sentences to show when it starts.
+    `given` are the steps whose last results are used, `remarks` are sentences to show when it starts. `answers` are
+    those on files that were asked for once, None from when on steps may change them.
     """
 
     layout: ProjectPaths
@@ -114,6 +115,7 @@ class LocalRun:
     warm: bool = True
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
     """What is asked once a run, since no step changes it."""
+    answers: dict[str, str] | None = field(default_factory=dict, repr=False)
     selection: Selection = field(default=Selection(()))
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict, repr=False)
     given: Mapping[str, LocalStepRecord] = field(default_factory=dict, repr=False)
@@ -285,11 +287,18 @@ class LocalRun:
         said = read_json(self.run.places.parent / "status.json")
         return said is not None and said.get("status") == "Canceled"
 
+    def look_again(self) -> None:
+        """Forget what was found in files, because they are about to be changed."""
+        self.contents.look_again()
+        if self.answers:
+            self.answers.clear()
+
     def begin(self) -> None:
-        """Note that steps may leave copies of their inputs, should the runner be killed.
+        """Note that steps may change files, and leave copies of their inputs, should the runner be killed.
 
         Raises OSError.
         """
+        self.answers = None
         mark_unfinished(self.run.places)
         self.reused.give_files()
 

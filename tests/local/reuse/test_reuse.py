@@ -11,6 +11,7 @@ import pytest
 
 from azml_tasks.errors import RunError, UsageError
 from azml_tasks.local.prune import prune
+from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.decide import NewResult
 from azml_tasks.local.run.runner import forecast
 from azml_tasks.local.run.step_run import StepRun
@@ -719,3 +720,66 @@ def test_what_the_next_step_writes_to_while_a_result_is_stored_makes_the_step_ru
     assert project.log(first, "one") == "0\n"
     assert project.statuses(again) == {"one": "completed", "two": "reused"}
     assert project.log(again, "one") == "1\n"
+
+
+def reads(place: str) -> str:
+    """Return a script that prints what is in a file of the project, if it is there, and writes no output."""
+    return f"import os\nprint(open({place!r}).read() if os.path.isfile({place!r}) else 'nothing')\n"
+
+
+def test_files_that_many_steps_read_are_looked_at_once_while_nothing_runs(project, monkeypatch):
+    project.write({"settings.txt": "1"})
+    place = str(project.folder / "settings.txt")
+    project.line(**{f"step{number}": reads(place) for number in range(5)})
+    project.run()
+    looked = []
+    look = Answers._file
+    monkeypatch.setattr(Answers, "_file", lambda answers, subject: looked.append(subject) or look(answers, subject))
+
+    unchanged = project.run()
+    in_it = list(looked)
+    project.write({"settings.txt": "2"})
+    changed = project.run()
+
+    assert set(project.statuses(unchanged).values()) == {"reused"}
+    assert in_it.count("settings.txt") == 1
+    assert set(project.statuses(changed).values()) == {"completed"}
+
+
+def test_what_a_step_writes_is_looked_at_again_by_the_steps_after_it(project):
+    project.write({"shared.txt": "A"})
+    place = str(project.folder / "shared.txt")
+    project.line(before=reads(place), writer=f"open({place!r}, 'w').write('A')\n", after=reads(place))
+    project.run()
+    edit(project, "writer.py", "'A'", "'B'")
+
+    again = project.run()
+
+    assert project.statuses(again) == {"before": "reused", "writer": "completed", "after": "completed"}
+    assert project.log(again, "after") == "B\n"
+
+
+def test_what_a_reused_step_delivers_again_is_looked_at_again_by_the_steps_after_it(project):
+    copy = project.folder / ".azml/datastores/lake/made/way.txt"
+    look = f"import os\nprint(os.path.exists({str(copy)!r}))\n"
+    project.pipeline(
+        """
+        steps:
+          before: {script_name: before.py}
+          maker:
+            script_name: maker.py
+            output_folders: {--output-folder: {destination: {datastore_name: lake, path: made}}}
+          after: {script_name: after.py, input_folders: {}, run_after: [maker]}
+        """,
+        before=look,
+        maker=PASS_ALONG.replace("if args.input_folder", "if False"),
+        after=look,
+    )
+    first = project.run()
+    shutil.rmtree(copy.parent)
+
+    again = project.run()
+
+    assert [project.log(first, step) for step in ("before", "after")] == ["False\n", "True\n"]
+    assert set(project.statuses(again).values()) == {"reused"}
+    assert copy.read_text() == "maker "
