@@ -77,7 +77,14 @@ class Block:
             yield from _fitted(f"  {line}")
 
     def show(self) -> None:
-        """Print the lines, the notes in lines of 80 characters. Raises the error, if there is one."""
+        """Print the lines, the notes in lines of 80 characters.
+
+        Raises the error, if there is one, and UnsupportedError if the backend has nothing in its place.
+        """
+        from azml_tasks.backend import UnsupportedError
+
+        if not self.is_offered and not self.more:
+            raise UnsupportedError(self.sentence)
         for line in self.lines():
             print(*(_fitted(line) if line.startswith("note: ") else [printable(line)]), sep="\n", flush=True)
         if self.error:

@@ -112,8 +112,8 @@ def test_a_run_with_another_value(azure: Any, churn: Invoke) -> None:
 
 def test_this_machine_publishes_nothing(invoke: Invoke) -> None:
     invoke.write("pipeline.yaml", "backend: local\nsteps: {train: {script_name: train.py}}\n")
-    for command in ("publish", "published.list", "published.run"):
-        assert invoke(command) == Answer(
+    for command in (["publish"], ["--dry", "publish"], ["published.list"], ["published.run"]):
+        assert invoke(*command) == Answer(
             "",
             "the backend local cannot publish pipelines; select a target with backend azure or azure-v2: "
             "--target NAME\n",
