@@ -39,7 +39,7 @@ _CACHES = "__pycache__"
 # Ignored in records: values that differ each time.
 _TIMES = ("time", "created_time", "run_id", "by")
 # Kinds of questions about files, whose answers are the same for all steps.
-_OF_FILES = frozenset(("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time", "module"))
+OF_FILES = frozenset(("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time", "module"))
 _LENGTH = 32
 _KEY_LENGTH = 32
 # More files than this below a folder that is only named are not looked at.
@@ -60,7 +60,7 @@ class Answers:
     def answer(self, question: str) -> str:
         """Return the answer as it is now. Until the first step starts, files are looked at once for all steps."""
         kind, _, subject = question.partition(":")
-        known = self._site.answers if kind in _OF_FILES else None
+        known = self._site.answers if kind in OF_FILES else None
         if known is not None and question in known:
             return known[question]
         answered: str = getattr(self, f"_{kind}")(subject)

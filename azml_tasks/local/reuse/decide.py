@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azml_tasks.local.reuse.answers import Answers
+from azml_tasks.local.reuse.answers import OF_FILES, Answers
 from azml_tasks.local.reuse.compare import Comparison
 from azml_tasks.local.reuse.reads import Inputs
 from azml_tasks.local.reuse.recorded import Recorded, signature
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from azml_tasks.plan import StepPlan
 
 _OF_ANOTHER_RELEASE = Reason("unkept", "its earlier result is from another release of azml-tasks")
-# Questions whose answers depend on which steps have ended.
+# Questions whose answers depend on which steps have ended, and those whose answers a step may change.
 _OF_OTHER_STEPS = ("run:", "there:", "after:", "parent:")
+_OF_FILES = tuple(f"{kind}:" for kind in sorted(OF_FILES))
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,10 @@ class Reuse:
             return Decision(None, self._why_not(latest))
         now = self._fingerprint_as_in(latest)
         reason = Reason.of_changes(self.differences(latest, now, of_other_steps=False))
-        if any(_is_same_definition(result.fingerprint, now) for result in known.all):
-            return Decision(latest, reason)
+        for result in known.all:
+            changed = self._changed_reads(result, left_out=(*_OF_OTHER_STEPS, *_OF_FILES))
+            if _is_same_definition(result.fingerprint, now) and next(changed, None) is None:
+                return Decision(latest, reason)
         return Decision(None, Reason("unkept", known.why_unkept) if known.why_unkept else reason)
 
     def _fingerprint_as_in(self, result: Result) -> Fingerprint:
@@ -178,7 +181,7 @@ class Reuse:
             data = comparison.places_of_data(found)
             found += (
                 one
-                for one in self._changed_reads(result, of_other_steps)
+                for one in self._changed_reads(result, () if of_other_steps else _OF_OTHER_STEPS)
                 if (one.kind, one.name) not in named and not f"{one.name}/".startswith(data)
             )
         return found
@@ -192,15 +195,15 @@ class Reuse:
             return f"the record of what it registered is damaged ({self._site.layout.root.name}/{lost})"
         return self._site.results.stale_reason(result)
 
-    def _changed_reads(self, result: Result, of_other_steps: bool = True) -> Iterator[Difference]:
-        """Yield what changed among everything that the step read, each change once."""
+    def _changed_reads(self, result: Result, left_out: tuple[str, ...] = ()) -> Iterator[Difference]:
+        """Yield what changed among everything that the step read, each change once, but for questions that start so."""
         for digest in result.sets:
             found = self._shared.difference(digest)
             if found:
                 yield stated_difference(found, "installation")
         said: set[str] = set()
         for question, answer in (result.reads or {}).items():
-            if not of_other_steps and question.startswith(_OF_OTHER_STEPS):
+            if left_out and question.startswith(left_out):
                 continue
             now = self._answers.answer(question)
             if now != answer:

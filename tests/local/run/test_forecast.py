@@ -162,16 +162,31 @@ def test_a_step_after_one_that_runs_is_told_its_own_changes_too(project):
     assert told(project) == [("one", "runs", "n 1 -> 2"), ("two", "runs", "lr 0.1 -> 0.2")]
 
 
-def test_a_step_after_one_that_runs_may_be_reused_and_what_it_read_is_named(project, monkeypatch):
-    reads = SCRIPT + "import os\nos.environ.get('THRESHOLD')\n"
+def test_a_step_after_one_that_runs_may_be_reused_and_what_it_read_is_named(project):
     project.write({"more.txt": "1"})
-    project.line(one=SCRIPT, two=reads)
+    more = str(project.folder / "more.txt")
+    project.line(one=SCRIPT, two=SCRIPT + f"open({more!r}).read()\n")
+    project.run()
+    project.write({"one.py": SCRIPT + "# edited", "more.txt": "2"})
+
+    # Step one may write it back.
+    assert project.forecast()[1].verdict == "may run"
+    assert [str(one) for one in project.forecast()[1].reason.differences] == ["more.txt changed"]
+
+
+def test_a_step_after_one_that_runs_surely_runs_when_its_own_variable_changed(project, monkeypatch):
+    project.line(one=SCRIPT, two=SCRIPT + "import os\nos.environ.get('THRESHOLD')\n")
     project.run()
     project.write({"one.py": SCRIPT + "# edited"})
     monkeypatch.setenv("THRESHOLD", "5")
 
-    assert project.forecast()[1].verdict == "may run"
-    assert [str(one) for one in project.forecast()[1].reason.differences] == ["variable THRESHOLD changed"]
+    assert [one[1:] for one in told(project)] == [("runs", "one.py changed"), ("runs", "variable THRESHOLD changed")]
+
+    # The result of before is still there, so that it may be reused again.
+    project.run()
+    project.write({"one.py": SCRIPT + "# edited again"})
+    monkeypatch.delenv("THRESHOLD")
+    assert told(project)[1][1] == "may run"
 
 
 def test_a_step_that_reads_the_name_of_its_experiment_is_reused(project):
