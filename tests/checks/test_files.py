@@ -47,6 +47,8 @@ datasets:
         ("dat", "dat does not exist; did you mean 'data'?"),
         ("data\\customers.csv", "data\\customers.csv does not exist; use slashes: data/customers.csv"),
         ("data\\*.csv", "no file matches data\\*.csv; use slashes: data/*.csv"),
+        ("~/x.csv", "~/x.csv does not exist; ~ is not replaced: write ${HOME}/x.csv"),
+        ("$DATA/*.csv", "no file matches $DATA/*.csv; $DATA is not replaced: write ${DATA}/*.csv"),
         ("other/customers.csv", "other/customers.csv does not exist"),
     ],
 )
