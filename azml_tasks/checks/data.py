@@ -195,10 +195,9 @@ def _meant(project: Path, local: str, others: Container[str]) -> str:
     slashed = local.replace("\\", "/")
     if slashed != local and os.sep == "/":
         return f"; use slashes: {slashed}"
-    if slashed.startswith("~/"):
-        return f"; ~ is not replaced: write ${{HOME}}{slashed[1:]}"
-    if shell_style := re.match(r"\$([A-Za-z_]\w*)", slashed):
-        return f"; ${shell_style[1]} is not replaced: write ${{{shell_style[1]}}}{slashed[shell_style.end() :]}"
+    if shell_style := re.match(r"~(?=/)|\$([A-Za-z_]\w*)", slashed):
+        name, rest = shell_style[1] or "HOME", slashed[shell_style.end() :]
+        return f"; {shell_style[0]} is not replaced: write ${{{name}}}{rest}"
     if "*" in local:
         return ""
     folder, name = os.path.split(local)

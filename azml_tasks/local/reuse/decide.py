@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _OF_ANOTHER_RELEASE = Reason("unkept", "its earlier result is from another release of azml-tasks")
 # Questions whose answers depend on which steps have ended, and those whose answers a step may change.
 _OF_OTHER_STEPS = ("run:", "there:", "after:", "parent:")
+# Questions whose answers are digests with a key.
+_KEYED = ("env:", "environment:", "prefix:", "secret:")
 _OF_FILES = tuple(f"{kind}:" for kind in sorted(OF_FILES))
 
 
@@ -201,6 +203,8 @@ class Reuse:
             found = self._shared.difference(digest)
             if found:
                 yield stated_difference(found, "installation")
+            if self._shared.has_other_key(digest):
+                left_out = (*left_out, *_KEYED)
         said: set[str] = set()
         for question, answer in (result.reads or {}).items():
             if left_out and question.startswith(left_out):

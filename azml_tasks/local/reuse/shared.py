@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from azml_tasks.local.reuse.trace import Trace
 
 _ZONE = "/etc/localtime"
+# A text by whose digest a key is known again.
+_KEY_MARK = "azml-tasks"
+_OTHER_KEY = (
+    "its variables cannot be compared: the key in ~/.local/state/azml-tasks is another one (another user or HOME)"
+)
 
 
 class Shared:
@@ -61,11 +66,18 @@ class Shared:
             return "the record of what it read is damaged"
         try:
             start = self._start
+            if _has_other_key(known):
+                return _OTHER_KEY
             if known["zone"] != start["zone"]:
                 return "the time zone of this machine changed"
             return named_changes(known["start"], start["start"]) or self._installation.difference(known["installed"])
         except (AttributeError, KeyError, TypeError):
             return "the record of what it read is damaged"
+
+    def has_other_key(self, digest: str) -> bool:
+        """Return whether digests of variables that were stored with that set were made with another key."""
+        known = self._site.results.answers(digest)
+        return known is not None and _has_other_key(known)
 
     @property
     def _python(self) -> str:
@@ -86,4 +98,10 @@ class Shared:
     def _start(self) -> dict[str, Any]:
         variables = {name: keyed(value) for name, value in self._start_variables.items()}
         zone = "" if "TZ" in self._start_variables else os.path.realpath(_ZONE)
-        return {"start": variables, "zone": zone}
+        return {"start": variables, "zone": zone, "key": keyed(_KEY_MARK)}
+
+
+def _has_other_key(known: Mapping[str, Any]) -> bool:
+    own = keyed(_KEY_MARK)
+    # Results of 0.8.3 and before do not say with which they were made.
+    return bool(known.get("key", own) != own)

@@ -783,3 +783,18 @@ def test_what_a_reused_step_delivers_again_is_looked_at_again_by_the_steps_after
     assert [project.log(first, step) for step in ("before", "after")] == ["False\n", "True\n"]
     assert set(project.statuses(again).values()) == {"reused"}
     assert copy.read_text() == "maker "
+
+
+def test_with_the_key_of_another_user_the_reason_is_the_key_and_no_variable(project, monkeypatch, tmp_path):
+    monkeypatch.setenv("THRESHOLD", "1")
+    project.line(one="import os\nos.environ.get('THRESHOLD')\n")
+    project.run()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
+    monkeypatch.setattr("azml_tasks.local.reuse.answers._keys", [])
+
+    again = project.run()
+
+    assert project.reasons(again) == {
+        "one": "variables cannot be compared: ~/.local/state/azml-tasks has another key (another user or HOME)"
+    }
+    assert project.statuses(project.run()) == {"one": "reused"}
