@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 _ZONE = "/etc/localtime"
 # A text by whose digest a key is known again.
 _KEY_MARK = "azml-tasks"
-_OTHER_KEY = (
-    "its variables cannot be compared: the key in ~/.local/state/azml-tasks is another one (another user or HOME)"
-)
+_OTHER_KEY = "variables cannot be compared: ~/.local/state/azml-tasks has another key (another user or HOME)"
 
 
 class Shared:
