@@ -293,15 +293,10 @@ class _Pip:
         return self._run(*arguments, say=lambda line: None)
 
     def _run(self, *arguments: str, say: Callable[[str], None]) -> str:
-        """Run `pip install`, and return why it failed, which is not said as well; nothing where it did not."""
+        """Run `pip install`, and return why it failed; nothing where it did not."""
         command = [*self.command, "install", "--disable-pip-version-check", "--progress-bar", "off", *arguments]
-        errors: list[str] = []
-        code, printed = _stream(
-            command, self.environment, lambda line: errors.append(line) if line.startswith("ERROR") else say(line)
-        )
-        if not code:
-            for line in errors:
-                say(line)
+        code, printed = _stream(command, self.environment, say)
+        errors = [line for line in printed if line.startswith("ERROR")]
         return "\n".join(errors or printed[-_MOST_SHOWN:]) or f"exit status {code}" if code else ""
 
 
