@@ -79,11 +79,13 @@ def test_a_step_that_is_stopped_does_not_wait_long_for_the_server(job):
     assert time.monotonic() - started < 25
 
 
-def test_output_is_not_buffered_and_stays_where_the_script_writes_it(job, server):
-    process = job('import sys, time\nprint("a")\nprint("b", file=sys.stderr)\ntime.sleep(30)\n').start(server)
+def test_output_is_not_buffered_and_stays_where_the_script_writes_it(job, server, tmp_path):
+    go = tmp_path / "go"
+    waits = f"while not os.path.exists({str(go)!r}):\n    time.sleep(0.01)\n"
+    process = job('import os, sys, time\nprint("a")\nprint("b", file=sys.stderr)\n' + waits).start(server)
 
     assert process.stdout.readline() == "a\n"
-    process.kill()
+    go.touch()
     process.communicate()
 
 

@@ -26,6 +26,7 @@ from azml_tasks.local.step.environment import Mentions, variables_of
 from azml_tasks.local.step.local_run import LocalRun
 from azml_tasks.local.store.files import read_lines
 from azml_tasks.local.store.paths import folder_name
+from azml_tasks.local.store.questions import KEYED, OF_FILES
 from azml_tasks.local.store.records import LocalStepRecord
 from azml_tasks.secrets import looks_secret
 from azml_tasks.snapshot import Snapshot
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 _CACHES = "__pycache__"
 # Ignored in records: values that differ each time.
 _TIMES = ("time", "created_time", "run_id", "by")
-# Kinds of questions about files, whose answers are the same for all steps.
-OF_FILES = frozenset(("file", "each", "tree", "list", "sizes", "times", "kind", "link", "size", "time", "module"))
 _LENGTH = 32
 _KEY_LENGTH = 32
 # More files than this below a folder that is only named are not looked at.
@@ -58,15 +57,24 @@ class Answers:
         self._records = records
 
     def answer(self, question: str) -> str:
-        """Return the answer as it is now. Until the first step starts, files are looked at once for all steps."""
+        """Return the answer as it is now; on files as it is or was a second ago, before the first step starts."""
         kind, _, subject = question.partition(":")
-        known = self._site.answers if kind in OF_FILES else None
+        known = self._site.answers.known() if kind in OF_FILES else None
         if known is not None and question in known:
             return known[question]
         answered: str = getattr(self, f"_{kind}")(subject)
         if known is not None:
             known[question] = answered
         return answered
+
+    def is_keyed(self, question: str) -> bool:
+        """Return whether its answer is a digest with the user's key."""
+        kind, _, subject = question.partition(":")
+        if kind not in ("file", "tree"):
+            return kind in KEYED
+        with contextlib.suppress(OSError):
+            return looks_secret(self.path_of(subject), self._site.layout.real_project)
+        return False
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -331,6 +339,12 @@ def keyed(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), key=_key(), digest_size=16).hexdigest()
 
 
+def key_folder() -> str:
+    """Return the folder of this user's key."""
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "azml-tasks")
+
+
 _keys: list[bytes] = []
 
 
@@ -342,8 +356,7 @@ def _key() -> bytes:
 
 def _read_key() -> bytes:
     """Return this user's key, created if missing; if it cannot be stored, one of this machine."""
-    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    file = Path(state, "azml-tasks", "key")
+    file = Path(key_folder(), "key")
     for _ in range(2):
         with contextlib.suppress(OSError):
             key = file.read_bytes()

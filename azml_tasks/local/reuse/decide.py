@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azml_tasks.local.reuse.answers import OF_FILES, Answers
+from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.compare import Comparison
 from azml_tasks.local.reuse.reads import Inputs
 from azml_tasks.local.reuse.recorded import Recorded, signature
@@ -18,7 +18,7 @@ from azml_tasks.local.step.arguments import fixed_arguments
 from azml_tasks.local.step.environment import definition_of
 from azml_tasks.local.step.local_run import LocalRun
 from azml_tasks.local.store.long_reads import slow_property
-from azml_tasks.local.store.questions import OF_RUNS, describe_change
+from azml_tasks.local.store.questions import OF_FILES, OF_OTHER_STEPS, OF_RUNS, describe_change
 from azml_tasks.local.store.records import LocalStepRecord
 from azml_tasks.local.store.results import Fingerprint, Result
 from azml_tasks.plan.plan import DatasetInput
@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     from azml_tasks.plan import StepPlan
 
 _OF_ANOTHER_RELEASE = Reason("unkept", "its earlier result is from another release of azml-tasks")
-# Questions whose answers depend on which steps have ended, and those whose answers a step may change.
-_OF_OTHER_STEPS = ("run:", "there:", "after:", "parent:")
-# Questions whose answers are digests with a key.
-_KEYED = ("env:", "environment:", "prefix:", "secret:")
-_OF_FILES = tuple(f"{kind}:" for kind in sorted(OF_FILES))
+# Kinds of questions whose answers a step may change that has yet to run; secrets may be in .env.
+_CHANGEABLE = OF_FILES | OF_OTHER_STEPS | {"secret"}
 
 
 @dataclass(frozen=True)
@@ -153,7 +150,7 @@ class Reuse:
         now = self._fingerprint_as_in(latest)
         reason = Reason.of_changes(self.differences(latest, now, of_other_steps=False))
         for result in known.all:
-            changed = self._changed_reads(result, left_out=(*_OF_OTHER_STEPS, *_OF_FILES))
+            changed = self._changed_reads(result, left_out=_CHANGEABLE)
             if _is_same_definition(result.fingerprint, now) and next(changed, None) is None:
                 return Decision(latest, reason)
         return Decision(None, Reason("unkept", known.why_unkept) if known.why_unkept else reason)
@@ -183,7 +180,7 @@ class Reuse:
             data = comparison.places_of_data(found)
             found += (
                 one
-                for one in self._changed_reads(result, () if of_other_steps else _OF_OTHER_STEPS)
+                for one in self._changed_reads(result, frozenset() if of_other_steps else OF_OTHER_STEPS)
                 if (one.kind, one.name) not in named and not f"{one.name}/".startswith(data)
             )
         return found
@@ -197,17 +194,18 @@ class Reuse:
             return f"the record of what it registered is damaged ({self._site.layout.root.name}/{lost})"
         return self._site.results.stale_reason(result)
 
-    def _changed_reads(self, result: Result, left_out: tuple[str, ...] = ()) -> Iterator[Difference]:
-        """Yield what changed among everything that the step read, each change once, but for questions that start so."""
+    def _changed_reads(self, result: Result, left_out: frozenset[str] = frozenset()) -> Iterator[Difference]:
+        """Yield what changed among everything that the step read, each once, but for the kinds left out."""
         for digest in result.sets:
             found = self._shared.difference(digest)
             if found:
                 yield stated_difference(found, "installation")
-            if self._shared.has_other_key(digest):
-                left_out = (*left_out, *_KEYED)
+        has_other_key = any(map(self._shared.has_other_key, result.sets))
         said: set[str] = set()
         for question, answer in (result.reads or {}).items():
-            if left_out and question.startswith(left_out):
+            if left_out and question.partition(":")[0] in left_out:
+                continue
+            if has_other_key and self._answers.is_keyed(question):
                 continue
             now = self._answers.answer(question)
             if now != answer:

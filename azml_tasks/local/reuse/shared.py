@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from azml_tasks.local.reuse.answers import keyed
+from azml_tasks.local.reuse.answers import key_folder, keyed
 from azml_tasks.local.reuse.installed import (
     Installation,
     folders_of,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _ZONE = "/etc/localtime"
 # A text by whose digest a key is known again.
 _KEY_MARK = "azml-tasks"
-_OTHER_KEY = "variables cannot be compared: ~/.local/state/azml-tasks has another key (another user or HOME)"
 
 
 class Shared:
@@ -65,7 +64,7 @@ class Shared:
         try:
             start = self._start
             if _has_other_key(known):
-                return _OTHER_KEY
+                return f"variables cannot be compared: {key_folder()} has another key (another user or HOME)"
             if known["zone"] != start["zone"]:
                 return "the time zone of this machine changed"
             return named_changes(known["start"], start["start"]) or self._installation.difference(known["installed"])

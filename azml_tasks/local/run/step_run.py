@@ -195,10 +195,13 @@ class StepRun:
         Its outputs are delivered again, because the destination may have changed, or the copies were deleted. Raises
         DestinationError, OSError.
         """
-        if result.registered or any(output.destination or output.register_on_complete for output in self._plan.outputs):
-            self._site.look_again()
-        deliver(self._plan, result.places, self._site.layout, f"{result.run_id}_{result.places.root.name}")
-        self._reuse.stand_in(result)
+        changes = any(output.destination or output.register_on_complete for output in self._plan.outputs)
+        try:
+            deliver(self._plan, result.places, self._site.layout, f"{result.run_id}_{result.places.root.name}")
+            self._reuse.stand_in(result)
+        finally:
+            if changes or result.registered:
+                self._site.look_again()
         return self.record_of(result, reason)
 
     def record_of(self, result: Result, reason: object) -> LocalStepRecord:

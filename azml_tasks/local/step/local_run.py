@@ -17,6 +17,7 @@ from azml_tasks.local.store.files import read_json
 from azml_tasks.local.store.objects import FileChangedError, ObjectStore
 from azml_tasks.local.store.paths import ProjectPaths, folder_name
 from azml_tasks.local.store.process import ProcessIdentity, held
+from azml_tasks.local.store.questions import RecentAnswers
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.local.store.results import Result, Results
 from azml_tasks.local.store.runs import (
@@ -98,12 +99,11 @@ def _runs_all(plan: Plan, first: str, keys: Iterable[str]) -> bool:
     return {first, *plan.downstream(first)}.issuperset(keys)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class LocalRun:
     """Everything that the steps of one run share; `outer` are the variables of the process that runs it.
 
-    `given` are the steps whose last results are used, `remarks` are sentences to show when it starts. `answers` are
-    those on files that were asked for once, None from when on steps may change them.
+    `given` are the steps whose last results are used, `remarks` are sentences to show when it starts.
     """
 
     layout: ProjectPaths
@@ -115,7 +115,7 @@ class LocalRun:
     warm: bool = True
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
     """What is asked once a run, since no step changes it."""
-    answers: dict[str, str] | None = field(default_factory=dict, repr=False)
+    answers: RecentAnswers = field(default_factory=RecentAnswers, repr=False, compare=False)
     selection: Selection = field(default=Selection(()))
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict, repr=False)
     given: Mapping[str, LocalStepRecord] = field(default_factory=dict, repr=False)
@@ -284,17 +284,16 @@ class LocalRun:
         return said is not None and said.get("status") == "Canceled"
 
     def look_again(self) -> None:
-        """Forget what was found in files, because they are about to be changed."""
+        """Forget what was found in files, because some were changed."""
         self.contents.look_again()
-        if self.answers:
-            self.answers.clear()
+        self.answers.forget()
 
     def begin(self) -> None:
         """Note that steps may change files, and leave copies of their inputs, should the runner be killed.
 
         Raises OSError.
         """
-        self.answers = None
+        self.answers.end()
         mark_unfinished(self.run.places)
         self.reused.give_files()
 

@@ -15,6 +15,8 @@ from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.decide import NewResult
 from azml_tasks.local.run.runner import forecast
 from azml_tasks.local.run.step_run import StepRun
+from azml_tasks.local.store import questions
+from azml_tasks.local.store.questions import RecentAnswers
 from azml_tasks.reading import load_project
 from azml_tasks.runs.records import StepStarted
 from tests.local.conftest import BEGINNING, PASS_ALONG, Project
@@ -746,6 +748,27 @@ def test_files_that_many_steps_read_are_looked_at_once_while_nothing_runs(projec
     assert set(project.statuses(changed).values()) == {"completed"}
 
 
+def test_what_was_found_in_files_is_known_for_a_second_until_it_is_forgotten_or_a_step_starts(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(questions.time, "monotonic", lambda: now[0])
+    recent = RecentAnswers()
+    recent.known()["file:a"] = "1"
+    assert recent.known() == {"file:a": "1"}
+    now[0] += 1.1
+    assert recent.known() == {}
+
+    # A thread has begun to look before files were changed, and ends after that.
+    looks = recent.known()
+    recent.forget()
+    looks["file:a"] = "of before"
+    assert recent.known() == {}
+
+    recent.end()
+    recent.forget()
+    now[0] += 1.1
+    assert recent.known() is None
+
+
 def test_what_a_step_writes_is_looked_at_again_by_the_steps_after_it(project):
     project.write({"shared.txt": "A"})
     place = str(project.folder / "shared.txt")
@@ -785,16 +808,20 @@ def test_what_a_reused_step_delivers_again_is_looked_at_again_by_the_steps_after
     assert copy.read_text() == "maker "
 
 
-def test_with_the_key_of_another_user_the_reason_is_the_key_and_no_variable(project, monkeypatch, tmp_path):
+def test_with_the_key_of_another_user_the_reason_is_the_key_and_nothing_that_did_not_change(
+    project, monkeypatch, tmp_path
+):
     monkeypatch.setenv("THRESHOLD", "1")
-    project.line(one="import os\nos.environ.get('THRESHOLD')\n")
+    project.write({"server.key": "-----BEGIN PRIVATE KEY-----\nMIIE\n", "plain.txt": "1"})
+    looks = "".join(f"open({str(project.folder / name)!r}).read()\n" for name in ("server.key", "plain.txt"))
+    project.line(one="import os\nos.environ.get('THRESHOLD')\n" + looks)
     project.run()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other"))
     monkeypatch.setattr("azml_tasks.local.reuse.answers._keys", [])
+    project.write({"plain.txt": "2"})
 
     again = project.run()
 
-    assert project.reasons(again) == {
-        "one": "variables cannot be compared: ~/.local/state/azml-tasks has another key (another user or HOME)"
-    }
+    key = f"variables cannot be compared: {tmp_path}/other/azml-tasks has another key (another user or HOME)"
+    assert project.reasons(again) == {"one": f"{key}, plain.txt changed"}
     assert project.statuses(project.run()) == {"one": "reused"}

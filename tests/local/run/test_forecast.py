@@ -189,6 +189,19 @@ def test_a_step_after_one_that_runs_surely_runs_when_its_own_variable_changed(pr
     assert told(project)[1][1] == "may run"
 
 
+def test_a_step_after_one_that_may_write_the_secret_that_it_read_may_be_reused(project):
+    writes = f"open({str(project.folder / '.env')!r}, 'w').write('CODE_A=one\\n')\n"
+    reads = "from azureml.core import Run\nRun.get_context().get_secret('CODE_A')\n"
+    project.pipeline(
+        "steps: {one: {script_name: one.py}, two: {script_name: two.py, run_after: [one]}}", one=writes, two=reads
+    )
+    project.run()
+    project.write({"one.py": writes + "# edited", ".env": "CODE_A=two\n"})
+
+    assert told(project)[1] == ("two", "may run", "it depends on one, secret CODE_A changed")
+    assert project.statuses(project.run()) == {"one": "completed", "two": "reused"}
+
+
 def test_a_step_that_reads_the_name_of_its_experiment_is_reused(project):
     project.line(one="from azureml.core import Run\nprint(Run.get_context().experiment.name)\n")
     project.run()
