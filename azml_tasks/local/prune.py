@@ -334,6 +334,10 @@ def _clear_leftovers(layout: ProjectPaths) -> None:
     # Made again from the project's files when a run needs them, such as one that begins now and fills the folder.
     shutil.rmtree(layout.objects, ignore_errors=True)
     for partial in layout.root.glob("*.partial"):
-        if _is_settled(partial):
+        if not _is_settled(partial):
+            continue
+        if partial.is_dir() and not partial.is_symlink():  # of the files for editors
+            remove_tree(partial)
+        else:
             partial.unlink(missing_ok=True)
     remove_tree(layout.old_reuse)

@@ -53,10 +53,14 @@ def write_schema(directory: Path) -> None:
         file.parent.mkdir(exist_ok=True)
         # Atomically; this also replaces a link.
         descriptor, partial = tempfile.mkstemp(".partial", dir=file.parent)
-        with open(descriptor, "wb") as opened:
-            opened.write(schema)
-        os.chmod(partial, 0o644)
-        os.replace(partial, file)
+        try:
+            with open(descriptor, "wb") as opened:
+                opened.write(schema)
+            os.chmod(partial, 0o644)
+            os.replace(partial, file)
+        except OSError:
+            os.unlink(partial)
+            raise
 
 
 def copy_standin(directory: Path) -> None:
@@ -73,14 +77,14 @@ def copy_standin(directory: Path) -> None:
             return
         wanted = _signature()
         mark = folder / _MARK
-        if mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
+        if mark.is_file() and mark.read_bytes() == wanted:
             return
         folder.parent.mkdir(exist_ok=True)
         partial = Path(tempfile.mkdtemp(".partial", dir=folder.parent))
         try:
             for name in ("azureml", "azml_local"):
                 shutil.copytree(_STANDIN / name, partial / name, ignore=_LEFT_OUT)
-            (partial / _MARK).write_text(wanted, encoding="utf-8")
+            (partial / _MARK).write_bytes(wanted)
             partial.chmod(0o755)
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
@@ -88,12 +92,12 @@ def copy_standin(directory: Path) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _signature() -> str:
+def _signature() -> bytes:
     """Return a text that is another one for each release, and for each place it is installed in."""
     total = hashlib.sha256()
     for folder, folders, names in os.walk(_STANDIN):
         folders[:] = sorted(set(folders) - {"__pycache__"})
         for name in sorted(names):
             status = os.stat(os.path.join(folder, name))
-            total.update(f"{folder}/{name} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return f"{_STANDIN}\n{total.hexdigest()}\n"
+            total.update(os.fsencode(f"{folder}/{name} {status.st_size} {status.st_mtime_ns}\n"))
+    return os.fsencode(f"{_STANDIN}\n{total.hexdigest()}\n")

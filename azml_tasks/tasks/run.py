@@ -72,7 +72,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is a flag
         raise UsageError("--pdb needs a terminal: standard input is empty; with an editor, use --debugpy PORT")
     backend.check()
     interrupted = interruptible(backend.after_interrupt) if backend.after_interrupt else nullcontext()
-    with editor_files_beside(project.directory), interrupted:
+    with interrupted, editor_files_beside(project.directory):
         record = backend.run(request, _watch(target, bool(debugger)))
     if debugger:
         print(f"step '{only}' ran under a debugger: its result is not reused")

@@ -300,11 +300,14 @@ def test_what_killed_runs_left_is_cleared_when_nothing_can_be_writing_it(layout)
     ]
 
 
-@pytest.mark.parametrize(("status", "stay"), [("completed", []), ("running", ["a.json.1.2.partial"])])
+@pytest.mark.parametrize(("status", "stay"), [("completed", []), ("running", ["a.json.1.2.partial", "b.partial"])])
 def test_half_written_files_are_cleared_unless_a_run_goes_on(layout, status, stay):
     plant(layout, "run-1", status)
     (layout.root / "a.json.1.2.partial").write_text("{")
     age(layout.root / "a.json.1.2.partial")
+    (layout.root / "b.partial").mkdir()
+    (layout.root / "b.partial" / "half").write_text("{")
+    age(layout.root / "b.partial")
     (layout.root / "a.new.partial").write_text("{")
 
     prune(layout.project)
@@ -323,10 +326,10 @@ def test_the_results_of_0_3_0_go_with_the_runs(layout):
 
 def test_what_cannot_be_cleared_is_reported(layout):
     """A folder stands where a file is; nothing else stops the superuser."""
-    (layout.root / "a.partial").mkdir(parents=True)
-    os.utime(layout.root / "a.partial", (0, 0))
+    page = layout.reports / "20260101-000000-0000.html"
+    page.mkdir(parents=True)
 
     with pytest.raises(RunError) as caught:
         prune(layout.project)
 
-    assert str(caught.value) == f"could not delete everything: Is a directory: {layout.root / 'a.partial'}"
+    assert str(caught.value) == f"could not delete everything: Is a directory: {page}"

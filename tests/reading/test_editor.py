@@ -66,6 +66,18 @@ def test_the_copy_is_made_again_when_it_is_another_release_s(tmp_path: Path):
     assert found == standin()
 
 
+def test_a_damaged_mark_makes_the_copy_again_and_a_folder_in_place_of_the_schema_leaves_nothing(tmp_path: Path):
+    copy_standin(tmp_path)
+    mark = tmp_path / PYTHON_FOLDER / "copied-from.txt"
+    mark.write_bytes(b"\xff\xfe")
+    (tmp_path / SCHEMA_FILE).mkdir()
+
+    write_editor_files(tmp_path)
+
+    assert mark.read_bytes().startswith(os.fsencode(PACKAGE / "standin"))
+    assert sorted(path.name for path in (tmp_path / ".azml").iterdir()) == ["pipeline.schema.json", "python"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
 @pytest.mark.parametrize("place", [".azml", ".azml/python"])
 def test_nothing_is_written_through_a_link(tmp_path: Path, place: str):
