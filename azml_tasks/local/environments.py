@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -269,30 +269,32 @@ class _Pip:
         requirements = {package: pip_requirement(package) for package in wanted.conda}
         there = [package for package, line in requirements.items() if line and self._is_there(package, line)]
         lines = [str(requirements[package]) for package in there]
-        failed = self._install(*wanted.requirements, *lines)
+        failed = self._install([*wanted.requirements, *lines], self.say)
         if failed and lines:
-            # They may be incompatible; the pip requirements must be installed.
-            failed = self._install(*wanted.requirements)
-            there = [package for package in there if not failed and not self._try(str(requirements[package]))]
+            # They may be incompatible; the pip requirements must be installed, and each of them as far as it fits.
+            installed = list(wanted.requirements)
+            failed = self._install(installed, self.say)
+            for package, line in zip(tuple(there), lines, strict=True):
+                if failed or self._install([*installed, line]):
+                    there.remove(package)
+                else:
+                    installed.append(line)
         if failed:
             raise RunError(f"pip could not install the packages of '{name}':\n{failed}")
         return [package for package in wanted.conda if package not in there]
 
-    def _install(self, *lines: str) -> str:
+    def _install(self, lines: Sequence[str], say: Callable[[str], None] = lambda line: None) -> str:
         if not lines:
             return ""
         file = self.folder / "requirements.txt"
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return self._run("-r", str(file), say=self.say)
+        return self._run("-r", str(file), say=say)
 
     def _is_there(self, package: str, line: str) -> bool:
         self.say(f"searching the package index for the conda package {package}")
-        return not self._try(line, "--dry-run", "--no-deps")
+        return not self._run(line, "--dry-run", "--no-deps")
 
-    def _try(self, *arguments: str) -> str:
-        return self._run(*arguments, say=lambda line: None)
-
-    def _run(self, *arguments: str, say: Callable[[str], None]) -> str:
+    def _run(self, *arguments: str, say: Callable[[str], None] = lambda line: None) -> str:
         """Run `pip install`, and return why it failed; nothing where it did not."""
         command = [*self.command, "install", "--disable-pip-version-check", "--progress-bar", "off", *arguments]
         code, printed = _stream(command, self.environment, say)

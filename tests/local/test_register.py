@@ -29,14 +29,15 @@ from azml_tasks.runs.records import Remark
 VERSION = ".".join(platform.python_version_tuple()[:2])
 
 
-def wheel(folder: Path, version: str) -> None:
+def wheel(folder: Path, version: str, name: str = "tiny", requires: str = "") -> None:
     """Write a wheel of a package `tiny`, whose `version` is what it says."""
-    info = f"tiny_pkg-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"tiny_pkg-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr("tiny.py", f"version = {version!r}\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny-pkg\nVersion: {version}\n")
+    info = f"{name}_pkg-{version}.dist-info"
+    needs = f"Requires-Dist: {requires}\n" if requires else ""
+    with zipfile.ZipFile(folder / f"{name}_pkg-{version}-py3-none-any.whl", "w") as archive:
+        archive.writestr(f"{name}.py", f"version = {version!r}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}-pkg\nVersion: {version}\n{needs}")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", f"tiny.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+        archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
 
 
 @pytest.fixture
@@ -418,7 +419,25 @@ def test_a_conda_package_that_does_not_fit_what_pip_is_to_install_is_left_out(pr
 
     (created,) = said(register_environments(loaded(project)))
 
-    assert "without tiny-pkg=1, which pip could not install" in created or "without" not in created
+    assert "without tiny-pkg=1, which pip could not install" in created
+
+
+@pytest.mark.thorough
+def test_a_conda_package_does_not_change_the_version_of_a_pip_requirement(project, index):
+    wheel(index, "1.0")
+    wheel(index, "2.0")
+    wheel(index, "1.0", "old", requires="tiny-pkg<2")
+    wheel(index, "1.0", "other")
+    environment = "{pip_packages: [tiny-pkg==2.0], conda_packages: [old-pkg, other-pkg]}"
+    project.pipeline(
+        f"env_name: e\nenvironments: {{e: {environment}}}\nsteps: {{a: {{script_name: a.py}}}}",
+        a="import other\n" + SAYS_VERSION,
+    )
+
+    (created,) = said(register_environments(loaded(project)))
+
+    assert "without old-pkg, which pip could not install" in created
+    assert project.log(project.run(), "a") == "2.0\n"
 
 
 @pytest.mark.thorough
