@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _CACHES = "__pycache__"
 # Ignored in records: values that differ each time.
 _TIMES = ("time", "created_time", "run_id", "by")
+_OF_VARIABLES = frozenset(("env", "environment", "prefix"))
 _LENGTH = 32
 _KEY_LENGTH = 32
 # More files than this below a folder that is only named are not looked at.
@@ -59,13 +60,22 @@ class Answers:
     def answer(self, question: str) -> str:
         """Return the answer as it is now; on files as it is or was a second ago, before the first step starts."""
         kind, _, subject = question.partition(":")
-        known = self._site.answers.known() if kind in OF_FILES else None
-        if known is not None and question in known:
-            return known[question]
-        answered: str = getattr(self, f"_{kind}")(subject)
-        if known is not None:
-            known[question] = answered
-        return answered
+        known = self._known(kind)
+        if known is None:
+            return self._found(kind, subject)
+        if question not in known:
+            known[question] = self._found(kind, subject)
+        return known[question]
+
+    def _known(self, kind: str) -> dict[str, str] | None:
+        """Return where an answer may be kept for other steps."""
+        if kind in OF_FILES:
+            return self._site.answers.known()
+        return self._site.variables if kind in _OF_VARIABLES and not self._has_variables else None
+
+    def _found(self, kind: str, subject: str) -> str:
+        found: str = getattr(self, f"_{kind}")(subject)
+        return found
 
     def is_keyed(self, question: str) -> bool:
         """Return whether its answer is a digest with the user's key."""
@@ -96,6 +106,11 @@ class Answers:
     @cached_property
     def _own_variables(self) -> dict[str, str]:
         return variables_of(self._site.plan.pipeline, self._plan.step)
+
+    @cached_property
+    def _has_variables(self) -> bool:
+        """Whether the step's process has variables that those of other steps do not have."""
+        return bool(self._own_variables or self._injected)
 
     @cached_property
     def _injected(self) -> dict[str, str]:

@@ -115,6 +115,8 @@ class LocalRun:
     warm: bool = True
     memo: dict[object, object] = field(default_factory=dict, repr=False, compare=False)
     """What is asked once a run, since no step changes it."""
+    variables: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Answers on variables, for the steps that have none of their own."""
     answers: RecentAnswers = field(default_factory=RecentAnswers, repr=False, compare=False)
     selection: Selection = field(default=Selection(()))
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict, repr=False)
