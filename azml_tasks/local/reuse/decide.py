@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.compare import Comparison
 from azml_tasks.local.reuse.reads import Inputs
-from azml_tasks.local.reuse.recorded import Recorded, signature
 from azml_tasks.local.reuse.replay import keep_what_it_did, lost_registration, register_again, replay
 from azml_tasks.local.reuse.shared import Shared
-from azml_tasks.local.reuse.trace import Trace, read_trace, remove_trace
 from azml_tasks.local.step.arguments import fixed_arguments
 from azml_tasks.local.step.environment import definition_of
 from azml_tasks.local.step.local_run import LocalRun
@@ -28,6 +25,7 @@ from azml_tasks.text import listed
 
 if TYPE_CHECKING:
     from azml_tasks.local.environments import VirtualEnvironment
+    from azml_tasks.local.reuse.trace import Trace
     from azml_tasks.local.store.paths import StepPaths
     from azml_tasks.plan import StepPlan
 
@@ -36,8 +34,7 @@ _OF_ANOTHER_RELEASE = Reason("unkept", "its earlier result is from another relea
 _CHANGEABLE = OF_FILES | OF_OTHER_STEPS | {"secret"}
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether an earlier result of a step is reused, and the reason."""
 
     result: Result | None
@@ -228,6 +225,8 @@ class Reuse:
 
     def _add_tracking(self, trace: Trace) -> None:
         """Add what the step has read of other steps' MLflow runs."""
+        from azml_tasks.local.reuse.recorded import signature
+
         tracking = self._site.tracking.of(self._plan.key)
         if tracking is not None:
             for path in tracking.looked:
@@ -243,6 +242,10 @@ class Reuse:
 
         Raises OSError.
         """
+        # Not needed by a run in which nothing runs.
+        from azml_tasks.local.reuse.recorded import Recorded
+        from azml_tasks.local.reuse.trace import read_trace, remove_trace
+
         if record.status != "completed":
             remove_trace(self._places.root)
             return NewResult()
