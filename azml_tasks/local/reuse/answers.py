@@ -70,7 +70,7 @@ class Answers:
     def _known(self, kind: str) -> dict[str, str] | None:
         """Return where an answer may be kept for other steps."""
         if kind in OF_FILES:
-            return self._site.answers.known()
+            return self._site.contents.recent.known()
         return self._site.variables if kind in _OF_VARIABLES and not self._has_variables else None
 
     def _found(self, kind: str, subject: str) -> str:

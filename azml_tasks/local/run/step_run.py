@@ -192,16 +192,14 @@ class StepRun:
     def reuse(self, result: Result, reason: object) -> LocalStepRecord:
         """Reuse a result, record it as the step's last one, and return the step's record.
 
-        Its outputs are delivered again, because the destination may have changed, or the copies were deleted. Raises
-        DestinationError, OSError.
+        Its outputs are delivered again, as the destination may have changed. Raises DestinationError, OSError.
         """
-        changes = any(output.destination or output.register_on_complete for output in self._plan.outputs)
         try:
             deliver(self._plan, result.places, self._site.layout, f"{result.run_id}_{result.places.root.name}")
             self._reuse.stand_in(result)
         finally:
-            if changes or result.registered:
-                self._site.look_again()
+            if result.registered or any(one.destination or one.register_on_complete for one in self._plan.outputs):
+                self._site.contents.look_again()
         return self.record_of(result, reason)
 
     def record_of(self, result: Result, reason: object) -> LocalStepRecord:

@@ -17,7 +17,6 @@ from azml_tasks.local.store.files import read_json
 from azml_tasks.local.store.objects import FileChangedError, ObjectStore
 from azml_tasks.local.store.paths import ProjectPaths, folder_name
 from azml_tasks.local.store.process import ProcessIdentity, held
-from azml_tasks.local.store.questions import RecentAnswers
 from azml_tasks.local.store.records import LocalRunRecord, LocalStepRecord
 from azml_tasks.local.store.results import Result, Results
 from azml_tasks.local.store.runs import (
@@ -117,7 +116,6 @@ class LocalRun:
     """What is asked once a run, since no step changes it."""
     variables: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     """Answers on variables, for the steps that have none of their own."""
-    answers: RecentAnswers = field(default_factory=RecentAnswers, repr=False, compare=False)
     selection: Selection = field(default=Selection(()))
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict, repr=False)
     given: Mapping[str, LocalStepRecord] = field(default_factory=dict, repr=False)
@@ -285,17 +283,12 @@ class LocalRun:
         said = read_json(self.run.places.parent / "status.json")
         return said is not None and said.get("status") == "Canceled"
 
-    def look_again(self) -> None:
-        """Forget what was found in files, because some were changed."""
-        self.contents.look_again()
-        self.answers.forget()
-
     def begin(self) -> None:
         """Note that steps may change files, and leave copies of their inputs, should the runner be killed.
 
         Raises OSError.
         """
-        self.answers.end()
+        self.contents.recent.end()
         mark_unfinished(self.run.places)
         self.reused.give_files()
 

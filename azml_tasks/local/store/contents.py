@@ -25,6 +25,8 @@ _TIMES_THE_SAVING = 20
 # More known files than this are cut down to those still there when the file of hashes is written.
 _MANY = 20_000
 _CHUNK = 1 << 20
+# For how many seconds an answer on a file is used for other steps.
+_RECENT = 1.0
 
 # Size, times of change (both kinds, in nanoseconds), inode, and the file system.
 _Signature = tuple[int, int, int, int, int]
@@ -42,6 +44,35 @@ class DataChange(NamedTuple):
     kind: Literal["deleted", "changed", "added"]
 
 
+class RecentAnswers:
+    """Answers on files that count for all steps: for a second, and until the first step starts, which may change them.
+
+    Threads may use them: an answer that is added to what was forgotten in the meantime is not found again.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._until = 0.0
+        self._has_ended = False
+
+    def known(self) -> dict[str, str] | None:
+        """Return the answers, to look in and to add to; None once a step has started."""
+        if self._has_ended:
+            return None
+        now = time.monotonic()
+        if now > self._until:
+            self._known, self._until = {}, now + _RECENT
+        return self._known
+
+    def forget(self) -> None:
+        """Forget them, because files were changed."""
+        self._known = {}
+
+    def end(self) -> None:
+        """Keep none from now on."""
+        self._has_ended = True
+
+
 class HashCache:
     """Hashes files by content, and remembers them in a file from run to run.
 
@@ -54,6 +85,7 @@ class HashCache:
         self._own = os.fspath(file.parent)
         self._remembered: dict[Path, Seen] = {}
         self._walks: dict[tuple[str, str], tuple[str | None, Seen]] = {}
+        self.recent = RecentAnswers()
         self.pace = Pace()
         self._changed = False
         self._unsaved = 0.0
@@ -156,8 +188,9 @@ class HashCache:
         return known[0]
 
     def look_again(self) -> None:
-        """Make `digest_pattern` look at all files again, because a step may have written to them."""
+        """Make `digest_pattern` look at all files again, because something may have been written to them."""
         self._walks = {}
+        self.recent.forget()
 
     def _digest_pattern(self, folder: str, pattern: str, seen: Seen) -> str | None:
         spelled = os.path.normpath(os.path.join(folder, pattern))

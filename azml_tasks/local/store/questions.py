@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from typing import Any
 
 from azml_tasks.runs.changes.differences import ABSENT, UNKNOWN, Difference, stated_difference
@@ -15,8 +14,6 @@ OF_FILES = frozenset(("file", "each", "tree", "list", "sizes", "times", "kind", 
 KEYED = frozenset(("env", "environment", "prefix", "secret"))
 OF_OTHER_STEPS = frozenset(("run", "there", "after", "parent"))
 _KINDS = OF_FILES | KEYED | OF_OTHER_STEPS | {"fact"}
-# For how many seconds an answer on a file is used for other steps.
-_RECENT = 1.0
 # The kind of a difference that each run makes.
 OF_RUNS = "runs"
 _FACTS = {
@@ -82,32 +79,3 @@ def _describe_path(kind: str, subject: str, old: str, new: str) -> Difference:
 def is_answerable(question: Any) -> bool:
     """Return whether this release has an answer to a question, and another has not written it."""
     return isinstance(question, str) and question.partition(":")[0] in _KINDS
-
-
-class RecentAnswers:
-    """Answers on files that count for all steps: for a second, and until the first step starts, which may change them.
-
-    Threads may use them: an answer that is added to what was forgotten in the meantime is not found again.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-        self._until = 0.0
-        self._has_ended = False
-
-    def known(self) -> dict[str, str] | None:
-        """Return the answers, to look in and to add to; None once a step has started."""
-        if self._has_ended:
-            return None
-        now = time.monotonic()
-        if now > self._until:
-            self._known, self._until = {}, now + _RECENT
-        return self._known
-
-    def forget(self) -> None:
-        """Forget them, because files were changed."""
-        self._known = {}
-
-    def end(self) -> None:
-        """Keep none from now on."""
-        self._has_ended = True

@@ -15,8 +15,8 @@ from azml_tasks.local.reuse.answers import Answers
 from azml_tasks.local.reuse.decide import NewResult
 from azml_tasks.local.run.runner import forecast
 from azml_tasks.local.run.step_run import StepRun
-from azml_tasks.local.store import questions
-from azml_tasks.local.store.questions import RecentAnswers
+from azml_tasks.local.store import contents
+from azml_tasks.local.store.contents import RecentAnswers
 from azml_tasks.reading import load_project
 from azml_tasks.runs.records import StepStarted
 from tests.local.conftest import BEGINNING, PASS_ALONG, Project
@@ -750,7 +750,7 @@ def test_files_that_many_steps_read_are_looked_at_once_while_nothing_runs(projec
 
 def test_what_was_found_in_files_is_known_for_a_second_until_it_is_forgotten_or_a_step_starts(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(questions.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(contents.time, "monotonic", lambda: now[0])
     recent = RecentAnswers()
     recent.known()["file:a"] = "1"
     assert recent.known() == {"file:a": "1"}
