@@ -129,7 +129,7 @@ class Scheduler:
                 self._skip(key, self.halt)
             self._keep_results()
             if self.running or self.work.is_busy:
-                self.site.reused.write()
+                self.site.save_reused()
                 ended = self.processes.wait(self._patience(tick))
                 self._mind_the_scripts()
                 for process in ended:

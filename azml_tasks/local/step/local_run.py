@@ -274,6 +274,10 @@ class LocalRun:
         else:
             record.save(self.run.places)
 
+    def save_reused(self) -> None:
+        """Write the records of reused steps that are not written yet; raises OSError."""
+        self.reused.write()
+
     def skipped(self, key: str, reason: str) -> LocalStepRecord:
         """Return the record of a step that is not started."""
         return LocalStepRecord(key, "skipped", reason, places=self.run.places.step(key), producer=self.run.id)
