@@ -67,6 +67,7 @@ class Stage:
         self.folder = folder
         self.layout = ProjectPaths.of(folder)
         self.contents = HashCache(self.layout.hashes)
+        self.contents.recent.end()
         self.upstream = {
             "load": LocalStepRecord(
                 "load", "completed", producer="run-1", places=self.layout.run("run-1").step("load")
