@@ -7,8 +7,6 @@ import hashlib
 import os
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGED_SCHEMA = Path(__file__).with_name("pipeline.schema.json")
@@ -27,17 +25,6 @@ def write_editor_files(directory: Path) -> None:
     """Write what editors need to the project's `.azml`, unless it is up to date."""
     write_schema(directory)
     copy_standin(directory)
-
-
-@contextlib.contextmanager
-def editor_files_beside(directory: Path) -> Iterator[None]:
-    """Write what editors need in a thread beside other work, which it does not make wait."""
-    thread = threading.Thread(target=write_editor_files, args=(directory,))
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 def write_schema(directory: Path) -> None:

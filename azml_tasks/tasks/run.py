@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913, PLR0917 - each is a flag
     """Run the pipeline locally or on Azure ML, depending on its backend."""
     from azml_tasks.backend import RunRequest
     from azml_tasks.errors import UsageError
-    from azml_tasks.reading.editor import editor_files_beside
+    from azml_tasks.reading.editor import write_editor_files
     from azml_tasks.terminal import can_be_read
 
     project = load(context, target, with_files=True)
@@ -71,8 +71,8 @@ def run(  # noqa: PLR0913, PLR0917 - each is a flag
     if pdb and not can_be_read(sys.stdin):
         raise UsageError("--pdb needs a terminal: standard input is empty; with an editor, use --debugpy PORT")
     backend.check()
-    interrupted = interruptible(backend.after_interrupt) if backend.after_interrupt else nullcontext()
-    with interrupted, editor_files_beside(project.directory):
+    write_editor_files(project.directory)
+    with interruptible(backend.after_interrupt) if backend.after_interrupt else nullcontext():
         record = backend.run(request, _watch(target, bool(debugger)))
     if debugger:
         print(f"step '{only}' ran under a debugger: its result is not reused")

@@ -9,13 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from azml_tasks.reading.editor import (
-    PYTHON_FOLDER,
-    SCHEMA_FILE,
-    copy_standin,
-    editor_files_beside,
-    write_editor_files,
-)
+from azml_tasks.reading.editor import PYTHON_FOLDER, SCHEMA_FILE, copy_standin, write_editor_files
 from tests.imports import PACKAGE
 
 
@@ -40,14 +34,6 @@ def test_the_schema_and_the_stand_in_are_written(tmp_path: Path):
     assert found == standin()
     assert (tmp_path / SCHEMA_FILE).is_file()
     assert sorted(path.name for path in (tmp_path / ".azml").iterdir()) == ["pipeline.schema.json", "python"]
-
-
-def test_what_is_written_beside_other_work_is_there_after_it_also_if_that_fails(tmp_path: Path):
-    with pytest.raises(KeyboardInterrupt), editor_files_beside(tmp_path):
-        raise KeyboardInterrupt
-
-    assert (tmp_path / PYTHON_FOLDER / "copied-from.txt").is_file()
-    assert (tmp_path / SCHEMA_FILE).is_file()
 
 
 def test_the_copy_is_made_again_when_it_is_another_release_s(tmp_path: Path):
