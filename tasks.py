@@ -69,7 +69,7 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
     """Run the tests on every supported Python that is installed.
 
     The current Python is used directly, the others in virtual environments.
-    Of the tests that cover many cases of the same code, one of every four
+    Of the tests that cover many cases of the same code, one of every six
     is run, and on one version only. Those that start local runs or need
     the SDK are also run on the oldest and the newest. On versions other
     than that one, one test of every three is run. With --slow or --python,
@@ -93,7 +93,7 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
             # Between the oldest and the newest Python, the local runs and the SDK show nothing that those do not.
             usual = "common" if version in (SUPPORTED[0], SUPPORTED[-1]) or python else "quick"
             level = "slow" if slow else "thorough" if version == thorough else usual
-            every, thorough_every = ("1", "1") if slow or python else ("1", "4") if version == thorough else ("3", "3")
+            every, thorough_every = ("1", "1") if slow or python else ("1", "6") if version == thorough else ("3", "3")
             options = ["--level", level, "--every", every, "--thorough-every", thorough_every]
             _run(interpreter, "-m", "pytest", "-q", "-n", workers, "--dist", "worksteal", *options)
 

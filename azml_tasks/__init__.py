@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from azml_tasks.tasks.programs import list_runs
     from azml_tasks.wrapper import PipelineStep, PipelineWrapper, WorkspaceWrapper
 
-__version__ = "0.8.3"
+__version__ = "0.8.4"
 __all__ = ["PipelineStep", "PipelineWrapper", "WorkspaceWrapper", "__version__", "list_runs"]
 # Where the others are, if not in the wrapper.
 _PLACES = {"list_runs": "azml_tasks.tasks.programs"}
