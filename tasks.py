@@ -72,7 +72,7 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
     Of the tests that cover many cases of the same code, one of every six
     is run, and on one version only. Those that start local runs or need
     the SDK are also run on the oldest and the newest. On versions other
-    than that one, one test of every three is run. With --slow or --python,
+    than that one, one test of every four is run. With --slow or --python,
     all of them are.
     """
     found = {version: path for version in SUPPORTED if (path := _interpreter(version))}
@@ -93,7 +93,7 @@ def test(context: Context, python: str = "", slow: bool = False) -> None:
             # Between the oldest and the newest Python, the local runs and the SDK show nothing that those do not.
             usual = "common" if version in (SUPPORTED[0], SUPPORTED[-1]) or python else "quick"
             level = "slow" if slow else "thorough" if version == thorough else usual
-            every, thorough_every = ("1", "1") if slow or python else ("1", "6") if version == thorough else ("3", "3")
+            every, thorough_every = ("1", "1") if slow or python else ("1", "6") if version == thorough else ("4", "4")
             options = ["--level", level, "--every", every, "--thorough-every", thorough_every]
             _run(interpreter, "-m", "pytest", "-q", "-n", workers, "--dist", "worksteal", *options)
 

@@ -39,6 +39,11 @@ STEP = """\
     max_run_duration_seconds: 3600
 """
 
+# A short script that takes it.
+_PARSE = "args = parser.parse_args()"
+_SHORT = WITH_RUN.replace(
+    _PARSE, "".join(f"parser.add_argument('--{name}')\n" for name in ("config", "alpha", "mode", "seed")) + _PARSE
+)
 PARSE_SCRIPTS = "import ast, glob; [ast.parse(open(name).read()) for name in glob.glob('steps/*.py')]"
 # A script of 300 lines, in the manner of real ones: functions on frames, then a parser.
 _FUNCTION = """
@@ -133,7 +138,7 @@ def _forget(project: Path) -> None:
     (project / ".azml" / "checks.json").unlink(missing_ok=True)
 
 
-def _project(folder: Path, steps: int, script: Callable[[int], str] = lambda number: WITH_RUN) -> Path:
+def _project(folder: Path, steps: int, script: Callable[[int], str] = lambda number: _SHORT) -> Path:
     """Write a project of steps in a line, each with a script of its own."""
     (folder / "steps").mkdir(parents=True)
     (folder / "tasks.py").write_text("from azml_tasks.tasks import namespace\n")
