@@ -271,7 +271,7 @@ class _Pip:
         lines = [str(requirements[package]) for package in there]
         failed = self._install([*wanted.requirements, *lines], self.say)
         if failed and lines:
-            # They may be incompatible; the pip requirements must be installed, and each of them as far as it fits.
+            # They may be incompatible: the pip requirements must be installed, each conda package where it fits.
             installed = list(wanted.requirements)
             failed = self._install(installed, self.say)
             for package, line in zip(tuple(there), lines, strict=True):
